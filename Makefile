@@ -1,0 +1,40 @@
+# demo, test, lint and bench set up what they need in .venv/ and run. PYTHON names another interpreter.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+
+.PHONY: help
+help: ## show this
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.venv/made: setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+	  { echo "Daybreak needs Python 3.10 or later as '$(PYTHON)'. Install it, or name one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { echo "'$(PYTHON)' cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Setting up .venv (once, a few minutes at most) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --constraint constraints.txt --group dev --editable '.[all]'
+	@touch $@
+
+.PHONY: demo
+demo: .venv/made ## run the daily chain on this machine; ARGS=--exit stops it afterwards
+	@$(BIN)/python -m demo $(ARGS)
+
+.PHONY: test
+test: .venv/made ## run the tests; ARGS=tests/unit runs some of them
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: .venv/made ## ruff, mypy and the import contract
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy provider plugins dags
+	@PYTHONPATH=provider $(BIN)/lint-imports --config setup.cfg
+
+.PHONY: bench
+bench: .venv/made ## measure; ARGS=releases measures one part
+	@$(BIN)/python tests/bench $(ARGS)

@@ -1,0 +1,1 @@
+"""The plugin, found by its entry point."""

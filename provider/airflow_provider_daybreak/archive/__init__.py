@@ -1,0 +1,1 @@
+"""Core: revisions of reports and their manifests, on disk or object storage. Knows no Airflow."""

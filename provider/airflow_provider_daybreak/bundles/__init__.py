@@ -1,0 +1,1 @@
+"""Dag bundles of Daybreak."""

@@ -1,0 +1,28 @@
+"""How a command ends: 0 when it did what was asked, 1 with the error's own sentence when it could not."""
+
+from __future__ import annotations
+
+import sys
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec
+
+from airflow_provider_daybreak.exceptions import DaybreakError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_Params = ParamSpec("_Params")
+
+
+def command(function: Callable[_Params, None]) -> Callable[_Params, None]:
+    """Show a deliberate error as one sentence on stderr, without a traceback, and exit with 1."""
+
+    @wraps(function)
+    def run(*args: _Params.args, **kwargs: _Params.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except DaybreakError as error:
+            print(f"airflow daybreak: {error}", file=sys.stderr)
+            raise SystemExit(1) from error
+
+    return run

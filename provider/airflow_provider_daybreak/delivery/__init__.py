@@ -1,0 +1,1 @@
+"""Core: messages, recipients, transport and the ledger of what was mailed. Knows no Airflow."""

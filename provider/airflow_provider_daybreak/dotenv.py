@@ -1,0 +1,77 @@
+"""Read ``.env`` files: one parser for the secrets backend, for deployed scripts and for checks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from airflow_provider_daybreak.exceptions import DotenvSyntaxError, DotenvUnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(['\"]?)")
+
+
+@dataclass(frozen=True)
+class Dotenv:
+    """What a ``.env`` file sets, with the line that each key stands on. Its repr shows no value."""
+
+    path: Path
+    values: Mapping[str, str]
+    lines: Mapping[str, int]
+
+    def __repr__(self) -> str:
+        return f"Dotenv(path={str(self.path)!r}, keys={sorted(self.values)})"
+
+
+def read_dotenv(path: Path) -> Dotenv:
+    """
+    Return what the file sets, without changing the process's environment.
+
+    Values are taken as written: ``${NAME}`` is not replaced. A key without ``=`` sets nothing.
+
+    :raises DotenvUnreadableError: the file is missing, unreadable or not UTF-8.
+    :raises DotenvSyntaxError: a line can't be understood, or sets a key a second time.
+    """
+    from dotenv.parser import parse_stream
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:  # no cause: its text holds bytes of the file
+        raise DotenvUnreadableError(str(path), "it is not UTF-8 text; save it as UTF-8") from None
+    except OSError as error:
+        problem = f"{error.strerror or error}; expected a readable file of KEY=value lines"
+        raise DotenvUnreadableError(str(path), problem) from error
+
+    values: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    for binding in parse_stream(StringIO(text)):
+        # A binding's text begins with the blank lines before it.
+        blank = len(binding.original.string) - len(binding.original.string.lstrip())
+        line = binding.original.line + binding.original.string[:blank].count("\n")
+        if binding.error:
+            raise DotenvSyntaxError(str(path), line, _explain(binding.original.string))
+        if binding.key is None or binding.value is None:
+            continue
+        if binding.key in lines:
+            problem = f"{binding.key} was set on line {lines[binding.key]} already. Keep one of them."
+            raise DotenvSyntaxError(str(path), line, problem)
+        values[binding.key] = binding.value
+        lines[binding.key] = line
+    return Dotenv(path, values, lines)
+
+
+def _explain(text: str) -> str:
+    """Say what is wrong with a line, naming its key, and nothing of its value."""
+    match = _ASSIGNMENT.match(text)
+    if match is None:
+        return "expected KEY=value, a comment or nothing."
+    key, quote = match.groups()
+    if quote:
+        other = "''" if quote == '"' else '""'
+        return f"the quote opened at {key} is never closed. Close it, or quote the whole value with {other}."
+    return f"the value of {key} can't be read. Quote the whole value with ''."

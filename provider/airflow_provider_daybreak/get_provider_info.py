@@ -1,0 +1,71 @@
+"""What Airflow may discover of this package. Imports nothing: every ``airflow`` call loads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's description, in the shape of Airflow's ``provider_info.schema.json``."""
+    package = "airflow_provider_daybreak"
+    return {
+        "package-name": "airflow-provider-daybreak",
+        "name": "Daybreak",
+        "description": "Scripts and reports in production: deployed, rendered, isolated and mailed once.",
+        "integrations": [{"integration-name": "Daybreak", "tags": ["software"]}],
+        "operators": [
+            {
+                "integration-name": "Daybreak",
+                "python-modules": [
+                    f"{package}.operators.venv",
+                    f"{package}.operators.report",
+                    f"{package}.operators.docker",
+                    f"{package}.operators.delivery",
+                ],
+            }
+        ],
+        "bundles": [
+            {"integration-name": "Daybreak", "python-modules": [f"{package}.bundles.package"]},
+        ],
+        "secrets-backends": [f"{package}.secrets.dotenv.DotenvBackend"],
+        "extra-links": [f"{package}.web.links.OpenReportLink"],
+        "cli": [f"{package}.cli.get_cli_commands"],
+        "config": {
+            "daybreak": {
+                "description": "Where Daybreak keeps reports and deployed scripts.",
+                "options": {
+                    "archive": {
+                        "description": (
+                            "URI of the folder that keeps reports and the ledger of deliveries: a local "
+                            "folder (file:///…) or object storage (s3://connection@bucket/prefix). Every "
+                            "worker and the API server must reach it. Empty: daybreak/reports in AIRFLOW_HOME."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://aws_default@reports/daybreak",
+                        "default": "",
+                    },
+                    "releases": {
+                        "description": (
+                            "Absolute path of the local folder, on each worker, that keeps deployed scripts and "
+                            "their environments. Empty: daybreak/releases in AIRFLOW_HOME."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/var/lib/daybreak/releases",
+                        "default": "",
+                    },
+                    "release_store": {
+                        "description": (
+                            "URI of the folder that several workers get releases from. "
+                            "Empty: releases stay on the worker that deployed them."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://aws_default@reports/releases",
+                        "default": "",
+                    },
+                },
+            },
+        },
+    }

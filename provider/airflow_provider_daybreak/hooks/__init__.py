@@ -1,0 +1,1 @@
+"""Airflow's side of the core packages: settings, connections and the run's context."""

@@ -1,0 +1,79 @@
+"""A run of a Dag, as the core packages need to know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from airflow_provider_daybreak.reports.period import Period, PeriodName, period_of, report_date_of, zone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+    from zoneinfo import ZoneInfo
+
+
+class RunRef(TypedDict):
+    """Which try of which task made something."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    try_number: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a task may know of its run. The context itself stays in this module."""
+
+    ref: RunRef
+    report_date: date
+    timezone: ZoneInfo
+
+    def period(self, name: str = "day", offset: int = 0) -> Period:
+        """
+        Return the period of that name that the report date lies in, moved by offset periods.
+
+        :raises InvalidValueError: there is no period of that name.
+        """
+        return period_of(
+            self.report_date, timezone=self.timezone, period=cast("PeriodName", name), offset=offset
+        )
+
+
+def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str | None = None) -> Run:
+    """
+    Return the run that the context belongs to.
+
+    :param context: the context that Airflow gives to ``execute``.
+    :param report_date: ISO date; the run's ``report_date`` param, or else its own dates, when empty.
+    :param timezone: key of the IANA database; the Dag's zone when None.
+    :raises InvalidValueError: the date or the zone can't be understood.
+    """
+    ti, dag_run = context["ti"], context["dag_run"]
+    zone_ = zone(timezone or str(getattr(context["dag"].timezone, "name", context["dag"].timezone)))
+    return Run(
+        ref=RunRef(
+            dag_id=ti.dag_id,
+            run_id=ti.run_id,
+            task_id=ti.task_id,
+            map_index=-1 if ti.map_index is None else ti.map_index,
+            try_number=ti.try_number,
+        ),
+        report_date=report_date_of(
+            timezone=zone_,
+            given=report_date or (context.get("params") or {}).get("report_date"),
+            partition_date=_instant(getattr(dag_run, "partition_date", None)),
+            data_interval_start=_instant(getattr(dag_run, "data_interval_start", None)),
+            data_interval_end=_instant(getattr(dag_run, "data_interval_end", None)),
+            logical_date=_instant(getattr(dag_run, "logical_date", None)),
+            run_after=_instant(getattr(dag_run, "run_after", None)),
+        ),
+        timezone=zone_,
+    )
+
+
+def _instant(value: object) -> datetime | None:
+    return value if isinstance(value, datetime) else None

@@ -1,0 +1,1 @@
+"""Core: environments and releases of deployed scripts. Knows no Airflow."""

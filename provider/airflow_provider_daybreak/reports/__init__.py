@@ -1,0 +1,1 @@
+"""Core: what a report covers, says and looks like. Knows no Airflow."""

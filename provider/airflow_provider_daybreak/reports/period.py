@@ -1,0 +1,152 @@
+"""The date on a report and the time it covers: the one place that decides either."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from airflow_provider_daybreak.exceptions import InvalidValueError
+
+PeriodName = Literal["day", "week", "month", "quarter", "year"]
+
+_MONTHS: dict[PeriodName, int] = {"month": 1, "quarter": 3, "year": 12}
+
+
+@dataclass(frozen=True)
+class Period:
+    """
+    The time a report covers, from start up to and without end, both in the report's zone.
+
+    Its length is what the zone's clocks make it: a day of 23, 24 or 25 hours.
+    """
+
+    name: PeriodName
+    start: datetime
+    end: datetime
+
+    @property
+    def timezone(self) -> str:
+        """Key of the zone in the IANA database."""
+        return str(self.start.tzinfo)
+
+    @property
+    def key(self) -> str:
+        """What tells this period from any other, such as ``day:2026-03-29:Europe/Berlin``."""
+        return f"{self.name}:{self.start.date().isoformat()}:{self.timezone}"
+
+    @property
+    def first(self) -> date:
+        """First day of the period."""
+        return self.start.date()
+
+    @property
+    def last(self) -> date:
+        """Last day of the period."""
+        return self.end.date() - timedelta(days=1)
+
+
+def zone(name: str) -> ZoneInfo:
+    """
+    Return the zone of that name.
+
+    :param name: key of the IANA database, such as ``Europe/Berlin``.
+    :raises InvalidValueError: the database has no such key.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        expected = "a zone of the IANA database, such as Europe/Berlin or UTC"
+        raise InvalidValueError("timezone", name, expected) from error
+
+
+def parse_date(value: object, *, name: str = "report_date") -> date:
+    """
+    Return the date that ISO text such as ``2026-03-29`` names.
+
+    :param value: ISO text or a date.
+    :param name: what the value is called where it was given, for the error.
+    :raises InvalidValueError: the value is no date.
+    """
+    if isinstance(value, datetime):
+        raise InvalidValueError(name, value.isoformat(), "a date without a time, such as 2026-03-29")
+    if isinstance(value, date):
+        return value
+    if isinstance(value, str):
+        try:
+            return datetime.strptime(value.strip(), "%Y-%m-%d").date()  # noqa: DTZ007 - a date has no zone
+        except ValueError:
+            pass
+    raise InvalidValueError(name, value, "a date such as 2026-03-29")
+
+
+def report_date_of(
+    *,
+    timezone: ZoneInfo,
+    given: str | date | None = None,
+    partition_date: datetime | None = None,
+    data_interval_start: datetime | None = None,
+    data_interval_end: datetime | None = None,
+    logical_date: datetime | None = None,
+    run_after: datetime | None = None,
+) -> date:
+    """
+    Return the date on the report of a run, in the report's zone, never from the wall clock.
+
+    The first of these that is there decides: the date that was given, the run's partition, the start of
+    its data interval (unless that is empty, as cron triggers make it), its logical date, and the time it
+    was due.
+
+    :raises InvalidValueError: what was given is no date, or nothing says a date.
+    """
+    if given:
+        return parse_date(given)
+    if data_interval_start is not None and data_interval_start == data_interval_end:
+        data_interval_start = None
+    for instant in (partition_date, data_interval_start, logical_date, run_after):
+        if instant is not None:
+            return instant.astimezone(timezone).date()
+    raise InvalidValueError(
+        "report_date", given, "a date such as 2026-03-29, since the run has none of its own"
+    )
+
+
+def period_of(report_date: date, *, timezone: ZoneInfo, period: PeriodName = "day", offset: int = 0) -> Period:
+    """
+    Return the period that holds the report date, or one before or after it.
+
+    :param report_date: the date on the report.
+    :param timezone: the zone in which the period begins and ends at midnight.
+    :param period: its length; weeks begin on Monday (ISO 8601).
+    :param offset: how many periods later (or, negative, earlier) than the one that holds the date.
+    :raises InvalidValueError: the period's name is unknown, or it lies outside of the calendar.
+    """
+    if period not in get_args(PeriodName):
+        raise InvalidValueError("period", period, "one of " + ", ".join(get_args(PeriodName)))
+    try:
+        first, following = _days(report_date, period, offset)
+    except (ValueError, OverflowError) as error:
+        raise InvalidValueError("offset", offset, "a period between the years 1 and 9999") from error
+    return Period(period, _midnight(first, timezone), _midnight(following, timezone))
+
+
+def _days(day: date, period: PeriodName, offset: int) -> tuple[date, date]:
+    """Return the first day of the period and the first day after it."""
+    if period in _MONTHS:
+        length = _MONTHS[period]
+        index = (day.year * 12 + day.month - 1) // length + offset
+        return _first_of_month(index * length), _first_of_month((index + 1) * length)
+    length = 7 if period == "week" else 1
+    first = day - timedelta(days=day.weekday() if period == "week" else 0) + timedelta(days=length * offset)
+    return first, first + timedelta(days=length)
+
+
+def _first_of_month(index: int) -> date:
+    return date(index // 12, index % 12 + 1, 1)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Return the day's first instant: where clocks skip midnight, the first that exists."""
+    midnight = datetime.combine(day, time(), zone)
+    return midnight.astimezone(timezone.utc).astimezone(zone)

@@ -1,0 +1,1 @@
+"""Secrets backends of Daybreak."""

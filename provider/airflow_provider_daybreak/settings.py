@@ -1,0 +1,43 @@
+"""The ``[daybreak]`` section of Airflow's configuration as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_provider_daybreak.exceptions import InvalidValueError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    What ``[daybreak]`` says. The options are described in ``get_provider_info``.
+
+    :param archive: URI of the folder that keeps reports.
+    :param releases: the folder on this worker that keeps deployed scripts.
+    :param release_store: URI of the folder that several workers get releases from, or None.
+    """
+
+    archive: str
+    releases: Path
+    release_store: str | None
+
+    @classmethod
+    def load(cls) -> Settings:
+        """
+        Read the section.
+
+        :raises InvalidValueError: an option's value can't be used.
+        """
+        from airflow.configuration import AIRFLOW_HOME, conf
+
+        home = Path(AIRFLOW_HOME)
+        archive = conf.get("daybreak", "archive", fallback="") or (home / "daybreak" / "reports").as_uri()
+        releases = Path(conf.get("daybreak", "releases", fallback="") or home / "daybreak" / "releases")
+        if not releases.is_absolute():
+            raise InvalidValueError("[daybreak] releases", str(releases), "an absolute path on this machine")
+        return cls(
+            archive=archive.rstrip("/"),
+            releases=releases,
+            release_store=conf.get("daybreak", "release_store", fallback="").rstrip("/") or None,
+        )

@@ -1,0 +1,24 @@
+"""The one place that looks at Airflow's version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow import __version__ as airflow_version
+from packaging.version import Version
+
+AIRFLOW_VERSION = Version(Version(airflow_version).base_version)
+AIRFLOW_V_3_2 = Version("3.2") <= AIRFLOW_VERSION
+AIRFLOW_V_3_3 = Version("3.3") <= AIRFLOW_VERSION
+
+if TYPE_CHECKING or AIRFLOW_V_3_2:
+    from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+else:
+    from airflow.exceptions import AirflowFailException, AirflowSkipException
+
+__all__ = [
+    "AIRFLOW_V_3_2",
+    "AIRFLOW_V_3_3",
+    "AirflowFailException",
+    "AirflowSkipException",
+]

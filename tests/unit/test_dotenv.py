@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from airflow_provider_daybreak.dotenv import read_dotenv
+from airflow_provider_daybreak.exceptions import DotenvSyntaxError, DotenvUnreadableError
+
+
+@pytest.fixture
+def dotenv(tmp_path):
+    def write(text: str | bytes):
+        path = tmp_path / ".env"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return write
+
+
+def test_values_are_taken_as_written(dotenv):
+    path = dotenv("# mail\nexport A=1\nB='${A} # kept'\nC=\nD\n")
+
+    assert read_dotenv(path).values == {"A": "1", "B": "${A} # kept", "C": ""}
+
+
+def test_each_key_knows_its_line(dotenv):
+    assert read_dotenv(dotenv("\n\n# c\nA=1\n\nB=2\n")).lines == {"A": 4, "B": 6}
+
+
+def test_an_open_quote_is_an_error_with_line_and_key_but_without_value(dotenv):
+    with pytest.raises(DotenvSyntaxError) as caught:
+        read_dotenv(dotenv("A=1\n\nEMAIL_PASSWORD='hunter2\n"))
+
+    assert "line 3: the quote opened at EMAIL_PASSWORD is never closed" in str(caught.value)
+    assert "hunter2" not in repr(caught.value) + str(caught.value)
+
+
+def test_a_key_set_twice_is_an_error(dotenv):
+    with pytest.raises(DotenvSyntaxError, match="line 2: A was set on line 1 already"):
+        read_dotenv(dotenv("A=1\nA=2\n"))
+
+
+def test_a_line_that_is_no_assignment_is_an_error(dotenv):
+    with pytest.raises(DotenvSyntaxError, match="line 1: expected KEY=value"):
+        read_dotenv(dotenv("=oops\n"))
+
+
+def test_a_missing_file_is_an_error(tmp_path):
+    with pytest.raises(DotenvUnreadableError, match="No such file"):
+        read_dotenv(tmp_path / ".env")
+
+
+def test_bytes_that_are_not_utf8_are_an_error_that_shows_none_of_them(dotenv):
+    with pytest.raises(DotenvUnreadableError) as caught:
+        read_dotenv(dotenv(b"A=\xff\xfe"))
+
+    assert caught.value.__cause__ is None
+
+
+def test_showing_the_values_object_shows_no_value(dotenv):
+    assert "hunter2" not in repr(read_dotenv(dotenv("A=hunter2\n")))
+
+
+def test_errors_survive_pickling(dotenv):
+    with pytest.raises(DotenvSyntaxError) as caught:
+        read_dotenv(dotenv("A='\n"))
+
+    copy = pickle.loads(pickle.dumps(caught.value))
+
+    assert str(copy) == str(caught.value)
