@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -34,13 +36,16 @@ def read_dotenv(path: Path) -> Dotenv:
 
     Values are taken as written: ``${NAME}`` is not replaced. A key without ``=`` sets nothing.
 
-    :raises DotenvUnreadableError: the file is missing, unreadable or not UTF-8.
+    :raises DotenvUnreadableError: the file is missing, unreadable, not UTF-8, readable by everybody, or
+        somebody else's.
     :raises DotenvSyntaxError: a line can't be understood, or sets a key a second time.
     """
     from dotenv.parser import parse_stream
 
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            _refuse_public(path, os.fstat(file.fileno()))
+            text = file.read()
     except UnicodeDecodeError:  # no cause: its text holds bytes of the file
         raise DotenvUnreadableError(str(path), "it is not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
@@ -63,6 +68,17 @@ def read_dotenv(path: Path) -> Dotenv:
         values[binding.key] = binding.value
         lines[binding.key] = line
     return Dotenv(path, values, lines)
+
+
+def _refuse_public(path: Path, status: os.stat_result) -> None:
+    """Refuse a file whose secrets others can read, or that another user can change under us."""
+    if status.st_mode & stat.S_IRWXO:
+        mode = f"{stat.S_IMODE(status.st_mode):04o}"
+        problem = f"every user of this machine can read it (mode {mode}); run: chmod 600 {path}"
+        raise DotenvUnreadableError(str(path), problem)
+    if status.st_uid not in (os.geteuid(), 0):
+        problem = f"it belongs to user {status.st_uid}; expected this user ({os.geteuid()}) or root: chown it"
+        raise DotenvUnreadableError(str(path), problem)
 
 
 def _explain(text: str) -> str:

@@ -90,13 +90,25 @@ class DotenvSyntaxError(DotenvError):
 
 
 @dataclass(eq=False)
-class DotenvValueError(DotenvError):
-    """A key of a ``.env`` file whose value can't be used. Holds no value of the file."""
+class DotenvMissingKeyError(DotenvError):
+    """A key that the others of a ``.env`` file need."""
 
     path: str
-    line: int
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.path!r} sets no {self.key}. Add a line {self.key}=…"
+
+
+@dataclass(eq=False)
+class DotenvValueError(DotenvError):
+    """A key whose value can't be used. Holds no value. Without a line, the environment sets the key."""
+
+    path: str
+    line: int | None
     key: str
     problem: str
 
     def __str__(self) -> str:
-        return f"Cannot use {self.key} in {self.path!r} line {self.line}: {self.problem}"
+        where = "the environment" if self.line is None else f"{self.path!r} line {self.line}"
+        return f"Cannot use {self.key} of {where}: {self.problem}"

@@ -13,6 +13,7 @@ def dotenv(tmp_path):
     def write(text: str | bytes):
         path = tmp_path / ".env"
         path.write_bytes(text.encode() if isinstance(text, str) else text)
+        path.chmod(0o600)
         return path
 
     return write
@@ -56,6 +57,14 @@ def test_bytes_that_are_not_utf8_are_an_error_that_shows_none_of_them(dotenv):
         read_dotenv(dotenv(b"A=\xff\xfe"))
 
     assert caught.value.__cause__ is None
+
+
+def test_a_file_that_everybody_can_read_is_an_error_with_the_way_out(dotenv):
+    path = dotenv("A=1\n")
+    path.chmod(0o644)
+
+    with pytest.raises(DotenvUnreadableError, match=r"mode 0644\); run: chmod 600"):
+        read_dotenv(path)
 
 
 def test_showing_the_values_object_shows_no_value(dotenv):
