@@ -112,3 +112,78 @@ class DotenvValueError(DotenvError):
     def __str__(self) -> str:
         where = "the environment" if self.line is None else f"{self.path!r} line {self.line}"
         return f"Cannot use {self.key} of {where}: {self.problem}"
+
+
+# The archive
+
+
+class ArchiveError(DaybreakError):
+    """Something in the archive that is not as it should be."""
+
+    permanent: ClassVar[bool] = True
+
+
+@dataclass(eq=False)
+class RevisionNotFoundError(ArchiveError):
+    """A revision that the archive does not hold."""
+
+    uri: str
+
+    def __str__(self) -> str:
+        return (
+            f"No revision at {self.uri!r}. `airflow daybreak reports list` shows those that are there; "
+            "run the report's task again to make it."
+        )
+
+
+@dataclass(eq=False)
+class OutsideArchiveError(ArchiveError):
+    """The URI of a manifest that lies in no place where this archive keeps one."""
+
+    uri: str
+    archive: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.uri!r} is no manifest in the archive {self.archive!r}: expected "
+            f"{self.archive}/<report>/<YYYY>/<MM>/<DD>/r<number>/manifest.json. "
+            "Is [daybreak] archive the same on every machine?"
+        )
+
+
+@dataclass(eq=False)
+class ManifestUnreadableError(ArchiveError):
+    """A manifest that is damaged, or of a later version."""
+
+    uri: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"Cannot read the manifest {self.uri!r}: {self.problem}."
+
+
+@dataclass(eq=False)
+class ArchivedFileNotFoundError(ArchiveError):
+    """A file that a revision does not have."""
+
+    uri: str
+    name: str
+    names: list[str]
+
+    def __str__(self) -> str:
+        return f"No file {self.name!r} in the revision {self.uri!r}: it has {', '.join(self.names)}."
+
+
+@dataclass(eq=False)
+class ArchivedFileChangedError(ArchiveError):
+    """An archived file that is no longer what was published."""
+
+    uri: str
+    name: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"The file {self.name!r} of the revision {self.uri!r} was changed: {self.problem}. "
+            "Restore it from a backup, or run the report's task again for a new revision."
+        )

@@ -1,0 +1,318 @@
+"""
+Revisions of reports, published atomically.
+
+A publisher claims a number by creating ``claim.json``, which names the content, in the revision's folder;
+writes the files; and creates ``manifest.json``. The revision exists from then on, complete. A publisher
+that dies leaves a claim that the same content can take over; other content takes the next number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypedDict
+
+from airflow_provider_daybreak.archive import layout, storage
+from airflow_provider_daybreak.archive.atomic import create_if_absent
+from airflow_provider_daybreak.archive.manifest import Manifest
+from airflow_provider_daybreak.exceptions import (
+    ArchivedFileChangedError,
+    ArchivedFileNotFoundError,
+    InvalidValueError,
+    OutsideArchiveError,
+    RevisionNotFoundError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_daybreak.archive.manifest import ArchivedFile, Draft
+    from airflow_provider_daybreak.archive.storage import StoragePath
+
+_CHUNK = 1 << 20
+
+
+class ArtifactInfo(TypedDict):
+    """An artifact as plain JSON."""
+
+    uri: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that went into or came out of a step, kept under its digest."""
+
+    uri: str
+    sha256: str
+    bytes: int
+
+    def info(self) -> ArtifactInfo:
+        """Return it as plain JSON."""
+        return {"uri": self.uri, "sha256": self.sha256, "bytes": self.bytes}
+
+
+@dataclass(frozen=True)
+class Revision:
+    """
+    One rendering of one report for one date, complete.
+
+    :param uri: URI of its manifest.
+    :param manifest: what it is made of.
+    :param folder: where its files lie.
+    :param existing: whether publishing found it there.
+    """
+
+    uri: str
+    manifest: Manifest
+    folder: StoragePath = field(repr=False, compare=False)
+    existing: bool = field(default=False, compare=False)
+
+    @property
+    def number(self) -> int:
+        """1 for the first of its date, and so on."""
+        return self.manifest.revision
+
+    def file(self, name: str) -> ArchivedFile:
+        """
+        Return what the manifest says of a file.
+
+        :raises ArchivedFileNotFoundError: the revision has no file of that name.
+        """
+        for file in self.manifest.files:
+            if file.name == name:
+                return file
+        raise ArchivedFileNotFoundError(self.uri, name, sorted(file.name for file in self.manifest.files))
+
+    def path(self, name: str) -> StoragePath:
+        """
+        Return where a file lies.
+
+        :raises ArchivedFileNotFoundError: the revision has no file of that name.
+        """
+        path = self.folder
+        for part in self.file(name).name.split("/"):
+            path = path / part
+        return path
+
+    def read(self, name: str) -> bytes:
+        """
+        Return a file's bytes, which are those that were published.
+
+        :raises ArchivedFileNotFoundError: the revision has no file of that name.
+        :raises ArchivedFileChangedError: the file is gone, or differs from what the manifest says.
+        """
+        file = self.file(name)
+        try:
+            data = storage.read(self.path(name))
+        except FileNotFoundError as error:
+            raise ArchivedFileChangedError(self.uri, name, "it is gone") from error
+        if hashlib.sha256(data).hexdigest() != file.sha256:
+            raise ArchivedFileChangedError(self.uri, name, "its bytes are not those that were published")
+        return data
+
+
+class Archive:
+    """
+    The place where revisions of reports live.
+
+    :param root: its folder; made when something is first published.
+    """
+
+    def __init__(self, root: StoragePath) -> None:
+        self.root: StoragePath = root.absolute() if isinstance(root, Path) else root
+        self.uri = self.root.as_uri() if isinstance(self.root, Path) else str(self.root).rstrip("/")
+
+    def __repr__(self) -> str:
+        return f"Archive({self.uri!r})"
+
+    def publish(self, draft: Draft) -> Revision:
+        """
+        Put a rendering into the archive, whole or not at all.
+
+        When the latest revision for its date and period has the same content, that one is returned, with
+        ``existing`` set.
+
+        :raises OSError: storage refused something. Nothing of the revision is then visible, and publishing
+            the same draft again takes up where this ended.
+        """
+        folder = layout.day_folder(self.root, draft.report, draft.report_date)
+        number = 0
+        for revision in self._newest_first(draft.report, draft.report_date):
+            number = max(number, revision.number)
+            if _stands_for(revision.manifest, draft):
+                if revision.manifest.digest == draft.digest:
+                    return replace(revision, existing=True)
+                break
+        claim = json.dumps({"digest": draft.digest, "draft": draft.draft}).encode()
+        number += 1
+        while not _claim(folder / layout.revision_name(number) / layout.CLAIM, claim):
+            number += 1
+        return self._publish_as(number, draft, folder / layout.revision_name(number))
+
+    def _publish_as(self, number: int, draft: Draft, folder: StoragePath) -> Revision:
+        parents = {folder}
+        for file in draft.files:
+            path = folder
+            for part in file.name.split("/"):
+                parents.add(path)
+                path = path / part
+            storage.write(path, file.content)
+        storage.synchronise(parents)
+        manifest = Manifest.of(draft, revision=number, created=datetime.now(timezone.utc))
+        if not create_if_absent(folder / layout.MANIFEST, manifest.to_json()):
+            # Another publisher of the same content finished it first.
+            return replace(self.revision(draft.report, draft.report_date, number), existing=True)
+        return Revision(self._manifest_uri(draft.report, draft.report_date, number), manifest, folder)
+
+    def latest(
+        self, report: str, report_date: date, period_key: str | None = None, *, drafts: bool = False
+    ) -> Revision | None:
+        """
+        Return the newest revision for a date, or None.
+
+        :param period_key: only revisions for that period, such as ``day:2026-03-29:Europe/Berlin``.
+        :param drafts: whether a revision whose checks failed counts.
+        """
+        for revision in self._newest_first(report, report_date):
+            manifest = revision.manifest
+            if (drafts or not manifest.draft) and period_key in (None, manifest.period_key):
+                return revision
+        return None
+
+    def revision(self, report: str, report_date: date, number: int) -> Revision:
+        """
+        Return one revision.
+
+        :raises RevisionNotFoundError: there is none of that number.
+        :raises ManifestUnreadableError: its manifest is damaged.
+        """
+        uri = self._manifest_uri(report, report_date, number)
+        folder = layout.day_folder(self.root, report, report_date) / layout.revision_name(number)
+        try:
+            data = storage.read(folder / layout.MANIFEST)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise RevisionNotFoundError(uri) from error
+        return Revision(uri, Manifest.from_json(data, uri=uri), folder)
+
+    def open(self, manifest_uri: str) -> Revision:
+        """
+        Return the revision whose manifest lies at that URI.
+
+        :raises OutsideArchiveError: no revision of this archive can lie there.
+        :raises RevisionNotFoundError: none lies there.
+        """
+        prefix = f"{self.uri}/"
+        relative = manifest_uri[len(prefix) :] if manifest_uri.startswith(prefix) else ""
+        place = layout.parse_manifest(relative)
+        if place is None:
+            raise OutsideArchiveError(manifest_uri, self.uri)
+        return self.revision(*place)
+
+    def revisions(
+        self, report: str | None = None, *, since: date | None = None, until: date | None = None
+    ) -> Iterator[Revision]:
+        """
+        Yield complete revisions by report, date and number.
+
+        :param report: only that report's.
+        :param since: first report date.
+        :param until: last report date, included.
+        """
+        for name in self.reports() if report is None else [layout.check_report(report)]:
+            for day in self._days(name, since or date.min, until or date.max):
+                for number in self._numbers(name, day):
+                    with suppress(RevisionNotFoundError):
+                        yield self.revision(name, day, number)
+
+    def reports(self) -> list[str]:
+        """Return the slugs of all reports that were ever published."""
+        return [name for name in storage.names(self.root) if layout.is_report(name)]
+
+    def deliveries(self, report: str, report_date: date) -> StoragePath:
+        """Return the folder of what was mailed for a report's date. It may not be there yet."""
+        return layout.day_folder(self.root, report, report_date) / layout.DELIVERIES
+
+    def store_artifact(self, name: str, stream: BinaryIO) -> Artifact:
+        """
+        Keep a file under its digest, whole or not at all.
+
+        :param name: what it is called, such as ``report.pdf``: one part, no path.
+        :param stream: its bytes, read in pieces.
+        :return: where it lies. The same bytes under the same name lie there once.
+        :raises InvalidValueError: the name is no plain file name.
+        """
+        if "/" in layout.check_file_name(name):
+            raise InvalidValueError("name of an artifact", name, "a file name without a folder")
+        folder = self.root / layout.ARTIFACTS
+        if not isinstance(folder, Path):
+            raise NotImplementedError
+        storage.make_folder(folder)
+        temporary = storage.temporary_beside(folder / name)
+        digest, size = hashlib.sha256(), 0
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            with os.fdopen(os.open(temporary, flags, storage.FILE_MODE), "wb") as file:
+                while chunk := stream.read(_CHUNK):
+                    digest.update(chunk)
+                    size += len(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            target = folder / digest.hexdigest() / name
+            storage.make_folder(target.parent)
+            temporary.replace(target)
+            storage.synchronise([target.parent])
+        finally:
+            temporary.unlink(missing_ok=True)
+        return Artifact(target.as_uri(), digest.hexdigest(), size)
+
+    def _manifest_uri(self, report: str, report_date: date, number: int) -> str:
+        day = report_date.strftime("%m/%d")
+        name = layout.revision_name(number)
+        return f"{self.uri}/{layout.check_report(report)}/{report_date.year:04d}/{day}/{name}/{layout.MANIFEST}"
+
+    def _newest_first(self, report: str, report_date: date) -> Iterator[Revision]:
+        for number in reversed(self._numbers(report, report_date)):
+            with suppress(RevisionNotFoundError):
+                yield self.revision(report, report_date, number)
+
+    def _numbers(self, report: str, report_date: date) -> list[int]:
+        """Return the numbers that were claimed, in order."""
+        folder = layout.day_folder(self.root, report, report_date)
+        return sorted(filter(None, map(layout.revision_number, storage.names(folder))))
+
+    def _days(self, report: str, since: date, until: date) -> Iterator[date]:
+        """Yield the days that have a folder, in order, looking only into months that may hold one."""
+        folder = layout.report_folder(self.root, report)
+        for year in _numbered(folder, since.year, until.year):
+            for month in _numbered(
+                folder / year,
+                since.month if int(year) == since.year else 1,
+                until.month if int(year) == until.year else 12,
+            ):
+                for day in _numbered(folder / year / month, 1, 31):
+                    with suppress(ValueError):  # a folder that names no day is not ours
+                        found = date(int(year), int(month), int(day))
+                        if since <= found <= until:
+                            yield found
+
+
+def _numbered(folder: StoragePath, first: int, last: int) -> list[str]:
+    return [name for name in storage.names(folder) if name.isdecimal() and first <= int(name) <= last]
+
+
+def _stands_for(manifest: Manifest, draft: Draft) -> bool:
+    """Return whether a revision is of the draft's period and kind, so that it may be the one it repeats."""
+    return manifest.draft == draft.draft and manifest.period == draft.plain_period
+
+
+def _claim(path: StoragePath, claim: bytes) -> bool:
+    """Return whether the number is free for this content: never taken, or by this content too."""
+    return create_if_absent(path, claim) or storage.read(path) == claim

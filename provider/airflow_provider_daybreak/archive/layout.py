@@ -1,0 +1,87 @@
+"""Where things lie in an archive. Names only: nothing here touches storage."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING
+
+from airflow_provider_daybreak.exceptions import InvalidValueError
+
+if TYPE_CHECKING:
+    from airflow_provider_daybreak.archive.storage import StoragePath
+
+MANIFEST = "manifest.json"
+CLAIM = "claim.json"
+DELIVERIES = "deliveries"
+ARTIFACTS = "_artifacts"
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_REVISION = re.compile(r"r([0-9]{4,})")
+_MANIFEST = re.compile(rf"({_SLUG.pattern})/([0-9]{{4}})/([0-9]{{2}})/([0-9]{{2}})/r([0-9]{{4,}})/{MANIFEST}")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
+_LONGEST_NAME = 200  # bytes; file systems end at 255, and a temporary name adds to it
+
+
+def check_report(report: object) -> str:
+    """
+    Return the report's slug.
+
+    :raises InvalidValueError: it is none.
+    """
+    if not is_report(report):
+        expected = "1 to 64 of a-z, 0-9, _ and -, beginning with a letter or digit"
+        raise InvalidValueError("report", report, expected)
+    return str(report)
+
+
+def is_report(name: object) -> bool:
+    """Return whether this can be a report's slug."""
+    return isinstance(name, str) and _SLUG.fullmatch(name) is not None
+
+
+def check_file_name(name: str) -> str:
+    """
+    Return the name of a file in a revision: a relative path of plain parts, such as ``charts/daylight.png``.
+
+    :raises InvalidValueError: it leads elsewhere, hides, or is one that the archive itself writes.
+    """
+    parts = name.split("/")
+    plain = all(part and not part.startswith(".") and len(part.encode()) <= _LONGEST_NAME for part in parts)
+    if not plain or _FORBIDDEN.search(name) or name in (MANIFEST, CLAIM):
+        expected = "a relative path such as charts/daylight.png, with no part that begins with a dot"
+        raise InvalidValueError("name of an archived file", name, expected)
+    return name
+
+
+def report_folder(root: StoragePath, report: str) -> StoragePath:
+    """Return the folder of a report."""
+    return root / check_report(report)
+
+
+def day_folder(root: StoragePath, report: str, report_date: date) -> StoragePath:
+    """Return the folder of a report's revisions for one date."""
+    folder = report_folder(root, report)
+    return folder / f"{report_date.year:04d}" / f"{report_date.month:02d}" / f"{report_date.day:02d}"
+
+
+def revision_name(number: int) -> str:
+    """Return what a revision's folder is called."""
+    return f"r{number:04d}"
+
+
+def revision_number(name: str) -> int | None:
+    """Return the number of the revision that a folder of this name holds, or None where it holds none."""
+    match = _REVISION.fullmatch(name)
+    return int(match[1]) if match and revision_name(int(match[1])) == name else None
+
+
+def parse_manifest(relative: str) -> tuple[str, date, int] | None:
+    """Return report, date and number of the revision whose manifest lies there, or None where none can."""
+    match = _MANIFEST.fullmatch(relative)
+    if match is None or revision_number(f"r{match[5]}") is None:
+        return None
+    try:
+        return match[1], date(int(match[2]), int(match[3]), int(match[4])), int(match[5])
+    except ValueError:
+        return None

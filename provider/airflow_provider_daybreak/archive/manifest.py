@@ -1,0 +1,188 @@
+"""What a revision is made of: the draft that goes in, and the manifest that says what is there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.archive.layout import check_file_name, check_report
+from airflow_provider_daybreak.exceptions import InvalidValueError, ManifestUnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class DraftFile:
+    """A file to archive, under a relative name such as ``charts/daylight.png``."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ArchivedFile:
+    """A file of a revision, as its manifest lists it."""
+
+    name: str
+    media_type: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """
+    One rendering of a report, before it has a revision's number.
+
+    :param report: slug of the report.
+    :param report_date: the date on it.
+    :param period: ``{name, start, end, timezone}`` of the time it covers; start and end are ISO instants
+        (or datetimes) in that zone.
+    :param title: its title, as a mail's subject would have it.
+    :param files: what it consists of.
+    :param rows: number of rows by source.
+    :param run: ``{dag_id, run_id, task_id, map_index, try_number}`` of the task that made it.
+    :param template_sha256: digest of the template.
+    :param queries: digest of each query by source.
+    :param checks: each check with its outcome, as plain JSON.
+    :param outcome: how rendering went, such as ``ok``, ``empty`` or ``failed_checks``.
+    :param provider_version: version of this package.
+    :param draft: whether it is kept only to be looked at, since its checks failed.
+    :raises InvalidValueError: the slug, or a file's name, can't be used, or two files have one name.
+    """
+
+    report: str
+    report_date: date
+    period: Mapping[str, str | datetime]
+    title: str
+    files: Sequence[DraftFile]
+    rows: Mapping[str, int]
+    run: Mapping[str, Any]
+    template_sha256: str = ""
+    queries: Mapping[str, str] = field(default_factory=dict)
+    checks: Sequence[Mapping[str, Any]] = ()
+    outcome: str = "ok"
+    provider_version: str = ""
+    draft: bool = False
+
+    def __post_init__(self) -> None:
+        check_report(self.report)
+        seen: set[str] = set()
+        for file in self.files:
+            if check_file_name(file.name) in seen:
+                raise InvalidValueError("name of an archived file", file.name, "each name once")
+            seen.add(file.name)
+
+    @cached_property
+    def archived_files(self) -> tuple[ArchivedFile, ...]:
+        """The files as the manifest lists them, sorted by name."""
+        files = sorted(self.files, key=lambda file: file.name)
+        return tuple(
+            ArchivedFile(
+                file.name, file.media_type, len(file.content), hashlib.sha256(file.content).hexdigest()
+            )
+            for file in files
+        )
+
+    @cached_property
+    def plain_period(self) -> dict[str, str]:
+        """The period in plain JSON."""
+        return {
+            key: value.isoformat() if isinstance(value, datetime) else value
+            for key, value in self.period.items()
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the content: files, title and period, but not who made it when."""
+        content = {
+            "files": [[file.name, file.media_type, file.sha256] for file in self.archived_files],
+            "title": self.title,
+            "period": self.plain_period,
+        }
+        return hashlib.sha256(_canonical(content)).hexdigest()
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a revision is made of, and how it came about. Fields as in :class:`Draft`."""
+
+    report: str
+    report_date: date
+    period: Mapping[str, str]
+    revision: int
+    title: str
+    created: str
+    files: tuple[ArchivedFile, ...]
+    digest: str
+    rows: Mapping[str, int]
+    run: Mapping[str, Any]
+    provider_version: str
+    template_sha256: str
+    queries: Mapping[str, str]
+    checks: tuple[Mapping[str, Any], ...]
+    outcome: str
+    draft: bool = False
+
+    @classmethod
+    def of(cls, draft: Draft, *, revision: int, created: datetime) -> Manifest:
+        """Return the manifest that the draft has as that revision, created at that instant."""
+        return cls(
+            report=draft.report,
+            report_date=draft.report_date,
+            period=draft.plain_period,
+            revision=revision,
+            title=draft.title,
+            created=created.isoformat(timespec="seconds"),
+            files=draft.archived_files,
+            digest=draft.digest,
+            rows=dict(draft.rows),
+            run=dict(draft.run),
+            provider_version=draft.provider_version,
+            template_sha256=draft.template_sha256,
+            queries=dict(draft.queries),
+            checks=tuple(draft.checks),
+            outcome=draft.outcome,
+            draft=draft.draft,
+        )
+
+    @property
+    def period_key(self) -> str:
+        """What tells the period from any other, such as ``day:2026-03-29:Europe/Berlin``."""
+        return f"{self.period['name']}:{self.period['start'][:10]}:{self.period['timezone']}"
+
+    def to_json(self) -> bytes:
+        """Return the manifest as the archive holds it."""
+        facts = {"schema": SCHEMA, **asdict(self), "report_date": self.report_date.isoformat()}
+        return (json.dumps(facts, ensure_ascii=False, indent=2) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, data: bytes, *, uri: str) -> Manifest:
+        """
+        Return the manifest that these bytes hold.
+
+        :param uri: where they came from, for the error.
+        :raises ManifestUnreadableError: they hold none of a schema that this version knows.
+        """
+        try:
+            facts = json.loads(data)
+            if facts.pop("schema") != SCHEMA:
+                raise ManifestUnreadableError(uri, f"its schema is not {SCHEMA}; upgrade Daybreak")
+            facts["report_date"] = date.fromisoformat(facts["report_date"])
+            facts["files"] = tuple(ArchivedFile(**file) for file in facts["files"])
+            facts["checks"] = tuple(facts["checks"])
+            return cls(**facts)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ManifestUnreadableError(uri, "it is no manifest; restore it from a backup") from error
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()

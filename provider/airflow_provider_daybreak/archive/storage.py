@@ -1,0 +1,134 @@
+"""What an archive needs of the place it lies in, on local disk and on object storage."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from typing_extensions import Self
+
+FILE_MODE = 0o660  # less the process's umask: what a report says is for its owner and group
+FOLDER_MODE = 0o770
+
+
+class StoragePath(Protocol):
+    """A path that behaves as ``pathlib.Path`` does: one itself, or an ``ObjectStoragePath``."""
+
+    @property
+    def name(self) -> str:
+        """Its last part."""
+        ...
+
+    @property
+    def parent(self) -> Self:
+        """The folder it lies in."""
+        ...
+
+    def __truediv__(self, key: str, /) -> Self:
+        """Return the path of that name in this folder."""
+        ...
+
+    def exists(self) -> bool:
+        """Return whether something lies there."""
+        ...
+
+    def iterdir(self) -> Iterator[Self]:
+        """Yield what lies in the folder."""
+        ...
+
+    def read_bytes(self) -> bytes:
+        """Return the file's content."""
+        ...
+
+
+def names(folder: StoragePath) -> list[str]:
+    """Return the sorted names in a folder; none where there is no such folder. Hidden names are left out."""
+    if isinstance(folder, Path):
+        try:
+            found = os.listdir(folder)  # noqa: PTH208 - a Path for each of thousands of names costs more than the rest
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(name for name in found if not name.startswith("."))
+    raise NotImplementedError
+
+
+def read(path: StoragePath) -> bytes:
+    """
+    Return the content of a file, and of nothing that a symbolic link in its place leads to.
+
+    :raises FileNotFoundError: there is no such file.
+    """
+    if isinstance(path, Path):
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            return file.read()
+    return path.read_bytes()
+
+
+def write(path: StoragePath, data: bytes) -> None:
+    """
+    Put a file there, whole or not at all, in place of the one that was.
+
+    The name is durable once its folder was synchronised: see :func:`synchronise`.
+    """
+    if not isinstance(path, Path):
+        raise NotImplementedError
+    make_folder(path.parent)
+    temporary = write_temporary(path, data)
+    try:
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def write_temporary(path: Path, data: bytes) -> Path:
+    """
+    Write a hidden file beside the path and synchronise it.
+
+    :return: where it lies. A process that is killed leaves it there; pruning sweeps it.
+    """
+    temporary = temporary_beside(path)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    return temporary
+
+
+def temporary_beside(path: Path) -> Path:
+    """Return a hidden name in the same folder that nobody else takes."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each durably."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=FOLDER_MODE)
+        synchronise([folder.parent])
+
+
+def synchronise(folders: Iterable[StoragePath]) -> None:
+    """Make the names in local folders durable. Object stores answer only when what they took is."""
+    for folder in folders:
+        if isinstance(folder, Path):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
