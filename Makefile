@@ -32,7 +32,7 @@ test: .venv/made ## run the tests; ARGS=tests/unit runs some of them
 lint: .venv/made ## ruff, mypy and the import contract
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy provider plugins dags
+	@$(BIN)/mypy provider plugins dags demo
 	@PYTHONPATH=provider $(BIN)/lint-imports --config setup.cfg
 
 .PHONY: bench

@@ -49,11 +49,11 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
 
     :param context: the context that Airflow gives to ``execute``.
     :param report_date: ISO date; the run's ``report_date`` param, or else its own dates, when empty.
-    :param timezone: key of the IANA database; the Dag's zone when None.
+    :param timezone: key of the IANA database; when None, the zone of the Dag's timetable, or else the Dag's.
     :raises InvalidValueError: the date or the zone can't be understood.
     """
     ti, dag_run = context["ti"], context["dag_run"]
-    zone_ = zone(timezone or str(getattr(context["dag"].timezone, "name", context["dag"].timezone)))
+    zone_ = zone(timezone or _zone_name(context["dag"]))
     return Run(
         ref=RunRef(
             dag_id=ti.dag_id,
@@ -73,6 +73,14 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
         ),
         timezone=zone_,
     )
+
+
+def _zone_name(dag: Any) -> str:
+    """Return the zone that the Dag's schedule is written in: a cron timetable may have one of its own."""
+    timetable = getattr(dag, "timetable", None)
+    # Airflow has each cron timetable twice: the SDK's says `timezone`, the scheduler's `_timezone`.
+    timezone = getattr(timetable, "timezone", None) or getattr(timetable, "_timezone", None) or dag.timezone
+    return str(getattr(timezone, "name", timezone))
 
 
 def _instant(value: object) -> datetime | None:

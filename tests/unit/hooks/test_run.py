@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import date, datetime, timezone
 
 import pytest
+from airflow.sdk import DAG
+from airflow.timetables.trigger import CronTriggerTimetable
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.hooks.run import run_of
@@ -12,6 +14,13 @@ def test_the_report_date_is_the_day_in_the_dags_zone(make_context):
     context = make_context(
         logical_date=datetime(2026, 3, 28, 23, 30, tzinfo=timezone.utc), dag_timezone="Europe/Berlin"
     )
+
+    assert run_of(context).report_date == date(2026, 3, 29)
+
+
+def test_the_zone_of_the_timetable_is_the_dags_zone(make_context):
+    dag = DAG("daily", schedule=CronTriggerTimetable("0 9 * * *", timezone="Asia/Tokyo"))
+    context = make_context(logical_date=datetime(2026, 3, 28, 15, 30, tzinfo=timezone.utc)) | {"dag": dag}
 
     assert run_of(context).report_date == date(2026, 3, 29)
 

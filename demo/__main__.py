@@ -1,0 +1,245 @@
+"""
+Run the daily chain on this machine: deploy, report, container, mail.
+
+Starts a private Airflow and a mail catcher in .demo/, runs the daily report for today, backfills the days
+before it, and shows where to look. Nothing leaves this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import secrets
+import signal
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from datetime import datetime, time, timedelta
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from airflow_provider_daybreak.archive import Archive
+from demo.airflow import Airflow, AirflowFailedError, free_port
+from demo.catcher import Catcher, make_certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+DAG_ID = "daily_report"
+ZONE = ZoneInfo("Europe/Berlin")  # the Dag's
+STARTED = monotonic()
+ENDED = ("success", "failed", "skipped", "upstream_failed", "up_for_retry")
+
+NO_ENGINE = """\
+No Docker engine answers: {problem}
+  The container step is skipped, and the mail comes without the PDF. To get an engine:
+    Debian, Ubuntu:  sudo apt install docker.io && sudo usermod -aG docker $USER    (then log in again)
+    Windows, macOS:  Docker Desktop (on Windows with its WSL integration switched on)
+    elsewhere:       set DOCKER_HOST to the engine's address
+"""
+
+
+def say(text: str) -> None:
+    """Print a line with the seconds since the start."""
+    print(f"[{monotonic() - STARTED:4.0f} s] {text}", flush=True)
+
+
+def main() -> int:
+    """Run the demo; return 0 when all of it worked."""
+    arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
+    home: Path = arguments.home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    with _only_one(home):
+        password = _password(home)
+        certificate = make_certificate(home / "mail-server.pem")
+        catcher = Catcher(
+            home / "mail", home / "mail-server.pem", login="reports@example.org", password=password
+        )
+        catcher.start()
+        port = free_port(arguments.port)
+        if port != arguments.port:
+            say(f"Port {arguments.port} is taken: Airflow's UI will be on port {port}.")
+        airflow = Airflow(home / "airflow", port=port, env=_env(home, catcher, password, certificate))
+        (home / "demo.json").write_text(json.dumps({"url": airflow.url, "pid": os.getpid()}))
+        try:
+            worked = _run(airflow, catcher, days=arguments.days)
+            if not arguments.exit:
+                print("Airflow goes on running. Stop it with Ctrl-C.", flush=True)
+                signal.pause()
+        except AirflowFailedError as error:
+            print(f"\n{error}", file=sys.stderr)
+            worked = False
+        except KeyboardInterrupt:
+            worked = True
+        finally:
+            say("Stopping …")
+            airflow.stop()
+            catcher.stop()
+    return 0 if worked else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="make demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--exit", action="store_true", help="stop everything when done, and exit with 0 or 1")
+    parser.add_argument(
+        "--days", type=int, default=3, metavar="N", help="days to backfill (default: %(default)s)"
+    )
+    parser.add_argument("--port", type=int, default=8080, help="port of Airflow's UI (default: %(default)s)")
+    parser.add_argument(
+        "--home", type=Path, default=Path(".demo"), help="folder for everything (default: %(default)s)"
+    )
+    return parser.parse_args()
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Hold the folder's lock, which the kernel frees however we end."""
+    with (home / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            running = json.loads((home / "demo.json").read_text())
+            sys.exit(
+                f"The demo is running already: {running['url']} (process {running['pid']}). Stop it with Ctrl-C there."
+            )
+        yield
+
+
+def _password(home: Path) -> str:
+    path = home / "mail-password"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(12))
+    return path.read_text()
+
+
+def _env(home: Path, catcher: Catcher, password: str, certificate: Path) -> dict[str, str]:
+    """Write the ``.env`` of a script that mails, and return the environment that points Airflow to it."""
+    dotenv = home / ".env"
+    dotenv.touch(mode=0o600)
+    dotenv.write_text(
+        f"EMAIL_SENDER=reports@example.org\n"
+        f"EMAIL_PASSWORD='{password}'\n"
+        f"SMTP_SERVER=localhost\n"
+        f"SMTP_PORT={catcher.port}\n"
+        f"SMTP_CA_FILE={certificate}\n"
+        f"EMAIL_RECEIVER=you@example.org\n"
+    )
+    return {
+        "AIRFLOW__SECRETS__BACKEND": "airflow_provider_daybreak.secrets.dotenv.DotenvBackend",
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"path": str(dotenv)}),
+        "AIRFLOW__DAYBREAK__ARCHIVE": (home / "reports").as_uri(),
+        "AIRFLOW__DAYBREAK__RELEASES": str(home / "releases"),
+    }
+
+
+def _run(airflow: Airflow, catcher: Catcher, *, days: int) -> bool:
+    problem = _engine_problem()
+    if problem:
+        print(NO_ENGINE.format(problem=problem), flush=True)
+    say("Starting Airflow …")
+    airflow.start()
+    airflow.wait_until_ready(tick=_every(10, "  still starting …"))
+    say(f"Airflow is up: {airflow.url}")
+    airflow.wait_for_dag(DAG_ID, tick=_every(10, "  waiting for the Dag to be read …"))
+
+    today = datetime.now(ZONE).date()
+    say(f"Running {DAG_ID} for today, {today} …")
+    runs = {airflow.trigger(DAG_ID, conf={"report_date": today.isoformat()})}
+    worked = _follow(airflow, runs)
+    if days > 0:
+        first, last = today - timedelta(days=days), today - timedelta(days=1)
+        command = (
+            *("backfill", "create", "--dag-id", DAG_ID, "--from-date", first.isoformat()),
+            *("--to-date", f"{last}T23:59", "--reprocess-behavior", "completed", "--max-active-runs", "2"),
+        )
+        say(f"Backfilling {first} to {last}: airflow {' '.join(command)}")
+        airflow.cli(*command)
+        window = {
+            "logical_date_gte": datetime.combine(first, time.min, ZONE).isoformat(),
+            "logical_date_lt": datetime.combine(today, time.min, ZONE).isoformat(),
+        }
+        worked &= _follow(airflow, airflow.runs(DAG_ID, **window))
+    return _summary(airflow, catcher) and worked
+
+
+def _engine_problem() -> str | None:
+    import docker
+    import requests
+
+    try:
+        docker.from_env(timeout=5).ping()
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        return str(error)
+    return None
+
+
+def _every(seconds: int, text: str) -> Callable[[], None]:
+    """Return a function to call once a second, that says the text at every so many calls."""
+    calls = 0
+
+    def tick() -> None:
+        nonlocal calls
+        calls += 1
+        if calls % seconds == 0:
+            say(text)
+
+    return tick
+
+
+def _follow(airflow: Airflow, runs: Iterable[str]) -> bool:
+    """Say each step of the runs as it ends, until all have ended; return whether all went well."""
+    waiting, seen = set(runs), set()
+    failed = False
+    while waiting:
+        states = airflow.runs(DAG_ID)
+        for run in sorted(waiting):
+            for task, state in airflow.tasks(DAG_ID, run).items():
+                if state in ENDED and (run, task) not in seen:
+                    seen.add((run, task))
+                    say(f"  {task:<16} {state:<16} {run}")
+            if states[run] in ("success", "failed"):
+                waiting.discard(run)
+                failed |= states[run] == "failed"
+        sleep(1)
+    if failed:
+        print(f"A run failed. Open its log at {airflow.url}/dags/{DAG_ID}", file=sys.stderr)
+    return not failed
+
+
+def _summary(airflow: Airflow, catcher: Catcher) -> bool:
+    """Say where everything is; return whether each archived date was mailed once."""
+    home = catcher.folder.parent
+    revisions = list(Archive(home / "reports").revisions(DAG_ID))
+    dates = sorted({revision.manifest.report_date for revision in revisions})
+    mails = catcher.messages()
+    ids = Counter(message_from_bytes(mail.read_bytes(), policy=default)["Message-ID"] for mail in mails)
+    once = len(ids) == len(mails) == len(dates)
+    say(
+        f"{len(dates)} report dates are archived, {len(mails)} mails arrived"
+        + ("." if once else ": expected one a date.")
+    )
+    folder = os.path.relpath(home)
+    print(
+        f"""
+  Reports  {folder}/reports/{DAG_ID}/<year>/<month>/<day>/r0001/report.html
+  Mails    {folder}/mail/*.eml   (open one with a mail program)
+  Airflow  {airflow.url}   user admin, password {airflow.password}
+  Copy it  dags/{DAG_ID}.py is written to be changed: see "Make it yours" in README.md
+""",
+        flush=True,
+    )
+    return once
+
+
+if __name__ == "__main__":
+    sys.exit(main())

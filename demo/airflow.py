@@ -1,0 +1,232 @@
+"""A private Airflow on this machine: started, asked over its REST API, and stopped with all its processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+STOP_SECONDS = 30
+
+
+class AirflowFailedError(Exception):
+    """The private Airflow could not start, or does not answer."""
+
+
+def free_port(wanted: int = 0) -> int:
+    """Return the wanted port of the loopback interface, or another one when it is taken or 0."""
+    for port in (wanted, 0):
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                found: int = probe.getsockname()[1]
+                return found
+    raise AirflowFailedError("No free port on 127.0.0.1.")
+
+
+class Airflow:
+    """
+    Airflow in one folder, by ``airflow standalone``.
+
+    :param home: its AIRFLOW_HOME: configuration, database and logs.
+    :param port: of UI and REST API, on the loopback interface.
+    :param env: further environment of all its processes.
+    """
+
+    def __init__(self, home: Path, *, port: int, env: Mapping[str, str] | None = None) -> None:
+        self.home = home
+        self.port = port
+        self.url = f"http://localhost:{port}"
+        self.log = home / "standalone.log"
+        self._pid_file = home / "standalone.pid"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        self.env = os.environ | self._own_env() | dict(env or {})
+
+    def _own_env(self) -> dict[str, str]:
+        bundle = {
+            "name": "daybreak",
+            "classpath": "airflow_provider_daybreak.bundles.package.PackageDagBundle",
+            "kwargs": {},
+        }
+        return {
+            "AIRFLOW_HOME": str(self.home),
+            "PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", os.defpath),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self.port}/execution/",
+            # SQLite waits this many seconds for another process's write: its own five are too few here.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db?timeout=60",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        }
+
+    @property
+    def password(self) -> str:
+        """Password of the user ``admin``, made at the first call."""
+        path = self.home / "simple_auth_manager_passwords.json.generated"
+        if not path.exists():
+            self.home.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(json.dumps({"admin": secrets.token_urlsafe(12)}))
+        password: str = json.loads(path.read_text())["admin"]
+        return password
+
+    def start(self) -> None:
+        """Start all components. Stops what an earlier start left behind, if it was killed."""
+        _ = self.password
+        self._stop_leftover()
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                ["airflow", "standalone"],
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._pid_file.write_text(str(self._process.pid))
+
+    def wait_until_ready(self, *, seconds: float = 180, tick: Callable[[], None] = lambda: None) -> None:
+        """
+        Wait until every component is healthy.
+
+        :param seconds: how long at most.
+        :param tick: called about once a second.
+        :raises AirflowFailedError: it ended, or the time is over.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                raise AirflowFailedError(f"Airflow ended while it started. Its log: {self.log}")
+            with suppress(httpx.HTTPError):
+                health = self._client.get("/api/v2/monitor/health").json()
+                parts = ("metadatabase", "scheduler", "dag_processor")
+                if all((health.get(part) or {}).get("status") == "healthy" for part in parts):
+                    self._log_in()
+                    return
+            tick()
+            time.sleep(1)
+        raise AirflowFailedError(f"Airflow was not ready after {seconds:.0f} s. Its log: {self.log}")
+
+    def _log_in(self) -> None:
+        answer = self._client.post("/auth/token", json={"username": "admin", "password": self.password})
+        answer.raise_for_status()
+        self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def api(self, method: str, path: str, **kwargs: Any) -> Any:
+        """
+        Return the JSON that the REST API answers.
+
+        :param path: below ``/api/v2``.
+        :raises AirflowFailedError: it answered with an error, whose text is in the message.
+        """
+        answer = self._client.request(method, f"/api/v2{path}", **kwargs)
+        if answer.is_error:
+            raise AirflowFailedError(f"{method} {path}: {answer.status_code} {answer.text}")
+        return answer.json() if answer.content else None
+
+    def wait_for_dag(
+        self, dag_id: str, *, seconds: float = 120, tick: Callable[[], None] = lambda: None
+    ) -> None:
+        """
+        Wait until the Dag is there, then unpause it.
+
+        :raises AirflowFailedError: it can't be imported, or is not there in time.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            errors = self.api("GET", "/importErrors")["import_errors"]
+            if errors:
+                raise AirflowFailedError("\n".join(f"{e['filename']}: {e['stack_trace']}" for e in errors))
+            if any(dag["dag_id"] == dag_id for dag in self.api("GET", "/dags")["dags"]):
+                self.api("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+                return
+            tick()
+            time.sleep(1)
+        raise AirflowFailedError(
+            f"Airflow has found no Dag {dag_id} after {seconds:.0f} s. Its log: {self.log}"
+        )
+
+    def trigger(
+        self, dag_id: str, *, conf: Mapping[str, Any] | None = None, logical_date: str | None = None
+    ) -> str:
+        """Trigger a run, and return its id."""
+        body = {"logical_date": logical_date, "conf": dict(conf or {})}
+        run_id: str = self.api("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"]
+        return run_id
+
+    def runs(self, dag_id: str, **filters: str) -> dict[str, str]:
+        """Return the state of each run of the Dag by its id; filters are the REST API's."""
+        params = {"limit": "100", "order_by": "run_after"} | filters
+        runs = self.api("GET", f"/dags/{dag_id}/dagRuns", params=params)["dag_runs"]
+        return {run["dag_run_id"]: run["state"] for run in runs}
+
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, str | None]:
+        """Return the state of each task of the run by its id."""
+        found = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        return {task["task_id"]: task["state"] for task in found}
+
+    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
+        """Return the log of a task's try as text."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
+        lines = self.api("GET", path, params={"full_content": True})["content"]
+        return "\n".join(
+            str(line.get("event", line)) if isinstance(line, dict) else str(line) for line in lines
+        )
+
+    def cli(self, *args: str) -> str:
+        """
+        Run an ``airflow`` command, and return what it prints.
+
+        :raises AirflowFailedError: it failed; what it printed is in the message.
+        """
+        done = subprocess.run(["airflow", *args], env=self.env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise AirflowFailedError(f"airflow {' '.join(args)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def stop(self) -> None:
+        """Stop all components, politely first, and wait until they are gone."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_SECONDS)
+        _kill_group(self._process.pid)
+        self._process.wait()
+        self._process = None
+        self._pid_file.unlink(missing_ok=True)
+
+    def _stop_leftover(self) -> None:
+        with suppress(OSError, ValueError):
+            pid = int(self._pid_file.read_text())
+            if b"standalone" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                _kill_group(pid)
+
+
+def _kill_group(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)

@@ -1,0 +1,131 @@
+"""A mail server for trials: it takes what is sent with STARTTLS and a password, and keeps it as files."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from datetime import datetime, timedelta, timezone
+from email import message_from_bytes
+from email.policy import default
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, cast
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+
+if TYPE_CHECKING:
+    from asyncio import Server
+    from pathlib import Path
+
+    from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+class Catcher:
+    """
+    An SMTP server on the loopback interface that writes each accepted message to a folder as ``.eml``.
+
+    :param folder: where messages go: one file a message, numbered in the order of arrival.
+    :param certificate: PEM file with the server's key and certificate.
+    :param login: user name to expect.
+    :param password: password to expect.
+    :param port: port to listen on; 0 takes a free one, which ``port`` then names.
+    """
+
+    def __init__(self, folder: Path, certificate: Path, *, login: str, password: str, port: int = 0) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+
+        def authenticate(
+            _server: object, _session: object, _envelope: object, _mechanism: str, data: object
+        ) -> AuthResult:
+            known = isinstance(data, LoginPassword) and (data.login, data.password) == (
+                login.encode(),
+                password.encode(),
+            )
+            return AuthResult(success=known)
+
+        self._controller = Controller(
+            self,
+            hostname="127.0.0.1",
+            port=port,
+            server_hostname="localhost",
+            tls_context=context,
+            require_starttls=True,
+            auth_required=True,
+            authenticator=authenticate,
+            ready_timeout=10,
+        )
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        port: int = cast("Server", self._controller.server).sockets[0].getsockname()[1]
+        return port
+
+    def start(self) -> None:
+        """Listen, in a thread of its own."""
+        self._controller.start()
+
+    def stop(self) -> None:
+        """Stop listening."""
+        self._controller.stop()
+
+    def messages(self) -> list[Path]:
+        """Return the files of all messages that arrived, oldest first."""
+        return sorted(self.folder.glob("*.eml"))
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Keep the message, then accept it."""
+        content = envelope.original_content or b""
+        subject = str(message_from_bytes(content, policy=default).get("Subject", "no subject"))
+        slug = re.sub(r"[^a-z0-9]+", "-", subject.lower()).strip("-")[:60]
+        path = self.folder / f"{len(self.messages()) + 1:04d}-{slug}.eml"
+        received = f"X-RcptTo: {', '.join(envelope.rcpt_tos)}\r\n".encode()
+        path.write_bytes(received + content)
+        return "250 kept"
+
+
+def make_certificate(path: Path) -> Path:
+    """
+    Write a self-made certificate for localhost, with its key, unless the file is there.
+
+    :param path: the PEM file to write, mode 0600.
+    :return: the PEM file beside it that holds the certificate alone, for clients to trust.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    public = path.with_suffix(".crt")
+    if path.exists() and public.exists():
+        return public
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=3650))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    path.touch(mode=0o600)
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + pem
+    )
+    public.write_bytes(pem)
+    return public
