@@ -1,12 +1,14 @@
-"""What all tests share: an Airflow home of their own, and the context that a task gets."""
+"""What all tests share: an Airflow home of their own, the context that a task gets, and what a machine must have."""
 
 from __future__ import annotations
 
 import atexit
 import os
 import shutil
+import subprocess
 import tempfile
 from datetime import datetime, timezone
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +17,36 @@ _home = tempfile.mkdtemp(prefix="daybreak-tests-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ["AIRFLOW_HOME"] = _home  # before anything imports Airflow
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@cache
+def _missing(marker: str) -> str | None:
+    """Say what this machine lacks for tests with the marker."""
+    if marker == "browser" and CHROMIUM is None:
+        return "needs Chromium (Debian: apt install chromium)"
+    if marker == "engine":
+        docker = shutil.which("docker")
+        if docker is None or subprocess.run([docker, "info"], capture_output=True, check=False).returncode:
+            return "needs a Docker engine (Debian: apt install docker.io)"
+    if marker == "strace" and shutil.which("strace") is None:
+        return "needs strace (Debian: apt install strace)"
+    return None
+
+
+def pytest_runtest_setup(item):
+    for marker in ("browser", "engine", "strace"):
+        reason = _missing(marker) if item.get_closest_marker(marker) else None
+        if reason:
+            pytest.skip(reason)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """Where DAYBREAK_TEST_ALL is set, a test that could not run here has failed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("DAYBREAK_TEST_ALL") and exitstatus == 0 and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture

@@ -1,0 +1,240 @@
+"""What is installed: the wheel, over several versions of Airflow, and the image show the same, once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from uv import find_uv_bin
+
+ROOT = Path(__file__).parent.parent
+AIRFLOW = "3.3.2"
+BUNDLE = {
+    "name": "daybreak",
+    "classpath": "airflow_provider_daybreak.bundles.package.PackageDagBundle",
+    "kwargs": {},
+}
+DAGS = ["daily_report"]
+
+
+def run(*command, env=None, cwd=None):
+    done = subprocess.run(
+        list(map(str, command)), env=env, cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command} failed:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def uv(*command):
+    return run(find_uv_bin(), *command, env=os.environ | {"UV_PYTHON_DOWNLOADS": "never"})
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    uv("build", "--quiet", "--wheel", "--out-dir", folder, ROOT)
+    return next(folder.glob("*.whl"))
+
+
+def installed(python):
+    return {
+        row["name"]: row["version"]
+        for row in json.loads(uv("pip", "list", "--python", python, "--format", "json"))
+    }
+
+
+@pytest.fixture(scope="session")
+def install(wheel, tmp_path_factory):
+    """Return a function that installs the wheel over a version of Airflow: its Python, and what moved."""
+    done = {}
+
+    def over(version):
+        if version not in done:
+            venv = tmp_path_factory.mktemp(f"airflow-{version}") / "venv"
+            uv("venv", "--quiet", "--python", sys.executable, venv)
+            python = venv / "bin" / "python"
+            uv("pip", "install", "--quiet", "--python", python, f"apache-airflow=={version}")
+            before = installed(python)
+            uv("pip", "install", "--quiet", "--python", python, f"{wheel}[docker,sql,xlsx]")
+            after = installed(python)
+            moved = {name: (was, after.get(name)) for name, was in before.items() if after.get(name) != was}
+            done[version] = (python, moved)
+        return done[version]
+
+    return over
+
+
+class Home:
+    """An Airflow home for one installed wheel, with its database."""
+
+    def __init__(self, python, folder, **env):
+        self.python = python
+        self.env = {
+            "PATH": f"{python.parent}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "AIRFLOW_HOME": str(folder),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+            "PYTHONWARNINGS": "default",
+            **env,
+        }
+        self.airflow("db", "migrate")
+
+    def airflow(self, *command):
+        return run("airflow", *command, env=self.env)
+
+    def json(self, *command):
+        # Log lines may come first.
+        printed = self.airflow(*command, "--output", "json")
+        return json.loads(printed[re.search(r"^\[", printed, re.MULTILINE).start() :])
+
+
+@pytest.mark.parametrize("version", ["3.1.8", "3.2.2", AIRFLOW])
+def test_installed_over_airflow_it_moves_none_of_its_packages(install, version):
+    python, moved = install(version)
+
+    assert moved == {}
+    uv("pip", "check", "--python", python)
+
+
+@pytest.mark.parametrize("version", ["3.1.8", "3.2.2", AIRFLOW])
+def test_every_module_imports_without_a_deprecation_warning_of_ours(install, version):
+    python, _ = install(version)
+    code = """
+import pkgutil, sys, warnings
+import airflow_provider_daybreak as package
+from importlib import import_module
+seen = []
+warnings.showwarning = lambda message, category, filename, *rest: seen.append((filename, str(message)))
+warnings.simplefilter("always")
+skip = {"airflow_provider_daybreak.cli"} if sys.argv[1].startswith("3.1") else set()
+for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+    if module.name not in skip:
+        import_module(module.name)
+ours = [(file, message) for file, message in seen if "airflow_provider_daybreak" in file]
+print(ours)
+"""
+    assert run(python, "-c", code, version, env=os.environ | {"AIRFLOW_HOME": str(python.parent)}).endswith(
+        "[]\n"
+    )
+
+
+@pytest.mark.parametrize("version", ["3.1.8", "3.2.2", AIRFLOW])
+def test_the_wheel_shows_provider_plugin_and_dags_once(install, version, tmp_path):
+    python, _ = install(version)
+    home = Home(python, tmp_path, AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=json.dumps([BUNDLE]))
+
+    home.airflow("dags", "reserialize")
+
+    providers = [row["package_name"] for row in home.json("providers", "list")]
+    assert providers.count("airflow-provider-daybreak") == 1
+    plugins = [row["name"] for row in home.json("plugins")]
+    assert plugins.count("daybreak") == 1
+    assert [row["dag_id"] for row in home.json("dags", "list")] == DAGS
+    assert "No data found" in home.airflow("dags", "list-import-errors")
+
+
+def test_the_dag_files_work_when_copied_into_a_dags_folder(install, tmp_path):
+    python, _ = install(AIRFLOW)
+    code = "import airflow_provider_daybreak.dags as d; print(d.__path__[0])"
+    shipped = Path(run(python, "-c", code).strip())
+    (tmp_path / "dags").mkdir()
+    run("cp", "-r", shipped / "daily_report.py", shipped / "daily_report", tmp_path / "dags")
+    run("cp", shipped / ".airflowignore", tmp_path / "dags")
+    home = Home(python, tmp_path)
+
+    home.airflow("dags", "reserialize")
+
+    assert [row["dag_id"] for row in home.json("dags", "list")] == ["daily_report"]
+    assert "No data found" in home.airflow("dags", "list-import-errors")
+
+
+def test_the_wheel_holds_all_that_the_tree_holds(wheel):
+    listed = set(run(sys.executable, "-m", "zipfile", "--list", wheel).split())
+    tree = {
+        *(path.relative_to(ROOT / "provider") for path in (ROOT / "provider").rglob("*.py")),
+        *(
+            Path("airflow_provider_daybreak") / path.relative_to(ROOT)
+            for path in (ROOT / "plugins").rglob("*.py")
+        ),
+        *(
+            Path("airflow_provider_daybreak") / path.relative_to(ROOT)
+            for path in (ROOT / "dags").rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        ),
+    }
+
+    assert {str(path) for path in tree} - listed == set()
+
+
+@pytest.mark.engine
+def test_the_image_shows_provider_plugin_and_dags_once():
+    stand_in = f"daybreak-test-airflow:{AIRFLOW}"
+    build = ("docker", "build", "--quiet", "--network", "host")
+    base = ROOT / "tests" / "airflow-stand-in.Dockerfile"
+    run(
+        *build,
+        "--tag",
+        stand_in,
+        "--build-arg",
+        f"AIRFLOW_VERSION={AIRFLOW}",
+        "--file",
+        base,
+        ROOT / "tests" / "unit",
+    )
+    secrets = dict.fromkeys(
+        (
+            "AIRFLOW_FERNET_KEY",
+            "AIRFLOW_JWT_SECRET",
+            "AIRFLOW_API_SECRET_KEY",
+            "POSTGRES_PASSWORD",
+            "AIRFLOW_ADMIN_PASSWORD",
+        ),
+        "test",
+    )
+    env = os.environ | secrets | {"AIRFLOW_IMAGE": stand_in, "BUILD_NETWORK": "host"}
+    run("docker", "compose", "build", "--quiet", "airflow-init", env=env, cwd=ROOT)
+    script = (
+        "airflow db migrate && airflow dags reserialize && echo '[]' && airflow providers list --output json && "
+        "airflow plugins --output json && airflow dags list --output json && airflow dags list-import-errors"
+    )
+
+    printed = run(
+        *("docker", "run", "--rm", "--network", "none"),
+        *("--env", f"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST={json.dumps([BUNDLE])}"),
+        *("--env", "AIRFLOW__CORE__LOAD_EXAMPLES=False", f"daybreak-airflow:{AIRFLOW}", "bash", "-c", script),
+    )
+
+    assert printed.count('"airflow-provider-daybreak"') == 1
+    assert printed.count('"name": "daybreak"') == 1
+    assert printed.count('"dag_id": "daily_report"') == 1
+    assert "No data found" in printed
+
+
+def test_compose_has_no_default_secret():
+    done = subprocess.run(
+        ["docker", "compose", "--env-file", "/dev/null", "config", "--quiet"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert "is missing a value: see docs/compose.md" in done.stderr
+
+
+def test_the_documented_command_makes_the_secrets_that_compose_asks_for(tmp_path):
+    document = (ROOT / "docs" / "compose.md").read_text()
+    command = document.split("```bash\n", 1)[1].split("```", 1)[0]
+
+    run("bash", "-ec", command, cwd=tmp_path)
+
+    assert oct((tmp_path / ".env").stat().st_mode & 0o777) == "0o600"
+    run("docker", "compose", "--env-file", tmp_path / ".env", "config", "--quiet", cwd=ROOT)
