@@ -1,17 +1,25 @@
-"""The archive that ``[daybreak] archive`` names."""
+"""The archive that ``[daybreak] archive`` names, and the asset that each of its reports is."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_daybreak.archive import Archive
+from airflow_provider_daybreak.archive.layout import check_report
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import Asset
+
+    from airflow_provider_daybreak.archive import Revision
     from airflow_provider_daybreak.archive.storage import StoragePath
+
+REPORTS_ALIAS = "daybreak_reports"
 
 
 def archive_of(settings: Settings | None = None) -> Archive:
@@ -50,3 +58,46 @@ def storage_path(uri: str, *, name: str) -> StoragePath:
     from airflow.sdk import ObjectStoragePath
 
     return ObjectStoragePath(uri)
+
+
+def report_asset(report: str, *, archive: str | None = None) -> Asset:
+    """
+    Return the asset that a report is, for a Dag's ``schedule``: ``daybreak://<archive>/<report>``.
+
+    :param report: slug of the report.
+    :param archive: URI of its archive; the one of the ``[daybreak]`` section by default.
+    """
+    from airflow.sdk import Asset
+
+    parts = urlsplit(archive or Settings.load().archive)
+    place = parts.netloc.rpartition("@")[2] or "localhost"
+    return Asset(f"daybreak://{place}{parts.path.rstrip('/')}/{check_report(report)}")
+
+
+def announce(context: Mapping[str, Any], archive: Archive, revision: Revision) -> None:
+    """
+    Give the report's asset an event that says which revision there is, once the task succeeds.
+
+    Which asset that is shows only when the task runs, since a report's name may be templated: the event goes
+    through the alias ``daybreak_reports``, which becomes an outlet of the task.
+
+    :param context: the context that Airflow gives to ``execute``.
+    """
+    from airflow.sdk import AssetAlias
+
+    manifest = revision.manifest
+    alias = AssetAlias(REPORTS_ALIAS)
+    if alias not in context["task"].outlets:
+        context["task"].outlets.append(alias)
+    context["outlet_events"][alias].add(
+        report_asset(manifest.report, archive=archive.uri),
+        extra={
+            "report": manifest.report,
+            "report_date": manifest.report_date.isoformat(),
+            "period": dict(manifest.period),
+            "revision": manifest.revision,
+            "manifest": revision.uri,
+            "digest": manifest.digest,
+            "rows": dict(manifest.rows),
+        },
+    )

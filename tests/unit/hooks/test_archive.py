@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from airflow.sdk import AssetAlias
 
+from airflow_provider_daybreak.archive import Draft, DraftFile
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.hooks.archive import archive_at, archive_of
+from airflow_provider_daybreak.hooks.archive import announce, archive_at, archive_of, report_asset
 from airflow_provider_daybreak.settings import Settings
 
 
@@ -31,3 +35,52 @@ def test_what_is_no_absolute_uri_is_refused(uri):
 def test_a_trailing_slash_changes_nothing(tmp_path):
     assert archive_at(f"{tmp_path.as_uri()}/").uri == tmp_path.as_uri()
     assert isinstance(archive_at(tmp_path.as_uri()).root, Path)
+
+
+@pytest.mark.parametrize(
+    ("archive", "uri"),
+    [
+        ("s3://aws_default@reports/daybreak/", "daybreak://reports/daybreak/daily_report"),
+        ("s3://reports", "daybreak://reports/daily_report"),
+        ("file:///var/lib/reports", "daybreak://localhost/var/lib/reports/daily_report"),
+    ],
+)
+def test_a_report_is_an_asset(archive, uri):
+    asset = report_asset("daily_report", archive=archive)
+
+    assert (asset.name, asset.uri) == (uri, uri)
+
+
+def test_a_revision_is_announced_as_an_event_of_its_asset(tmp_path):
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
+    archive = archive_at(tmp_path.as_uri())
+    period = {"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"}
+    revision = archive.publish(
+        Draft(
+            report="daily_report",
+            report_date=date(2026, 3, 29),
+            period=period,
+            title="Almanac",
+            files=[DraftFile("report.html", "text/html", b"x")],
+            rows={"almanac": 3},
+            run={},
+        )
+    )
+    task = SimpleNamespace(outlets=[])
+    events = OutletEventAccessors()
+
+    announce({"task": task, "outlet_events": events}, archive, revision)
+
+    (event,) = events[AssetAlias("daybreak_reports")].asset_alias_events
+    assert task.outlets == [AssetAlias("daybreak_reports")]
+    assert event.dest_asset_key.uri == f"daybreak://localhost{tmp_path}/daily_report"
+    assert event.extra == {
+        "report": "daily_report",
+        "report_date": "2026-03-29",
+        "period": period,
+        "revision": 1,
+        "manifest": revision.uri,
+        "digest": revision.manifest.digest,
+        "rows": {"almanac": 3},
+    }

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from unittest.mock import create_autospec
+
+import pytest
+
+from airflow_provider_daybreak.web.links import OpenReportLink
+
+
+@pytest.fixture
+def link_of(monkeypatch):
+    """Return a function that gives the link of a task with that result."""
+
+    def link(result):
+        from airflow.sdk.execution_time.xcom import XCom
+
+        monkeypatch.setattr(XCom, "get_value", create_autospec(XCom.get_value, return_value=result))
+        return OpenReportLink().get_link(None, ti_key=None)
+
+    return link
+
+
+def test_the_link_is_relative_to_the_uis_base(link_of):
+    result = {"report": "daily_report", "report_date": "2026-03-29", "revision": 2, "manifest": "file:///x"}
+
+    assert link_of(result) == "daybreak/reports/daily_report/2026-03-29/2/"
+
+
+@pytest.mark.parametrize("result", [None, "text", {}, {"report": "daily_report"}])
+def test_a_task_that_made_no_report_has_no_link(link_of, result):
+    assert link_of(result) == ""
