@@ -1,0 +1,83 @@
+"""One private Airflow with a mail catcher, for all system tests."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from airflow_provider_daybreak.archive import Archive
+from demo.airflow import Airflow, free_port
+from demo.catcher import Catcher, make_certificate
+
+PASSWORD = "a password of the tests"
+
+
+class Stack:
+    """Airflow, the catcher and the archive, and the questions that tests ask of them."""
+
+    def __init__(self, airflow, catcher, archive):
+        self.airflow = airflow
+        self.catcher = catcher
+        self.archive = archive
+
+    def wait(self, run_id, *, seconds=240, dag_id="daily_report"):
+        """Wait until the run has ended; return its state, with the log of each failed task when it failed."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            state = self.airflow.runs(dag_id)[run_id]
+            if state == "failed":
+                tasks = self.airflow.tasks(dag_id, run_id)
+                logs = (self.airflow.task_log(dag_id, run_id, t) for t, s in tasks.items() if s == "failed")
+                return f"failed: {tasks}\n" + "\n".join(logs)
+            if state == "success":
+                return state
+            time.sleep(1)
+        return f"still {state} after {seconds} s: {self.airflow.tasks(dag_id, run_id)}"
+
+    def wait_for_task(self, run_id, task_id, states, *, seconds=120, dag_id="daily_report"):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            state = self.airflow.tasks(dag_id, run_id).get(task_id)
+            if state in states:
+                return state
+            time.sleep(0.2)
+        raise AssertionError(f"{task_id} is {state} after {seconds} s, not {states}")
+
+    def mails(self, text):
+        """Return the raw mails whose decoded text part holds the text."""
+        from email import message_from_bytes
+        from email.policy import default
+
+        parsed = [message_from_bytes(path.read_bytes(), policy=default) for path in self.catcher.messages()]
+        return [mail for mail in parsed if text in mail.get_body(("plain",)).get_content()]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory):
+    home = tmp_path_factory.mktemp("system")
+    certificate = make_certificate(home / "server.pem")
+    catcher = Catcher(home / "mail", home / "server.pem", login="reports@example.org", password=PASSWORD)
+    catcher.start()
+    dotenv = home / ".env"
+    dotenv.touch(mode=0o600)
+    dotenv.write_text(
+        f"EMAIL_SENDER=reports@example.org\nEMAIL_PASSWORD='{PASSWORD}'\nSMTP_SERVER=localhost\n"
+        f"SMTP_PORT={catcher.port}\nSMTP_CA_FILE={certificate}\nEMAIL_RECEIVER=you@example.org\n"
+    )
+    env = {
+        "AIRFLOW__SECRETS__BACKEND": "airflow_provider_daybreak.secrets.dotenv.DotenvBackend",
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"path": str(dotenv)}),
+        "AIRFLOW__DAYBREAK__ARCHIVE": (home / "reports").as_uri(),
+        "AIRFLOW__DAYBREAK__RELEASES": str(home / "releases"),
+    }
+    airflow = Airflow(home / "airflow", port=free_port(), env=env)
+    try:
+        airflow.start()
+        airflow.wait_until_ready()
+        airflow.wait_for_dag("daily_report")
+        yield Stack(airflow, catcher, Archive(home / "reports"))
+    finally:
+        airflow.stop()
+        catcher.stop()
