@@ -187,3 +187,239 @@ class ArchivedFileChangedError(ArchiveError):
             f"The file {self.name!r} of the revision {self.uri!r} was changed: {self.problem}. "
             "Restore it from a backup, or run the report's task again for a new revision."
         )
+
+
+# Releases
+
+
+class ReleaseError(DaybreakError):
+    """A script that could not be deployed, run or rolled back. The release that was current still is."""
+
+
+@dataclass(eq=False)
+class SourceUnreadableError(ReleaseError):
+    """A source, or a file in it, that is missing or can't be read."""
+
+    path: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot read the source {self.path!r}: {self.problem}. "
+            "Expected a folder or a .py file that the worker's user can read."
+        )
+
+
+@dataclass(eq=False)
+class NoScriptError(ReleaseError):
+    """A source without anything to run."""
+
+    path: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"Nothing to run in {self.path!r}: expected a .py file in it. Check source."
+
+
+@dataclass(eq=False)
+class SourceLinkError(ReleaseError):
+    """A symbolic link that leaves the source."""
+
+    path: str
+    link: str
+    target: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The link {self.link!r} in {self.path!r} leads to {self.target!r}, outside of the source. "
+            "Copy what it leads to into the source, or remove the link."
+        )
+
+
+@dataclass(eq=False)
+class SourceTooLargeError(ReleaseError):
+    """A source of more than a script's size."""
+
+    path: str
+    found: str
+    limit: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The source {self.path!r} holds {self.found}: at most {self.limit} are deployed. "
+            "Keep data and environments outside of it."
+        )
+
+
+@dataclass(eq=False)
+class SourceChangedError(ReleaseError):
+    """A file of the source that changed while it was deployed."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path!r} changed while it was deployed. Deploy again when nobody writes to the source."
+
+
+@dataclass(eq=False)
+class RequirementsError(ReleaseError):
+    """Requirements that are missing or can't be read."""
+
+    path: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"Cannot use the requirements {self.path!r}: {self.problem}"
+
+
+@dataclass(eq=False)
+class RequirementRefusedError(ReleaseError):
+    """A line of the requirements that can't be deployed."""
+
+    path: str
+    line: int
+    text: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"Cannot deploy {self.text!r} ({self.path!r} line {self.line}): {self.problem}"
+
+
+@dataclass(eq=False)
+class LockingError(ReleaseError):
+    """Requirements that uv could not lock: they conflict, or nothing fits them."""
+
+    path: str
+    explanation: str
+
+    def __str__(self) -> str:
+        return f"Cannot lock the requirements {self.path!r}. uv says:\n{self.explanation}"
+
+
+@dataclass(eq=False)
+class InstallError(ReleaseError):
+    """An environment that uv could not build."""
+
+    environment: str
+    explanation: str
+
+    def __str__(self) -> str:
+        return f"Cannot build the environment {self.environment!r}. uv says:\n{self.explanation}"
+
+
+@dataclass(eq=False)
+class InterpreterError(ReleaseError):
+    """A Python that is missing or can't be used."""
+
+    python: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot use the Python {self.python!r}: {self.problem}. Give python as the absolute path of an "
+            "interpreter that every user may run, such as /usr/bin/python3.12, or as a version, such as 3.12."
+        )
+
+
+@dataclass(eq=False)
+class VerificationError(ReleaseError):
+    """An environment or release that did not pass a check before it was to become current."""
+
+    what: str
+    check: str
+    explanation: str
+
+    def __str__(self) -> str:
+        return f"{self.what} did not pass {self.check}:\n{self.explanation}"
+
+
+@dataclass(eq=False)
+class DeployLockTimeoutError(ReleaseError):
+    """Another deploy of the same name that went on for too long."""
+
+    name: str
+    holder: str
+    waited: float
+
+    def __str__(self) -> str:
+        return (
+            f"Another deploy of {self.name!r} ({self.holder}) was still going on after {self.waited:g} seconds. "
+            "Wait for it, or give a longer lock_timeout."
+        )
+
+
+@dataclass(eq=False)
+class ReleaseNotFoundError(ReleaseError):
+    """A release that is not there."""
+
+    name: str
+    release: str
+    there: tuple[str, ...]
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        there = ", ".join(self.there) or "none"
+        which = (
+            f"release {self.release!r} of {self.name!r}"
+            if self.release
+            else f"current release of {self.name!r}"
+        )
+        return f"There is no {which} here. There are: {there}. Deploy it with VenvDeployOperator first."
+
+
+@dataclass(eq=False)
+class NoPreviousReleaseError(ReleaseError):
+    """A roll back with nothing to go back to."""
+
+    name: str
+    there: tuple[str, ...]
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        there = ", ".join(self.there) or "none"
+        return f"{self.name!r} has no earlier release to return to. There are: {there}. Name one of them in to."
+
+
+@dataclass(eq=False)
+class ScriptFailedError(ReleaseError):
+    """A script that ended with an exit code other than 0, or by a signal."""
+
+    command: str
+    ending: str
+    stderr: str
+    by_hand: str
+
+    def __str__(self) -> str:
+        said = f"Its last lines on stderr:\n{self.stderr}\n" if self.stderr else "It wrote nothing to stderr.\n"
+        return f"{self.command!r} ended with {self.ending}. {said}To run it by hand: {self.by_hand}"
+
+
+@dataclass(eq=False)
+class ScriptNotStartedError(ReleaseError):
+    """A command that could not be started."""
+
+    command: str
+    problem: str
+    by_hand: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"Cannot start {self.command!r}: {self.problem}. To run it by hand: {self.by_hand}"
+
+
+@dataclass(eq=False)
+class ScriptOutputError(ReleaseError):
+    """A script whose output is not what was asked of it."""
+
+    command: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"{self.command!r} did its work, but {self.problem}"

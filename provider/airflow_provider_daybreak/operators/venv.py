@@ -1,0 +1,190 @@
+"""Deploy a Python script as a release, run it, and roll it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_daybreak.hooks.releases import ArtifactInfo, Output, ReleaseHook, ReleaseInfo
+from airflow_provider_daybreak.operators.failure import fail_at_once
+from airflow_provider_daybreak.releases.run import Running
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from airflow.sdk import Context
+
+__all__ = ["ArtifactInfo", "ReleaseInfo", "VenvDeployOperator", "VenvRollbackOperator", "VenvRunOperator"]
+
+
+class VenvDeployOperator(BaseOperator):
+    """
+    Make a release of a script and the packages it needs, and switch to it in one step.
+
+    Nothing is resolved, installed or copied that is there already. Until the last step the release that was
+    current before still is.
+
+    :param name: name to deploy under: lower-case letters, digits, ``-`` and ``_``. (templated)
+    :param source: absolute path of the script's folder, or of a single ``.py`` file. (templated)
+    :param requirements: file in the source that says what to install. ``auto`` takes ``requirements.txt``,
+        or else the metadata in a script (PEP 723). (templated)
+    :param python: absolute path or version of the interpreter; the worker's own when None. (templated)
+    :param env_file: absolute path of the ``.env`` that the script reads; the one in the source when
+        None. (templated)
+    :param verify: a command that must succeed in the new release before it becomes current. (templated)
+    :param keep: how many releases stay on disk.
+    :param require_hashes: refuse requirements that don't come with hashes of their own.
+    :param only_binary: install wheels only: building a package runs its code.
+    :param index_conn_id: package-index connection to install from.
+    :param upgrade: resolve open versions again, though the requirements are the same.
+    :param lock_timeout: seconds to wait for another deploy of the same name.
+    :return: the release now current, as :class:`ReleaseInfo`.
+    """
+
+    template_fields: Sequence[str] = ("name", "source", "requirements", "python", "env_file", "verify")
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        source: str | Path,
+        requirements: str = "auto",
+        python: str | None = None,
+        env_file: str | Path | None = None,
+        verify: Sequence[str] | str | None = None,
+        keep: int = 5,
+        require_hashes: bool = False,
+        only_binary: bool = True,
+        index_conn_id: str | None = None,
+        upgrade: bool = False,
+        lock_timeout: float = 600,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.source = source
+        self.requirements = requirements
+        self.python = python
+        self.env_file = env_file
+        self.verify = verify
+        self.keep = keep
+        self.require_hashes = require_hashes
+        self.only_binary = only_binary
+        self.index_conn_id = index_conn_id
+        self.upgrade = upgrade
+        self.lock_timeout = lock_timeout
+
+    def execute(self, context: Context) -> ReleaseInfo:  # noqa: ARG002
+        """Deploy, and return the release now current."""
+        with fail_at_once():
+            return ReleaseHook().deploy(
+                self.name,
+                self.source,
+                requirements=self.requirements,
+                python=self.python,
+                env_file=self.env_file,
+                verify=self.verify,
+                keep=self.keep,
+                require_hashes=self.require_hashes,
+                only_binary=self.only_binary,
+                upgrade=self.upgrade,
+                lock_timeout=self.lock_timeout,
+            )
+
+
+class VenvRunOperator(BaseOperator):
+    """
+    Run a command of a release for the run's report date.
+
+    The script sees ``DAYBREAK_REPORT_DATE`` (an ISO date), ``DAYBREAK_PERIOD_START`` and
+    ``DAYBREAK_PERIOD_END`` (ISO times with offset), ``DAYBREAK_OUTPUT_DIR``, and what its ``.env`` sets;
+    nothing of the worker's own secrets.
+
+    :param release: what a :class:`VenvDeployOperator` returned, or a name, whose current release is
+        taken. (templated)
+    :param command: program and arguments; a first item that ends in ``.py`` is a script of the
+        release. (templated)
+    :param env: further variables for the script; no place for secrets. (templated)
+    :param output: what of stdout to return: ``last_line``, ``json`` or ``none``.
+    :param artifacts: patterns of files, such as ``*.csv``, that the script leaves in ``DAYBREAK_OUTPUT_DIR`` or
+        its working directory. They are stored with the archive, and are this task's XCom ``artifacts``:
+        ``{name: {uri, sha256, bytes}}``. (templated)
+    :param report_date: ISO date; the run's own when empty. (templated)
+    :param timezone: the dates' zone; the Dag's when None.
+    :param period: length of the period that the script is told: day, week, month, quarter or year.
+    :param offset: how many periods later, or, negative, earlier.
+    :return: the output.
+    """
+
+    template_fields: Sequence[str] = ("release", "command", "env", "artifacts", "report_date")
+
+    def __init__(
+        self,
+        *,
+        release: Mapping[str, Any] | str,
+        command: Sequence[str] | str,
+        env: Mapping[str, str] | None = None,
+        output: Output = "last_line",
+        artifacts: Sequence[str] | None = None,
+        report_date: str = "",
+        timezone: str | None = None,
+        period: str = "day",
+        offset: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.release = release
+        self.command = command
+        self.env = env
+        self._output = output  # output is what Airflow calls the XComArg of the task
+        self.artifacts = artifacts
+        self.report_date = report_date
+        self.timezone = timezone
+        self.period = period
+        self.offset = offset
+        self._running = Running()
+
+    def execute(self, context: Context) -> Any:
+        """Run the command to its end, and return its output."""
+        with fail_at_once():
+            return ReleaseHook().run(
+                self.release,
+                self.command,
+                context=context,
+                env=self.env,
+                output=self._output,
+                artifacts=self.artifacts,
+                report_date=self.report_date,
+                timezone=self.timezone,
+                period=self.period,
+                offset=self.offset,
+                running=self._running,
+            )
+
+    def on_kill(self) -> None:
+        """End the script and everything it started."""
+        self._running.kill()
+
+
+class VenvRollbackOperator(BaseOperator):
+    """
+    Point ``current`` back at an earlier release.
+
+    :param name: name the release was deployed under. (templated)
+    :param to: id of the release to return to; the one before the current when None. (templated)
+    :return: the release now current, as :class:`ReleaseInfo`.
+    """
+
+    template_fields: Sequence[str] = ("name", "to")
+
+    def __init__(self, *, name: str, to: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.to = to
+
+    def execute(self, context: Context) -> ReleaseInfo:  # noqa: ARG002
+        """Switch, and return the release now current."""
+        with fail_at_once():
+            return ReleaseHook().roll_back(self.name, to=self.to)

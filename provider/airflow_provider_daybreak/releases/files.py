@@ -1,0 +1,131 @@
+"""Writing and removing so that a crash leaves either all or nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import stat
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write the file with that mode, so that a reader sees the old bytes or the new ones, also after a crash."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            write_all(descriptor, data)
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any, *, mode: int = 0o644) -> None:
+    """Write the value as indented JSON, atomically."""
+    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(), mode=mode)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the object in the file, or None when it is missing or was cut off."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write every byte: one call of ``write`` may take fewer."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def sync_folder(path: Path) -> None:
+    """Make the folder's entries survive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_link(link: Path, target: str) -> None:
+    """Point the link at the target in one step, whether or not it is there."""
+    temporary = link.with_name(f".{link.name}.{secrets.token_hex(4)}.tmp")
+    temporary.symlink_to(target)
+    try:
+        temporary.replace(link)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(link.parent)
+
+
+def protect(tree: Path) -> None:
+    """Let everybody read and run what the owner may, and nobody write, in the whole tree."""
+    _change_modes(tree, lambda mode: (mode & 0o500) >> 6 | (mode & 0o500) >> 3 | mode & 0o7555)
+
+
+def remove_tree(tree: Path) -> None:
+    """Remove the tree, protected or not."""
+    if tree.is_symlink() or not tree.is_dir():
+        tree.unlink(missing_ok=True)
+        return
+    _change_modes(tree, lambda mode: mode | 0o700, folders_only=True)
+    shutil.rmtree(tree)
+
+
+def discard(path: Path, trash: Path) -> None:
+    """Take the path out of sight in one step, then remove it."""
+    hidden = trash / f"{path.name}.{secrets.token_hex(4)}"
+    path.chmod(stat.S_IMODE(path.lstat().st_mode) | 0o700)  # moving a folder writes its ".."
+    path.rename(hidden)
+    remove_tree(hidden)
+
+
+def empty_trash(trash: Path) -> None:
+    """Remove what an interrupted removal left."""
+    for entry in list(trash.iterdir()):
+        remove_tree(entry)
+
+
+@contextmanager
+def opened_folder(path: Path) -> Iterator[int]:
+    """Open the folder for calls relative to it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _change_modes(tree: Path, change: Callable[[int], int], *, folders_only: bool = False) -> None:
+    """Change the modes from the top down: a folder may have to be made readable before it is listed."""
+    _change_mode(tree, change)
+    for entry in list(tree.iterdir()):
+        if entry.is_symlink():
+            continue
+        if entry.is_dir():
+            _change_modes(entry, change, folders_only=folders_only)
+        elif not folders_only:
+            _change_mode(entry, change)
+
+
+def _change_mode(path: Path, change: Callable[[int], int]) -> None:
+    mode = stat.S_IMODE(path.lstat().st_mode)
+    if change(mode) != mode:
+        path.chmod(change(mode))

@@ -1,0 +1,116 @@
+"""Where the releases of a name lie on disk. Every path of them is made here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_daybreak.exceptions import InvalidValueError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+ID = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """
+    The folder of one name.
+
+    ::
+
+        <root>/<name>/environments/<id>/   the environment, built in place, COMPLETE.json last
+                     releases/<id>/        src/, environment -> ../../environments/<id>, .lease, MANIFEST.json last
+                     shared/.env           0600
+                     current -> releases/<id>
+                     state/                deploy.lock history.jsonl interpreters.json
+                     trash/                what is being removed
+
+    :param root: the folder of all names on this machine.
+    :param name: what the script is deployed as.
+    :raises InvalidValueError: the name is no slug.
+    """
+
+    root: Path
+    name: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not SLUG.fullmatch(self.name):
+            expected = "lower-case letters, digits, - and _, at most 64, such as daily_report"
+            raise InvalidValueError("name of a release", self.name, expected)
+
+    @property
+    def home(self) -> Path:
+        """The folder of the name."""
+        return self.root / self.name
+
+    @property
+    def environments(self) -> Path:
+        """Holds a folder an environment."""
+        return self.home / "environments"
+
+    @property
+    def releases(self) -> Path:
+        """Holds a folder a release."""
+        return self.home / "releases"
+
+    @property
+    def dotenv(self) -> Path:
+        """The ``.env`` that all releases of the name share."""
+        return self.home / "shared" / ".env"
+
+    @property
+    def current(self) -> Path:
+        """The link to the release that runs next."""
+        return self.home / "current"
+
+    @property
+    def state(self) -> Path:
+        """What deploys keep for the next one."""
+        return self.home / "state"
+
+    @property
+    def deploy_lock(self) -> Path:
+        """Locked by whoever changes anything under the name; never removed or replaced."""
+        return self.state / "deploy.lock"
+
+    @property
+    def history(self) -> Path:
+        """A JSON line for each time that ``current`` changed."""
+        return self.state / "history.jsonl"
+
+    @property
+    def trash(self) -> Path:
+        """What was taken out of sight and waits to be removed."""
+        return self.home / "trash"
+
+    def environment(self, environment_id: str) -> Path:
+        """Return the folder of an environment."""
+        return self.environments / _checked(environment_id, "environment")
+
+    def release(self, release_id: str) -> Path:
+        """Return the folder of a release."""
+        return self.releases / _checked(release_id, "release")
+
+    def make(self) -> None:
+        """Make the folders in which everything else is made, readable to whoever runs scripts."""
+        for folder in (self.environments, self.releases, self.dotenv.parent, self.state, self.trash):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+                folder.chmod(0o755)  # whatever the umask says
+
+
+def names(root: Path) -> list[str]:
+    """Return what is deployed under the root."""
+    if not root.is_dir():
+        return []
+    return sorted(entry.name for entry in root.iterdir() if SLUG.fullmatch(entry.name) and entry.is_dir())
+
+
+def _checked(value: object, what: str) -> str:
+    if not isinstance(value, str) or not ID.fullmatch(value):
+        raise InvalidValueError(f"id of a {what}", value, "16 hexadecimal digits, as a deploy returns them")
+    return value

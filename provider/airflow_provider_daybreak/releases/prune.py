@@ -1,0 +1,85 @@
+"""Removing releases and environments that nothing needs any more."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_daybreak.releases.environment import is_complete
+from airflow_provider_daybreak.releases.files import discard, empty_trash, read_json
+from airflow_provider_daybreak.releases.layout import ID
+from airflow_provider_daybreak.releases.lease import exclusively
+from airflow_provider_daybreak.releases.release import MANIFEST
+from airflow_provider_daybreak.releases.switch import current_id, read_history
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_daybreak.releases.layout import Layout
+
+log = logging.getLogger(__name__)
+
+PINNED = ".pinned"
+
+
+def clean(layout: Layout) -> None:
+    """Remove what interrupted deploys left. Only who holds the deploy lock may call this."""
+    empty_trash(layout.trash)
+    for folder in (layout.home, layout.releases, layout.environments, layout.state, layout.dotenv.parent):
+        for temporary in folder.glob(".*.tmp"):
+            temporary.unlink()
+    for release in _children(layout.releases):
+        if read_json(layout.releases / release / MANIFEST) is None:
+            log.info("Removing the remains of an interrupted deploy: release %s", release)
+            discard(layout.releases / release, layout.trash)
+    used = _environments_in_use(layout)
+    for environment in _children(layout.environments):
+        if environment not in used and not is_complete(layout.environments / environment):
+            log.info("Removing the remains of an interrupted build: environment %s", environment)
+            discard(layout.environments / environment, layout.trash)
+
+
+def prune(layout: Layout, *, keep: int) -> list[str]:
+    """
+    Remove all but the newest releases, and the environments that only they used.
+
+    A release that is current, previous, pinned or in use stays, and counts among those to keep. Only who
+    holds the deploy lock may call this.
+
+    :param keep: how many releases stay, at least the current and the previous one.
+    :return: ids of the releases that were removed.
+    """
+    history = read_history(layout)
+    spared = {current_id(layout), history.previous}
+    order = {release: place for place, release in enumerate(history.line)}
+    there = sorted(_children(layout.releases), key=lambda one: (order.get(one, -1), one), reverse=True)
+    removed = []
+    for release in there[max(keep, 1) :]:
+        path = layout.release(release)
+        if release in spared or (path / PINNED).exists():
+            continue
+        with exclusively(path) as free:
+            if free:
+                discard(path, layout.trash)
+                removed.append(release)
+            else:
+                log.info("Release %s is past keeping, but a job runs from it: it stays for now", release)
+    used = _environments_in_use(layout)
+    for environment in _children(layout.environments):
+        if environment not in used:
+            discard(layout.environment(environment), layout.trash)
+    if removed:
+        log.info("Removed %d old releases: %s", len(removed), ", ".join(removed))
+    return removed
+
+
+def _children(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if ID.fullmatch(path.name))
+
+
+def _environments_in_use(layout: Layout) -> set[str]:
+    return {
+        (layout.releases / release / "environment").readlink().name
+        for release in _children(layout.releases)
+        if (layout.releases / release / "environment").is_symlink()
+    }

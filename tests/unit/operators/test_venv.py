@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_provider_daybreak.exceptions import ScriptFailedError
+from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRollbackOperator, VenvRunOperator
+from airflow_provider_daybreak.version_compat import AirflowFailException
+
+
+@pytest.fixture(autouse=True)
+def _own_root(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASES", str(tmp_path / "releases"))
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE", (tmp_path / "archive").as_uri())
+
+
+@pytest.fixture
+def deploy(tmp_path, make_context):
+    def deploy_script(text):
+        source = tmp_path / "source"
+        source.mkdir(exist_ok=True)
+        (source / "report.py").write_text(text)
+        return VenvDeployOperator(task_id="deploy", name="daily", source=source).execute(make_context())
+
+    return deploy_script
+
+
+@pytest.fixture
+def run(make_context):
+    def run_script(release, command=("report.py",), context=None, **options):
+        operator = VenvRunOperator(task_id="run", release=release, command=list(command), **options)
+        return operator.execute(context or make_context())
+
+    return run_script
+
+
+def test_a_deploy_returns_what_the_design_says_as_plain_json(deploy):
+    info = deploy("print('hello')")
+
+    assert list(info) == [
+        "name",
+        "release",
+        "environment",
+        "path",
+        "python",
+        "previous",
+        "changed",
+        "lock_sha256",
+    ]
+    assert json.loads(json.dumps(info)) == info
+    assert (info["name"], info["previous"], info["changed"]) == ("daily", None, True)
+
+
+def test_a_deployed_script_runs_and_its_last_line_is_the_result(deploy, run):
+    assert run(deploy("print('log'); print('result')")) == "result"
+
+
+def test_a_name_means_its_current_release(deploy, run):
+    deploy("print(1)")
+    deploy("print(2)")
+
+    assert run("daily") == "2"
+
+
+def test_json_is_all_of_stdout_or_its_last_line(deploy, run):
+    assert run(deploy("import json; print(json.dumps({'a': [1]}, indent=2))"), output="json") == {"a": [1]}
+    assert run(deploy("print('working …'); print('[1, 2]')"), output="json") == [1, 2]
+    assert run(deploy("print('[1, 2]')"), output="none") is None
+
+
+def test_output_that_is_no_json_fails_at_once(deploy, run):
+    with pytest.raises(AirflowFailException, match="'done', is JSON"):
+        run(deploy("print('done')"), output="json")
+
+
+def test_the_script_knows_its_dates_in_the_dags_zone(deploy, run):
+    text = "import os; print(*(os.environ['DAYBREAK_' + k] for k in ('REPORT_DATE', 'PERIOD_START', 'PERIOD_END')))"
+
+    assert run(deploy(text)) == "2026-03-29 2026-03-29T00:00:00+01:00 2026-03-30T00:00:00+02:00"
+    assert run(deploy(text), period="month", offset=-1, timezone="UTC").startswith(
+        "2026-03-29 2026-02-01T00:00:00+00:00"
+    )
+
+
+def test_a_failing_script_shows_its_code_its_stderr_and_the_way_to_run_it(deploy, run):
+    with pytest.raises(ScriptFailedError) as caught:
+        run(deploy("import sys; print('no rows', file=sys.stderr); sys.exit(3)"))
+
+    assert "'report.py' ended with exit code 3. Its last lines on stderr:\nno rows" in str(caught.value)
+    assert "To run it by hand: cd " in str(caught.value)
+
+
+def test_both_streams_are_logged(deploy, run, caplog):
+    caplog.set_level(logging.INFO)
+
+    run(deploy("import sys; print('to stdout'); print('to stderr', file=sys.stderr)"))
+
+    by_logger = {record.name.rpartition(".")[2]: record.getMessage() for record in caplog.records}
+    assert (by_logger["stdout"], by_logger["stderr"]) == ("to stdout", "to stderr")
+
+
+def test_files_become_artifacts_of_the_archive(deploy, run, make_context, tmp_path):
+    pushed = {}
+    context = make_context()
+    context["ti"].xcom_push = lambda key, value: pushed.update({key: value})
+
+    run(
+        deploy("import os; open(os.environ['DAYBREAK_OUTPUT_DIR'] + '/rows.csv', 'w').write('a,b')"),
+        context=context,
+        artifacts=["*.csv"],
+    )
+
+    artifact = pushed["artifacts"]["rows.csv"]
+    assert artifact["uri"].startswith((tmp_path / "archive").as_uri())
+    assert artifact["uri"].endswith("/rows.csv")
+    assert artifact["bytes"] == 3
+
+
+def test_a_missing_artifact_fails_at_once(deploy, run):
+    with pytest.raises(AirflowFailException, match="it left no file like '\\*.csv'"):
+        run(deploy("print()"), artifacts=["*.csv"])
+
+
+def test_rolling_back_returns_the_release_that_is_current_again(deploy, run, make_context):
+    first = deploy("print(1)")
+    deploy("print(2)")
+
+    info = VenvRollbackOperator(task_id="roll_back", name="daily").execute(make_context())
+
+    assert info["release"] == first["release"]
+    assert run("daily") == "1"
+
+
+def test_a_missing_source_fails_at_once(make_context, tmp_path):
+    operator = VenvDeployOperator(task_id="deploy", name="daily", source=tmp_path / "nowhere")
+
+    with pytest.raises(AirflowFailException, match="Cannot read the source"):
+        operator.execute(make_context())
+
+
+def test_a_relative_source_fails_at_once(make_context):
+    with pytest.raises(AirflowFailException, match="expected an absolute path"):
+        VenvDeployOperator(task_id="deploy", name="daily", source="script").execute(make_context())
+
+
+def test_template_fields_are_kept_as_they_were_given():
+    with DAG("daily", schedule=None):
+        deploy = VenvDeployOperator(task_id="deploy", name="daily", source="{{ params.source }}")
+        run = VenvRunOperator(task_id="run", release=deploy.output, command=["report.py"], output="json")
+
+    assert run.upstream_task_ids == {"deploy"}
+    assert deploy.source == "{{ params.source }}"
