@@ -57,6 +57,111 @@ class InvalidValueError(DaybreakError):
         return f"Invalid {self.name} {self.value!r}: expected {self.expected}."
 
 
+# Reports
+
+
+@dataclass(eq=False)
+class TemplateUnreadableError(DaybreakError):
+    """A report's template that is missing or no text."""
+
+    path: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"Cannot read template {self.path!r}: {self.problem}."
+
+
+@dataclass(eq=False)
+class TemplateError(DaybreakError):
+    """A template, or a value in it, that can't be rendered. Line and column begin at 1; 0 where unknown."""
+
+    path: str
+    line: int
+    column: int
+    text: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        place = f" line {self.line}, column {self.column}" if self.line else ""
+        sentence = f"Cannot render {self.path!r}{place}: {self.problem.rstrip('.')}."
+        return f"{sentence}\n    {self.text}\n    {' ' * (self.column - 1)}^" if self.text else sentence
+
+
+@dataclass(eq=False)
+class TemplateLimitError(DaybreakError):
+    """A template that ran too long or grew too big."""
+
+    path: str
+    problem: str
+    line: int = 0
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        place = f" line {self.line}" if self.line else ""
+        return (
+            f"Stopped {self.path!r}{place}: it {self.problem}. "
+            "Look for a loop that never ends, and leave sums over many rows to the query."
+        )
+
+
+@dataclass(eq=False)
+class InvalidThemeError(DaybreakError):
+    """A theme file that can't be used."""
+
+    path: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"Cannot use theme {self.path!r}: {self.problem}."
+
+
+@dataclass(eq=False)
+class InvalidRowsError(DaybreakError):
+    """Data of a report that is no table."""
+
+    name: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"Cannot use data {self.name or 'given'!r} as rows: {self.problem}."
+
+
+@dataclass(eq=False)
+class MissingColumnError(DaybreakError):
+    """A column that the data doesn't have."""
+
+    column: str
+    data: str
+    columns: tuple[str, ...]
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        there = ", ".join(self.columns) or "none"
+        return (
+            f"No column {self.column!r} in data {self.data or 'given'!r}: expected one of its columns: {there}."
+        )
+
+
+@dataclass(eq=False)
+class ReportTooLargeError(DaybreakError):
+    """A report whose HTML is too large for a mail even without rows of tables."""
+
+    report: str
+    size: int
+    limit: int
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The HTML of report {self.report!r} has {self.size:,} bytes without any row of a table: expected at most "
+            f"{self.limit:,}, since mail programs clip it there. Shorten its prose, or leave 'html' out of formats."
+        )
+
+
 # .env files
 
 

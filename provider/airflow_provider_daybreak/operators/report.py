@@ -1,0 +1,143 @@
+"""Render a report and keep it as a revision in the archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_daybreak.hooks.report import ReportHook
+from airflow_provider_daybreak.hooks.run import run_of
+from airflow_provider_daybreak.operators.failure import fail_at_once
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_provider_daybreak.archive import Revision
+
+
+class PeriodInfo(TypedDict):
+    """The time a report covers, as ISO instants in its zone."""
+
+    start: str
+    end: str
+
+
+class ReportInfo(TypedDict):
+    """A published report: what the task returns."""
+
+    report: str
+    report_date: str
+    period: PeriodInfo
+    revision: int
+    manifest: str
+    digest: str
+    title: str
+    rows: dict[str, int]
+    outcome: str
+
+
+class ReportOperator(BaseOperator):
+    """
+    Render a report from a template and data, and publish it in the archive.
+
+    The same content for the same date is the same revision: a retry, a clear or a backfill makes a new one
+    only when something in the report has changed.
+
+    :param report: slug of the report, such as ``daily_report``. (templated)
+    :param template: path of a ``.md.j2`` or ``.html.j2`` file; a relative one begins at the Dag file's
+        folder. (templated)
+    :param data: what the template sees, by name: rows (a list of mappings), any plain JSON, or the output of
+        an upstream task. (templated)
+    :param title: of the report and its mail; the template's first heading when None. (templated)
+    :param period: the time that the report covers: the ``day``, ``week``, ``month``, ``quarter`` or ``year``
+        that holds its date.
+    :param offset: how many periods later, or (negative) earlier, than that one.
+    :param report_date: ISO date on the report; the run's own when empty. (templated)
+    :param timezone: zone in which dates and periods are meant; the Dag's when None. (templated)
+    :param locale: how numbers and dates are written. (templated)
+    :param formats: what to write: ``html`` and ``text``.
+    :param archive: URI of the archive; that of ``[daybreak] archive`` when None. (templated)
+    :return: the revision, as :class:`ReportInfo`.
+    """
+
+    template_fields: Sequence[str] = (
+        "report",
+        "template",
+        "data",
+        "title",
+        "report_date",
+        "timezone",
+        "locale",
+        "archive",
+    )
+    template_fields_renderers = {"data": "json"}  # noqa: RUF012 - Airflow's own declaration
+    ui_color = "#e8f1ff"
+
+    def __init__(
+        self,
+        *,
+        report: str,
+        template: str | Path,
+        data: Mapping[str, Any] | None = None,
+        title: str | None = None,
+        period: str = "day",
+        offset: int = 0,
+        report_date: str = "",
+        timezone: str | None = None,
+        locale: str = "en",
+        formats: Sequence[str] = ("html", "text"),
+        archive: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.report = report
+        self.template = template
+        self.data = data
+        self.title = title
+        self.period = period
+        self.offset = offset
+        self.report_date = report_date
+        self.timezone = timezone
+        self.locale = locale
+        self.formats = formats
+        self.archive = archive
+
+    def execute(self, context: Context) -> ReportInfo:
+        """Render and publish."""
+        with fail_at_once():
+            run = run_of(context, report_date=self.report_date, timezone=self.timezone)
+            revision = ReportHook(self.archive).publish(
+                report=self.report,
+                template=template_path(self.template, context["dag"]),
+                run=run,
+                period=run.period(self.period, self.offset),
+                data=self.data or {},
+                title=self.title or "",
+                locale=self.locale,
+                formats=self.formats,
+            )
+        return _info(revision)
+
+
+def template_path(template: str | Path, dag: Any) -> Path:
+    """Return the template's path: as it is, or from the folder of the Dag's file."""
+    return Path(getattr(dag, "fileloc", "") or "").parent / template
+
+
+def _info(revision: Revision) -> ReportInfo:
+    manifest = revision.manifest
+    return {
+        "report": manifest.report,
+        "report_date": manifest.report_date.isoformat(),
+        "period": {"start": manifest.period["start"], "end": manifest.period["end"]},
+        "revision": manifest.revision,
+        "manifest": revision.uri,
+        "digest": manifest.digest,
+        "title": manifest.title,
+        "rows": dict(manifest.rows),
+        "outcome": manifest.outcome,
+    }

@@ -1,0 +1,343 @@
+"""
+Charts as SVG, and as PNG for mail.
+
+Drawn here rather than by a plotting library, since a chart of a report needs few things and needs them
+exactly: the same bytes for the same data, text in the report's locale, and no browser, fonts or second
+of start-up. The renderer (resvg, in vl-convert) brings its own Liberation Sans, so that a machine
+without any font draws the same picture.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date, datetime
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.reports.format import Format
+from airflow_provider_daybreak.reports.scales import Scale, band_scale, number_scale, text_width, time_scale
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_provider_daybreak.reports.document import Chart, Series
+    from airflow_provider_daybreak.reports.language import Language
+    from airflow_provider_daybreak.reports.theme import Theme
+
+WIDTH = 600
+PNG_SCALE = 2  # sharp on screens of high density
+_SPARK_WIDTH, _SPARK_HEIGHT = 120, 32
+_SIZE = 14  # of text: still legible where a phone shows the picture at half its width
+_FONT = "Liberation Sans"
+_MAX_POINTS = 1200  # a line has no more detail than two points a pixel
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What a chart is drawn with: colours for a picture, or CSS variables for a page that has two modes."""
+
+    text: str
+    rule: str
+    background: str
+    reference: str
+    series: tuple[str, ...]
+
+    @classmethod
+    def of(cls, theme: Theme) -> Colours:
+        """Return the theme's colours."""
+        return cls(theme.muted, theme.rule, theme.background, theme.danger, theme.palette)
+
+    def series_at(self, index: int) -> str:
+        """Return the colour of the series at that index."""
+        return self.series[index % len(self.series)]
+
+
+def png(chart: Chart, language: Language, theme: Theme) -> bytes:
+    """Return the chart as an opaque PNG of twice its size in pixels."""
+    import vl_convert
+
+    return bytes(vl_convert.svg_to_png(svg(chart, language, Colours.of(theme)), scale=PNG_SCALE))
+
+
+def size(chart: Chart) -> tuple[int, int]:
+    """Return the chart's width and height in CSS pixels."""
+    return (_SPARK_WIDTH, _SPARK_HEIGHT) if chart.kind == "sparkline" else (WIDTH, chart.height)
+
+
+def svg(chart: Chart, language: Language, colours: Colours, *, font: str = _FONT) -> str:
+    """Return the chart as an SVG document."""
+    width, height = size(chart)
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'font-family="{escape(font)}" font-size="{_SIZE}">'
+        f'<rect width="{width}" height="{height}" fill="{colours.background}"/>'
+    )
+    drawing = _Sparkline(chart, colours) if chart.kind == "sparkline" else _Plot(chart, language, colours)
+    return head + "".join(drawing.parts()) + "</svg>"
+
+
+def alt_text(chart: Chart, language: Language) -> str:
+    """Return what the chart shows, in words with its numbers: kind, span, and each series' extremes and end."""
+    kind = language.word(f"alt.{chart.kind}")
+    title = f"{kind}: {chart.title}" if chart.title else kind
+    filled = [one for one in chart.series if any(value is not None for value in one.values)]
+    if not chart.x or not filled:
+        return f"{title}, {language.word('alt.empty')}."
+    span = language.word(
+        "alt.span", first=_x_text(chart, chart.x[0], language), last=_x_text(chart, chart.x[-1], language)
+    )
+    said = [_series_text(chart, one, language) for one in filled[:4]]
+    if len(filled) > len(said):
+        said.append(language.word("alt.more_series", count=len(filled) - len(said)))
+    if chart.reference is not None:
+        said.append(language.word("alt.reference", value=_y_text(chart, chart.reference.value, language)))
+    return f"{title}, {span}. {'; '.join(said)}."
+
+
+def _series_text(chart: Chart, series: Series, language: Language) -> str:
+    points = [(value, x) for value, x in zip(series.values, chart.x, strict=True) if value is not None]
+    lowest, highest = min(points, key=lambda point: point[0]), max(points, key=lambda point: point[0])
+    low, high = _y_text(chart, lowest[0], language), _y_text(chart, highest[0], language)
+    if chart.kind == "scatter":
+        key = "alt.scatter_series"
+        return language.word(key, count=len(points), series=series.name, lowest=low, highest=high)
+    return language.word(
+        "alt.series",
+        series=series.name,
+        lowest=low,
+        lowest_at=_x_text(chart, lowest[1], language),
+        highest=high,
+        highest_at=_x_text(chart, highest[1], language),
+        last=_y_text(chart, points[-1][0], language),
+    )
+
+
+def _y_text(chart: Chart, value: float, language: Language) -> str:
+    return (chart.y_format or Format("number")).write(value, language)
+
+
+def _x_text(chart: Chart, value: object, language: Language) -> str:
+    return chart.x_format.write(value, language) if chart.x_format else language.value(value)
+
+
+class _Plot:
+    """A chart with axes."""
+
+    def __init__(self, chart: Chart, language: Language, colours: Colours) -> None:
+        self.chart, self.language, self.colours = chart, language, colours
+        self.names = [one.name for one in chart.series] if len(chart.series) > 1 else []
+        self.top = 14 + (24 if self.names else 0)
+        self.bottom = chart.height - 34
+        self.y = self._y_scale()
+        self.y_texts = [_y_text(chart, tick, language) for tick in self.y.ticks]
+        self.left = 14 + math.ceil(max((text_width(text, _SIZE) for text in self.y_texts), default=0))
+        self.right = WIDTH - 16
+        self.x = self._x_scale()
+        # Categories stand at their positions, anything else at its value.
+        self.places: Sequence[Any] = range(len(chart.x)) if self.x.band else chart.x
+
+    def _y_scale(self) -> Scale:
+        chart = self.chart
+        values = [value for one in chart.series for value in one.values if value is not None]
+        if chart.kind == "stacked_bar":
+            columns = [
+                [value or 0 for value in column]
+                for column in zip(*(one.values for one in chart.series), strict=True)
+            ]
+            values = [sum(v for v in column if v > 0) for column in columns]
+            values += [sum(v for v in column if v < 0) for column in columns]
+        if chart.reference is not None:
+            values.append(chart.reference.value)
+        if chart.kind in ("bar", "stacked_bar", "area"):
+            values.append(0)  # their areas compare only from zero
+        span = (min(values), max(values)) if values else (0.0, 1.0)
+        whole = chart.y_format is not None and chart.y_format.kind == "duration"
+        return number_scale(*span, self.bottom, self.top, base=3600 if whole else 1)
+
+    def _x_scale(self) -> Scale:
+        chart, language = self.chart, self.language
+        if chart.kind in ("bar", "stacked_bar") or any(isinstance(x, str) for x in chart.x):
+            texts = [_x_text(chart, x, language) for x in chart.x]
+            if chart.x_format is None and chart.x and isinstance(chart.x[0], date):
+                whole = all(not isinstance(x, datetime) for x in chart.x)
+                texts = [language.moment(x, "MMMd" if whole else "MMMdjm") for x in chart.x]
+            return band_scale(texts, self.left, self.right, _SIZE)
+        if chart.x and isinstance(chart.x[0], date):
+            return time_scale(chart.x, self.left, self.right, language)
+        span = (min(chart.x), max(chart.x)) if chart.x else (0.0, 1.0)
+        pad = (span[1] - span[0]) * 0.03 if chart.kind == "scatter" else 0
+        scale = number_scale(span[0] - pad, span[1] + pad, self.left, self.right, fit=False)
+        return scale.with_texts(tuple(_x_text(chart, tick, language) for tick in scale.ticks))
+
+    def parts(self) -> Iterator[str]:
+        yield from self._grid()
+        draw = {"bar": self._bars, "stacked_bar": self._stacks, "scatter": self._points}
+        yield from draw.get(self.chart.kind, self._lines)()
+        yield from self._reference()
+        yield from self._legend()
+
+    def _grid(self) -> Iterator[str]:
+        colours = self.colours
+        for tick, text in zip(self.y.ticks, self.y_texts, strict=True):
+            y = self.y.at(tick)
+            heavy = tick == 0
+            yield (
+                f'<path d="M{self.left} {y:.1f}H{self.right}" stroke="{colours.text if heavy else colours.rule}" '
+                f'stroke-width="1"/>'
+                f'<text x="{self.left - 8}" y="{y + 5:.1f}" text-anchor="end" fill="{colours.text}">{escape(text)}</text>'
+            )
+        for tick, text in zip(self.x.ticks, self.x.texts, strict=True):
+            x = self.x.at(tick)
+            half = text_width(text, _SIZE) / 2
+            x_text = min(max(x, half + 2), WIDTH - half - 2)
+            yield (
+                f'<path d="M{x:.1f} {self.bottom}v4" stroke="{colours.text}"/>'
+                f'<text x="{x_text:.1f}" y="{self.bottom + 23}" text-anchor="middle" fill="{colours.text}">'
+                f"{escape(text)}</text>"
+            )
+
+    def _lines(self) -> Iterator[str]:
+        for index, one in enumerate(self.chart.series):
+            colour = self.colours.series_at(index)
+            for run in _runs(self.places, one.values):
+                points = _thinned([(self.x.at(x), self.y.at(value)) for x, value in run])
+                line = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+                if self.chart.kind == "area":
+                    base = self.y.at(0)
+                    yield (
+                        f'<path d="M{points[0][0]:.1f} {base:.1f}L{line}L{points[-1][0]:.1f} {base:.1f}Z" '
+                        f'fill="{colour}" fill-opacity="0.18"/>'
+                    )
+                if len(points) == 1:
+                    yield f'<circle cx="{points[0][0]:.1f}" cy="{points[0][1]:.1f}" r="3" fill="{colour}"/>'
+                else:
+                    yield (
+                        f'<path d="M{line}" fill="none" stroke="{colour}" stroke-width="2" '
+                        'stroke-linejoin="round" stroke-linecap="round"/>'
+                    )
+
+    def _bars(self) -> Iterator[str]:
+        count = max(len(self.chart.series), 1)
+        band = self.x.band * 0.72
+        width = band / count
+        for index, one in enumerate(self.chart.series):
+            colour = self.colours.series_at(index)
+            for position, value in enumerate(one.values):
+                if value is not None:
+                    left = self.x.at(position) - band / 2 + index * width
+                    yield self._bar(left, width - (1 if count > 1 and width > 3 else 0), 0, value, colour)  # noqa: PLR2004
+
+    def _stacks(self) -> Iterator[str]:
+        width = self.x.band * 0.72
+        for position in range(len(self.chart.x)):
+            up = down = 0.0
+            for index, one in enumerate(self.chart.series):
+                value = one.values[position]
+                if not value:
+                    continue
+                start = up if value > 0 else down
+                yield self._bar(
+                    self.x.at(position) - width / 2, width, start, start + value, self.colours.series_at(index)
+                )
+                if value > 0:
+                    up += value
+                else:
+                    down += value
+
+    def _bar(self, left: float, width: float, start: float, end: float, colour: str) -> str:
+        y1, y2 = sorted((self.y.at(start), self.y.at(end)))
+        return f'<rect x="{left:.1f}" y="{y1:.1f}" width="{max(width, 0.5):.1f}" height="{y2 - y1:.1f}" fill="{colour}"/>'
+
+    def _points(self) -> Iterator[str]:
+        for index, one in enumerate(self.chart.series):
+            colour = self.colours.series_at(index)
+            places = {
+                (round(self.x.at(x)), round(self.y.at(value))): None
+                for x, value in zip(self.places, one.values, strict=True)
+                if value is not None
+            }
+            radius = 3.5 if len(places) <= 400 else 2  # noqa: PLR2004 - a crowd is read by its density
+            marks = "".join(
+                f"M{x - radius} {y}a{radius} {radius} 0 1 0 {2 * radius} 0a{radius} {radius} 0 1 0 -{2 * radius} 0"
+                for x, y in places
+            )
+            yield f'<path d="{marks}" fill="{colour}" fill-opacity="0.6"/>'
+
+    def _reference(self) -> Iterator[str]:
+        reference = self.chart.reference
+        if reference is None:
+            return
+        y = self.y.at(reference.value)
+        colour = self.colours.reference
+        label = reference.label or _y_text(self.chart, reference.value, self.language)
+        above = y - 6 if y - 18 > self.top - 6 else y + 15
+        yield (
+            f'<path d="M{self.left} {y:.1f}H{self.right}" stroke="{colour}" stroke-width="1.5" stroke-dasharray="5 4"/>'
+            f'<text x="{self.right}" y="{above:.1f}" text-anchor="end" fill="{colour}" stroke="{self.colours.background}" '
+            f'stroke-width="3" paint-order="stroke">{escape(label)}</text>'
+        )
+
+    def _legend(self) -> Iterator[str]:
+        x = float(self.left)
+        for index, name in enumerate(self.names):
+            text = name if len(name) <= 24 else name[:23] + "…"  # noqa: PLR2004 - six of them fit
+            width = 18 + text_width(text, _SIZE) + 16
+            if x + width > WIDTH and index:
+                yield f'<text x="{x:.1f}" y="17" fill="{self.colours.text}">+{len(self.names) - index}</text>'
+                return
+            yield (
+                f'<rect x="{x:.1f}" y="8" width="11" height="11" rx="2" fill="{self.colours.series_at(index)}"/>'
+                f'<text x="{x + 17:.1f}" y="19" fill="{self.colours.text}">{escape(text)}</text>'
+            )
+            x += width
+
+
+class _Sparkline:
+    """A line without axes, its last point marked."""
+
+    def __init__(self, chart: Chart, colours: Colours) -> None:
+        self.chart, self.colours = chart, colours
+
+    def parts(self) -> Iterator[str]:
+        values = self.chart.series[0].values if self.chart.series else ()
+        known = [value for value in values if value is not None]
+        if not known:
+            return
+        scale = Scale(min(known), max(known), _SPARK_HEIGHT - 5, 5)
+        step = (_SPARK_WIDTH - 10) / max(len(values) - 1, 1)
+        colour = self.colours.series_at(0)
+        positions = [5 + index * step for index in range(len(values))]
+        last = (0.0, 0.0)
+        for run in _runs(positions, values):
+            points = _thinned([(x, scale.at(value)) for x, value in run])
+            line = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+            yield f'<path d="M{line}" fill="none" stroke="{colour}" stroke-width="1.5" stroke-linejoin="round"/>'
+            last = points[-1]
+        yield f'<circle cx="{last[0]:.1f}" cy="{last[1]:.1f}" r="3" fill="{colour}"/>'
+
+
+def _runs(x: Sequence[Any], values: Sequence[float | None]) -> Iterator[list[tuple[Any, float]]]:
+    """Yield the stretches without a missing value."""
+    run: list[tuple[Any, float]] = []
+    for place, value in zip(x, values, strict=True):
+        if value is not None:
+            run.append((place, value))
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return at most some points of a line, the extremes of each stretch among them."""
+    if len(points) <= _MAX_POINTS:
+        return points
+    stretch = math.ceil(len(points) / (_MAX_POINTS // 2))
+    kept: list[tuple[float, float]] = []
+    for start in range(0, len(points), stretch):
+        part = points[start : start + stretch]
+        lowest, highest = min(part, key=lambda point: point[1]), max(part, key=lambda point: point[1])
+        kept.extend(sorted({lowest, highest}))
+    return kept

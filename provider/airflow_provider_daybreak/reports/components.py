@@ -1,0 +1,401 @@
+"""What templates call to put tables, metrics, charts and notices into a report: loose values in, frozen blocks out."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.reports.charts import alt_text
+from airflow_provider_daybreak.reports.document import (
+    Align,
+    Chart,
+    ChartKind,
+    Column,
+    Highlight,
+    Metric,
+    Notice,
+    Reference,
+    Series,
+    Table,
+    Tone,
+)
+from airflow_provider_daybreak.reports.format import Format, guess
+from airflow_provider_daybreak.reports.language import is_missing, moment_of
+from airflow_provider_daybreak.reports.rows import Rows
+
+if TYPE_CHECKING:
+    from airflow_provider_daybreak.reports.language import Language
+    from airflow_provider_daybreak.reports.period import Period
+
+_SAMPLE = 1000
+"""Rows that a column's format is guessed from."""
+_MAX_SERIES = 12
+_CONDITION = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*\Z")
+_TOTALS = ("sum", "mean", "min", "max", "count")
+_MARGIN = 1e-12
+
+
+class Components:
+    """
+    The components of one document. Each method returns a block; names of files are kept unique.
+
+    :param language: how values are written.
+    :param period: what "the period before" is called after.
+    """
+
+    def __init__(self, language: Language, period: Period) -> None:
+        self._language = language
+        self._period = period
+        self._names: set[str] = set()
+
+    def table(
+        self,
+        rows: object,
+        columns: Mapping[str, Any] | Sequence[str] | None = None,
+        *,
+        caption: str = "",
+        limit: int = 50,
+        totals: Mapping[str, str] | Sequence[str] = (),
+        highlight: Mapping[str, Mapping[str, Any]] | None = None,
+        name: str = "",
+    ) -> Table:
+        """
+        Return a table.
+
+        :param rows: rows by name of the report's data, or a list of mappings.
+        :param columns: which columns, in their order: names; or names with titles; or names with mappings
+            of ``title``, ``format`` (as :meth:`Format.parse` takes it) and ``align``. All when None.
+        :param limit: how many rows html and text show; the other formats have all.
+        :param totals: columns that are summed, or what to say of each: sum, mean, min, max or count.
+        :param highlight: by column, what stands out by tone: ``{"delay": {"danger": "> 30"}}``.
+        :param name: names its file and sheet; the name of its data, or its caption, when empty.
+        :raises MissingColumnError: the rows have no column of that name.
+        """
+        data = Rows.of(rows)
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+            raise InvalidValueError("limit of a table", limit, "a number of rows, 0 or more")
+        if columns is None:
+            columns = data.columns
+        wanted = columns if isinstance(columns, Mapping) else {str(column): None for column in columns}
+        if len(data) or data.columns:
+            for column in (*wanted, *(highlight or ()), *totals):
+                data.position(column)
+        sample = data[:_SAMPLE] if len(data) > _SAMPLE else data
+        built = tuple(
+            self._column(column, options, sample, (highlight or {}).get(column, {}))
+            for column, options in wanted.items()
+        )
+        return Table(
+            name=self._name(name or data.name or caption, "table"),
+            rows=data,
+            columns=built,
+            caption=str(caption),
+            limit=limit,
+            totals=_totals(data, totals) if len(data) else {},
+        )
+
+    def _column(self, name: str, options: Any, sample: Rows, highlight: Mapping[str, Any]) -> Column:
+        if options is None:
+            options = {}
+        if isinstance(options, str):
+            options = {"title": options}
+        if not isinstance(options, Mapping) or options.keys() - {"title", "format", "align"}:
+            expected = "a title, or a mapping with title, format and align"
+            raise InvalidValueError(f"options of column {name!r}", options, expected)
+        values = list(sample.values(name)) if name in sample.columns else []
+        format_ = Format.parse(options["format"]) if options.get("format") else guess(values)
+        align = options.get("align") or ("right" if format_.numeric else "left")
+        if align not in get_args(Align):
+            raise InvalidValueError(f"align of column {name!r}", align, "left, right or center")
+        return Column(
+            name=name,
+            title=str(options.get("title") or _title(name)),
+            format=format_,
+            align=cast("Align", align),
+            highlights=tuple(_highlight(name, tone, condition) for tone, condition in highlight.items()),
+        )
+
+    def metric(
+        self,
+        label: object,
+        value: object,
+        *,
+        unit: str = "",
+        format: str | None = None,  # noqa: A002 - what authors call it
+        previous: object = None,
+        change: str = "percent",
+        good: str | None = None,
+        note: str = "",
+        trend: Sequence[float] = (),
+    ) -> Metric:
+        """
+        Return a figure.
+
+        :param format: as :meth:`Format.parse` takes it; guessed from the value when None.
+        :param previous: the figure of the period before; its change is shown when given.
+        :param change: percent, or absolute (in the figure's own format).
+        :param good: up or down: which direction of the change is the good one. None colours nothing.
+        :param note: a line under it.
+        :param trend: values up to this one, drawn as a small line.
+        """
+        if good not in (None, "up", "down"):
+            raise InvalidValueError("good direction of a metric", good, "'up', 'down' or none")
+        if change not in ("percent", "absolute"):
+            raise InvalidValueError("change of a metric", change, "'percent' or 'absolute'")
+        format_ = Format.parse(format) if format else guess([value, previous])
+        words, tone = "", None
+        if not is_missing(previous):
+            words, tone = self._change(value, previous, format_, change=change, good=good)
+        line = self.chart(trend, kind="sparkline", name=str(label), title=str(label)) if trend else None
+        return Metric(
+            label=self._language.value(label),
+            value=format_.write(value, self._language),
+            unit=str(unit),
+            change=words,
+            tone=tone,
+            note=str(note),
+            trend=line,
+        )
+
+    def _change(
+        self, value: Any, previous: Any, format_: Format, *, change: str, good: str | None
+    ) -> tuple[str, Tone | None]:
+        now, before = _number(value), _number(previous)
+        if now is None or before is None:
+            return "", None
+        language = self._language
+        difference = now - before
+        if abs(difference) <= _MARGIN * max(abs(now), abs(before)):
+            return f"{language.word('unchanged')} {language.word(f'against.{self._period.name}')}", None
+        if change == "percent" and before:
+            size = language.percent(abs(difference / before), 1)
+        else:
+            exact = abs(value - previous) if type(value) is type(previous) else abs(difference)
+            size = format_.write(exact, language)
+        tone: Tone | None = None
+        if good is not None:
+            tone = "success" if (difference > 0) == (good == "up") else "danger"
+        arrow = "▲" if difference > 0 else "▼"
+        return f"{arrow} {size} {language.word(f'against.{self._period.name}')}", tone
+
+    def chart(
+        self,
+        rows: object,
+        x: str | None = None,
+        y: str | Sequence[str] | Mapping[str, str] | None = None,
+        *,
+        kind: str = "line",
+        series: str | None = None,
+        title: str = "",
+        x_format: str | None = None,
+        y_format: str | None = None,
+        reference: object = None,
+        alt: str = "",
+        name: str = "",
+        height: int = 280,
+    ) -> Chart:
+        """
+        Return a chart.
+
+        :param rows: rows, or a list of numbers.
+        :param x: column of the horizontal axis: dates, times, numbers or text.
+        :param y: the column of the values, or several, or columns with titles.
+        :param kind: line, area, bar, stacked_bar, scatter or sparkline.
+        :param series: a column that splits one column of values into a series for each of its texts.
+        :param reference: a value to draw a line at, or a mapping of ``value`` and ``label``.
+        :param alt: what the chart shows, in words; written from the data when empty.
+        :param height: in CSS pixels.
+        """
+        if kind not in get_args(ChartKind):
+            raise InvalidValueError("kind of a chart", kind, "one of " + ", ".join(get_args(ChartKind)))
+        if isinstance(height, bool) or not isinstance(height, int) or not 120 <= height <= 800:  # noqa: PLR2004
+            raise InvalidValueError("height of a chart", height, "120 to 800 pixels")
+        if (
+            not isinstance(rows, (Rows, Mapping))
+            and isinstance(rows, Sequence)
+            and rows
+            and not isinstance(rows[0], Mapping)
+        ):
+            rows = Rows(("x", "y"), enumerate(rows))
+            x, y = "x", {"y": title or name}
+        data = Rows.of(rows)
+        if x is None or y is None or not y:
+            raise InvalidValueError(
+                "x and y of a chart", (x, y), f"names of columns: {', '.join(data.columns)}"
+            )
+        columns: dict[str, str] = (
+            {column: str(text) for column, text in y.items()}
+            if isinstance(y, Mapping)
+            else {column: _title(column) for column in ([y] if isinstance(y, str) else y)}
+        )
+        places, built = _split(data, x, next(iter(columns)), series) if series else _straight(data, x, columns)
+        if len(built) > _MAX_SERIES:
+            raise InvalidValueError("number of series in a chart", len(built), f"at most {_MAX_SERIES}")
+        chart = Chart(
+            name=self._name(name or title or data.name, "chart"),
+            kind=cast("ChartKind", kind),
+            x=places,
+            series=built,
+            title=str(title),
+            x_format=Format.parse(x_format) if x_format else None,
+            y_format=Format.parse(y_format) if y_format else None,
+            reference=_reference(reference),
+            alt=str(alt),
+            height=height,
+        )
+        return chart if alt else replace(chart, alt=alt_text(chart, self._language))
+
+    def notice(self, text: object, tone: str = "info", *, title: str | None = None) -> Notice:
+        """
+        Return a remark that stands out.
+
+        :param tone: info, success, warning or danger.
+        :param title: the tone's own word when None.
+        """
+        if tone not in get_args(Tone):
+            raise InvalidValueError("tone of a notice", tone, "one of " + ", ".join(get_args(Tone)))
+        words = self._language.word(tone) if title is None else str(title)
+        return Notice(self._language.value(text), cast("Tone", tone), words)
+
+    def _name(self, wanted: str, fallback: str) -> str:
+        stem = slug(wanted) or fallback
+        name, number = stem, 2
+        while name in self._names:
+            name, number = f"{stem}_{number}", number + 1
+        self._names.add(name)
+        return name
+
+
+def slug(text: str) -> str:
+    """Return the text as a file's name: lower case letters of ASCII, digits and underscores, at most 40."""
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:40].rstrip("_")
+
+
+def _title(column: str) -> str:
+    words = column.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def _highlight(column: str, tone: str, condition: Any) -> Highlight:
+    if tone not in get_args(Tone):
+        raise InvalidValueError(f"highlight of column {column!r}", tone, "a tone: " + ", ".join(get_args(Tone)))
+    match = _CONDITION.match(condition) if isinstance(condition, str) else None
+    if match is None:
+        raise InvalidValueError(
+            f"highlight of column {column!r}", condition, "a comparison such as '> 30' or '== late'"
+        )
+    operand: Any = match[2].strip("'\"")
+    try:
+        operand = float(operand)
+    except ValueError:
+        if match[1] not in ("==", "!="):
+            raise InvalidValueError(
+                f"highlight of column {column!r}", condition, "a number after < or >"
+            ) from None
+    return Highlight(cast("Any", match[1]), operand, cast("Tone", tone))
+
+
+def _totals(rows: Rows, wanted: Mapping[str, str] | Sequence[str]) -> dict[str, Any]:
+    totals = dict(wanted) if isinstance(wanted, Mapping) else dict.fromkeys(wanted, "sum")
+    for column, kind in totals.items():
+        if kind not in _TOTALS:
+            raise InvalidValueError(f"total of column {column!r}", kind, "one of " + ", ".join(_TOTALS))
+    return {column: _total(rows, column, kind) for column, kind in totals.items()}
+
+
+def _total(rows: Rows, column: str, kind: str) -> Any:
+    """Return what is said of all values that are there; sums of floats are exact (math.fsum)."""
+    values = [value for value in rows.values(column) if not is_missing(value)]
+    if kind == "count":
+        return len(values)
+    wrong = next(
+        (value for value in values if isinstance(value, bool) or not isinstance(value, (int, float, Decimal))),
+        None,
+    )
+    if wrong is not None:
+        raise InvalidValueError(f"value in column {column!r}, which has a total", wrong, "a number")
+    if not values:
+        return None
+    if kind in ("min", "max"):
+        return min(values) if kind == "min" else max(values)
+    if any(isinstance(value, float) for value in values):
+        total: Any = (
+            math.fsum(values) if all(math.isfinite(value) for value in values) else sum(map(float, values))
+        )
+    else:
+        total = sum(values)
+    return total / len(values) if kind == "mean" else total
+
+
+def _straight(rows: Rows, x: str, columns: Mapping[str, str]) -> tuple[tuple[Any, ...], tuple[Series, ...]]:
+    places = _places(list(rows.values(x)), x)
+    kept = [index for index, place in enumerate(places) if place is not None]
+    series = []
+    for column, title in columns.items():
+        values = [_number(value, column) for value in rows.values(column)]
+        series.append(Series(title, tuple(values[index] for index in kept)))
+    return tuple(places[index] for index in kept), tuple(series)
+
+
+def _split(rows: Rows, x: str, y: str, by: str) -> tuple[tuple[Any, ...], tuple[Series, ...]]:
+    places = _places(list(rows.values(x)), x)
+    values: dict[str, dict[Any, float | None]] = {}
+    for place, value, name in zip(places, rows.values(y), rows.values(by), strict=True):
+        if place is not None:
+            values.setdefault("" if name is None else str(name), {})[place] = _number(value, y)
+    known = dict.fromkeys(place for place in places if place is not None)
+    order = list(known) if any(isinstance(place, str) for place in known) else sorted(known)
+    return tuple(order), tuple(Series(name, tuple(map(points.get, order))) for name, points in values.items())
+
+
+def _places(values: list[Any], column: str) -> list[Any]:
+    """Return the values as dates, datetimes, numbers or text: of one kind, None where one is missing."""
+    present = [value for value in values if not is_missing(value) and value != ""]
+    if all(isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) for value in present):
+        return [_number(value, column) for value in values]
+    moments = [None if is_missing(value) or value == "" else moment_of(value) for value in values]
+    if sum(isinstance(moment, date) for moment in moments) != len(present):
+        return [None if is_missing(value) else str(value) for value in values]
+    if any(isinstance(moment, datetime) for moment in moments):
+        return [
+            datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001 - as naive as the date was
+            if isinstance(moment, date) and not isinstance(moment, datetime)
+            else moment
+            for moment in moments
+        ]
+    return moments
+
+
+def _number(value: Any, column: str = "") -> float | None:
+    """Return a finite number, None for what is missing or endless."""
+    from datetime import timedelta
+
+    if is_missing(value):
+        return None
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        what = f"value in column {column!r} of a chart" if column else "value"
+        raise InvalidValueError(what, value, "a number") from error
+    return number if math.isfinite(number) else None
+
+
+def _reference(value: Any) -> Reference | None:
+    if value is None:
+        return None
+    options: Mapping[str, Any] = value if isinstance(value, Mapping) else {"value": value}
+    number = _number(options.get("value"))
+    if number is None or options.keys() - {"value", "label"}:
+        raise InvalidValueError("reference of a chart", value, "a number, or a mapping of value and label")
+    return Reference(number, str(options.get("label") or ""))

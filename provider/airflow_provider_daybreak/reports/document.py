@@ -1,0 +1,213 @@
+"""A report as one model: prose and typed blocks. Templates make it, formats write it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+
+    from markdown_it.token import Token
+
+    from airflow_provider_daybreak.reports.format import Format
+    from airflow_provider_daybreak.reports.language import Language
+    from airflow_provider_daybreak.reports.period import Period
+    from airflow_provider_daybreak.reports.rows import Rows
+
+Tone = Literal["info", "success", "warning", "danger"]
+Align = Literal["left", "right", "center"]
+ChartKind = Literal["line", "area", "bar", "stacked_bar", "scatter", "sparkline"]
+
+
+@dataclass(frozen=True)
+class Highlight:
+    """Cells that stand out: those for which ``value <operator> operand`` holds."""
+
+    operator: Literal["<", "<=", ">", ">=", "==", "!="]
+    operand: Any
+    tone: Tone
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table, by the name it has in the rows."""
+
+    name: str
+    title: str
+    format: Format
+    align: Align
+    highlights: tuple[Highlight, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """
+    Rows to read.
+
+    :param name: names its file and its sheet.
+    :param limit: how many rows html and text show.
+    :param totals: by column, what its last line says of all rows.
+    """
+
+    name: str
+    rows: Rows
+    columns: tuple[Column, ...]
+    caption: str = ""
+    limit: int = 50
+    totals: Mapping[str, Any] = field(default_factory=dict)
+
+    def tone(self, column: Column, value: object) -> Tone | None:
+        """Return the tone of the first highlight that holds for the value."""
+        return next((mark.tone for mark in column.highlights if _holds(mark, value)), None)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """
+    One figure.
+
+    :param change: the written change against the period before, or empty.
+    :param tone: whether that change is good (success) or bad (danger).
+    :param trend: values up to this one, for a small line.
+    """
+
+    label: str
+    value: str
+    unit: str = ""
+    change: str = ""
+    tone: Tone | None = None
+    note: str = ""
+    trend: Chart | None = None
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line or set of bars or points. A value that is missing is None."""
+
+    name: str
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A line across a chart at one value."""
+
+    value: float
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """
+    Series over a common axis.
+
+    :param name: names its file.
+    :param x: dates, datetimes, numbers or text, all of one kind.
+    :param alt: what it shows, in words with numbers.
+    """
+
+    name: str
+    kind: ChartKind
+    x: tuple[Any, ...]
+    series: tuple[Series, ...]
+    title: str = ""
+    x_format: Format | None = None
+    y_format: Format | None = None
+    reference: Reference | None = None
+    alt: str = ""
+    height: int = 280
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A remark that stands out."""
+
+    text: str
+    tone: Tone = "info"
+    title: str = ""
+
+
+Block = Table | Metric | Chart | Notice
+
+BLOCK = "daybreak_block"
+"""Type of the token that stands for a block among those of Markdown; its ``meta["block"]`` is the block."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """
+    A rendered template, before any format.
+
+    :param report: slug of the report.
+    :param body: tokens of Markdown with blocks among them, or HTML with a block's number in each mark.
+    :param blocks: all blocks in the order of the template.
+    :param template_sha256: digest of the template and of everything it included.
+    """
+
+    report: str
+    title: str
+    report_date: date
+    period: Period
+    language: Language
+    body: tuple[Token, ...] | str
+    blocks: tuple[Block, ...]
+    template_sha256: str = ""
+
+    @property
+    def tables(self) -> Iterator[Table]:
+        """The tables in their order."""
+        return (block for block in self.blocks if isinstance(block, Table))
+
+    @property
+    def charts(self) -> Iterator[Chart]:
+        """The charts in their order, those of metrics too."""
+        for block in self.blocks:
+            if isinstance(block, Chart):
+                yield block
+            elif isinstance(block, Metric) and block.trend is not None:
+                yield block.trend
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """One file of a rendering, by its path relative to the others."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+def metrics_together(tokens: Sequence[Token]) -> Iterator[Token | tuple[Metric, ...]]:
+    """Yield the tokens, with metrics that follow each other as one tuple: they stand side by side."""
+    row: list[Metric] = []
+    for token in tokens:
+        block = token.meta.get("block") if token.type == BLOCK else None
+        if isinstance(block, Metric):
+            row.append(block)
+            continue
+        if row:
+            yield tuple(row)
+            row = []
+        yield token
+    if row:
+        yield tuple(row)
+
+
+def _holds(mark: Highlight, value: Any) -> bool:
+    if value is None or value != value:  # noqa: PLR0124 - NaN differs from itself
+        return False
+    if mark.operator == "==":
+        return bool(value == mark.operand)
+    if mark.operator == "!=":
+        return bool(value != mark.operand)
+    if isinstance(value, str) or isinstance(mark.operand, str):
+        return False
+    holds: bool = {
+        "<": value < mark.operand,
+        "<=": value <= mark.operand,
+        ">": value > mark.operand,
+        ">=": value >= mark.operand,
+    }[mark.operator]
+    return holds

@@ -1,0 +1,168 @@
+"""The body of a report as HTML with classes, shared by mail, page and PDF. How it looks is a stylesheet's matter."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from html import escape
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from airflow_provider_daybreak.reports.document import (
+    BLOCK,
+    Block,
+    Chart,
+    Column,
+    Document,
+    Metric,
+    Notice,
+    Table,
+    metrics_together,
+)
+from airflow_provider_daybreak.reports.template import BLOCK_MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from markdown_it.token import Token
+
+_RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+
+
+@dataclass(frozen=True)
+class Body:
+    """
+    One way to write a document's body.
+
+    :param picture: returns the HTML of a chart.
+    :param limits: by table, how many rows are shown, where that is fewer than the table asks for.
+    :param files: by table, the name of the file that has all of its rows.
+    """
+
+    document: Document
+    picture: Callable[[Chart], str]
+    limits: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def html(self) -> str:
+        """Return the body."""
+        body = self.document.body
+        if isinstance(body, str):
+            return BLOCK_MARK.sub(lambda match: self._block(self.document.blocks[int(match[1])]), body)
+        return "".join(self._parts(body))
+
+    def _parts(self, body: tuple[Token, ...]) -> Iterator[str]:
+        from markdown_it import MarkdownIt
+
+        markdown = MarkdownIt("commonmark")
+        tokens: list[Token] = []
+        for token in metrics_together(body):
+            if not isinstance(token, tuple) and token.type != BLOCK:
+                tokens.append(token)
+                continue
+            yield markdown.renderer.render(tokens, markdown.options, {})
+            tokens = []
+            yield self._metrics(token) if isinstance(token, tuple) else self._block(token.meta["block"])
+        yield markdown.renderer.render(tokens, markdown.options, {})
+
+    def _block(self, block: Block) -> str:
+        if isinstance(block, Table):
+            return self._table(block)
+        if isinstance(block, Metric):
+            return self._metrics((block,))
+        if isinstance(block, Notice):
+            return _notice(block)
+        title = f'<p class="caption">{escape(block.title)}</p>' if block.title else ""
+        return f'<div class="figure">{title}{self.picture(block)}</div>\n'
+
+    def _metrics(self, metrics: tuple[Metric, ...]) -> str:
+        # Where one has a line more, all have: tiles side by side are then of one height.
+        deep = any(metric.change or metric.note for metric in metrics)
+        third = " third" if len(metrics) % 3 == 0 else ""
+        tiles = "".join(
+            f'<div class="metric{third}">{self._metric(metric, deep=deep)}</div>' for metric in metrics
+        )
+        return f'<div class="metrics">{tiles}</div>\n'
+
+    def _metric(self, metric: Metric, *, deep: bool) -> str:
+        unit = f' <span class="unit">{escape(metric.unit)}</span>' if metric.unit else ""
+        lines = [
+            f'<div class="label">{escape(metric.label)}</div>',
+            f'<div class="value">{escape(metric.value)}{unit}</div>',
+        ]
+        if metric.change:
+            lines.append(f'<div class="change {metric.tone or ""}">{escape(metric.change)}</div>')
+        if metric.note:
+            lines.append(f'<div class="change">{escape(metric.note)}</div>')
+        if deep and not metric.change and not metric.note:
+            lines.append('<div class="change">&nbsp;</div>')
+        if metric.trend is not None:
+            lines.append(self.picture(metric.trend))
+        return "".join(lines)
+
+    def _table(self, table: Table) -> str:
+        shown = min(table.limit, self.limits.get(table.name, table.limit), len(table.rows))
+        caption = f'<p class="caption">{escape(table.caption)}</p>' if table.caption else ""
+        if not len(table.rows):
+            return f'{caption}<p class="more">{escape(self.document.language.word("no_rows"))}</p>\n'
+        head = "".join(
+            f'<th scope="col" align="{column.align}">{escape(column.title)}</th>' for column in table.columns
+        )
+        lines = [
+            (
+                f'{caption}<div class="scroll"><table class="data" width="100%" cellspacing="0" cellpadding="0" border="0">'
+                f"<thead><tr>{head}</tr></thead><tbody>"
+            )
+        ]
+        positions = [table.rows.position(column.name) for column in table.columns]
+        for row in islice(table.rows.tuples(), shown):
+            cells = (
+                self._cell(table, column, row[at]) for column, at in zip(table.columns, positions, strict=True)
+            )
+            lines.append(f"<tr>{''.join(cells)}</tr>")
+        lines.append("</tbody>")
+        if table.totals:
+            lines.append(self._totals(table))
+        lines.append("</table></div>")
+        if shown < len(table.rows):
+            lines.append(f'<p class="more">{escape(more_rows(table, shown, self.document, self.files))}</p>')
+        return "".join(lines) + "\n"
+
+    def _cell(self, table: Table, column: Column, value: object) -> str:
+        text = column.format.write(value, self.document.language)
+        align = f' align="{column.align}"' if column.align != "left" else ""
+        direction = ' dir="auto"' if _RTL.search(text) else ""
+        tone = table.tone(column, value)
+        mark = f' class="{tone}"' if tone else ""
+        return f"<td{align}{direction}{mark}>{escape(text)}</td>"
+
+    def _totals(self, table: Table) -> str:
+        cells = []
+        for column, text in zip(table.columns, total_texts(table, self.document), strict=True):
+            align = f' align="{column.align}"' if column.align != "left" else ""
+            cells.append(f"<td{align}>{escape(text)}</td>")
+        return f'<tfoot><tr class="total">{"".join(cells)}</tr></tfoot>'
+
+
+def total_texts(table: Table, document: Document) -> list[str]:
+    """Return what the line of totals says in each column; our word for it stands in the first one that is free."""
+    texts = [
+        column.format.write(table.totals[column.name], document.language) if column.name in table.totals else ""
+        for column in table.columns
+    ]
+    if texts and not texts[0]:
+        texts[0] = document.language.word("total")
+    return texts
+
+
+def more_rows(table: Table, shown: int, document: Document, files: Mapping[str, str]) -> str:
+    """Return the sentence that says how many rows aren't shown, and where they are."""
+    count = len(table.rows) - shown
+    if table.name in files:
+        return document.language.word("more_rows_in", count=count, file=files[table.name])
+    return document.language.word("more_rows", count=count)
+
+
+def _notice(notice: Notice) -> str:
+    title = f"<strong>{escape(notice.title)}</strong> " if notice.title else ""
+    return f'<div class="notice {notice.tone}">{title}{escape(notice.text)}</div>\n'

@@ -1,0 +1,136 @@
+"""HTML for mail: layout by tables, CSS inlined, charts as pictures beside it, small enough not to be clipped."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from html import escape
+from typing import TYPE_CHECKING
+
+from airflow_provider_daybreak.exceptions import ReportTooLargeError
+from airflow_provider_daybreak.reports import charts
+from airflow_provider_daybreak.reports.document import RenderedFile
+from airflow_provider_daybreak.reports.formats.body import Body
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_provider_daybreak.reports.document import Chart, Document
+    from airflow_provider_daybreak.reports.theme import Theme
+
+FILE_NAME = "report.html"
+MAX_BYTES = 90_000
+"""Gmail clips a mail near 102 kB of HTML; its own footer and the transfer encoding need the rest."""
+
+_CLASS = re.compile(r' class="[^"]*"')
+
+
+def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterator[RenderedFile]:
+    """
+    Yield the HTML file and the charts it shows, as ``charts/<name>.png``.
+
+    :param files: by table, the name of the file that has all of its rows.
+    :raises ReportTooLargeError: without any row of a table it is still too large.
+    """
+    yield RenderedFile(FILE_NAME, "text/html", _fitting(document, theme, files).encode())
+    yield from render_charts(document, theme)
+
+
+def render_charts(document: Document, theme: Theme) -> Iterator[RenderedFile]:
+    """Yield the charts as pictures."""
+    for chart in document.charts:
+        yield RenderedFile(f"charts/{chart.name}.png", "image/png", charts.png(chart, document.language, theme))
+
+
+def _fitting(document: Document, theme: Theme, files: Mapping[str, str]) -> str:
+    """Return the HTML, with the longest table cut in half until it fits."""
+    shown = {table.name: min(table.limit, len(table.rows)) for table in document.tables}
+    while True:
+        text = _html(document, theme, Body(document, _picture, shown, files))
+        size = len(text.encode())
+        if size <= MAX_BYTES:
+            return text
+        longest = max(shown, key=shown.__getitem__, default="")
+        if not shown.get(longest):
+            raise ReportTooLargeError(document.report, size, MAX_BYTES)
+        shown[longest] //= 2
+
+
+def _picture(chart: Chart) -> str:
+    width, height = charts.size(chart)
+    style = "" if chart.kind == "sparkline" else ' class="chart"'
+    return f'<img src="charts/{chart.name}.png" width="{width}" height="{height}" alt="{escape(chart.alt)}"{style} border="0">'
+
+
+def _html(document: Document, theme: Theme, body: Body) -> str:
+    language = document.language
+    period = escape(language.period(document.period))
+    zone = escape(document.period.timezone)
+    logo = ""
+    if theme.logo is not None:
+        logo = f'<img src="charts/logo.png" height="32" alt="{escape(theme.logo_alt)}" border="0"><br>'
+    footer = f'<p class="footer">{escape(theme.footer)}</p>' if theme.footer else ""
+    html = (
+        "<!doctype html>\n"
+        f'<html lang="{language.tag}" dir="{language.direction}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light"><meta name="supported-color-schemes" content="light">'
+        f"<title>{escape(document.title)}</title></head>"
+        '<body><table role="presentation" class="outer" width="100%" cellspacing="0" cellpadding="0" border="0"><tr>'
+        '<td align="center" class="around"><table role="presentation" class="inner" width="100%" cellspacing="0" '
+        f'cellpadding="0" border="0"><tr><td class="main">{logo}'
+        f'<h1>{escape(document.title)}</h1><p class="period">{period} · {zone}</p>'
+        f"{body.html()}{footer}</td></tr></table></td></tr></table></body></html>\n"
+    )
+    return _CLASS.sub("", _inliner(_stylesheet(theme)).inline(html))
+
+
+@lru_cache(maxsize=8)
+def _inliner(css: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - css-inline has no types
+    import css_inline
+
+    # The default fetches stylesheets that the HTML links to, from anywhere.
+    return css_inline.CSSInliner(extra_css=css, load_remote_stylesheets=False, keep_style_tags=False)
+
+
+def _stylesheet(theme: Theme) -> str:
+    """Return the rules to inline. Those of cells are short: each cell repeats them."""
+    tones = "".join(
+        f".notice.{tone}{{border-left:4px solid {colour}}}.change.{tone}{{color:{colour}}}td.{tone}{{color:{colour};font-weight:bold}}"
+        for tone, colour in (
+            ("info", theme.accent),
+            ("success", theme.success),
+            ("warning", theme.warning),
+            ("danger", theme.danger),
+        )
+    )
+    return (
+        f"body{{margin:0;padding:0;background:{theme.surface};-webkit-text-size-adjust:100%}}"
+        f".outer{{background:{theme.surface}}}.around{{padding:16px 8px}}"
+        f".inner{{max-width:660px;background:{theme.background}}}"
+        f".main{{padding:28px 24px;border-top:4px solid {theme.accent};font-family:{theme.font};font-size:15px;"
+        f"line-height:1.5;color:{theme.text};text-align:start}}"
+        f"h1{{margin:0;font-size:25px;line-height:1.25;color:{theme.text}}}"
+        f"h2{{margin:32px 0 8px;font-size:18px;line-height:1.3;color:{theme.text}}}"
+        f"h3{{margin:24px 0 6px;font-size:15px;color:{theme.text}}}"
+        f".period{{margin:4px 0 20px;font-size:13px;color:{theme.muted}}}"
+        "p{margin:0 0 14px}ul,ol{margin:0 0 14px;padding-left:24px}li{margin:0 0 4px}"
+        f"a{{color:{theme.accent}}}hr{{border:0;border-top:1px solid {theme.rule};margin:24px 0}}"
+        f"code,pre{{font-family:Consolas,Menlo,monospace;font-size:13px;background:{theme.surface}}}"
+        "pre{padding:12px;overflow:auto}"
+        f"blockquote{{margin:0 0 14px;padding:0 0 0 14px;border-left:3px solid {theme.rule};color:{theme.muted}}}"
+        f".caption{{margin:20px 0 6px;font-size:13px;font-weight:bold;color:{theme.text}}}"
+        ".scroll{overflow-x:auto;margin:0 0 6px}.data{font-size:13px;border-collapse:collapse}"
+        f"th{{padding:7px 8px;border-bottom:2px solid {theme.rule};color:{theme.muted};font-weight:bold;vertical-align:bottom}}"
+        f".data td{{padding:6px 8px;border-bottom:1px solid {theme.rule}}}"
+        f".total td{{font-weight:bold;border-top:2px solid {theme.rule};border-bottom:0}}"
+        f".more{{margin:4px 0 14px;font-size:12px;color:{theme.muted}}}"
+        ".metrics{margin:0 -1% 10px;font-size:0}"
+        f".metric{{display:inline-block;vertical-align:top;box-sizing:border-box;width:48%;min-width:146px;margin:0 1% 10px;"
+        f"padding:12px 14px;background:{theme.surface};border-radius:6px;font-size:15px}}.third{{width:31%}}"
+        f".label{{font-size:12px;color:{theme.muted}}}.value{{font-size:23px;line-height:1.3;font-weight:bold;color:{theme.text}}}"
+        f".unit{{font-size:13px;font-weight:normal;color:{theme.muted}}}.change{{font-size:12px;color:{theme.muted}}}"
+        ".figure{margin:0 0 16px}.chart{width:100%;max-width:600px;height:auto;display:block}"
+        f".notice{{margin:0 0 16px;padding:10px 14px;background:{theme.surface};border-radius:4px}}{tones}"
+        f".footer{{margin:28px 0 0;padding:12px 0 0;border-top:1px solid {theme.rule};font-size:12px;color:{theme.muted}}}"
+    )

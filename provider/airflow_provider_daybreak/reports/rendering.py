@@ -1,0 +1,45 @@
+"""From a document to its files: one renderer a format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.reports.formats import html, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_provider_daybreak.reports.document import Document, RenderedFile
+    from airflow_provider_daybreak.reports.theme import Theme
+
+FORMATS = ("html", "text")
+
+
+def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """
+    Return the formats, each once.
+
+    :raises InvalidValueError: there are none, or one that we don't write.
+    """
+    wanted = (formats,) if isinstance(formats, str) else tuple(dict.fromkeys(formats))
+    unknown = [one for one in wanted if one not in FORMATS]
+    if unknown or not wanted:
+        raise InvalidValueError("formats", unknown[0] if unknown else formats, "some of " + ", ".join(FORMATS))
+    return wanted
+
+
+def render(document: Document, formats: Sequence[str], theme: Theme) -> Iterator[RenderedFile]:
+    """
+    Yield the document's files in these formats.
+
+    The same document gives the same bytes.
+
+    :raises InvalidValueError: there is no such format.
+    """
+    wanted = check_formats(formats)
+    files: dict[str, str] = {}
+    if "html" in wanted:
+        yield from html.render(document, theme, files)
+    if "text" in wanted:
+        yield from text.render(document, files)

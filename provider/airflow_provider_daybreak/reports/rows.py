@@ -1,0 +1,186 @@
+"""Tables by name: read once from whatever holds them, iterated as often as formats need, small in memory."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import IO, Any, cast
+
+from airflow_provider_daybreak.exceptions import InvalidRowsError, MissingColumnError
+
+_BATCH = 5_000
+_IN_MEMORY = 50_000
+"""Rows that are kept in memory. What comes after them goes to an unlinked temporary file."""
+
+
+class Rows:
+    """
+    Rows under the names of their columns.
+
+    Iterating gives mappings from column to value. Sliced by ``[start:stop]`` it gives Rows again.
+
+    :param columns: names of the columns, each once.
+    :param tuples: the rows' values in the columns' order; read once.
+    :param name: what the data is called in the report.
+    """
+
+    def __init__(self, columns: Sequence[str], tuples: Iterable[Sequence[Any]], *, name: str = "") -> None:
+        self.columns = tuple(columns)
+        if len(set(self.columns)) < len(self.columns):
+            double = next(column for column in self.columns if self.columns.count(column) > 1)
+            raise InvalidRowsError(name, f"two columns are called {double!r}; give one another name")
+        self.name = name
+        self._index = {column: position for position, column in enumerate(self.columns)}
+        self._memory: list[Sequence[Any]] = []
+        self._file: IO[bytes] | None = None
+        self._batches: list[tuple[int, int]] = []  # where each begins in the file, and its length in bytes
+        self._count = 0
+        iterator = iter(tuples)
+        while batch := list(islice(iterator, _BATCH)):
+            self._append(batch)
+
+    @classmethod
+    def of(cls, value: object, *, name: str = "") -> Rows:
+        """
+        Return the value as rows.
+
+        :param value: mappings, Rows, or a table of pandas, polars or Arrow.
+        :raises InvalidRowsError: the value is none of these.
+        """
+        if isinstance(value, Rows):
+            return value
+        if isinstance(value, Mapping):
+            return cls.of([value], name=name)
+        if (
+            isinstance(value, (str, bytes))
+            or not isinstance(value, Iterable)
+            or hasattr(value, "__dataframe__")
+        ):
+            return cls._of_frame(value, name)
+        if hasattr(value, "to_pydict") or hasattr(value, "__arrow_c_stream__"):
+            return cls._of_frame(value, name)
+        return cls._of_mappings(value, name)
+
+    @classmethod
+    def _of_mappings(cls, value: Iterable[object], name: str) -> Rows:
+        iterator = iter(value)
+        head = list(islice(iterator, _BATCH))
+        columns: dict[str, None] = {}
+        for row in head:
+            columns.update(dict.fromkeys(_mapping(row, name)))
+
+        def tuples() -> Iterator[Sequence[Any]]:
+            for row in chain(head, iterator):
+                mapping = _mapping(row, name)
+                if not mapping.keys() <= columns.keys():
+                    late = next(key for key in mapping if key not in columns)
+                    problem = f"column {late!r} first appears after {_BATCH} rows; give it in the first row too"
+                    raise InvalidRowsError(name, problem)
+                yield tuple(mapping.get(column) for column in columns)
+
+        return cls([str(column) for column in columns], tuples(), name=name)
+
+    @classmethod
+    def _of_frame(cls, value: object, name: str) -> Rows:
+        import narwhals as nw
+
+        try:
+            frame = nw.from_native(cast("Any", value))
+        except TypeError as error:
+            kind = type(value).__name__
+            problem = f"expected a list of rows (mappings) or a table of pandas, polars or Arrow, not {kind}"
+            raise InvalidRowsError(name, problem) from error
+        if isinstance(frame, nw.LazyFrame):
+            frame = frame.collect()
+        columns = [str(column) for column in frame.columns]
+        return cls(columns, (tuple(map(_plain, row)) for row in frame.iter_rows(named=False)), name=name)
+
+    def _append(self, batch: list[Sequence[Any]]) -> None:
+        self._count += len(batch)
+        if self._count <= _IN_MEMORY:
+            self._memory.extend(batch)
+            return
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="daybreak-rows-")  # noqa: SIM115 - lives as long as the rows
+        packed = pickle.dumps(batch, protocol=pickle.HIGHEST_PROTOCOL)
+        self._batches.append((self._file.tell(), len(packed)))
+        self._file.write(packed)
+
+    def tuples(self) -> Iterator[Sequence[Any]]:
+        """Yield the rows as values in the columns' order."""
+        yield from self._memory
+        for start, length in self._batches:
+            yield from self._batch(start, length)
+
+    def _batch(self, start: int, length: int) -> list[Sequence[Any]]:
+        import os
+
+        file = cast("IO[bytes]", self._file)
+        file.flush()
+        # Positional: two iterators may read the same file at the same time.
+        return cast("list[Sequence[Any]]", pickle.loads(os.pread(file.fileno(), length, start)))  # noqa: S301 - written above, unlinked
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for row in self.tuples():
+            yield dict(zip(self.columns, row, strict=True))
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(self._count)
+            if step < 1:
+                reverse = list(self.tuples())[index]
+                return Rows(self.columns, reverse, name=self.name)
+            return Rows(self.columns, islice(self.tuples(), start, stop, step), name=self.name)
+        position = index + self._count if index < 0 else index
+        if not 0 <= position < self._count:
+            raise IndexError(index)
+        row = (
+            self._memory[position]
+            if position < len(self._memory)
+            else next(islice(self.tuples(), position, None))
+        )
+        return dict(zip(self.columns, row, strict=True))
+
+    def __repr__(self) -> str:
+        return f"<Rows {self.name or 'unnamed'}: {self._count} of {', '.join(self.columns)}>"
+
+    def position(self, column: str) -> int:
+        """
+        Return where the column stands in a row.
+
+        :raises MissingColumnError: there is no such column.
+        """
+        try:
+            return self._index[column]
+        except KeyError:
+            raise MissingColumnError(column, self.name, self.columns) from None
+
+    def values(self, column: str) -> Iterator[Any]:
+        """Yield one column's values."""
+        position = self.position(column)
+        return (row[position] for row in self.tuples())
+
+
+def _mapping(row: object, name: str) -> Mapping[str, Any]:
+    if not isinstance(row, Mapping):
+        problem = (
+            f"expected each row to be a mapping from column to value, not {type(row).__name__}: {row!r:.80}"
+        )
+        raise InvalidRowsError(name, problem)
+    return row
+
+
+def _plain(value: Any) -> Any:
+    """Return a frame's value as Python's own: numpy's scalars hide their types from formats."""
+    if type(value) in (str, int, float, bool, type(None)):
+        return value
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    if hasattr(value, "to_pydatetime"):
+        return value.to_pydatetime()
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,127 @@
+"""How reports look: colours, logo, fonts and footer, in one small file."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.exceptions import InvalidThemeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FILE_NAME = "theme.toml"
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
+_FONTS = re.compile(r"[\w ,'\"-]+\Z")
+_LOGO_LIMIT = 64 * 1024
+_LOGOS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
+
+
+@dataclass(frozen=True)
+class Theme:
+    """
+    A look. Colours are ``#rrggbb``.
+
+    :param accent: of headings' rules, links and the first series of a chart.
+    :param series: of a chart's series, in their order; the accent comes before them.
+    :param font: a font stack of CSS.
+    :param footer: a line under every report.
+    :param logo: the picture above the title, and its media type; PNG, JPEG or GIF of at most 64 kB.
+    :param logo_alt: what stands for the picture where none is shown.
+    """
+
+    accent: str = "#1d5fd1"
+    text: str = "#1c2430"
+    muted: str = "#5b6675"
+    background: str = "#ffffff"
+    surface: str = "#f3f5f8"
+    rule: str = "#d9dfe7"
+    success: str = "#176b3a"
+    warning: str = "#8a5300"
+    danger: str = "#b3261e"
+    series: tuple[str, ...] = ("#e07b1a", "#0f8f83", "#b8408f", "#7257d1", "#6b7787")
+    font: str = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+    footer: str = ""
+    logo: tuple[str, bytes] | None = None
+    logo_alt: str = ""
+
+    @property
+    def palette(self) -> tuple[str, ...]:
+        """Colours of series, the accent first."""
+        return (self.accent, *self.series)
+
+    @classmethod
+    def load(cls, path: Path) -> Theme:
+        """
+        Read a theme from a TOML file whose keys are the parameters of this class.
+
+        :raises InvalidThemeError: the file is no TOML, or a key or value can't be used.
+        """
+        if sys.version_info >= (3, 11):
+            import tomllib
+        else:
+            import tomli as tomllib
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InvalidThemeError(str(path), str(error)) from error
+        return cls(**_checked(path, values))
+
+
+def find_theme(folder: Path) -> Theme:
+    """
+    Return the theme that lies beside a report's template, or else in the folder above, or else the default.
+
+    :param folder: the folder of the template.
+    """
+    for path in (folder / FILE_NAME, folder.parent / FILE_NAME):
+        if path.is_file():
+            return Theme.load(path)
+    return Theme()
+
+
+def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    known = [field.name for field in fields(Theme)]
+    checked: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            raise InvalidThemeError(str(path), f"unknown key {key!r}; expected one of {', '.join(known)}")
+        if key == "series":
+            if not isinstance(value, list) or not all(
+                isinstance(one, str) and _COLOUR.match(one) for one in value
+            ):
+                raise InvalidThemeError(
+                    str(path), f"series is {value!r}; expected a list of colours like #1d5fd1"
+                )
+            checked[key] = tuple(value)
+            continue
+        if not isinstance(value, str):
+            raise InvalidThemeError(str(path), f"{key} is {value!r}; expected text in quotes")
+        if key == "logo":
+            checked[key] = _logo(path, value)
+        elif key == "font" and not _FONTS.match(value):
+            raise InvalidThemeError(
+                str(path), f"font is {value!r}; expected names of fonts with commas between"
+            )
+        elif key not in ("font", "footer", "logo_alt") and not _COLOUR.match(value):
+            raise InvalidThemeError(str(path), f"{key} is {value!r}; expected a colour like #1d5fd1")
+        else:
+            checked[key] = value
+    return checked
+
+
+def _logo(path: Path, name: str) -> tuple[str, bytes]:
+    picture = path.parent / name
+    media_type = _LOGOS.get(picture.suffix.lower())
+    if media_type is None:
+        raise InvalidThemeError(str(path), f"logo is {name!r}; expected a .png, .jpg or .gif file")
+    try:
+        content = picture.read_bytes()
+    except OSError as error:
+        raise InvalidThemeError(str(path), f"logo {str(picture)!r} can't be read: {error.strerror}") from error
+    if len(content) > _LOGO_LIMIT:
+        raise InvalidThemeError(str(path), f"logo has {len(content)} bytes; expected at most {_LOGO_LIMIT}")
+    return media_type, content

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_provider_daybreak.hooks.archive import archive_at
+from airflow_provider_daybreak.operators.report import ReportOperator
+from airflow_provider_daybreak.version_compat import AirflowFailException
+
+
+@pytest.fixture
+def run_report(tmp_path, make_context):
+    """Return a function that executes a ReportOperator over a template's text."""
+    (tmp_path / "archive").mkdir()
+
+    def run(source="Sold: {{ sales | length }}\n", *, context=None, **options):
+        template = tmp_path / "report.md.j2"
+        template.write_text(source)
+        arguments = {"data": {"sales": [{"n": 1}, {"n": 2}]}, "archive": (tmp_path / "archive").as_uri()}
+        operator = ReportOperator(
+            task_id="render_report", report="daily_report", **{"template": template, **arguments, **options}
+        )
+        return operator.execute(context or make_context())
+
+    return run
+
+
+def test_a_report_is_published_and_described(run_report):
+    info = run_report(title="Sales")
+
+    assert info["report"] == "daily_report"
+    assert info["report_date"] == "2026-03-29"
+    assert info["period"] == {"start": "2026-03-29T00:00:00+01:00", "end": "2026-03-30T00:00:00+02:00"}
+    assert info["revision"] == 1
+    assert info["title"] == "Sales"
+    assert info["rows"] == {"sales": 2}
+    assert info["manifest"].endswith("/daily_report/2026/03/29/r0001/manifest.json")
+
+
+def test_what_was_published_can_be_read(run_report, tmp_path):
+    info = run_report()
+
+    revision = archive_at((tmp_path / "archive").as_uri()).open(info["manifest"])
+
+    assert b"Sold: 2" in revision.read("report.html")
+    assert b"Sold: 2" in revision.read("report.txt")
+
+
+def test_running_again_makes_no_second_revision(run_report):
+    first, second = run_report(), run_report()
+
+    assert first == second
+
+
+def test_changed_data_makes_a_new_revision(run_report):
+    run_report()
+
+    assert run_report(data={"sales": []})["revision"] == 2
+
+
+def test_the_period_may_be_the_week_before(run_report):
+    info = run_report("{{ period.first }} to {{ period.last }}\n", period="week", offset=-1)
+
+    assert info["period"]["start"].startswith("2026-03-16")
+
+
+def test_a_relative_template_begins_at_the_dag_file(run_report, make_context, tmp_path):
+    context = make_context()
+    context["dag"] = SimpleNamespace(timezone=SimpleNamespace(name="UTC"), fileloc=str(tmp_path / "dag.py"))
+
+    assert run_report(template="report.md.j2", context=context)["revision"] == 1
+
+
+def test_a_template_error_fails_the_task_without_retries(run_report):
+    with pytest.raises(AirflowFailException, match="line 1"):
+        run_report("{{ slaes }}")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"formats": ("html", "docx")}, "Invalid formats 'docx'"),
+        ({"formats": ()}, "Invalid formats"),
+        ({"locale": "klingon"}, "Invalid locale 'klingon'"),
+        ({"period": "fortnight"}, "Invalid period 'fortnight'"),
+        ({"template": "/none.md.j2"}, "Cannot read template '/none.md.j2'"),
+        ({"data": {"period": 1}}, "Invalid name of data 'period'"),
+        ({"data": {"not a name": 1}}, "Invalid name of data 'not a name'"),
+    ],
+)
+def test_a_bad_value_fails_the_task_and_says_what_was_expected(run_report, options, message):
+    with pytest.raises(AirflowFailException) as caught:
+        run_report(**options)
+
+    assert message in str(caught.value)

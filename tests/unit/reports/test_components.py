@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import math
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from airflow_provider_daybreak.exceptions import TemplateError
+
+FLIGHTS = [
+    {"carrier": "AA", "flights": 1200, "delay": 31.5},
+    {"carrier": "B6", "flights": 15400, "delay": 4.25},
+    {"carrier": "DL", "flights": 7, "delay": None},
+]
+
+
+def test_a_table_has_titles_formats_totals_and_highlights(html_of):
+    html = html_of(
+        """{{ table(flights, {"carrier": "Airline", "flights": "Flights", "delay": {"title": "Delay", "format": "number:1"}},
+                  totals=["flights"], highlight={"delay": {"danger": "> 30"}}) }}""",
+        {"flights": FLIGHTS},
+    )
+
+    assert ">Airline</th>" in html
+    assert ">15,400</td>" in html
+    assert ">16,607</td>" in html
+    assert "font-weight: bold" in html.split(">31.5<")[0].rsplit("<td", 1)[1]
+
+
+def test_the_same_table_as_text_is_aligned(text_of):
+    text = text_of("{{ table(flights, totals=['flights']) }}\n", {"flights": FLIGHTS})
+
+    assert "Carrier  Flights  Delay\n-------  -------  -----\nAA         1,200  31.50\n" in text
+    assert "\nTotal     16,607\n" in text
+
+
+def test_rows_beyond_the_limit_are_counted(html_of, text_of):
+    source = "{{ table(rows, limit=3) }}\n"
+    data = {"rows": [{"n": n} for n in range(1000)]}
+
+    assert "997 more rows" in html_of(source, data)
+    assert "997 more rows" in text_of(source, data)
+
+
+def test_an_empty_table_says_so_in_the_reports_language(html_of):
+    assert "Keine Zeilen." in html_of("{{ table(rows) }}\n", {"rows": []}, locale="de")
+
+
+@pytest.mark.parametrize("value", [math.nan, None, Decimal("NaN")])
+def test_what_is_missing_is_a_dash(text_of, value):
+    assert "\n\N{EN DASH}" in text_of("{{ table([{'n': value}]) }}\n", {"value": value})
+
+
+def test_infinities_decimals_and_right_to_left_text_are_written(html_of):
+    rows = [{"name": "שלום 🙂", "n": math.inf, "d": Decimal("1234567.89")}]
+
+    html = html_of("{{ table(rows) }}\n", {"rows": rows})
+
+    assert ">∞</td>" in html
+    assert ">1,234,567.9</td>" in html
+    assert 'dir="auto"' in html
+
+
+def test_a_metric_says_how_it_changed_and_whether_that_is_good(html_of):
+    html = html_of('{{ metric("Sales", 1200, previous=1000, good="up") }}\n')
+
+    assert "▲ 20% against the day before" in html.replace(".0%", "%")
+    assert "#176b3a" in html
+
+
+def test_a_metric_that_had_been_zero_changes_absolutely(text_of):
+    assert "▲ 12 against the day before" in text_of('{{ metric("Sales", 12, previous=0) }}\n')
+
+
+def test_notices_say_their_tone_in_words(text_of):
+    assert "[!] Attention: Disk is full" in text_of("{{ notice('Disk is full', 'danger') }}\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("{{ chart(rows, 'x', 'y', kind='pie') }}", "kind of a chart 'pie': expected one of line"),
+        ("{{ chart(rows, 'x', 'z') }}", "No column 'z'"),
+        ("{{ chart(rows) }}", "x and y of a chart"),
+        ("{{ chart([{'x': 1, 'y': 'many'}], 'x', 'y') }}", "value in column 'y' of a chart 'many'"),
+        ("{{ table(rows, {'x': {'format': 'euro'}}) }}", "format 'euro': expected one of text"),
+        ("{{ table(rows, {'x': {'format': 'currency'}}) }}", "ISO 4217 code"),
+        ("{{ table(rows, highlight={'x': {'red': '> 1'}}) }}", "expected a tone"),
+        ("{{ table(rows, totals={'x': 'median'}) }}", "total of column 'x' 'median'"),
+        ("{{ table('text') }}", "Cannot use data 'given' as rows"),
+        ("{{ table([1, 2]) }}", "expected each row to be a mapping"),
+        ("{{ metric('a', 1, good='left') }}", "good direction"),
+        ("{{ notice('a', 'loud') }}", "tone of a notice 'loud'"),
+        ("{{ 'x' | currency('EURO') }}", "number 'x'"),
+        ("{{ 1 | currency('EURO') }}", "ISO 4217"),
+        ("{{ 'soon' | date }}", "date or time 'soon'"),
+    ],
+)
+def test_a_wrong_option_names_value_and_expectation(make_document, source, message):
+    with pytest.raises(TemplateError) as caught:
+        make_document(source + "\n", {"rows": [{"x": 1, "y": 2}]})
+
+    assert message in str(caught.value)
+    assert caught.value.line == 1
+
+
+def test_a_chart_without_alt_text_tells_its_numbers(text_of):
+    rows = [{"day": date(2026, 3, day), "sold": sold} for day, sold in ((1, 5), (2, 9), (3, 7))]
+
+    text = " ".join(text_of("{{ chart(rows, 'day', 'sold', title='Sales') }}\n", {"rows": rows}).split())
+
+    assert "Line chart: Sales, Mar 1, 2026 to Mar 3, 2026." in text
+    assert "Sold from 5 (Mar 1, 2026) to 9 (Mar 2, 2026), at the end 7." in text
+
+
+@pytest.mark.parametrize("kind", ["line", "area", "bar", "stacked_bar", "scatter", "sparkline"])
+def test_each_kind_of_chart_is_a_picture(render_files, kind):
+    rows = [{"x": x, "a": x * 2, "b": None if x == 3 else 5 - x} for x in range(8)]
+
+    files = render_files(f"{{{{ chart(rows, 'x', ['a', 'b'], kind='{kind}', name='c') }}}}\n", {"rows": rows})
+
+    assert files["charts/c.png"].startswith(b"\x89PNG")
+    assert b'src="charts/c.png"' in files["report.html"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [{"x": None, "y": None}],
+        [{"x": "2026-03-29", "y": math.nan}],
+        [{"x": "a", "y": math.inf}],
+        [{"x": 1, "y": 1e300}, {"x": 2, "y": -1e300}],
+        [{"x": 1, "y": 1e-300}],
+        [{"x": "<script>&\"'", "y": 1}],
+    ],
+)
+def test_a_chart_of_odd_values_is_a_picture_nonetheless(render_files, rows):
+    files = render_files(
+        "{{ chart(rows, 'x', 'y', name='c') }}\n",
+        {"rows": rows} if rows else {"rows": [{"x": None, "y": None}]},
+    )
+
+    assert files["charts/c.png"].startswith(b"\x89PNG")
+
+
+def test_the_same_input_gives_the_same_bytes(render_files):
+    source = "{{ table(rows) }}\n\n{{ chart(rows, 'carrier', 'flights', kind='bar') }}\n"
+
+    assert render_files(source, {"rows": FLIGHTS}) == render_files(source, {"rows": FLIGHTS})
+
+
+def test_a_mail_stays_below_what_gmail_clips(html_of):
+    rows = [{"name": f"name {n} " + "x" * 40, "other": "y" * 40, "n": n} for n in range(3000)]
+
+    html = html_of("{{ table(rows, limit=3000) }}\n", {"rows": rows})
+
+    assert len(html.encode()) <= 90_000
+    assert "more rows" in html

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from airflow_provider_daybreak.exceptions import (
+    InvalidValueError,
+    TemplateError,
+    TemplateLimitError,
+)
+from airflow_provider_daybreak.reports.limits import Limits
+
+ROWS = [{"city": "Berlin", "late": 3}, {"city": "Rome", "late": 40}]
+
+
+def test_prose_is_markdown(html_of):
+    html = html_of("## Sales\n\nThey were **good**: see [the shop](https://example.org/).\n")
+
+    assert ">Sales</h2>" in html
+    assert ">good</strong>" in html
+    assert 'href="https://example.org/"' in html
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["**bold**", "# no heading", "[x](https://evil.example)", "<script>alert(1)</script>", "a | b", "`code`"],
+)
+def test_a_value_stays_text_whatever_it_looks_like(html_of, text_of, value):
+    source = "| a | b |\n| --- | --- |\n| {{ value }} | 1 |\n\n{{ value }}\n"
+
+    html = html_of(source, {"value": value})
+    text = text_of(source, {"value": value})
+
+    assert "<script" not in html
+    assert "evil.example<" not in html
+    assert 'href="https://evil' not in html
+    assert html.count("<td") == 4  # two of the layout, two of the table
+    assert text.count(value) == 2
+
+
+def test_a_value_in_an_address_is_encoded(html_of):
+    html = html_of("[x](https://example.org/?q={{ q }})\n", {"q": "a b&c=1"})
+
+    assert 'href="https://example.org/?q=a%20b%26c%3D1"' in html
+
+
+def test_a_value_may_be_a_whole_address_of_the_web_only(html_of):
+    source = "[x]({{ url }})\n"
+
+    assert 'href="https://example.org/a?b=1"' in html_of(source, {"url": "https://example.org/a?b=1"})
+    assert "href" not in html_of(source, {"url": "javascript:alert(1)"})
+
+
+def test_values_of_html_templates_are_escaped(html_of):
+    html = html_of("<p>{{ value }}</p>", {"value": "<b>&"}, name="report.html.j2")
+
+    assert "&lt;b&gt;&amp;" in html
+
+
+def test_indented_prose_is_no_code(html_of):
+    assert "<code" not in html_of("{% if true %}\n    Hello\n{% endif %}\n")
+
+
+def test_a_heading_that_says_the_title_stands_once(make_document):
+    document = make_document("# Sales of {{ city }}\n\nGood.\n", {"city": "Rome"}, title="")
+
+    assert document.title == "Sales of Rome"
+    assert "Sales" not in "".join(token.content for token in document.body)
+
+
+def test_macros_and_partials_come_from_the_folder_above_too(html_of, tmp_path):
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (tmp_path / "shared.md.j2").write_text("{% macro hello(name) %}Hello **{{ name }}**!{% endmacro %}")
+    (folder / "part.md.j2").write_text("A part.")
+
+    html = html_of(
+        '{% from "shared.md.j2" import hello %}\n{{ hello("*you*") }}\n\n{% include "part.md.j2" %}\n',
+        name="report/report.md.j2",
+    )
+
+    assert "Hello <strong>*you*</strong>!" in html
+    assert "A part." in html
+
+
+def test_nothing_outside_of_both_folders_is_included(html_of, tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "secret.md.j2").write_text("secret")
+
+    with pytest.raises(TemplateError, match="secret"):
+        html_of('{% include "../../secret.md.j2" %}', name="a/b/report.md.j2")
+
+
+def test_a_syntax_error_names_line_and_shows_it(make_document):
+    with pytest.raises(TemplateError) as caught:
+        make_document("Fine.\n\n{% if x %}\nHello {{ 1 +  }}\n")
+
+    assert "line 4" in str(caught.value)
+    assert "Hello {{ 1 +  }}" in str(caught.value)
+
+
+def test_an_unknown_name_is_pointed_at(make_document):
+    with pytest.raises(TemplateError) as caught:
+        make_document("Fine.\n\nWe sold {{ slaes }} pieces.\n")
+
+    error = caught.value
+    assert (error.line, error.column) == (3, 12)
+    assert "'slaes' is undefined" in str(error)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_an_unknown_filter_is_pointed_at(make_document):
+    with pytest.raises(TemplateError, match=r"line 2, column \d+: No filter named 'nubmer'"):
+        make_document("\n{{ 1 | nubmer }}\n")
+
+
+def test_an_unknown_component_is_pointed_at(make_document):
+    with pytest.raises(TemplateError, match=r"line 1, column 4: 'tabel' is undefined"):
+        make_document("{{ tabel(rows) }}\n", {"rows": ROWS})
+
+
+def test_a_column_that_is_not_there_names_those_that_are(make_document):
+    with pytest.raises(TemplateError) as caught:
+        make_document('\n{{ table(rows, ["town"]) }}\n', {"rows": ROWS})
+
+    assert caught.value.line == 2
+    assert "No column 'town'" in str(caught.value)
+    assert "city, late" in str(caught.value)
+
+
+def test_a_component_within_a_sentence_of_a_heading_is_refused(make_document):
+    with pytest.raises(TemplateError, match="put it on a line of its own"):
+        make_document("## A {{ notice('x') }}\n")
+
+
+def test_a_missing_template_is_named(make_document, tmp_path):
+    make_document("x", name="other.md.j2")
+    (tmp_path / "other.md.j2").rename(tmp_path / "moved.md.j2")
+
+    with pytest.raises(TemplateError, match="other.md.j2"):
+        make_document('{% include "other.md.j2" %}')
+
+
+def test_a_template_must_say_what_it_is(make_document):
+    with pytest.raises(InvalidValueError, match="ends with .md.j2 or .html.j2"):
+        make_document("x", name="report.txt")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{{ rows.append(1) }}",
+        "{{ table.__globals__ }}",
+        "{{ ti }}",
+        "{{ conn }}",
+        "{{ (1).__class__ }}",
+        "{{ lipsum.__globals__ }}",
+        "{{ '%1000000s' % 1 }}",
+    ],
+)
+def test_templates_reach_nothing_but_their_data(make_document, source):
+    with pytest.raises(TemplateError):
+        make_document(source, {"rows": [1]})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        (
+            "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{% macro g(n) %}{% if n %}{{ g(n - 1) }}{{ g(n - 1) }}{% endif %}"
+            "{% endmacro %}{{ g(60) }}"
+        ),
+    ],
+)
+def test_an_endless_template_is_stopped(make_document, source):
+    with pytest.raises(TemplateLimitError, match="ran for more than 0.2 seconds"):
+        make_document(source, limits=Limits(seconds=0.2))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ 'a' * 2000000000 }}",
+        "{% set n = namespace(x='abcdefgh') %}{% for i in range(40) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+        "{{ 'a' | center(2000000000) }}",
+        "{{ '{:2000000000}'.format(1) }}",
+    ],
+)
+def test_two_gigabytes_are_stopped_before_they_are_made(make_document, source):
+    with pytest.raises((TemplateLimitError, TemplateError)):
+        make_document(source, limits=Limits(memory=256 * 1024 * 1024))
+
+
+def test_a_template_that_writes_too_much_is_stopped(make_document):
+    with pytest.raises(TemplateLimitError, match="wrote more than 1,000 bytes"):
+        make_document("{% for i in range(9999) %}hello {% endfor %}", limits=Limits(output=1000))
+
+
+def test_control_characters_and_marks_of_ours_in_data_vanish(text_of):
+    assert "abc" in text_of("{{ value }}\n", {"value": "a\x00\x1bb\ue0000\ue002c"}).replace("0", "")
