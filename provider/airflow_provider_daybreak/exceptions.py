@@ -229,6 +229,32 @@ class ArchiveError(DaybreakError):
 
 
 @dataclass(eq=False)
+class StorageUnsupportedError(ArchiveError):
+    """A place that can't hold an archive, since it has no way to create a file unless it is there."""
+
+    uri: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot keep reports at {self.uri!r}: expected a local folder (file:///…) or storage that speaks "
+            "S3 (s3://connection@bucket/prefix). Set [daybreak] archive to one of these."
+        )
+
+
+@dataclass(eq=False)
+class StorageNotAtomicError(ArchiveError):
+    """Storage that creates a file a second time although it is there."""
+
+    uri: str
+
+    def __str__(self) -> str:
+        return (
+            f"The store at {self.uri!r} ignores 'If-None-Match: *': two tasks could publish one revision, or "
+            "mail one report twice, without noticing. Use a store with conditional writes, or a local folder."
+        )
+
+
+@dataclass(eq=False)
 class RevisionNotFoundError(ArchiveError):
     """A revision that the archive does not hold."""
 

@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypedDict
+from typing import TYPE_CHECKING, BinaryIO
 
 from airflow_provider_daybreak.archive import layout, storage
+from airflow_provider_daybreak.archive.artifacts import store_artifact
 from airflow_provider_daybreak.archive.atomic import create_if_absent
 from airflow_provider_daybreak.archive.manifest import Manifest
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileChangedError,
     ArchivedFileNotFoundError,
-    InvalidValueError,
     OutsideArchiveError,
     RevisionNotFoundError,
 )
@@ -31,31 +31,9 @@ from airflow_provider_daybreak.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_provider_daybreak.archive.artifacts import Artifact
     from airflow_provider_daybreak.archive.manifest import ArchivedFile, Draft
     from airflow_provider_daybreak.archive.storage import StoragePath
-
-_CHUNK = 1 << 20
-
-
-class ArtifactInfo(TypedDict):
-    """An artifact as plain JSON."""
-
-    uri: str
-    sha256: str
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A file that went into or came out of a step, kept under its digest."""
-
-    uri: str
-    sha256: str
-    bytes: int
-
-    def info(self) -> ArtifactInfo:
-        """Return it as plain JSON."""
-        return {"uri": self.uri, "sha256": self.sha256, "bytes": self.bytes}
 
 
 @dataclass(frozen=True)
@@ -127,7 +105,7 @@ class Archive:
 
     def __init__(self, root: StoragePath) -> None:
         self.root: StoragePath = root.absolute() if isinstance(root, Path) else root
-        self.uri = self.root.as_uri() if isinstance(self.root, Path) else str(self.root).rstrip("/")
+        self.uri = storage.uri_of(self.root)
 
     def __repr__(self) -> str:
         return f"Archive({self.uri!r})"
@@ -226,10 +204,9 @@ class Archive:
         :param until: last report date, included.
         """
         for name in self.reports() if report is None else [layout.check_report(report)]:
-            for day in self._days(name, since or date.min, until or date.max):
-                for number in self._numbers(name, day):
-                    with suppress(RevisionNotFoundError):
-                        yield self.revision(name, day, number)
+            days = self._days(name, since or date.min, until or date.max)
+            for found in storage.each(self.root, partial(self._of_day, name), days):
+                yield from found
 
     def reports(self) -> list[str]:
         """Return the slugs of all reports that were ever published."""
@@ -248,35 +225,15 @@ class Archive:
         :return: where it lies. The same bytes under the same name lie there once.
         :raises InvalidValueError: the name is no plain file name.
         """
-        if "/" in layout.check_file_name(name):
-            raise InvalidValueError("name of an artifact", name, "a file name without a folder")
-        folder = self.root / layout.ARTIFACTS
-        if not isinstance(folder, Path):
-            raise NotImplementedError
-        storage.make_folder(folder)
-        temporary = storage.temporary_beside(folder / name)
-        digest, size = hashlib.sha256(), 0
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            with os.fdopen(os.open(temporary, flags, storage.FILE_MODE), "wb") as file:
-                while chunk := stream.read(_CHUNK):
-                    digest.update(chunk)
-                    size += len(chunk)
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            target = folder / digest.hexdigest() / name
-            storage.make_folder(target.parent)
-            temporary.replace(target)
-            storage.synchronise([target.parent])
-        finally:
-            temporary.unlink(missing_ok=True)
-        return Artifact(target.as_uri(), digest.hexdigest(), size)
+        return store_artifact(self.root, name, stream)
 
     def _manifest_uri(self, report: str, report_date: date, number: int) -> str:
         day = report_date.strftime("%m/%d")
         name = layout.revision_name(number)
         return f"{self.uri}/{layout.check_report(report)}/{report_date.year:04d}/{day}/{name}/{layout.MANIFEST}"
+
+    def _of_day(self, report: str, report_date: date) -> list[Revision]:
+        return list(self._newest_first(report, report_date))[::-1]
 
     def _newest_first(self, report: str, report_date: date) -> Iterator[Revision]:
         for number in reversed(self._numbers(report, report_date)):

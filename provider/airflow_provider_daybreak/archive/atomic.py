@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_daybreak.archive import objects
 from airflow_provider_daybreak.archive.storage import make_folder, synchronise, write_temporary
 
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ def create_if_absent(path: StoragePath, data: bytes) -> bool:
     :return: whether this call created it.
     :raises OSError: it could not be written; the file is then absent, or, if only making it durable
         failed, complete.
+    :raises StorageUnsupportedError: the path is on neither a disk nor S3.
+    :raises StorageNotAtomicError: the store would create it a second time.
     """
     if not isinstance(path, Path):
-        raise NotImplementedError
+        return objects.create_if_absent(path, data)
     if path.exists():
         return False
     make_folder(path.parent)

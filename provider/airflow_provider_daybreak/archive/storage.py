@@ -6,15 +6,21 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
+
+from airflow_provider_daybreak.archive import objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from typing_extensions import Self
 
 FILE_MODE = 0o660  # less the process's umask: what a report says is for its owner and group
 FOLDER_MODE = 0o770
+
+_CONNECTIONS = 16  # requests to an object store at the same time
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 class StoragePath(Protocol):
@@ -46,6 +52,26 @@ class StoragePath(Protocol):
         """Return the file's content."""
         ...
 
+    def unlink(self) -> None:
+        """Remove the file."""
+        ...
+
+
+def uri_of(path: StoragePath) -> str:
+    """Return the URI of a path."""
+    return path.as_uri() if isinstance(path, Path) else str(path).rstrip("/")
+
+
+def each(place: StoragePath, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+    """Yield what the function makes of each item, in order; many at the same time where the place is far away."""
+    if isinstance(place, Path):
+        yield from map(function, items)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_CONNECTIONS) as pool:
+        yield from pool.map(function, items)
+
 
 def names(folder: StoragePath) -> list[str]:
     """Return the sorted names in a folder; none where there is no such folder. Hidden names are left out."""
@@ -54,8 +80,9 @@ def names(folder: StoragePath) -> list[str]:
             found = os.listdir(folder)  # noqa: PTH208 - a Path for each of thousands of names costs more than the rest
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(name for name in found if not name.startswith("."))
-    raise NotImplementedError
+    else:
+        found = objects.names(folder)
+    return sorted(name for name in found if not name.startswith("."))
 
 
 def read(path: StoragePath) -> bytes:
@@ -67,7 +94,7 @@ def read(path: StoragePath) -> bytes:
     if isinstance(path, Path):
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
             return file.read()
-    return path.read_bytes()
+    return objects.read(path)
 
 
 def write(path: StoragePath, data: bytes) -> None:
@@ -77,7 +104,8 @@ def write(path: StoragePath, data: bytes) -> None:
     The name is durable once its folder was synchronised: see :func:`synchronise`.
     """
     if not isinstance(path, Path):
-        raise NotImplementedError
+        objects.write(path, data)
+        return
     make_folder(path.parent)
     temporary = write_temporary(path, data)
     try:
@@ -95,9 +123,8 @@ def write_temporary(path: Path, data: bytes) -> Path:
     :return: where it lies. A process that is killed leaves it there; pruning sweeps it.
     """
     temporary = temporary_beside(path)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with create_hidden(temporary) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -106,6 +133,12 @@ def write_temporary(path: Path, data: bytes) -> Path:
             temporary.unlink()
         raise
     return temporary
+
+
+def create_hidden(path: Path) -> BinaryIO:
+    """Return a new file, open for writing, that lies under a name of :func:`temporary_beside`."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, FILE_MODE), "wb")
 
 
 def temporary_beside(path: Path) -> Path:

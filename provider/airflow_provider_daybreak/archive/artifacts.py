@@ -1,0 +1,89 @@
+"""Files that go into or come out of a step, each kept once under the digest of its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, BinaryIO, TypedDict, cast
+
+from airflow_provider_daybreak.archive import layout, objects, storage
+from airflow_provider_daybreak.exceptions import InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_daybreak.archive.storage import StoragePath
+
+_CHUNK = 1 << 20  # bytes
+
+
+class ArtifactInfo(TypedDict):
+    """An artifact as plain JSON."""
+
+    uri: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A kept file: where it lies, and what its bytes are."""
+
+    uri: str
+    sha256: str
+    bytes: int
+
+    def info(self) -> ArtifactInfo:
+        """Return it as plain JSON."""
+        return {"uri": self.uri, "sha256": self.sha256, "bytes": self.bytes}
+
+
+def store_artifact(root: StoragePath, name: str, stream: BinaryIO) -> Artifact:
+    """
+    Keep a file, whole or not at all.
+
+    :param root: folder of the archive.
+    :param name: what it is called, such as ``report.pdf``: one part, no path.
+    :param stream: its bytes, read in pieces.
+    :return: where it lies. The same bytes under the same name lie there once.
+    :raises InvalidValueError: the name is no plain file name.
+    """
+    if "/" in layout.check_file_name(name):
+        raise InvalidValueError("name of an artifact", name, "a file name without a folder")
+    folder = root / layout.ARTIFACTS
+    digest, size = hashlib.sha256(), 0
+    with _temporary_file(folder) as (temporary, file):
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            file.write(chunk)
+        file.flush()
+        target = folder / digest.hexdigest() / name
+        if isinstance(target, Path):
+            os.fsync(file.fileno())
+            storage.make_folder(target.parent)
+            temporary.replace(target)  # also where it is: pruning takes it for new again
+            storage.synchronise([target.parent])
+        else:
+            objects.upload(target, temporary)
+    return Artifact(storage.uri_of(target), digest.hexdigest(), size)
+
+
+@contextmanager
+def _temporary_file(folder: StoragePath) -> Iterator[tuple[Path, BinaryIO]]:
+    """Yield a file on the disk of the folder, or on this machine's where the folder is far away."""
+    if not isinstance(folder, Path):
+        with NamedTemporaryFile(prefix="daybreak-") as file:
+            yield Path(file.name), cast("BinaryIO", file)
+        return
+    storage.make_folder(folder)
+    path = storage.temporary_beside(folder / "artifact")
+    try:
+        with storage.create_hidden(path) as file:
+            yield path, file
+    finally:
+        path.unlink(missing_ok=True)
