@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _Error = TypeVar("_Error", bound="DaybreakError")
 
@@ -554,3 +557,197 @@ class ScriptOutputError(ReleaseError):
 
     def __str__(self) -> str:
         return f"{self.command!r} did its work, but {self.problem}"
+
+
+# Delivery
+
+
+class DeliveryError(DaybreakError):
+    """A mail that was not, or not surely, sent."""
+
+
+@dataclass(eq=False)
+class NoRecipientsError(DeliveryError):
+    """A mail to nobody."""
+
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            "No recipients: 'to', 'cc' and 'bcc' are empty, and the connection has no default_recipients in its "
+            "extra. Name at least one address in either (EMAIL_RECEIVER of a .env file sets the default)."
+        )
+
+
+@dataclass(eq=False)
+class RecipientNotAllowedError(DeliveryError):
+    """Recipients outside of the allowed domains. Nothing was sent to anybody."""
+
+    addresses: tuple[str, ...]
+    allowed: tuple[str, ...]
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"Not allowed to mail {_some(self.addresses)}: allowed_domains are {', '.join(self.allowed)}. "
+            f"Nothing was sent. Remove the recipients, or allow their domains."
+        )
+
+
+@dataclass(eq=False)
+class AttachmentChangedError(DeliveryError):
+    """An attachment that is gone, or has other bytes than those that were recorded. Nothing was sent."""
+
+    name: str
+    uri: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot attach {self.name!r}: {self.problem} at {self.uri}. Nothing was sent. "
+            f"Make the file again by clearing the task that made it."
+        )
+
+
+@dataclass(eq=False)
+class MailTooLargeError(DeliveryError):
+    """A mail that is too large even without its attachments."""
+
+    size: int
+    limit: int
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The mail has {self.size:,} bytes without its attachments, and at most {self.limit:,} may be sent. "
+            f"Shorten the report, or raise max_bytes as far as the server allows."
+        )
+
+
+@dataclass(eq=False)
+class LedgerUnsafeError(DeliveryError):
+    """A place for the ledger that lets two processes both create the same file. Nothing was sent."""
+
+    folder: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The archive's storage can't keep a ledger: a file in {self.folder} was created twice, so two tasks "
+            f"could both send. Nothing was sent. Use a local file system or S3 with conditional writes."
+        )
+
+
+@dataclass(eq=False)
+class SmtpError(DeliveryError):
+    """A mail server that can't be used."""
+
+    host: str
+    port: int
+    problem: str
+
+
+@dataclass(eq=False)
+class SmtpUnavailableError(SmtpError):
+    """A mail server that can't be used now. Later it may."""
+
+    def __str__(self) -> str:
+        return (
+            f"The mail server {self.host}:{self.port} is not available: {self.problem}. "
+            f"It is tried again with the task's next try; check host, port and network if that stays so."
+        )
+
+
+@dataclass(eq=False)
+class SmtpTlsError(SmtpError):
+    """A connection that can't be secured as it must be. No credential was sent."""
+
+    next_step: str = "Correct the connection"
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"No secure connection to the mail server {self.host}:{self.port}: {self.problem}. "
+            f"No credential was sent. {self.next_step}."
+        )
+
+
+@dataclass(eq=False)
+class SmtpLoginError(DeliveryError):
+    """Credentials that the server refuses. Holds no password."""
+
+    host: str
+    port: int
+    login: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot log in to the mail server {self.host}:{self.port} as {self.login!r}: {self.problem}. "
+            f"Correct login and password of the connection."
+        )
+
+
+@dataclass(eq=False)
+class SenderRefusedError(SmtpError):
+    """A sender, or a mail, that the server refuses whoever it is for."""
+
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The mail server {self.host}:{self.port} refuses the mail: {self.problem}. "
+            f"Correct from_email in the connection's extra, or ask the server's owner."
+        )
+
+
+@dataclass(eq=False)
+class DeliveryIncompleteError(DeliveryError):
+    """Recipients who did not get a mail for good, or maybe did not, by address with the reason."""
+
+    report: str
+    sent: int
+    refused: dict[str, str]
+    unknown: dict[str, str]
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        parts = [f"{self.report!r} was mailed to {self.sent}, and not to everybody."]
+        if self.refused:
+            parts.append(f"Refused: {_some(_reasons(self.refused))}. Correct these addresses.")
+        if self.unknown:
+            parts.append(
+                f"Maybe sent: {_some(_reasons(self.unknown))}. Ask one of them, then run "
+                f"'airflow daybreak resend' for those who got nothing, or set on_unknown."
+            )
+        return " ".join(parts)
+
+
+@dataclass(eq=False)
+class DeliveryPendingError(DeliveryError):
+    """Recipients who did not get a mail yet, by address with the reason. The task's next try goes on."""
+
+    report: str
+    sent: int
+    deferred: dict[str, str]
+    refused: dict[str, str]
+    unknown: dict[str, str]
+
+    def __str__(self) -> str:
+        rest = {**self.refused, **self.unknown}
+        also = f" Refused or in doubt: {_some(_reasons(rest))}." if rest else ""
+        return (
+            f"{self.report!r} was mailed to {self.sent}, and not yet to {_some(_reasons(self.deferred))}."
+            f"{also} The task's next try sends to these alone; give it retries."
+        )
+
+
+def _reasons(reasons: dict[str, str]) -> list[str]:
+    return [f"{address} ({reason})" for address, reason in reasons.items()]
+
+
+def _some(values: Sequence[str], most: int = 20) -> str:
+    more = f" and {len(values) - most} more" if len(values) > most else ""
+    return ", ".join(values[:most]) + more

@@ -1,0 +1,94 @@
+"""Files that go with a mail: checked against their digests, encoded once, kept off the memory."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import mimetypes
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from airflow_provider_daybreak.exceptions import AttachmentChangedError
+
+if TYPE_CHECKING:
+    from airflow_provider_daybreak.archive.storage import StoragePath
+
+_LINE = 57  # bytes that make a line of 76 characters (RFC 2045 §6.8)
+_CHUNK = _LINE * 1024
+
+_MEDIA_TYPES = {
+    # what a system's own list of types often lacks
+    "csv": "text/csv",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "json": "application/json",
+    "md": "text/markdown",
+    "parquet": "application/vnd.apache.parquet",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "webp": "image/webp",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """
+    A file to attach.
+
+    :param name: its name in the mail.
+    :param media_type: such as ``application/pdf``.
+    :param uri: where it is, for people.
+    :param path: where it is, for programs.
+    :param sha256: digest that its bytes must have.
+    :param size: number of its bytes.
+    """
+
+    name: str
+    media_type: str
+    uri: str
+    path: StoragePath = field(repr=False, compare=False)
+    sha256: str
+    size: int
+
+    @property
+    def encoded_size(self) -> int:
+        """Number of bytes that it has in a mail, line ends included."""
+        full, rest = divmod(self.size, _LINE)
+        return full * 78 + (-(-rest // 3) * 4 + 2 if rest else 0)
+
+    def encode_into(self, target: BinaryIO) -> None:
+        """
+        Write its bytes as lines of base64.
+
+        :raises AttachmentChangedError: it is gone, or its bytes are not those that were recorded.
+        """
+        digest = hashlib.sha256()
+        try:
+            with self.path.open("rb") as source:  # type: ignore[attr-defined]
+                while chunk := _read_fully(source, _CHUNK):
+                    digest.update(chunk)
+                    lines = (chunk[at : at + _LINE] for at in range(0, len(chunk), _LINE))
+                    target.write(b"".join(base64.b64encode(line) + b"\r\n" for line in lines))
+        except FileNotFoundError as error:
+            raise AttachmentChangedError(self.name, self.uri, "there is no such file") from error
+        if digest.hexdigest() != self.sha256:
+            raise AttachmentChangedError(
+                self.name, self.uri, "the file has changed since it was recorded (SHA-256 differs)"
+            )
+
+
+def media_type_of(name: str) -> str:
+    """Return the media type of a file by its name; ``application/octet-stream`` when unknown."""
+    extension = name.rpartition(".")[2].lower()
+    guessed, encoding = mimetypes.guess_type(name)
+    if encoding:  # a compressed file is that, whatever is in it
+        return {"gzip": "application/gzip"}.get(encoding, "application/octet-stream")
+    return _MEDIA_TYPES.get(extension) or guessed or "application/octet-stream"
+
+
+def _read_fully(source: BinaryIO, size: int) -> bytes:
+    """Read that many bytes, fewer only at the end: what is encoded must end where a line does."""
+    parts: list[bytes] = []
+    while size and (part := source.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

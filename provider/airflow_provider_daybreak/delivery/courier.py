@@ -1,0 +1,322 @@
+"""Brings each recipient's mail to the server once, and the ledger up to what the server said."""
+
+from __future__ import annotations
+
+import logging
+import random
+from dataclasses import dataclass, field, replace
+from time import sleep
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_daybreak.delivery.transport import Dropped
+from airflow_provider_daybreak.exceptions import (
+    DeliveryIncompleteError,
+    DeliveryPendingError,
+    InvalidValueError,
+    SenderRefusedError,
+    SmtpUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from typing_extensions import Self
+
+    from airflow_provider_daybreak.delivery.ledger import Entry, Ledger, Status
+    from airflow_provider_daybreak.delivery.recipients import Recipient
+    from airflow_provider_daybreak.delivery.transport import Reply, Session
+
+log = logging.getLogger(__name__)
+
+OnUnknown = Literal["hold", "resend", "assume_sent"]
+OnRefused = Literal["fail", "warn"]
+
+PAUSES = (2.0, 10.0, 30.0)
+"""Seconds before each further round to those whom the server put off. Greylisting takes longer: retries do that."""
+
+_PROGRESS_EVERY = 100  # mails
+
+
+@dataclass(frozen=True)
+class Mail:
+    """
+    One recipient's mail.
+
+    :param key: its key in the ledger.
+    :param message_id: in angle brackets; the same for every try.
+    :param facts: what the ledger writes down of it.
+    """
+
+    key: str
+    recipient: Recipient
+    message_id: str
+    facts: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass
+class Summary:
+    """
+    What became of each mail, by address.
+
+    :param sent: Message-IDs of those that the server took now.
+    :param already_sent: Message-IDs of those that it took before.
+    :param deferred: reasons of those to try again.
+    :param refused: reasons of those that the server will not take.
+    :param unknown: reasons of those that it may or may not have taken.
+    :param held: reasons of those that were not to be sent.
+    """
+
+    sent: dict[str, str] = field(default_factory=dict)
+    already_sent: dict[str, str] = field(default_factory=dict)
+    deferred: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
+
+    def check(self, report: str, *, on_refused: OnRefused = "fail") -> None:
+        """
+        Raise if somebody should have got a mail who did not.
+
+        :raises DeliveryPendingError: another try may reach some.
+        :raises DeliveryIncompleteError: none will reach any of them.
+        """
+        refused = self.refused if on_refused == "fail" else {}
+        sent = len(self.sent) + len(self.already_sent)
+        if self.deferred:
+            raise DeliveryPendingError(report, sent, self.deferred, refused, self.unknown)
+        if refused or self.unknown:
+            raise DeliveryIncompleteError(report, sent, refused, self.unknown)
+
+
+class Courier:
+    """
+    Sends mails, each once, on as few connections as it takes.
+
+    :param ledger: what says who may send.
+    :param connect: opens a session.
+    :param render: returns a mail's bytes in chunks, and their number, given what the server takes at most.
+    :param sender: envelope sender.
+    :param on_unknown: what to do about mails that may or may not have been sent: nothing, send them again
+        with the same Message-ID, or take them for sent.
+    :param pauses: seconds before each further round.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        connect: Callable[[], Session],
+        render: Callable[[Mail, int | None], tuple[Iterator[bytes], int]],
+        *,
+        sender: str,
+        on_unknown: OnUnknown = "hold",
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
+        if on_unknown not in ("hold", "resend", "assume_sent"):
+            raise InvalidValueError("on_unknown", on_unknown, "hold, resend or assume_sent")
+        self.ledger = ledger
+        self.summary = Summary()
+        self._connect = connect
+        self._render = render
+        self._sender = sender
+        self._on_unknown = on_unknown
+        self._pauses = pauses
+        self._pending: dict[str, Mail] = {}
+        self._generations: dict[str, int] = {}
+        self._taken = 0
+
+    def deliver(self, mails: Sequence[Mail]) -> Summary:
+        """
+        Send the mails that were not sent before.
+
+        :return: what became of each.
+        :raises SmtpError: the server can't be used. What was sent before that is in the ledger.
+        """
+        entries = self.ledger.entries(mail.key for mail in mails)
+        for mail in mails:
+            if self._is_to_send(mail, entries[mail.key]):
+                self._pending[mail.key] = mail
+        if not self._pending:
+            return self.summary
+        self.ledger.probe()
+        for key, mail in self._pending.items():
+            prepared = self.ledger.prepare(key, mail.facts)
+            self._pending[key] = replace(mail, facts={**mail.facts, "date": prepared["date"]})
+        log.info("%d to send, %d sent before", len(self._pending), len(self.summary.already_sent))
+        try:
+            self._go_round()
+        finally:
+            self.ledger.synchronise()
+        for mail in self._pending.values():
+            reason = self.summary.deferred[mail.recipient.address]
+            self.ledger.note(mail.key, "deferred", reason, mail.facts)
+        return self.summary
+
+    def _go_round(self) -> None:
+        """Try what is pending, in rounds with a pause before each."""
+        for pause in (0.0, *self._pauses):
+            sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - so that many tasks don't come back at once
+            unavailable = None
+            try:
+                self._round()
+            except SmtpUnavailableError as error:
+                log.warning("%s", error)
+                unavailable = error
+            if not self._pending:
+                return
+        if unavailable is not None:
+            raise unavailable
+
+    def _round(self) -> None:
+        """Try each pending mail once, beginning on a fresh connection."""
+        with _Connection(self._connect) as connection:
+            for mail in list(self._pending.values()):
+                taken = self._taken
+                try:
+                    self._send(connection.session(), mail)
+                except Dropped as drop:
+                    connection.drop()
+                    if mail.key in self._pending:
+                        self._defer(mail, drop.reason)
+                    if not connection.worked:  # a server that takes nothing gets a pause
+                        for rest in self._pending.values():
+                            self.summary.deferred.setdefault(rest.recipient.address, drop.reason)
+                        return
+                    connection.worked = False
+                if self._taken > taken:
+                    connection.worked = True
+                    if self._taken % _PROGRESS_EVERY == 0:
+                        log.info("%d sent, %d to go", self._taken, len(self._pending))
+
+    def _send(self, session: Session, mail: Mail) -> None:
+        """
+        Take one mail through MAIL, RCPT, the commit and DATA.
+
+        :raises Dropped: the connection is gone.
+        :raises SenderRefusedError: the server takes nothing from this sender.
+        """
+        chunks, size = self._render(mail, session.max_bytes)
+        reply = session.mail(self._sender, size)
+        if reply.permanent:
+            server = session.server
+            raise SenderRefusedError(server.host, server.port, f"{reply} (to MAIL FROM:<{self._sender}>)")
+        if reply.ok:
+            reply = session.recipient(mail.recipient.address)
+        if not reply.ok:
+            session.reset()
+            if reply.permanent and reply.code != 552:  # noqa: PLR2004 - too many recipients, RFC 5321 §4.5.3.1.10
+                self._refuse_before_data(mail, reply)
+            else:
+                self._defer(mail, str(reply))
+            return
+        if not self.ledger.commit(mail.key, self._generations[mail.key], mail.facts):
+            session.reset()
+            self._look_again(mail)
+            return
+        try:
+            reply = session.data(chunks)
+        except Dropped as drop:
+            if drop.after_dot:
+                self._settle(mail, "unknown", f"the server may have taken it: {drop.reason}")
+            else:
+                self._settle(mail, "deferred", drop.reason)
+            raise
+        self._settle(mail, "sent" if reply.ok else "refused" if reply.permanent else "deferred", str(reply))
+
+    def _settle(self, mail: Mail, status: Status, reason: str) -> None:
+        """Write down what became of the mail whose commit is ours."""
+        address = mail.recipient.address
+        self.ledger.settle(mail.key, self._generations[mail.key], status, reason, mail.facts)
+        if status == "deferred":
+            self._generations[mail.key] += 1
+            self._defer(mail, reason)
+            return
+        del self._pending[mail.key]
+        self.summary.deferred.pop(address, None)
+        if status == "sent":
+            self._taken += 1
+            self.summary.sent[address] = mail.message_id
+            log.info("%s: sent: %s", address, reason)
+        else:
+            log.warning("%s: %s: %s", address, status, reason)
+            (self.summary.refused if status == "refused" else self.summary.unknown)[address] = reason
+
+    def _defer(self, mail: Mail, reason: str) -> None:
+        self.summary.deferred[mail.recipient.address] = reason
+        log.warning("%s: deferred: %s", mail.recipient.address, reason)
+
+    def _refuse_before_data(self, mail: Mail, reply: Reply) -> None:
+        # The commit keeps a task beside this one from sending what this one calls refused.
+        if self.ledger.commit(mail.key, self._generations[mail.key], mail.facts, intent="refused"):
+            self._settle(mail, "refused", str(reply))
+        else:
+            self._look_again(mail)
+
+    def _look_again(self, mail: Mail) -> None:
+        """See what another task, which has the commit, made of the mail."""
+        self.summary.deferred.pop(mail.recipient.address, None)
+        if not self._is_to_send(mail, self.ledger.entry(mail.key)):
+            del self._pending[mail.key]
+        elif mail.recipient.address not in self.summary.deferred:
+            self._defer(mail, "another task tried it at the same time")
+
+    def _is_to_send(self, mail: Mail, entry: Entry) -> bool:
+        """Return whether the mail may be sent by what the ledger says, and note what is known where not."""
+        address = mail.recipient.address
+        self._generations[mail.key] = entry.generation
+        if entry.standing in ("new", "deferred"):
+            return True
+        if entry.standing == "sent":
+            self.summary.already_sent[address] = str(entry.facts.get("message_id", mail.message_id))
+            log.info("%s: already sent at %s", address, entry.facts.get("time"))
+        elif entry.standing == "refused":
+            self.summary.refused[address] = entry.reason or "refused before"
+        elif entry.standing == "in_flight":
+            reason = f"another task has been sending it since {entry.facts.get('time')}"
+            self.summary.deferred[address] = reason
+        else:
+            return self._may_resolve(mail, entry)
+        return False
+
+    def _may_resolve(self, mail: Mail, entry: Entry) -> bool:
+        """Return whether a mail that is in doubt is to be sent again."""
+        address = mail.recipient.address
+        reason = entry.reason or f"interrupted while sending, at {entry.facts.get('time')}"
+        if self._on_unknown == "resend":
+            log.warning("%s: sending again, with the same Message-ID, what is in doubt: %s", address, reason)
+            return True
+        if self._on_unknown == "assume_sent":
+            if self.ledger.commit(mail.key, entry.generation, mail.facts, intent="assume_sent"):
+                self.ledger.settle(mail.key, entry.generation, "sent", f"assumed; {reason}", mail.facts)
+                self.ledger.synchronise()
+            log.warning("%s: taken for sent: %s", address, reason)
+            self.summary.already_sent[address] = mail.message_id
+        else:
+            log.warning("%s: in doubt, held: %s", address, reason)
+            self.summary.unknown[address] = reason
+        return False
+
+
+class _Connection:
+    """The session of a round: opened when needed, and again after it was dropped."""
+
+    def __init__(self, connect: Callable[[], Session]) -> None:
+        self._connect = connect
+        self._session: Session | None = None
+        self.worked = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._session is not None:
+            self._session.close()
+
+    def session(self) -> Session:
+        if self._session is None:
+            self._session = self._connect()
+        return self._session
+
+    def drop(self) -> None:
+        if self._session is not None:
+            self._session.abort()
+            self._session = None

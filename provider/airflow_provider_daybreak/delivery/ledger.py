@@ -1,0 +1,288 @@
+"""
+The ledger of what was mailed to whom: a mail goes out once, or is visibly in doubt.
+
+It has a folder for each mail, named by its key: report, period, recipient, and occasion. In it stand::
+
+    prepared.json     what will be sent: content, Message-ID and Date
+    commit.0          created, if absent, just before DATA: who creates it, and nobody else, may send
+    outcome.0.json    what the server said: sent, refused, deferred; or that nobody knows
+    note.json         why nothing was sent at the last occasion that nothing was
+
+A deferred mail is tried again as ``commit.1``, and so on. A commit without an outcome is in flight and, once
+its process has ended or had all the time that SMTP gives, in doubt. RFC 5321 can't tell more: the server may
+or may not have taken the mail, so "at most once" is what can be promised, with a visible unknown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from airflow_provider_daybreak.archive import create_if_absent, storage
+from airflow_provider_daybreak.delivery.process import has_ended, identity
+from airflow_provider_daybreak.exceptions import LedgerUnsafeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from airflow_provider_daybreak.archive.storage import StoragePath
+
+SCHEMA = 1
+
+IN_DOUBT_AFTER = timedelta(minutes=20)
+"""Age at which a commit without outcome is in doubt: RFC 5321 §4.5.3.2 gives 2 + 3 + 10 minutes from DATA on."""
+
+_SYNC_EVERY = 64  # outcomes
+_COMMIT = re.compile(r"commit\.([0-9]{1,6})")
+_OUTCOME = re.compile(r"outcome\.([0-9]{1,6})\.json")
+
+Standing = Literal["new", "deferred", "in_flight", "in_doubt", "sent", "refused"]
+Status = Literal["sent", "refused", "deferred", "unknown"]
+Facts = dict[str, Any]
+
+
+def key_of(report: str, period_key: str, recipient: str, occasion: str = "") -> str:
+    """
+    Return the key of a mail.
+
+    Neither the run, nor the try, nor the content is part of it: those change when a day is done again, and
+    that must not send again.
+
+    :param report: slug of the report.
+    :param period_key: what tells the period from any other.
+    :param recipient: normalised address.
+    :param occasion: empty for the day's mail; what else it is sent for, such as ``correction:<digest>``.
+    """
+    digest = hashlib.sha256()
+    for part in (f"daybreak-delivery-{SCHEMA}", report, period_key, recipient, occasion):
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """
+    What the ledger says of one mail.
+
+    :param standing: where it stands.
+    :param generation: number of the commit that the next try to send it would take.
+    :param facts: of its last outcome, or else of its last commit: who, when, what, the server's answer.
+    """
+
+    key: str
+    standing: Standing
+    generation: int = 0
+    facts: Facts = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """What the server, or whoever settled it, said."""
+        return str(self.facts.get("reason", ""))
+
+
+class Ledger:
+    """
+    The ledger of one report's period.
+
+    :param folder: its folder. It lies beside the revisions of the day on which the period starts.
+    """
+
+    def __init__(self, folder: StoragePath) -> None:
+        self.folder = folder
+        self._unsynchronised: list[Path] = []
+
+    def __repr__(self) -> str:
+        return f"Ledger({str(self.folder)!r})"
+
+    def probe(self) -> None:
+        """
+        Make sure that of two who create the same file one is told that he did not.
+
+        :raises LedgerUnsafeError: both were told that they did; nothing may be sent.
+        """
+        path = self.folder / f"probe.{secrets.token_hex(8)}"
+        try:
+            if not create_if_absent(path, b"1") or create_if_absent(path, b"2"):
+                raise LedgerUnsafeError(str(self.folder))
+        finally:
+            with suppress(FileNotFoundError):
+                cast("Any", path).unlink()
+
+    def entries(self, keys: Iterable[str]) -> dict[str, Entry]:
+        """Return what it says of each of these mails, as it was at some moment of this call."""
+        wanted = list(keys)
+        names = _names_below(self.folder, wanted)
+        return {key: self._entry(key, names.get(key, ())) for key in wanted}
+
+    def entry(self, key: str) -> Entry:
+        """Return what it says of one mail."""
+        return self._entry(key, storage.names(self.folder / key))
+
+    def prepare(self, key: str, facts: Mapping[str, object]) -> Facts:
+        """
+        Write down what will be sent, unless that was done before for the same content.
+
+        It need not be durable: every commit repeats it.
+
+        :param facts: with ``digest``, by which the content is known.
+        :return: what is written down now: the earlier facts where there were some.
+        """
+        path = self.folder / key / "prepared.json"
+        known = _parse(_read(path))
+        if known is not None and known.get("digest") == facts.get("digest"):
+            return known
+        self._put(path, {"schema": SCHEMA, **facts})
+        return dict(facts)
+
+    def commit(self, key: str, generation: int, facts: Mapping[str, object], *, intent: str = "send") -> bool:
+        """
+        Take the right to send this mail. Durable when it returns.
+
+        :param facts: what will be sent.
+        :param intent: ``send``, or ``refused`` when the server refused it beforehand.
+        :return: whether it is ours; somebody else's otherwise, and nothing must be sent.
+        """
+        data = _dump(
+            {
+                "schema": SCHEMA,
+                **facts,
+                "intent": intent,
+                "time": _now(),
+                "owner": identity(),
+                "nonce": secrets.token_hex(16),
+            }
+        )
+        path = self.folder / key / f"commit.{generation}"
+        try:
+            # A store's client tries again by itself: then the file that was there is the one it made before.
+            return create_if_absent(path, data) or _read(path) == data
+        except OSError as error:
+            if _read(path) == data:  # it is there, but may not be durable: say that nothing was sent by it
+                self.settle(key, generation, "deferred", f"the ledger can't be written: {error}", facts)
+            raise
+
+    def settle(
+        self, key: str, generation: int, status: Status, reason: str, facts: Mapping[str, object]
+    ) -> None:
+        """
+        Write down what became of a commit. Durable after :meth:`synchronise`, which this calls now and then.
+
+        Until it is durable a loss of power makes the mail one in doubt, never one that was not sent.
+        """
+        data = _dump({"schema": SCHEMA, **facts, "status": status, "reason": reason, "time": _now()})
+        path = self.folder / key / f"outcome.{generation}.json"
+        if not isinstance(path, Path):
+            create_if_absent(path, data)
+            return
+        temporary = storage.temporary_beside(path)
+        temporary.write_bytes(data)
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+        temporary.unlink()
+        self._unsynchronised.append(path)
+        if len(self._unsynchronised) >= _SYNC_EVERY:
+            self.synchronise()
+
+    def note(self, key: str, status: str, reason: str, facts: Mapping[str, object]) -> None:
+        """Write down why nothing was sent this time."""
+        note = {"schema": SCHEMA, **facts, "status": status, "reason": reason, "time": _now()}
+        self._put(self.folder / key / "note.json", note)
+
+    def synchronise(self) -> None:
+        """Make everything durable that was settled."""
+        for path in self._unsynchronised:
+            for each in (path, path.parent):
+                descriptor = os.open(each, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        self._unsynchronised.clear()
+
+    def records(self) -> Iterator[tuple[Entry, Facts, Facts]]:
+        """Yield each mail's entry, what was prepared, and the note why nothing was sent, as far as known."""
+        for key in storage.names(self.folder):
+            names = storage.names(self.folder / key)
+            if not names:
+                continue
+            prepared = _parse(_read(self.folder / key / "prepared.json")) or {}
+            note = _parse(_read(self.folder / key / "note.json")) or {}
+            yield self._entry(key, names), prepared, note
+
+    def _put(self, path: StoragePath, facts: Mapping[str, object]) -> None:
+        if not isinstance(path, Path):
+            storage.write(path, _dump(facts))
+            return
+        storage.make_folder(path.parent)
+        temporary = storage.temporary_beside(path)
+        temporary.write_bytes(_dump(facts))
+        temporary.replace(path)
+
+    def _entry(self, key: str, names: Sequence[str]) -> Entry:
+        commits = [int(match[1]) for match in map(_COMMIT.fullmatch, names) if match]
+        outcomes = sorted(int(match[1]) for match in map(_OUTCOME.fullmatch, names) if match)
+        settled = {
+            number: facts
+            for number in outcomes
+            if (facts := _parse(_read(self.folder / key / f"outcome.{number}.json"))) is not None
+        }
+        for facts in settled.values():
+            if facts.get("status") == "sent":
+                return Entry(key, "sent", facts=facts)
+        if not commits:
+            return Entry(key, "new")
+        last = max(commits)
+        facts = settled.get(last) or _parse(_read(self.folder / key / f"commit.{last}")) or {}
+        return Entry(key, _standing(facts, settled=last in settled), last + 1, facts)
+
+
+def _standing(facts: Facts, *, settled: bool) -> Standing:
+    """Return where a mail stands by its last outcome or commit."""
+    if settled:
+        return {"refused": "refused", "deferred": "deferred"}.get(facts.get("status", ""), "in_doubt")  # type: ignore[return-value]
+    if facts.get("intent") == "refused":
+        return "refused"
+    if has_ended(facts.get("owner")):
+        return "in_doubt"
+    try:
+        age = datetime.now(timezone.utc) - datetime.fromisoformat(str(facts.get("time")))
+    except ValueError:
+        return "in_doubt"
+    return "in_doubt" if age >= IN_DOUBT_AFTER else "in_flight"
+
+
+def _names_below(folder: StoragePath, keys: Sequence[str]) -> dict[str, list[str]]:
+    return {key: storage.names(folder / key) for key in keys}
+
+
+def _read(path: StoragePath) -> bytes | None:
+    try:
+        return storage.read(path)
+    except FileNotFoundError:
+        return None
+
+
+def _parse(data: bytes | None) -> Facts | None:
+    """Return what a file says; None when it is not there, or was torn by a loss of power."""
+    try:
+        facts = json.loads(data or b"")
+    except ValueError:
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def _dump(facts: Mapping[str, object]) -> bytes:
+    return (json.dumps(facts, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

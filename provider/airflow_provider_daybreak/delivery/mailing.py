@@ -1,0 +1,250 @@
+"""One report's mail to everybody it is for: whether it goes out at all, and to whom it still has to."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from hashlib import sha256
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_daybreak.delivery.courier import PAUSES, Courier, Mail, Summary
+from airflow_provider_daybreak.delivery.ledger import Ledger, key_of
+from airflow_provider_daybreak.delivery.message import build_body, head_for
+from airflow_provider_daybreak.exceptions import InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from airflow_provider_daybreak.archive import Archive, Manifest
+    from airflow_provider_daybreak.delivery.courier import OnUnknown
+    from airflow_provider_daybreak.delivery.message import Body, Letter
+    from airflow_provider_daybreak.delivery.recipients import Recipient
+    from airflow_provider_daybreak.delivery.transport import Session
+
+log = logging.getLogger(__name__)
+
+OnCorrection = Literal["archive", "send"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """
+    When a mail goes out.
+
+    :param max_lateness: how long after its period's end a report is still mailed; for ever when None.
+    :param on_correction: whether new content for a period that was mailed is mailed too, or only archived.
+    :param on_unknown: what to do about mails that may or may not have been sent.
+    :param max_bytes: bytes that a mail may have; what the server takes when None.
+    :param pauses: seconds before each further round to those whom the server put off.
+    """
+
+    max_lateness: timedelta | None = timedelta(days=7)
+    on_correction: OnCorrection = "archive"
+    on_unknown: OnUnknown = "hold"
+    max_bytes: int | None = None
+    pauses: Sequence[float] = PAUSES
+
+    def __post_init__(self) -> None:
+        if self.on_correction not in ("archive", "send"):
+            raise InvalidValueError("on_correction", self.on_correction, "archive or send")
+        if self.on_unknown not in ("hold", "resend", "assume_sent"):
+            raise InvalidValueError("on_unknown", self.on_unknown, "hold, resend or assume_sent")
+        if self.max_lateness is not None and not isinstance(self.max_lateness, timedelta):
+            raise InvalidValueError("max_lateness", self.max_lateness, "a timedelta, or None for no limit")
+
+    def why_late(self, period_end: datetime, now: datetime) -> str | None:
+        """Return why it is too late to mail a report whose period ended then; None when it isn't."""
+        lateness = now - period_end
+        if self.max_lateness is None or lateness <= self.max_lateness:
+            return None
+        return (
+            f"too late: its period ended {_days(lateness)} ago, and max_lateness is {_days(self.max_lateness)}; "
+            f"'airflow daybreak resend' sends it all the same"
+        )
+
+
+def ledger_of(archive: Archive, manifest: Manifest) -> Ledger:
+    """
+    Return the ledger of a report's period.
+
+    It lies with the day on which the period starts, whatever the report date: two report dates in a week are
+    of one weekly period, and the second mails nothing.
+    """
+    return Ledger(archive.deliveries(manifest.report, date.fromisoformat(manifest.period["start"][:10])))
+
+
+class Mailing:
+    """
+    A letter, and what it takes to send it.
+
+    :param ledger: that of the report's period.
+    :param run: which try of which task sends, for the ledger.
+    :param now: when.
+    :param occasion: why it is sent, when not as the period's mail: ``resend:<id>``, ``trial:<address>``.
+    """
+
+    def __init__(
+        self,
+        letter: Letter,
+        ledger: Ledger,
+        *,
+        rules: Rules,
+        run: Mapping[str, object],
+        now: datetime,
+        occasion: str = "",
+    ) -> None:
+        self.letter = letter
+        self.ledger = ledger
+        self.rules = rules
+        self._run = run
+        self._now = now
+        self._occasion = occasion
+        self._bodies: dict[int | None, Body] = {}
+
+    @property
+    def manifest(self) -> Manifest:
+        """What is sent."""
+        return self.letter.revision.manifest
+
+    def send(self, connect: Callable[[], Session]) -> Summary:
+        """
+        Send it to those who did not get it.
+
+        :param connect: opens a session.
+        :raises InvalidValueError: something can't be in a header. Nothing was sent.
+        :raises ArchivedFileChangedError: the archive holds other bytes than were published. Nothing was sent.
+        :raises SmtpError: the server can't be used.
+        """
+        held = self._why_held()
+        mails = [self._mail(recipient, self._occasion) for recipient in self.letter.recipients]
+        if held is not None:
+            return self._hold(mails, held)
+        corrections, mails = self._split_corrections(mails)
+        courier = Courier(
+            self.ledger,
+            connect,
+            self.render,
+            sender=self.letter.sender.addr_spec,
+            on_unknown=self.rules.on_unknown,
+            pauses=self.rules.pauses,
+        )
+        return courier.deliver([*mails, *corrections])
+
+    def render(self, mail: Mail, server_limit: int | None) -> tuple[Iterator[bytes], int]:
+        """Return a mail's bytes in chunks, and their number, given what the server takes."""
+        limits = [limit for limit in (self.rules.max_bytes, server_limit) if limit]
+        body = self.body(min(limits) if limits else None)
+        head = head_for(
+            mail.recipient,
+            common=self._common,
+            visible=self._visible,
+            message_id=mail.message_id,
+            date=datetime.fromisoformat(mail.facts["date"]),
+            answers=mail.facts.get("answers"),
+        )
+        return chain([head], body.chunks()), len(head) + body.size
+
+    def body(self, limit: int | None) -> Body:
+        """Return what all recipients get alike, within so many bytes."""
+        if limit not in self._bodies:
+            self._bodies[limit] = build_body(self.letter, limit=limit)
+            for each in self._bodies[limit].left_out:
+                log.warning("%s (%d bytes) is left out of the mail: over %s bytes", each.name, each.size, limit)
+        return self._bodies[limit]
+
+    def mails(self) -> list[Mail]:
+        """Return the mail of each recipient."""
+        return [self._mail(recipient, self._occasion) for recipient in self.letter.recipients]
+
+    @cached_property
+    def _common(self) -> bytes:
+        return self.letter.common_head()
+
+    @cached_property
+    def _visible(self) -> bytes:
+        return self.letter.visible_head()
+
+    def _why_held(self) -> str | None:
+        if self._occasion:  # somebody asked for just this
+            return None
+        if self.manifest.draft:
+            return "a draft: its checks failed, so it is kept to be looked at"
+        return self.rules.why_late(datetime.fromisoformat(self.manifest.period["end"]), self._now)
+
+    def _hold(self, mails: Sequence[Mail], reason: str) -> Summary:
+        summary = Summary()
+        entries = self.ledger.entries(mail.key for mail in mails)
+        for mail in mails:
+            address = mail.recipient.address
+            if entries[mail.key].standing == "sent":
+                summary.already_sent[address] = str(entries[mail.key].facts.get("message_id", mail.message_id))
+            else:
+                summary.held[address] = reason
+                self.ledger.note(mail.key, "held", reason, mail.facts)
+        if summary.held:
+            log.warning("archived, not mailed to %d: %s", len(summary.held), reason)
+        return summary
+
+    def _split_corrections(self, mails: Sequence[Mail]) -> tuple[list[Mail], list[Mail]]:
+        """Return the mails that correct one that was sent, under keys of their own, and the others."""
+        if self._occasion:
+            return [], list(mails)
+        corrections, others = [], []
+        entries = self.ledger.entries(mail.key for mail in mails)
+        for mail in mails:
+            entry = entries[mail.key]
+            earlier = entry.facts.get("digest")
+            if entry.standing != "sent" or earlier in (None, self.manifest.digest):
+                others.append(mail)
+            elif self.rules.on_correction == "send":
+                corrections.append(
+                    self._mail(
+                        mail.recipient,
+                        f"correction:{self.manifest.digest}",
+                        answers=entry.facts.get("message_id"),
+                    )
+                )
+            else:
+                log.warning(
+                    "%s: got revision %s, and revision %d is other content: archived, not mailed "
+                    "(on_correction='archive')",
+                    mail.recipient.address,
+                    entry.facts.get("revision"),
+                    self.manifest.revision,
+                )
+                others.append(mail)
+        return corrections, others
+
+    def _mail(self, recipient: Recipient, occasion: str, *, answers: str | None = None) -> Mail:
+        manifest = self.manifest
+        key = key_of(manifest.report, manifest.period_key, recipient.normal, occasion)
+        message_id = f"<{sha256(key.encode()).hexdigest()[:40]}@{self.letter.sender.domain}>"
+        facts: dict[str, Any] = {
+            "report": manifest.report,
+            "report_date": manifest.report_date.isoformat(),
+            "period": manifest.period_key,
+            "revision": manifest.revision,
+            "digest": manifest.digest,
+            "manifest": self.letter.revision.uri,
+            "recipient": recipient.address,
+            "kind": recipient.kind,
+            "occasion": occasion,
+            "message_id": message_id,
+            "date": self._now.isoformat(timespec="seconds"),
+            "attachments": {each.name: each.sha256 for each in self.letter.attachments},
+            "run": dict(self._run),
+        }
+        if answers:
+            facts["answers"] = answers
+        return Mail(key, recipient, message_id, facts)
+
+
+def _days(length: timedelta) -> str:
+    days, rest = divmod(length, timedelta(days=1))
+    hours = rest // timedelta(hours=1)
+    return " ".join(
+        part for part in (f"{days} d" if days else "", f"{hours} h" if hours or not days else "") if part
+    )

@@ -1,0 +1,300 @@
+"""
+The mail: ``mixed(related(alternative(text, html), inline images), attachments)``.
+
+What all recipients get alike is built once, into a file where it is large; a head for each goes before it.
+The same revision, sender, date and Message-ID make the same bytes again.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+from email.message import MIMEPart
+from email.policy import SMTP
+from email.utils import format_datetime
+from hashlib import sha256
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, cast
+
+from airflow_provider_daybreak.delivery import headers
+from airflow_provider_daybreak.delivery.attachments import media_type_of
+from airflow_provider_daybreak.exceptions import MailTooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+    from email.headerregistry import Address
+
+    from airflow_provider_daybreak.archive import Revision
+    from airflow_provider_daybreak.delivery.attachments import Attachment
+    from airflow_provider_daybreak.delivery.recipients import Recipient
+
+MAX_VISIBLE = 100
+"""Recipients that a mail's head shows to each other; of more, each is shown itself alone."""
+
+_IN_MEMORY = 2**20
+_HEAD_ROOM = 16 * 2**10  # what a head may take of a size limit
+_CHART = re.compile(r"""\bsrc=(["'])(charts/[A-Za-z0-9._/-]+\.png)\1""")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """
+    What a revision's mail says, whoever gets it.
+
+    :param sender: whom it is from.
+    :param subject: one line.
+    :param revision: the archived report.
+    :param attachments: in their order.
+    :param recipients: everybody it goes to; those in ``bcc``, and those with mails of their own, are not shown.
+    :param reply_to: where answers go, when not to the sender.
+    :param unsubscribe: URLs (https, mailto) of List-Unsubscribe; with https it is one-click (RFC 8058).
+    :param further: further header fields.
+    :param answers: Message-ID of the mail that this one corrects.
+    """
+
+    sender: Address
+    subject: str
+    revision: Revision
+    attachments: Sequence[Attachment] = ()
+    recipients: Sequence[Recipient] = ()
+    reply_to: Sequence[Address] = ()
+    unsubscribe: Sequence[str] = ()
+    further: Mapping[str, str] = field(default_factory=dict)
+
+    def common_head(self) -> bytes:
+        """
+        Return the header fields that every recipient's mail has.
+
+        :raises InvalidValueError: a value can't be in a header.
+        """
+        manifest = self.revision.manifest
+        fields = [
+            headers.address_field("From", [self.sender]),
+            headers.text_field("Subject", self.subject),
+            headers.raw_field("X-Daybreak-Report", manifest.report),
+            headers.raw_field(
+                "X-Daybreak-Revision", f"{manifest.report_date.isoformat()} r{manifest.revision:04d}"
+            ),
+        ]
+        if self.reply_to:
+            fields.append(headers.address_field("Reply-To", self.reply_to))
+        if self.unsubscribe:
+            urls = ", ".join(f"<{url}>" for url in self.unsubscribe)
+            fields.append(headers.raw_field("List-Unsubscribe", urls))
+            if any(url.startswith("https:") for url in self.unsubscribe):
+                fields.append(headers.raw_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
+        further = {name.lower(): (name, value) for name, value in self.further.items()}
+        further.setdefault("auto-submitted", ("Auto-Submitted", "auto-generated"))
+        fields += [headers.further_field(name, value) for name, value in further.values()]
+        return b"".join(fields)
+
+    def visible_head(self) -> bytes:
+        """Return the fields To and Cc that recipients of a common mail see."""
+        common = [each for each in self.recipients if not each.alone]
+        return _to_and_cc(common) if len(common) <= MAX_VISIBLE else b""
+
+    def boundary(self, part: str) -> str:
+        """Return a line that no part of the mail has: ``=_`` stands in no base64 and no quoted-printable."""
+        return f"=_{part}_{sha256(self.revision.manifest.digest.encode()).hexdigest()[:32]}"
+
+
+@dataclass(frozen=True)
+class Body:
+    """
+    What all recipients of a letter get alike, after their heads.
+
+    :param size: number of bytes.
+    :param left_out: attachments that it had no room for.
+    """
+
+    file: IO[bytes] = field(repr=False)
+    size: int
+    left_out: tuple[Attachment, ...] = ()
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield its bytes in chunks of whole lines."""
+        self.file.seek(0)
+        while lines := self.file.readlines(256 * 1024):
+            yield b"".join(lines)
+
+
+def head_for(
+    recipient: Recipient,
+    *,
+    common: bytes,
+    visible: bytes,
+    message_id: str,
+    date: datetime,
+    answers: str | None = None,
+) -> bytes:
+    """
+    Return the head of one recipient's mail.
+
+    :param common: what :meth:`Letter.common_head` says.
+    :param visible: what :meth:`Letter.visible_head` says.
+    :param message_id: its id, in angle brackets.
+    :param date: when it was prepared.
+    :param answers: id of the mail that it corrects.
+    """
+    fields = [
+        headers.raw_field("Date", format_datetime(date)),
+        headers.raw_field("Message-ID", message_id),
+        common,
+        _to_and_cc([recipient]) if recipient.alone or not visible else visible,
+    ]
+    if answers:
+        fields += [headers.raw_field("In-Reply-To", answers), headers.raw_field("References", answers)]
+    fields.append(b"MIME-Version: 1.0\r\n")
+    return b"".join(fields)
+
+
+def build_body(letter: Letter, *, limit: int | None = None) -> Body:
+    """
+    Return what all recipients get alike, from the Content-Type on.
+
+    :param limit: bytes that the mail may have. Attachments for which there is no room are left out, the
+        largest first, with a line that says where they are.
+    :raises ArchivedFileChangedError: the archive holds other bytes than those that were published.
+    :raises AttachmentChangedError: so does an attachment's place.
+    :raises MailTooLargeError: there isn't room for the report itself.
+    """
+    revision = letter.revision
+    names = {file.name for file in revision.manifest.files}
+    text = revision.read("report.txt").decode() if "report.txt" in names else None
+    markup = revision.read("report.html").decode() if "report.html" in names else None
+    images = {
+        name: revision.read(name)
+        for name in dict.fromkeys(match[2] for match in _CHART.finditer(markup or ""))
+        if name in names
+    }
+    kept = list(letter.attachments)
+    while True:
+        left_out = tuple(each for each in letter.attachments if each not in kept)
+        skeleton = _skeleton(letter, text, markup, images, kept, left_out)
+        size = len(skeleton) + sum(each.encoded_size - len(_token(each)) - 2 for each in kept)
+        if limit is None or size + _HEAD_ROOM <= limit:
+            return _write(skeleton, kept, size, left_out)
+        if not kept:
+            raise MailTooLargeError(size + _HEAD_ROOM, limit)
+        kept.remove(max(kept, key=lambda each: each.size))
+
+
+def _write(skeleton: bytes, kept: Sequence[Attachment], size: int, left_out: tuple[Attachment, ...]) -> Body:
+    """Return the body with each attachment in the place of its token."""
+    file = cast("IO[bytes]", SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 - lives as long as the body
+    for attachment in kept:
+        before, _, skeleton = skeleton.partition(_token(attachment) + b"\r\n")
+        file.write(before)
+        attachment.encode_into(file)  # type: ignore[arg-type]
+    file.write(skeleton)
+    return Body(file, size, left_out)
+
+
+def _skeleton(
+    letter: Letter,
+    text: str | None,
+    markup: str | None,
+    images: Mapping[str, bytes],
+    kept: Sequence[Attachment],
+    left_out: Sequence[Attachment],
+) -> bytes:
+    """Return the MIME tree with a token for each attachment's bytes."""
+    lines = [f"Left out for its size: {each.name} ({_readable(each.size)}), at {each.uri}" for each in left_out]
+    if lines and text is not None:
+        text = text.rstrip("\n") + "\n\n" + "\n".join(lines) + "\n"
+    if lines and markup is not None:
+        note = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+        head, end, tail = markup.rpartition("</body>")
+        markup = f"{head}{note}{end}{tail}" if end else markup + note
+    ids = {
+        name: f"{sha256((letter.revision.manifest.digest + name).encode()).hexdigest()[:24]}@{letter.sender.domain}"
+        for name in images
+    }
+    if markup is not None:
+        markup = _CHART.sub(
+            lambda match: f"src={match[1]}cid:{ids[match[2]]}{match[1]}" if match[2] in ids else match[0],
+            markup,
+        )
+    part = _alternative(letter, text, markup)
+    if images:
+        related = _multipart("related", letter.boundary("related"), type=part.get_content_type())
+        related.attach(part)
+        for name, data in images.items():
+            image = MIMEPart(policy=SMTP)
+            image.set_content(
+                data,
+                "image",
+                "png",
+                disposition="inline",
+                filename=name.rpartition("/")[2],
+                cid=f"<{ids[name]}>",
+            )
+            related.attach(image)
+        part = related
+    if kept:
+        mixed = _multipart("mixed", letter.boundary("mixed"))
+        mixed.attach(part)
+        for attachment in kept:
+            mixed.attach(_attached(attachment))
+        part = mixed
+    return part.as_bytes(policy=SMTP)
+
+
+def _alternative(letter: Letter, text: str | None, markup: str | None) -> MIMEPart:
+    parts = []
+    for subtype, content in (("plain", text), ("html", markup)):
+        if content is not None:
+            part = MIMEPart(policy=SMTP)
+            part.set_content(content, subtype=subtype, charset="utf-8", cte="quoted-printable")
+            parts.append(part)
+    if not parts:
+        part = MIMEPart(policy=SMTP)
+        part.set_content(f"{letter.subject}\n", cte="quoted-printable")
+        return part
+    if len(parts) == 1:
+        return parts[0]
+    alternative = _multipart("alternative", letter.boundary("alternative"))
+    for part in parts:
+        alternative.attach(part)
+    return alternative
+
+
+def _multipart(subtype: str, boundary: str, **parameters: str) -> MIMEPart:
+    part = MIMEPart(policy=SMTP)
+    part.add_header("Content-Type", f"multipart/{subtype}", **parameters)
+    part.set_boundary(boundary)
+    return part
+
+
+def _attached(attachment: Attachment) -> MIMEPart:
+    headers.plain("name of an attachment", attachment.name)
+    part = MIMEPart(policy=SMTP)
+    part.add_header("Content-Type", attachment.media_type or media_type_of(attachment.name))
+    part.add_header("Content-Transfer-Encoding", "base64")
+    part.add_header("Content-Disposition", "attachment", filename=attachment.name)
+    part.set_payload(_token(attachment).decode() + "\r\n")
+    return part
+
+
+def _token(attachment: Attachment) -> bytes:
+    return b"attachment:" + sha256(f"{attachment.name}\0{attachment.sha256}".encode()).hexdigest().encode()
+
+
+def _to_and_cc(recipients: Sequence[Recipient]) -> bytes:
+    fields = [
+        headers.address_field(name, shown)
+        for name, kind in (("To", "to"), ("Cc", "cc"))
+        if (shown := [each.mailbox for each in recipients if each.kind == kind])
+    ]
+    return b"".join(fields) or headers.raw_field("To", "undisclosed-recipients:;")
+
+
+def _readable(size: int) -> str:
+    value = float(size)
+    for unit in ("bytes", "kB", "MB"):
+        if value < 1000:  # noqa: PLR2004
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"

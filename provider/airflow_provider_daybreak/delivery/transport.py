@@ -1,0 +1,437 @@
+"""SMTP, step by step: a session that says, for each step of each mail, what the server answered."""
+
+from __future__ import annotations
+
+import base64
+import smtplib
+import socket
+import ssl
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_daybreak.exceptions import (
+    SmtpLoginError,
+    SmtpTlsError,
+    SmtpUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from typing_extensions import Self
+
+Security = Literal["starttls", "tls", "none"]
+
+IMPLICIT_TLS_PORT = 465
+SUBMISSION_PORT = 587
+
+_MAX_REPLY_LINES = 100
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds to wait for the server, by default those of RFC 5321 §4.5.3.2."""
+
+    connect: float = 30  # of TCP alone; the RFC has none
+    greeting: float = 300
+    command: float = 300
+    data: float = 120
+    block: float = 180
+    final: float = 600
+
+
+@dataclass(frozen=True)
+class Server:
+    """
+    A mail server and how to talk to it. Its repr shows no secret.
+
+    :param security: STARTTLS after connecting, TLS from the start, or nothing.
+    :param ca_file: file of further certificate authorities, in PEM; the system's when None.
+    :param verify: whether the certificate must be a verified one of that host.
+    :param login: user name, or empty for none.
+    :param password: what goes with it.
+    :param token: OAuth2 access token, in place of the password.
+    :param allow_insecure: whether to log in without verified TLS.
+    """
+
+    host: str
+    port: int
+    security: Security = "starttls"
+    ca_file: str | None = None
+    verify: bool = True
+    login: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    allow_insecure: bool = False
+    timeouts: Timeouts = field(default_factory=Timeouts, repr=False)
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether it has something to log in with."""
+        return bool(self.login and (self.password or self.token))
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A server's reply. 552 to a recipient counts as temporary (RFC 5321 §4.5.3.1.10)."""
+
+    code: int
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is positive, or asks to go on."""
+        return 200 <= self.code < 400  # noqa: PLR2004
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the same again would be refused again."""
+        return 500 <= self.code < 600  # noqa: PLR2004
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}".strip()
+
+
+class Dropped(Exception):  # noqa: N818 - no error yet: who catches it decides
+    """
+    The connection is gone, or can't be used further.
+
+    :param reason: what happened.
+    :param after_dot: whether the end of a mail had been sent: the server may have taken it.
+    """
+
+    def __init__(self, reason: str, *, after_dot: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after_dot = after_dot
+
+
+class Session:
+    """A connection on which mails can be sent, one recipient each."""
+
+    def __init__(self, server: Server, client: smtplib.SMTP) -> None:
+        self.server = server
+        self._client = client
+        size = client.esmtp_features.get("size", "").strip()
+        self.max_bytes = int(size) if size.isdecimal() and int(size) else None
+        """Largest mail that the server announces to take, or None."""
+
+    @classmethod
+    def open(cls, server: Server) -> Self:
+        """
+        Connect, secure the connection and log in.
+
+        :raises SmtpTlsError: it can't be secured as it must be; no credential was sent.
+        :raises SmtpLoginError: the server refused the credentials.
+        :raises SmtpUnavailableError: anything that may be better later.
+        """
+        client = _connect(server)
+        try:
+            with _explained(server, "say hello"):
+                _expect_hello(client)
+            if server.security == "starttls":
+                _start_tls(server, client)
+            if server.logs_in:
+                _check_secure(server)
+                _log_in(server, client)
+        except BaseException:
+            client.close()
+            raise
+        return cls(server, client)
+
+    def mail(self, sender: str, size: int) -> Reply:
+        """Begin a mail of that many bytes."""
+        options = [f"SIZE={size}"] if self._client.has_extn("size") else []
+        return self._command("MAIL", " ".join([f"FROM:<{sender}>", *options]))
+
+    def recipient(self, address: str) -> Reply:
+        """Say who gets it."""
+        return self._command("RCPT", f"TO:<{address}>")
+
+    def reset(self) -> None:
+        """Give up the mail that was begun."""
+        self._command("RSET")
+
+    def data(self, chunks: Iterable[bytes]) -> Reply:
+        """
+        Send the mail that was begun.
+
+        :param chunks: its bytes, each chunk whole lines that end with CR and LF.
+        :return: the reply to DATA, if that is negative, or to the mail.
+        :raises Dropped: with ``after_dot`` when the server may have taken the mail.
+        """
+        reply = self._command("DATA", timeout=self.server.timeouts.data)
+        if reply.code != 354:  # noqa: PLR2004 - start mail input
+            if reply.ok:
+                self.abort()
+                raise Dropped(f"the server answered DATA with {reply}")
+            return reply
+        assert self._client.sock is not None  # noqa: S101 - there was a reply
+        self._client.sock.settimeout(self.server.timeouts.block)
+        try:
+            for chunk in chunks:
+                self._client.sock.sendall(_stuffed(chunk))
+        except OSError as error:
+            # Without its last dot no server may take it: RFC 5321 §4.1.1.4, and a loss counts as 451.
+            self.abort()
+            raise Dropped(f"the connection was lost while sending: {_told(error)}") from error
+        except BaseException:  # a chunk could not be read: nothing more may go out on this connection
+            self.abort()
+            raise
+        try:
+            self._client.sock.settimeout(self.server.timeouts.final)
+            self._client.sock.sendall(b".\r\n")
+            return self._reply()
+        except Dropped as error:
+            raise Dropped(error.reason, after_dot=True) from error
+        except OSError as error:
+            self.abort()
+            raise Dropped(_told(error), after_dot=True) from error
+
+    def close(self) -> None:
+        """Say goodbye."""
+        with suppress(Dropped):
+            self._command("QUIT", timeout=10)
+        self.abort()
+
+    def abort(self) -> None:
+        """Close the connection without a word."""
+        self._client.close()
+
+    def _command(self, verb: str, argument: str = "", *, timeout: float | None = None) -> Reply:
+        if self._client.sock is None:
+            raise Dropped("the connection is closed")
+        try:
+            self._client.sock.settimeout(timeout or self.server.timeouts.command)
+            self._client.putcmd(verb, argument)
+        except (OSError, smtplib.SMTPException) as error:
+            self.abort()
+            raise Dropped(f"the connection was lost at {verb}: {_told(error)}") from error
+        return self._reply(verb)
+
+    def _reply(self, verb: str = "the end of the mail") -> Reply:
+        try:
+            code, text = self._client.getreply()
+        except (OSError, smtplib.SMTPException) as error:
+            self.abort()
+            raise Dropped(f"no reply to {verb}: {_told(error)}") from error
+        reply = Reply(code, _line(text))
+        if not 200 <= code < 600:  # noqa: PLR2004
+            self.abort()
+            raise Dropped(f"no SMTP in the reply to {verb}: {reply}")
+        if code == 421:  # noqa: PLR2004 - closing transmission channel
+            self.abort()
+            if verb == "the end of the mail":
+                return reply  # it did not take the mail, and says so
+            raise Dropped(f"the server closed the connection at {verb}: {reply}")
+        return reply
+
+
+class _Client(smtplib.SMTP):
+    """smtplib's client with a timeout for each step, small segments sent at once, and no endless replies."""
+
+    timeouts = Timeouts()
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        sock: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(self.timeouts.greeting)
+        return sock
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = _Limited(self.sock.makefile("rb"))
+        if isinstance(self.file, _Limited):
+            self.file.lines = 0
+        return super().getreply()
+
+
+class _TlsClient(_Client, smtplib.SMTP_SSL):
+    pass
+
+
+class _Limited:
+    """The lines of a socket, up to as many as a reply may have."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.lines = 0
+
+    def readline(self, limit: int = -1) -> bytes:
+        self.lines += 1
+        if self.lines > _MAX_REPLY_LINES:
+            raise OSError(f"a reply of more than {_MAX_REPLY_LINES} lines")
+        line: bytes = self._file.readline(limit)
+        return line
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _connect(server: Server) -> smtplib.SMTP:
+    with _explained(server, "connect"):
+        if server.security == "tls":
+            client: _Client = _TlsClient(timeout=server.timeouts.connect, context=_context(server))
+        else:
+            client = _Client(timeout=server.timeouts.connect)
+        client.timeouts = server.timeouts
+        client._host = server.host  # type: ignore[attr-defined]  # noqa: SLF001 - what TLS verifies; set by __init__ only when that connects
+        try:
+            code, text = client.connect(server.host, server.port)
+        except BaseException:
+            client.close()
+            raise
+        if code != 220:  # noqa: PLR2004 - ready
+            client.close()
+            raise SmtpUnavailableError(server.host, server.port, f"it greets with {Reply(code, _line(text))}")
+        client.sock.settimeout(server.timeouts.command)  # type: ignore[union-attr]
+        return client
+
+
+def _expect_hello(client: smtplib.SMTP) -> None:
+    code, text = client.ehlo()
+    if not 200 <= code < 300:  # noqa: PLR2004
+        code, text = client.helo()
+        if not 200 <= code < 300:  # noqa: PLR2004
+            raise smtplib.SMTPHeloError(code, text)
+
+
+def _start_tls(server: Server, client: smtplib.SMTP) -> None:
+    if not client.has_extn("starttls"):
+        raise SmtpTlsError(
+            server.host,
+            server.port,
+            "it offers no STARTTLS",
+            "Correct the port (465 is TLS from the start), or set disable_tls and disable_ssl to true in the "
+            "connection to send in clear, which a connection with a password must not",
+        )
+    with _explained(server, "start TLS"):
+        try:
+            client.starttls(context=_context(server))
+        except smtplib.SMTPResponseException as error:
+            reply = Reply(error.smtp_code, _line(error.smtp_error))
+            if reply.permanent:
+                raise SmtpTlsError(server.host, server.port, f"it refuses STARTTLS: {reply}") from error
+            raise
+        _expect_hello(client)
+
+
+def _check_secure(server: Server) -> None:
+    """Refuse to log in over a connection that others can read, or that may be to somebody else."""
+    if (server.security == "none" or not server.verify) and not server.allow_insecure:
+        raise SmtpTlsError(
+            server.host,
+            server.port,
+            "there is a password, and no verified TLS to send it over",
+            "Use STARTTLS or TLS with a certificate that can be verified (ca_file names a private CA), or set "
+            "allow_insecure to true in the connection",
+        )
+
+
+def _context(server: Server) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context()
+        if server.ca_file:
+            context.load_verify_locations(server.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SmtpTlsError(
+            server.host,
+            server.port,
+            f"its ca_file {server.ca_file!r} can't be used: {_told(error)}",
+            "Name a readable PEM file of certificates",
+        ) from error
+    if not server.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _log_in(server: Server, client: smtplib.SMTP) -> None:
+    secret = server.token or server.password
+    try:
+        with _explained(server, "log in"):
+            if server.token:
+                answer = f"user={server.login}\x01auth=Bearer {server.token}\x01\x01"
+                client.auth("XOAUTH2", lambda challenge=None: answer if challenge is None else "")
+            else:
+                client.login(server.login, server.password)
+    except smtplib.SMTPAuthenticationError as error:
+        text = _without_secrets(_line(error.smtp_error), server.login, secret)
+        reply = Reply(error.smtp_code, text)
+        clean = text == _line(error.smtp_error)
+        if not reply.permanent:
+            raise SmtpUnavailableError(server.host, server.port, f"it puts the login off: {reply}") from (
+                error if clean else None
+            )
+        raise SmtpLoginError(server.host, server.port, server.login, str(reply)) from (error if clean else None)
+    except smtplib.SMTPNotSupportedError as error:
+        raise SmtpLoginError(server.host, server.port, server.login, "it offers no login") from error
+    except smtplib.SMTPException as error:
+        raise SmtpLoginError(server.host, server.port, server.login, "no way to log in in common") from error
+    except UnicodeError:  # no cause: its text holds the password
+        raise SmtpLoginError(
+            server.host, server.port, server.login, "user and password must be ASCII"
+        ) from None
+
+
+@contextmanager
+def _explained(server: Server, step: str) -> Iterator[None]:
+    """Turn what can go wrong with a connection into an error that knows whether to try again."""
+    host, port = server.host, server.port
+    try:
+        yield
+    except (SmtpTlsError, SmtpUnavailableError, SmtpLoginError, smtplib.SMTPAuthenticationError):
+        raise
+    except ssl.SSLCertVerificationError as error:
+        raise SmtpTlsError(
+            host,
+            port,
+            f"its certificate can't be verified: {error.verify_message}",
+            "Correct the host's name, renew the certificate, or name its private CA's file in ca_file",
+        ) from error
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+        raise SmtpUnavailableError(host, port, "the connection was lost while starting TLS") from error
+    except ssl.SSLError as error:
+        raise SmtpTlsError(
+            host,
+            port,
+            f"TLS can't be started: {error.reason or error}",
+            "Correct the port: 465 is TLS from the start, 587 and 25 begin in clear",
+        ) from error
+    except smtplib.SMTPNotSupportedError:
+        raise
+    except (OSError, smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException, ValueError) as error:
+        raise SmtpUnavailableError(host, port, f"cannot {step}: {_told(error)}") from error
+
+
+def _stuffed(chunk: bytes) -> bytes:
+    """Return whole lines with those that begin with a dot marked (RFC 5321 §4.5.2)."""
+    if chunk.startswith(b"."):
+        chunk = b"." + chunk
+    return chunk.replace(b"\r\n.", b"\r\n..") if b"\r\n." in chunk else chunk
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return str(Reply(error.smtp_code, _line(error.smtp_error)))
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+
+
+def _line(text: bytes | str) -> str:
+    """Return a server's text as one line without control characters, of a length fit for a message."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= 300 else line[:300] + "…"  # noqa: PLR2004
+
+
+def _without_secrets(text: str, login: str, secret: str) -> str:
+    """Return a server's text without what it may have echoed of a login."""
+    pairs = (f"\0{login}\0{secret}", f"user={login}\x01auth=Bearer {secret}\x01\x01", secret)
+    for value in (secret, *(base64.b64encode(pair.encode()).decode() for pair in pairs)):
+        if value:
+            text = text.replace(value, "***")
+    return text

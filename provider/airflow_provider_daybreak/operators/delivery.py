@@ -1,0 +1,149 @@
+"""Mail reports."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_daybreak.operators.failure import fail_at_once
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_provider_daybreak.hooks.delivery import Delivery
+
+
+class DeliveryInfo(TypedDict):
+    """
+    What became of a report's mails. Reasons and Message-IDs are by address.
+
+    ``sent`` now and ``already_sent`` before; ``deferred`` to another try (reasons); ``refused`` by the server
+    (reasons); ``unknown``, which may or may not have been taken (reasons); ``held``, not to be sent (reasons).
+    """
+
+    report: str
+    report_date: str
+    revision: int
+    sent: list[str]
+    already_sent: list[str]
+    deferred: dict[str, str]
+    refused: dict[str, str]
+    unknown: dict[str, str]
+    held: dict[str, str]
+    message_ids: dict[str, str]
+
+
+class ReportEmailOperator(BaseOperator):
+    """
+    Mail an archived report, once for each report, period and recipient.
+
+    A retry, a clear, a backfill or another run of a date that was mailed sends nothing. The mail has the text
+    and the HTML of the revision, its charts inline, and the attachments.
+
+    :param report: the result of a :class:`ReportOperator`, or a slug: then the latest revision of the run's
+        report date. (templated)
+    :param to: addresses: a list of one each, or text with commas between them. The connection's
+        ``default_recipients`` when ``to``, ``cc`` and ``bcc`` are empty. (templated)
+    :param cc: likewise. (templated)
+    :param bcc: likewise; shown to nobody. (templated)
+    :param subject: the report's title by default. (templated)
+    :param smtp_conn_id: the ``smtp`` connection.
+    :param max_lateness: how long after its period's end a report is still mailed; for ever when None. A later
+        run only archives it, and says so.
+    :param on_correction: whether new content for a period that was mailed is only in the archive
+        (``archive``), or mailed too (``send``).
+    :param on_refused: whether a recipient that the server refuses is an error (``fail``) or logged (``warn``).
+        All others are mailed first either way.
+    :param on_unknown: what to do about mails that the server may or may not have taken: nothing (``hold``),
+        send them again with the same Message-ID (``resend``), or take them for sent (``assume_sent``).
+    :param allowed_domains: the only domains that may be mailed; any when empty.
+    :param attachments: results of container tasks, artifacts ``{uri, sha256, bytes}``, and names of files of
+        the revision; None for none. (templated)
+    :param max_bytes: bytes that a mail may have. Attachments over that, or over what the server takes, are left
+        out with a line in the mail that says where they are.
+    :param archive: URI of the archive; the one of the ``[daybreak]`` section by default.
+    :return: what became of each mail, as :class:`DeliveryInfo`.
+    """
+
+    template_fields: Sequence[str] = ("report", "to", "cc", "bcc", "subject", "attachments")
+    ui_color = "#dbe7f5"
+
+    def __init__(
+        self,
+        *,
+        report: Any,
+        to: Any = (),
+        cc: Any = (),
+        bcc: Any = (),
+        subject: str | None = None,
+        smtp_conn_id: str = "smtp_default",
+        max_lateness: timedelta | None = timedelta(days=7),
+        on_correction: Literal["archive", "send"] = "archive",
+        on_refused: Literal["fail", "warn"] = "fail",
+        on_unknown: Literal["hold", "resend", "assume_sent"] = "hold",
+        allowed_domains: Sequence[str] = (),
+        attachments: Any = None,
+        max_bytes: int | None = 25_000_000,
+        archive: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.report = report
+        self.to = to
+        self.cc = cc
+        self.bcc = bcc
+        self.subject = subject
+        self.smtp_conn_id = smtp_conn_id
+        self.max_lateness = max_lateness
+        self.on_correction = on_correction
+        self.on_refused = on_refused
+        self.on_unknown = on_unknown
+        self.allowed_domains = allowed_domains
+        self.attachments = attachments
+        self.max_bytes = max_bytes
+        self.archive = archive
+
+    def execute(self, context: Context) -> DeliveryInfo:
+        """Send what was not sent before."""
+        from airflow_provider_daybreak.delivery.mailing import Rules
+        from airflow_provider_daybreak.hooks.delivery import DeliveryHook
+
+        with fail_at_once():
+            delivery = DeliveryHook(self.smtp_conn_id, archive=self.archive).send(
+                self.report,
+                self.to,
+                cc=self.cc,
+                bcc=self.bcc,
+                subject=self.subject,
+                attachments=self.attachments,
+                allowed_domains=self.allowed_domains,
+                on_refused=self.on_refused,
+                rules=Rules(
+                    max_lateness=self.max_lateness,
+                    on_correction=self.on_correction,
+                    on_unknown=self.on_unknown,
+                    max_bytes=self.max_bytes,
+                ),
+                context=context,
+            )
+            return _info(delivery)
+
+
+def _info(delivery: Delivery) -> DeliveryInfo:
+    manifest, summary = delivery.manifest, delivery.summary
+    return DeliveryInfo(
+        report=manifest.report,
+        report_date=manifest.report_date.isoformat(),
+        revision=manifest.revision,
+        sent=list(summary.sent),
+        already_sent=list(summary.already_sent),
+        deferred=summary.deferred,
+        refused=summary.refused,
+        unknown=summary.unknown,
+        held=summary.held,
+        message_ids={**summary.already_sent, **summary.sent},
+    )

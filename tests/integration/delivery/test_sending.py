@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from airflow.exceptions import AirflowException
+
+from airflow_provider_daybreak.exceptions import DeliveryPendingError
+from airflow_provider_daybreak.version_compat import AirflowFailException
+from tests.mail import LOGIN, PASSWORD, draft
+
+pytestmark = pytest.mark.usefixtures("revision")
+
+
+def test_a_mail_has_text_html_inline_charts_and_attachments(mail, server, revision):
+    result = mail(attachments=["data/rows.csv"])
+
+    (received,) = server.mails
+    message = received.message
+    related, attached = message.iter_parts()
+    alternative, image = related.iter_parts()
+    text, html = alternative.iter_parts()
+    assert message.get_content_type() == "multipart/mixed"
+    assert related.get_content_type() == "multipart/related"
+    assert text.get_content() == "Almanac\n\nSunrise 06:59.\n"
+    assert f'src="cid:{image["Content-ID"].strip("<>")}"' in html.get_content()
+    assert image.get_content() == revision.read("charts/daylight.png")
+    assert (image.get_content_type(), image.get_content_disposition()) == ("image/png", "inline")
+    assert (attached.get_content_type(), attached.get_filename()) == ("text/csv", "rows.csv")
+    assert attached.get_content() == "a,b\n1,2\n"
+    assert message["Subject"] == "Almanac for 29 March 2026"
+    assert message["From"] == f"Reports <{LOGIN}>"
+    assert message["To"] == "jane@example.org"
+    assert result["message_ids"] == {"jane@example.org": message["Message-ID"]}
+    assert server.credentials == [(LOGIN, PASSWORD)]
+
+
+def test_the_result_says_what_became_of_each(mail):
+    assert mail() | {"message_ids": ...} == {
+        "report": "daily_report",
+        "report_date": "2026-03-29",
+        "revision": 1,
+        "sent": ["jane@example.org"],
+        "already_sent": [],
+        "deferred": {},
+        "refused": {},
+        "unknown": {},
+        "held": {},
+        "message_ids": ...,
+    }
+
+
+def test_a_second_run_of_the_same_date_sends_nothing(mail, server, make_context):
+    mail()
+    again = mail(context=make_context(run_id="manual__again", try_number=3))
+
+    assert len(server.mails) == 1
+    assert again["sent"] == []
+    assert again["already_sent"] == ["jane@example.org"]
+
+
+def test_a_new_recipient_of_a_mailed_date_alone_gets_it(mail, server):
+    mail()
+    mail(to=["jane@example.org", "joe@example.org"])
+
+    assert server.recipients() == ["jane@example.org", "joe@example.org"]
+
+
+def test_new_content_for_a_mailed_date_is_archived_and_not_mailed(mail, server, archive):
+    mail()
+    archive.publish(draft(text="Corrected\n"))
+    mail()
+
+    assert len(server.mails) == 1
+
+
+def test_new_content_is_mailed_once_when_corrections_are_to_be_sent(mail, server, archive):
+    mail()
+    archive.publish(draft(text="Corrected\n"))
+    mail(on_correction="send")
+    mail(on_correction="send")
+
+    first, second = (received.message for received in server.mails)
+    assert second["Message-ID"] != first["Message-ID"]
+    assert second["In-Reply-To"] == first["Message-ID"]
+
+
+def test_a_second_report_date_in_a_mailed_week_sends_nothing(mail, server, archive):
+    week = {"start": "2026-03-23T00:00:00+01:00", "end": "2026-03-30T00:00:00+02:00", "period": "week"}
+    for day in (23, 24):
+        revision = archive.publish(draft(report_date=draft().report_date.replace(day=day), **week))
+        mail({"manifest": revision.uri})
+
+    assert len(server.mails) == 1
+
+
+def test_a_late_run_is_archived_and_says_that_it_is_not_mailed(mail, server, caplog):
+    result = mail(max_lateness=timedelta(days=7))
+
+    assert server.mails == []
+    assert "too late: its period ended" in result["held"]["jane@example.org"]
+    assert "archived, not mailed to 1: too late" in caplog.text
+
+
+def test_a_run_within_its_lateness_is_mailed(mail, server, archive, today):
+    yesterday = today - timedelta(days=1)
+    period = {"start": yesterday.isoformat(), "end": today.isoformat()}
+    revision = archive.publish(draft(report_date=yesterday.date(), **period))
+
+    mail({"manifest": revision.uri}, max_lateness=timedelta(days=7))
+
+    assert len(server.mails) == 1
+
+
+def test_a_report_whose_checks_failed_is_not_mailed(mail, server, archive):
+    revision = archive.publish(draft(failed_checks=True))
+
+    assert "its checks failed" in mail({"manifest": revision.uri})["held"]["jane@example.org"]
+    assert server.mails == []
+
+
+def test_the_connection_names_who_gets_what_names_nobody(mail, server, connect_to):
+    connect_to(server, default_recipients=["Doe <joe@example.org>"])
+    mail(to="")
+
+    assert server.recipients() == ["joe@example.org"]
+
+
+def test_nobody_to_mail_is_an_error_that_is_not_tried_again(mail):
+    with pytest.raises(AirflowFailException, match="No recipients"):
+        mail(to=[])
+
+
+def test_of_five_the_three_that_are_refused_are_named_and_the_others_mailed_once(mail, server):
+    people = [f"p{number}@example.org" for number in range(5)]
+    server.replies |= dict.fromkeys(people[:3], "550 5.1.1 no such user")
+
+    for _ in range(3):
+        with pytest.raises(AirflowFailException, match="mailed to 2") as caught:
+            mail(to=people)
+
+    assert all(f"{person} (550 5.1.1 no such user)" in str(caught.value) for person in people[:3])
+    assert server.recipients() == people[3:]
+
+
+def test_a_refusal_is_in_the_result_when_it_is_only_to_warn(mail, server):
+    server.replies["jane@example.org"] = "550 no such user"
+
+    assert mail(on_refused="warn")["refused"] == {"jane@example.org": "550 no such user"}
+
+
+def test_a_recipient_who_is_put_off_alone_is_tried_again(mail, server):
+    server.replies["joe@example.org"] = "451 greylisted"
+    with pytest.raises(DeliveryPendingError, match=r"not yet to joe@example.org \(451 greylisted\)"):
+        mail(to=["jane@example.org", "joe@example.org"])
+    server.replies.clear()
+
+    result = mail(to=["jane@example.org", "joe@example.org"])
+
+    assert (result["sent"], result["already_sent"]) == (["joe@example.org"], ["jane@example.org"])
+    assert server.recipients() == ["jane@example.org", "joe@example.org"]
+
+
+def test_a_mail_that_is_put_off_after_its_end_is_sent_by_the_next_try(mail, server):
+    server.data_replies["jane@example.org"] = "452 full"
+    with pytest.raises(DeliveryPendingError):
+        mail()
+    server.data_replies.clear()
+
+    assert mail()["sent"] == ["jane@example.org"]
+
+
+def test_recipients_in_bcc_get_it_and_are_in_no_header(mail, server):
+    mail(cc=['"Doe, Joe" <joe@example.org>'], bcc=["boss@example.org"])
+
+    assert server.recipients() == ["jane@example.org", "joe@example.org", "boss@example.org"]
+    for received in server.mails:
+        assert received.message["Cc"] == '"Doe, Joe" <joe@example.org>'
+        assert b"boss@" not in received.content
+
+
+def test_a_changed_archive_file_stops_the_mail(mail, server, revision):
+    revision.path("report.html").write_text("tampered")
+
+    with pytest.raises(AirflowFailException, match="report.html"):
+        mail()
+    assert server.mails == []
+
+
+def test_a_container_tasks_output_is_attached(mail, server, archive, tmp_path):
+    path = tmp_path / "out"
+    path.write_bytes(b"%PDF-1.7 \x00\xff" * 1000)
+    with path.open("rb") as file:
+        artifact = archive.store_artifact("almanac.pdf", file)
+    mail(attachments=[{"outputs": {"report.pdf": artifact.info()}}, None])
+
+    (attached,) = server.mails[0].message.iter_attachments()
+    assert (attached.get_content_type(), attached.get_filename()) == ("application/pdf", "almanac.pdf")
+    assert attached.get_content() == path.read_bytes()
+
+
+def test_a_changed_attachment_stops_the_mail(mail, server, tmp_path):
+    path = tmp_path / "out.pdf"
+    path.write_bytes(b"1")
+    info = {"uri": path.as_uri(), "sha256": "0" * 64, "bytes": 1}
+
+    with pytest.raises(AirflowFailException, match="the file has changed"):
+        mail(attachments=[info])
+    assert server.mails == []
+
+
+def test_attachments_without_room_are_left_out_with_a_line_that_says_where_they_are(
+    mail, server, archive, tmp_path
+):
+    path = tmp_path / "out"
+    path.write_bytes(b"x" * 300_000)
+    with path.open("rb") as file:
+        info = archive.store_artifact("large.bin", file).info()
+    mail(attachments=[info, "data/rows.csv"], max_bytes=100_000)
+
+    message = server.mails[0].message
+    assert [part.get_filename() for part in message.iter_attachments()] == ["rows.csv"]
+    for kind in ("plain", "html"):
+        line = f"Left out for its size: large.bin (300.0 kB), at {info['uri']}"
+        assert line in message.get_body((kind,)).get_content()
+
+
+def test_the_servers_own_limit_counts_too(mail, archive, tmp_path, server):
+    server.size_limit = 60_000
+    path = tmp_path / "out"
+    path.write_bytes(b"x" * 300_000)
+    with path.open("rb") as file:
+        info = archive.store_artifact("large.bin", file).info()
+    mail(attachments=[info])
+
+    assert "large.bin" in server.mails[0].message.get_body(("plain",)).get_content()
+
+
+def test_many_recipients_share_a_connection(mail, server):
+    mail(to=[f"p{number}@example.org" for number in range(150)])
+
+    assert len(set(server.recipients())) == 150
+    assert server.connections == 1
+    assert server.mails[7].message["To"] == "p7@example.org"
+
+
+def test_a_report_that_was_never_made_is_an_error(mail):
+    with pytest.raises(AirflowException, match="No revision at"):
+        mail("weekly_report")

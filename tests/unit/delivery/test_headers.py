@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from email import message_from_bytes, policy
+from email.headerregistry import Address
+
+import pytest
+
+from airflow_provider_daybreak.delivery import headers
+from airflow_provider_daybreak.exceptions import InvalidValueError
+
+
+def read(field: bytes):
+    """Return what a reader makes of the field."""
+    message = message_from_bytes(field.replace(b"\r\n", b"\n") + b"\n", policy=policy.default)
+    assert len(message.keys()) == 1
+    return message.values()[0]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Almanac",
+        "",
+        "Überblick für März ☀",
+        "a" * 500,
+        "ä" * 500,
+        "word " * 60 + "end",
+        " leading and trailing ",
+        "two  spaces",
+        "=?utf-8?q?not_encoded?=",
+        "日本語の題名" * 20,
+        "🌅" * 40,
+        'colon: comma, semicolon; <angle> (round) "quoted" back\\slash',
+        "a\u00a0b\u00ad",
+    ],
+)
+def test_a_subject_arrives_as_it_was_meant(subject):
+    field = headers.text_field("Subject", subject)
+
+    assert str(read(field)) == subject
+    assert all(len(line) <= 998 for line in field.split(b"\r\n"))
+    assert field.isascii()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a\r\nBcc: evil@example.com",
+        "a\nb",
+        "a\rb",
+        "a\0b",
+        "a\x1bb",
+        "a\x85b",
+        "a\u2028b",
+        "a\u202eb",
+        "\ud800",
+    ],
+)
+def test_control_characters_are_refused(value):
+    with pytest.raises(InvalidValueError, match="one line without control characters"):
+        headers.text_field("Subject", value)
+
+
+def test_a_value_without_end_is_refused():
+    with pytest.raises(InvalidValueError, match="at most 2000 characters, not 5000"):
+        headers.text_field("Subject", "a" * 5000)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "Jane", 'Jane "JD" Doe', "Doe, Jane", "Jörg", "back\\slash", "=?utf-8?q?x?=", "a  b", "山田 太郎"],
+)
+def test_a_name_and_its_address_arrive_as_they_were_meant(name):
+    field = headers.address_field("To", [Address(name, addr_spec="jane@example.org")] * 3)
+
+    assert [(each.display_name, each.addr_spec) for each in read(field).addresses] == [
+        (name, "jane@example.org")
+    ] * 3
+
+
+@pytest.mark.parametrize("name", ["X-Team", "Auto-Submitted", "importance", "List-Id", "Feedback-ID"])
+def test_further_headers_are_those_that_are_allowed(name):
+    assert read(headers.further_field(name, "value")) == "value"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Bcc",
+        "to",
+        "FROM",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "Content-Type",
+        "X-A\r\nBcc",
+        "X A",
+        "X-A:",
+        "",
+        None,
+    ],
+)
+def test_other_headers_are_refused(name):
+    with pytest.raises(InvalidValueError, match="Invalid name of a header"):
+        headers.further_field(name, "value")

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from airflow_provider_daybreak.delivery import ledger as module
+from airflow_provider_daybreak.delivery.ledger import IN_DOUBT_AFTER, Ledger, key_of
+from airflow_provider_daybreak.exceptions import LedgerUnsafeError
+
+FACTS = {"digest": "d1", "recipient": "jane@example.org", "message_id": "<1@example.org>", "date": "2026-03-29"}
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(tmp_path / "deliveries")
+
+
+def test_parts_of_a_key_can_not_be_shifted_into_each_other():
+    assert key_of("a", "bc", "d") != key_of("ab", "c", "d")
+
+
+def test_one_of_two_gets_the_right_to_send(ledger):
+    assert ledger.commit("k", 0, FACTS)
+    assert not ledger.commit("k", 0, FACTS)
+
+
+def test_a_commit_is_in_flight_while_its_process_lives(ledger):
+    ledger.commit("k", 0, FACTS)
+
+    assert ledger.entry("k").standing == "in_flight"
+
+
+def test_a_commit_is_in_doubt_after_all_that_smtp_may_take(ledger):
+    ledger.commit("k", 0, FACTS)
+
+    with time_machine.travel(module.datetime.now(module.timezone.utc) + IN_DOUBT_AFTER + timedelta(seconds=1)):
+        assert ledger.entry("k").standing == "in_doubt"
+
+
+def test_a_commit_is_in_doubt_as_soon_as_its_process_has_ended(ledger, monkeypatch):
+    gone = {**module.identity(), "pid": 2**22 + 1}  # over any pid_max
+    monkeypatch.setattr(module, "identity", lambda: gone)
+    ledger.commit("k", 0, FACTS)
+
+    assert ledger.entry("k").standing == "in_doubt"
+
+
+@pytest.mark.parametrize(
+    ("status", "standing"),
+    [("sent", "sent"), ("refused", "refused"), ("deferred", "deferred"), ("unknown", "in_doubt")],
+)
+def test_an_outcome_decides_where_a_mail_stands(ledger, status, standing):
+    ledger.commit("k", 0, FACTS)
+    ledger.settle("k", 0, status, "250 ok", FACTS)
+
+    entry = ledger.entry("k")
+    assert (entry.standing, entry.reason) == (standing, "250 ok")
+
+
+def test_a_deferred_mail_is_tried_again_as_the_next_generation(ledger):
+    ledger.commit("k", 0, FACTS)
+    ledger.settle("k", 0, "deferred", "451 later", FACTS)
+
+    assert ledger.entry("k").generation == 1
+
+
+def test_what_was_sent_once_stays_sent(ledger):
+    ledger.commit("k", 0, FACTS)
+    ledger.commit("k", 1, FACTS)
+    ledger.settle("k", 1, "deferred", "451 later", FACTS)
+    ledger.settle("k", 0, "sent", "250 ok", FACTS)
+
+    assert ledger.entry("k").standing == "sent"
+
+
+def test_an_outcome_torn_by_a_loss_of_power_leaves_the_mail_in_doubt(ledger):
+    ledger.commit("k", 0, FACTS)
+    ledger.settle("k", 0, "sent", "250 ok", FACTS)
+    (ledger.folder / "k" / "outcome.0.json").write_bytes(b"")
+
+    assert ledger.entry("k").standing in ("in_flight", "in_doubt")
+
+
+def test_what_was_prepared_for_the_same_content_is_kept(ledger):
+    ledger.prepare("k", FACTS)
+
+    assert ledger.prepare("k", {**FACTS, "date": "later"})["date"] == "2026-03-29"
+
+
+def test_what_was_prepared_for_other_content_is_replaced(ledger):
+    ledger.prepare("k", FACTS)
+
+    assert ledger.prepare("k", {**FACTS, "digest": "d2", "date": "later"})["date"] == "later"
+
+
+def test_a_place_that_lets_both_create_a_file_is_refused(ledger, monkeypatch):
+    def overwrite(path, data):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return True
+
+    monkeypatch.setattr(module, "create_if_absent", overwrite)
+
+    with pytest.raises(LedgerUnsafeError, match="was created twice"):
+        ledger.probe()
+
+
+def test_a_place_that_is_safe_keeps_nothing_of_the_probe(ledger):
+    ledger.probe()
+
+    assert list(ledger.folder.iterdir()) == []
