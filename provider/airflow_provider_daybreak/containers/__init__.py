@@ -1,1 +1,1 @@
-"""Core: identity, files in and out, and outcome of a container step. Knows no Airflow."""
+"""Containers: who they belong to, what goes in and comes out, how they end. Knows the engine, and no Airflow."""

@@ -1,0 +1,430 @@
+"""The life of a container: made or found, filled, started, followed, emptied, removed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
+
+from airflow_provider_daybreak.containers import logs, outputs
+from airflow_provider_daybreak.containers.engine import cannot_execute, errors_of
+from airflow_provider_daybreak.containers.outcome import Outcome
+from airflow_provider_daybreak.containers.work import RESULT
+from airflow_provider_daybreak.exceptions import (
+    ContainerCommandError,
+    ContainerFailedError,
+    ContainerLogTooLargeError,
+    ContainerNameTakenError,
+    ContainerOutputError,
+    ContainerStoppedError,
+    DaybreakError,
+    EngineError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from docker import APIClient
+
+    from airflow_provider_daybreak.containers.identity import Identity
+    from airflow_provider_daybreak.containers.logs import StreamName
+    from airflow_provider_daybreak.containers.outputs import CopyLimits, Store, StoredFile
+    from airflow_provider_daybreak.containers.work import Work
+
+log = logging.getLogger(__name__)
+
+Keep = Literal["never", "failure", "always"]
+
+_CONFLICT = 409
+_RESULT_LIMIT = 48 * 1024
+"""Bytes of a result file: it becomes an XCom, a row in Airflow's database."""
+_STOP_GRACE = 2
+"""Seconds between SIGTERM and SIGKILL: Airflow gives a task five in all."""
+_ATTEMPTS = 20
+"""How often a name is tried that an ending container still holds, half a second apart."""
+
+
+@dataclass
+class Written:
+    """
+    What a container wrote, as far as it is kept: the last lines.
+
+    :param limit: bytes after which it has written too much.
+    """
+
+    limit: int
+    stdout: logs.Tail = field(default_factory=logs.Tail)
+    stderr: logs.Tail = field(default_factory=logs.Tail)
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """
+    What came of a container's work.
+
+    :param outputs: the files that came out, by name.
+    :param last_line: last line on stdout that isn't blank, or None.
+    :param value: the JSON value of its result file, or None where none was asked for.
+    """
+
+    exit_code: int
+    outputs: Mapping[str, StoredFile]
+    last_line: str | None
+    value: Any = None
+
+
+@dataclass
+class Container:
+    """
+    The one container that does a task's work.
+
+    :param name: its name on the engine.
+    :param work: what it is to do.
+    :param try_number: the try that asks for it.
+    """
+
+    client: APIClient
+    identity: Identity
+    name: str
+    work: Work
+    try_number: int
+    adopted: bool = False
+
+    def claim(self) -> None:
+        """
+        Make the container, or take over the one that an earlier try of the same task has left.
+
+        One that runs, or that ended well, is taken over. Any other is removed: one that was never
+        started, that failed, or that does other work than is asked for now.
+
+        :raises ContainerNameTakenError: somebody else's container has the name.
+        :raises EngineError: the engine refuses to make it.
+        """
+        for _ in range(_ATTEMPTS):
+            if self._created():
+                return
+            found = self._inspect()
+            if found is None:
+                continue  # it went while we looked
+            if not self.identity.made(found["Config"].get("Labels")):
+                raise ContainerNameTakenError(self.name, str(found["Id"])[:12])
+            if self._worth_keeping(found):
+                self.adopted = True
+                log.info("Taking over container %s, which an earlier try left %s", self.name, _state(found))
+                return
+            log.info("Removing container %s, which an earlier try left %s", self.name, _state(found))
+            self.remove()
+            time.sleep(0 if self._inspect() is None else 0.5)
+        raise EngineError(f"create container {self.name!r}", "its name stays taken")
+
+    def _created(self) -> bool:
+        from docker.errors import APIError
+
+        work = self.work
+        with errors_of(self.client, f"create container {self.name!r}"):
+            try:
+                self.client.create_container(
+                    image=work.image_id,
+                    command=work.command,
+                    name=self.name,
+                    user=work.user,
+                    environment=dict(work.environment),
+                    volumes=work.volumes,
+                    host_config=self.client.create_host_config(**work.host),
+                    **self._create_arguments(),
+                )
+            except APIError as error:
+                if error.status_code == _CONFLICT:
+                    return False
+                raise
+        return True
+
+    def _create_arguments(self) -> dict[str, Any]:
+        given = dict(self.work.create)
+        labels = given.pop("labels", None) or {}
+        if isinstance(labels, list):
+            labels = dict.fromkeys(labels, "")
+        return {
+            **given,
+            "labels": {**labels, **self.identity.labels(work=self.work.digest, try_number=self.try_number)},
+        }
+
+    def _worth_keeping(self, found: Mapping[str, Any]) -> bool:
+        state = found["State"]
+        if found["Config"]["Labels"].get("daybreak.work") != self.work.digest:
+            return False
+        return state["Status"] in ("running", "paused", "restarting") or (
+            state["Status"] == "exited" and state["ExitCode"] == 0
+        )
+
+    def _inspect(self) -> Mapping[str, Any] | None:
+        from docker.errors import NotFound
+
+        with errors_of(self.client, f"look for container {self.name!r}"):
+            try:
+                return cast("Mapping[str, Any]", self.client.inspect_container(self.name))
+            except NotFound:
+                return None
+
+    def start(self) -> None:
+        """
+        Fill the container's folders and start it.
+
+        :raises ContainerInputError: an input is not what it was said to be.
+        :raises ContainerCommandError: the image has no such program.
+        """
+        for folder, tar in self.work.seeds():
+            with errors_of(self.client, f"copy files to {folder} of container {self.name!r}"):
+                self.client.put_archive(self.name, folder, tar)
+        try:
+            with errors_of(self.client, f"start container {self.name!r}"):
+                self.client.start(self.name)
+        except EngineError as error:
+            if reason := cannot_execute(error.problem):
+                raise ContainerCommandError(self.work.image, self.work.command, reason) from error
+            raise
+
+    def follow(self, sink: Callable[[StreamName, str], None], written: Written) -> None:
+        """
+        Pass on every line that the container writes, from its first one, until it ends.
+
+        :param sink: called with the stream's name and a line.
+        :param written: what was written, filled as it comes.
+        :raises ContainerLogTooLargeError: it writes more than the limit.
+        """
+        lines: dict[StreamName, logs.Lines] = {"stdout": logs.Lines(), "stderr": logs.Lines()}
+        tails = {"stdout": written.stdout, "stderr": written.stderr}
+
+        def pass_on(stream: StreamName, texts: Iterator[str]) -> None:
+            for text in texts:
+                tails[stream].add(text)
+                sink(stream, text)
+
+        with errors_of(self.client, f"follow container {self.name!r}"):
+            for stream, data in self._frames():
+                written.bytes += len(data)
+                if written.bytes > written.limit:
+                    raise ContainerLogTooLargeError(self.name, written.limit)
+                pass_on(stream, lines[stream].feed(data))
+        for stream, rest in lines.items():
+            pass_on(stream, rest.end())
+
+    def _frames(self) -> Iterator[tuple[StreamName, bytes]]:
+        """Yield what it wrote from its first byte on: what ``attach`` can't do for a retry."""
+        from docker.errors import create_api_error_from_http_exception
+        from requests.exceptions import HTTPError
+
+        response = self.client.get(
+            f"{self.client.base_url}/v{self.client.api_version}/containers/{self.name}/logs",
+            params={"stdout": 1, "stderr": 1, "follow": 1},
+            stream=True,
+            timeout=None,
+        )
+        with response:
+            try:
+                response.raise_for_status()
+            except HTTPError as error:
+                raise create_api_error_from_http_exception(error) from error
+            chunks = response.iter_content(chunk_size=None)
+            if self.work.create.get("tty"):
+                yield from (("stdout", chunk) for chunk in chunks)
+            else:
+                yield from logs.frames(chunks)
+
+    def ended(self, written: Written) -> Outcome:
+        """
+        Return how the container ended, once it has.
+
+        :raises ContainerStoppedError: it was removed meanwhile.
+        """
+        with errors_of(self.client, f"wait for container {self.name!r}"):
+            code = int(self.client.wait(self.name, timeout=None)["StatusCode"])
+        if code == 0:
+            return Outcome(0)
+        found = self._inspect()
+        if found is None:
+            raise ContainerStoppedError(self.name, written.stderr.last)
+        return Outcome.of(found)
+
+    def collect(self, limits: CopyLimits, store: Store) -> dict[str, StoredFile]:
+        """
+        Return the container's outputs, each kept by the store.
+
+        :raises ContainerOutputError: one is missing, or is not what may come out.
+        """
+        budget = outputs.Budget(limits)
+        stored: dict[str, StoredFile] = {}
+        for name, path in self.work.outputs.items():
+            with self._archive(name, path) as chunks:
+                stored |= outputs.unpack(name, path, chunks, budget, store)
+        return stored
+
+    def value(self) -> Any:
+        """
+        Return the value of the container's result file, or None when the work names none.
+
+        :raises ContainerOutputError: it is missing, no regular file, larger than an XCom should be, or no JSON.
+        """
+        path = self.work.result
+        if path is None:
+            return None
+        content: list[bytes] = []
+
+        def keep(_: str, stream: BinaryIO) -> StoredFile:
+            content.append(stream.read())
+            return {"uri": "", "sha256": "", "bytes": len(content[-1])}
+
+        with self._archive(RESULT, path) as chunks:
+            outputs.unpack(RESULT, path, chunks, outputs.Budget(outputs.CopyLimits(1, _RESULT_LIMIT)), keep)
+        return _parse_json(path, content[0])
+
+    @contextmanager
+    def _archive(self, name: str, path: str) -> Iterator[Iterator[bytes]]:
+        from docker.errors import NotFound
+
+        with errors_of(self.client, f"copy {path} from container {self.name!r}"):
+            try:
+                chunks, _ = self.client.get_archive(self.name, path)
+            except NotFound as error:
+                raise ContainerOutputError(
+                    name, path, "the container ended well, and wrote no such file"
+                ) from error
+            try:
+                yield chunks
+            finally:
+                chunks.close()
+
+    def stop(self) -> None:
+        """End the container within its grace, if it runs."""
+        stop(self.client, self.name)
+
+    def remove(self) -> None:
+        """End the container at once, and remove it with its volumes."""
+        remove(self.client, self.name)
+
+    def keep(self) -> None:
+        """End the container, and leave it under a name that no later try needs."""
+        kept = f"{self.name}-try{self.try_number}"
+        with errors_of(self.client, f"keep container {self.name!r}"):
+            self.client.rename(self.name, kept)
+        stop(self.client, kept)
+        log.warning(
+            "Container %s is kept. Look at it with: docker logs %s; docker cp %s:/out . "
+            "When done: docker rm -v %s",
+            *[kept] * 4,
+        )
+
+
+def stop(client: APIClient, name: str) -> None:
+    """End a container with SIGTERM, and with SIGKILL when that has not done it in two seconds."""
+    from docker.errors import NotFound
+
+    with errors_of(client, f"stop container {name!r}"):
+        try:
+            client.stop(name, timeout=_STOP_GRACE)
+        except NotFound:
+            return
+
+
+def remove(client: APIClient, name: str) -> None:
+    """Remove a container that may still run, with the volumes that are its own."""
+    from docker.errors import APIError
+
+    with errors_of(client, f"remove container {name!r}"):
+        try:
+            client.remove_container(name, v=True, force=True)
+        except APIError as error:
+            if error.status_code not in (404, _CONFLICT):  # gone, or on its way out
+                raise
+
+
+@contextmanager
+def disposed(container: Container, keep: Keep, *, ours: Callable[[], bool]) -> Iterator[None]:
+    """
+    Let no container outlive the block, however it ends, and report the block's own error.
+
+    :param keep: which containers are left for a look.
+    :param ours: whether this process is still the one to decide: what a lost one leaves, a retry takes.
+    """
+    try:
+        yield
+    except BaseException:
+        if ours():
+            _dispose(container, keep=keep != "never")
+        raise
+    if ours():
+        _dispose(container, keep=keep == "always")
+
+
+def _dispose(container: Container, *, keep: bool) -> None:
+    try:
+        if keep:
+            container.keep()
+        else:
+            container.remove()
+    except DaybreakError as error:
+        log.warning("Container %s may be left over: %s", container.name, error)
+
+
+def _state(found: Mapping[str, Any]) -> str:
+    state = found["State"]
+    if state["Status"] == "exited":
+        return f"ended ({Outcome.of(found)})"
+    return str(state["Status"])
+
+
+def perform(
+    container: Container,
+    *,
+    sink: Callable[[StreamName, str], None],
+    log_limit: int,
+    limits: CopyLimits,
+    store: Store,
+    accept: Callable[[int], bool] = lambda code: code == 0,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Result:
+    """
+    Let a container do its work and return what came of it.
+
+    :param accept: whether an exit code is no failure.
+    :param stopped: whether the task was told to end meanwhile.
+    :raises ContainerFailedError: it failed: says how, with the last it wrote.
+    :raises ContainerStoppedError: the task was told to end.
+    """
+    written = Written(log_limit)
+    try:
+        container.claim()
+        if not container.adopted:
+            container.start()
+        container.follow(sink, written)
+        outcome = container.ended(written)
+    except EngineError as error:
+        if stopped():
+            raise ContainerStoppedError(container.name, written.stderr.last) from error
+        raise
+    if stopped():
+        raise ContainerStoppedError(container.name, written.stderr.last)
+    if outcome.exit_code != 0 and (reason := cannot_execute(written.stderr.last or "")):
+        raise ContainerCommandError(container.work.image, container.work.command, reason)
+    if not accept(outcome.exit_code):
+        raise ContainerFailedError(
+            container.name,
+            container.work.image,
+            outcome.exit_code,
+            str(outcome),
+            str(written.stderr) or str(written.stdout),
+        )
+    if outcome.exit_code != 0:
+        return Result(outcome.exit_code, {}, written.stdout.last)
+    return Result(0, container.collect(limits, store), written.stdout.last, container.value())
+
+
+def _parse_json(path: str, content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise ContainerOutputError(RESULT, path, f"it is no JSON ({error})") from error

@@ -1,0 +1,216 @@
+"""Files on their way out of a container: regular files only, counted, measured and hashed as they pass."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath
+from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, TypedDict, cast
+
+from airflow_provider_daybreak.containers.tarball import relative
+from airflow_provider_daybreak.exceptions import ContainerOutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    Problem = Callable[[str], ContainerOutputError]
+
+
+class StoredFile(TypedDict):
+    """A file that came out of a container: where it is, its SHA-256 in hexadecimal, its size."""
+
+    uri: str
+    sha256: str
+    bytes: int
+
+
+class Store(Protocol):
+    """Keeps a file, read to its end from a stream, under a name."""
+
+    def __call__(self, name: str, stream: BinaryIO, /) -> StoredFile:
+        """Keep it, and say where."""
+
+
+@dataclass(frozen=True)
+class CopyLimits:
+    """
+    How much may be copied in, and how much may be copied out.
+
+    :param files: files, all together.
+    :param bytes: bytes, all together.
+    """
+
+    files: int = 1_000
+    bytes: int = 1 << 30
+
+
+@dataclass
+class Budget:
+    """What is left of the limits while files pass."""
+
+    limits: CopyLimits
+    files: int = 0
+    bytes: int = 0
+
+    def take(self, size: int) -> str | None:
+        """Count a file of that many bytes, and return what it is too much of, or None."""
+        self.files += 1
+        self.bytes += size
+        if self.files > self.limits.files:
+            return (
+                f"more than {self.limits.files} files in all. Raise copy_limits, or put them into one archive"
+            )
+        if self.bytes > self.limits.bytes:
+            return f"more than {self.limits.bytes} bytes in all. Raise copy_limits, or write less"
+        return None
+
+
+def unpack(
+    name: str, path: str, chunks: Iterable[bytes], budget: Budget, store: Store
+) -> dict[str, StoredFile]:
+    """
+    Store the files of the tar that an engine sent, and return them by name.
+
+    Nothing is written under a name of the tar's: each file goes to the store as a stream, with the last
+    part of its path. A folder's files are named ``<name>/<path in the folder>``.
+
+    :param name: what the output is called.
+    :param path: where it is in the container, for errors.
+    :param chunks: bytes of the tar as they arrive. Its content belongs to whoever wrote the container.
+    :raises ContainerOutputError: there is something else than regular files in it, more than the budget
+        has left, a name that climbs out, or it is no tar.
+    """
+    stored: dict[str, StoredFile] = {}
+    problem = partial(ContainerOutputError, name, path)
+    with _no_tar_as(problem):
+        tar = tarfile.open(fileobj=_Chunks(chunks, budget.limits), mode="r|", tarinfo=_Header)  # noqa: SIM115 - below
+    with tar:
+        while member := _next(tar, problem):
+            within = _within(member, problem)
+            if member.isdir():
+                if too_much := budget.take(0):  # a million empty folders are no less work
+                    raise problem(f"it would make {too_much}")
+                continue
+            if not _regular(member):
+                raise problem(f"{member.name!r} is {_kind(member)}, and only regular files are taken")
+            if too_much := budget.take(member.size):
+                raise problem(f"it would make {too_much}")
+            key = f"{name}/{within}" if within else name
+            if key in stored:
+                raise problem(f"{member.name!r} is in it twice")
+            with cast("BinaryIO", _File(cast("IO[bytes]", tar.extractfile(member)), problem)) as source:
+                stored[key] = store(PurePosixPath(within or path).name, source)
+    if not stored:
+        raise problem("the folder holds no file")
+    return stored
+
+
+def _next(tar: tarfile.TarFile, problem: Problem) -> tarfile.TarInfo | None:
+    with _no_tar_as(problem):
+        member = tar.next()
+    if member is not None and (
+        member.size < 0 or member.pax_headers.get("size", str(member.size)) != str(member.size)
+    ):
+        raise problem(f"{member.name!r} has no size")
+    return member
+
+
+class _Header(tarfile.TarInfo):
+    """A header whose extensions are small: tarfile reads those into memory whole, whatever size they claim."""
+
+    _LARGEST = 64 * 1024
+    _EXTENSIONS = (
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+    )
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        header = super().frombuf(buf, encoding, errors)
+        if header.size < 0 or (header.type in cls._EXTENSIONS and header.size > cls._LARGEST):
+            raise tarfile.ReadError(f"a header claims {header.size} bytes")
+        return header
+
+
+class _Chunks(io.RawIOBase):
+    """A stream over chunks, that ends in an error when far more comes than the limits allow."""
+
+    def __init__(self, chunks: Iterable[bytes], limits: CopyLimits) -> None:
+        self._chunks = iter(chunks)
+        self._rest = memoryview(b"")
+        # Each file brings a header, its extensions and padding; the end of a tar is padded too.
+        self._left = limits.bytes + (limits.files + 2) * 16 * 1024
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        pieces: list[bytes | memoryview] = []
+        wanted = size if size >= 0 else self._left
+        while wanted > 0:
+            if not self._rest:
+                chunk = next(self._chunks, None)
+                if chunk is None:
+                    break
+                self._rest = memoryview(chunk)
+                continue
+            piece, self._rest = self._rest[:wanted], self._rest[wanted:]
+            pieces.append(piece)
+            wanted -= len(piece)
+            self._left -= len(piece)
+            if self._left < 0:
+                raise tarfile.ReadError("it is larger than the limits allow")
+        return b"".join(pieces)
+
+
+class _File(io.RawIOBase):
+    """The bytes of one file of a tar."""
+
+    def __init__(self, source: IO[bytes], problem: Problem) -> None:
+        self._source = source
+        self._problem = problem
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        with _no_tar_as(self._problem):
+            return self._source.read(size)
+
+
+@contextmanager
+def _no_tar_as(problem: Problem) -> Iterator[None]:
+    try:
+        yield
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
+        raise problem(f"the engine sent what is no tar of it ({error})") from error
+
+
+def _within(member: tarfile.TarInfo, problem: Problem) -> str:
+    """Return the member's path inside of the folder that was asked for, empty for that itself."""
+    try:
+        whole = relative(member.name)
+    except ValueError as error:
+        raise problem(f"{member.name!r} is not {error}") from error
+    _, _, within = whole.partition("/")
+    return within
+
+
+def _regular(member: tarfile.TarInfo) -> bool:
+    return member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and member.sparse is None
+
+
+def _kind(member: tarfile.TarInfo) -> str:
+    if member.issym():
+        return f"a symbolic link to {member.linkname!r}"
+    if member.islnk():
+        return f"a hard link to {member.linkname!r}"
+    if member.isdev():
+        return "a device or a pipe"
+    return "no regular file"

@@ -1,0 +1,309 @@
+"""Containers for Airflow's tasks: whose they are, what goes in from where, and where it comes out to."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_daybreak.containers import image as images
+from airflow_provider_daybreak.containers import tarball
+from airflow_provider_daybreak.containers.container import (
+    Container,
+    Keep,
+    Result,
+    disposed,
+    perform,
+    remove,
+    stop,
+)
+from airflow_provider_daybreak.containers.engine import spare, unavailable
+from airflow_provider_daybreak.containers.identity import Identity, digest
+from airflow_provider_daybreak.containers.image import ImageBuild
+from airflow_provider_daybreak.containers.isolation import Isolation, user_of
+from airflow_provider_daybreak.containers.outputs import Budget, CopyLimits, Store, StoredFile
+from airflow_provider_daybreak.containers.work import Work
+from airflow_provider_daybreak.exceptions import ContainerInputError, InvalidValueError
+from airflow_provider_daybreak.hooks.archive import archive_at, storage_path
+from airflow_provider_daybreak.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Container as Collection
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from airflow.providers.docker.hooks.docker import DockerHook
+    from airflow.sdk import Context
+    from docker import APIClient
+
+_URI = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
+_STDERR_PREFIX = "stderr | "
+
+
+@dataclass(frozen=True)
+class ContainerJob:
+    """
+    What a task asks of a container, rendered, as it was given.
+
+    :param image: image to run, when it is not built.
+    :param build: folder to build the image from.
+    :param host: arguments of ``create_host_config`` beside those of the isolation.
+    :param create: arguments of ``create_container`` beside those that have a field here.
+    :param inputs: what goes under ``/in``, by path.
+    :param outputs: what comes out, a path in the container by name.
+    :param secrets: contents of files under ``/run/secrets``, by name.
+    :param result: path of a JSON file whose value comes out.
+    :param keep: which ended containers are left for a look.
+    :param archive: URI of the archive that keeps outputs; the configured one when None.
+    :param log_limit: bytes that a container may write.
+    """
+
+    image: str = ""
+    build: ImageBuild | str | Path | None = None
+    container_name: str | None = None
+    command: str | list[str] | None = None
+    user: str | int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    private_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    isolation: Isolation = field(default_factory=Isolation)
+    host: Mapping[str, Any] = field(default_factory=dict)
+    create: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    result: str | None = None
+    force_pull: bool = False
+    keep: Keep = "never"
+    archive: str | None = None
+    limits: CopyLimits = field(default_factory=CopyLimits)
+    log_limit: int = 2 << 30
+    skip_on_exit_code: Collection[int] = ()
+
+
+@dataclass(frozen=True)
+class ContainerRun:
+    """
+    What came of a job.
+
+    :param container: the container's name.
+    :param image: the image, as it was named.
+    """
+
+    container: str
+    image: str
+    result: Result
+
+
+class ContainerHook(BaseHook):
+    """
+    Runs a job in a container of the engine that a Docker hook reaches.
+
+    :param docker: the hook that connects and logs in.
+    :param addresses: the engine's URLs, for the error when none answers.
+    """
+
+    def __init__(self, docker: DockerHook, addresses: list[str]) -> None:
+        super().__init__()
+        self.docker = docker
+        self.addresses = addresses
+        self._supervisor = os.getppid()
+        self._spare: APIClient | None = None
+        self._name: str | None = None
+        self._stopped = False
+
+    def connect(self) -> APIClient:
+        """
+        Return a client of the first engine that answers.
+
+        :raises EngineUnavailableError: none does.
+        """
+        from airflow.exceptions import (  # type: ignore[attr-defined]
+            AirflowException,
+            AirflowNotFoundException,
+        )
+
+        try:
+            return self.docker.get_conn()
+        except AirflowNotFoundException:
+            raise  # the connection that logs in to the registry is missing, or lacks a field
+        except AirflowException as error:
+            raise unavailable(self.addresses, self._problem()) from error
+
+    def _problem(self) -> str:
+        """Return what an attempt to connect says: the Docker hook only logs it."""
+        from docker import APIClient
+        from docker.errors import DockerException
+
+        try:
+            APIClient(base_url=self.addresses[-1], version="auto", timeout=5).ping()
+        except DockerException as error:
+            return str(error)
+        return "no answer, and then one: try again"
+
+    def run(self, job: ContainerJob, context: Context) -> ContainerRun:
+        """
+        Run a job in the container of this task, or take over what an earlier try of it left.
+
+        :raises ContainerError: an image, an input, the container or an output failed: says which and how.
+        """
+        settings = Settings.load()
+        client = self.connect()
+        self._spare = spare(client)
+        image = job.image
+        if job.build is not None:
+            build = job.build if isinstance(job.build, ImageBuild) else ImageBuild(job.build)
+            image = images.build(client, build)
+        elif not image:
+            raise InvalidValueError("image", image, "an image, or build= with the folder of a Dockerfile")
+        found = images.ensure(
+            client,
+            image,
+            pull=job.force_pull and job.build is None,
+            connection=self.docker.docker_conn_id,
+        )
+        self._recommend_digest(job, found)
+        identity, try_number = _identity(context, settings.archive)
+        container = Container(
+            client=client,
+            identity=identity,
+            name=job.container_name or identity.name,
+            work=self._work(job, image, found, settings),
+            try_number=try_number,
+        )
+        self._name = container.name
+        with disposed(container, job.keep, ours=self._is_ours):
+            result = perform(
+                container,
+                sink=self._sink,
+                log_limit=job.log_limit,
+                limits=job.limits,
+                store=self._store(job.archive or settings.archive),
+                accept=lambda code: code == 0 or code in job.skip_on_exit_code,
+                stopped=lambda: self._stopped,
+            )
+        return ContainerRun(container.name, image, result)
+
+    def stop(self) -> None:
+        """End and remove the container of a run that is under way: for a signal handler, within five seconds."""
+        self._stopped = True
+        if self._spare is not None and self._name is not None:
+            self.log.info("Stopping container %s", self._name)
+            stop(self._spare, self._name)
+            remove(self._spare, self._name)
+
+    def _is_ours(self) -> bool:
+        """Whether Airflow still waits for this process: a lost one leaves its container to the next try."""
+        ours = os.getppid() == self._supervisor
+        if not ours:
+            self.log.warning("Airflow has lost this process. Its container is left for the next try")
+        return ours
+
+    def _sink(self, stream: str, line: str) -> None:
+        self.log.info("%s%s", _STDERR_PREFIX if stream == "stderr" else "", line)
+
+    def _recommend_digest(self, job: ContainerJob, found: Mapping[str, Any]) -> None:
+        digests = found.get("RepoDigests") or []
+        if job.build is None and "@" not in job.image and digests:
+            self.log.info(
+                "Image %s is named by a tag, which can move. To run the same always: image=%r",
+                job.image,
+                digests[0],
+            )
+
+    def _work(self, job: ContainerJob, image: str, found: Mapping[str, Any], settings: Settings) -> Work:
+        return Work(
+            image=image,
+            image_id=str(found["Id"]),
+            command=job.command,
+            user=user_of(job.user, found),
+            environment={"HOME": "/tmp", **job.environment, **job.private_environment},  # noqa: S108
+            host={**job.isolation.host_config(), **job.host},
+            create=job.create,
+            inputs=list(_entries(job.inputs, settings.archive, Budget(job.limits))),
+            secrets=job.secrets,
+            outputs=job.outputs,
+            result=job.result,
+            asked=digest(job.inputs, job.environment, job.isolation, job.host, job.create),
+        )
+
+    @staticmethod
+    def _store(uri: str) -> Store:
+        def keep(name: str, stream: BinaryIO) -> StoredFile:
+            artifact = archive_at(uri).store_artifact(name, stream)
+            return {"uri": artifact.uri, "sha256": artifact.sha256, "bytes": artifact.bytes}
+
+        return keep
+
+
+def _identity(context: Context, scope: str) -> tuple[Identity, int]:
+    ti = context["ti"]
+    map_index = -1 if ti.map_index is None else ti.map_index
+    return Identity(scope, ti.dag_id, ti.run_id, ti.task_id, map_index), ti.try_number
+
+
+def _entries(inputs: Mapping[str, Any], archive: str, budget: Budget) -> Iterator[tarball.Entry]:
+    """
+    Yield every file that the inputs name.
+
+    :raises ContainerInputError: one is missing or no file, its path leads out of the folder, or it is too much.
+    """
+    seen: set[str] = set()
+    for key, value in (inputs or {}).items():
+        for entry in _entries_of(str(key), value, archive):
+            try:
+                name = tarball.relative(entry.name)
+            except ValueError as error:
+                raise ContainerInputError(entry.name, f"expected {error}") from error
+            if name in seen:
+                raise ContainerInputError(name, "two inputs have this path")
+            seen.add(name)
+            if too_much := budget.take(entry.size):
+                raise ContainerInputError(name, f"with it there are {too_much}")
+            yield tarball.Entry(name, entry.size, entry.open, entry.sha256)
+
+
+def _entries_of(key: str, value: Any, archive: str) -> Iterator[tarball.Entry]:
+    if isinstance(value, bytes):
+        yield tarball.Entry.of(key, value)
+    elif isinstance(value, str) and _URI.fullmatch(value):
+        if value.endswith("/manifest.json"):
+            yield from _files_of_revision(key, value, archive)
+        else:
+            yield from _files_at(key, value, sha256=None)
+    elif isinstance(value, str):
+        yield tarball.Entry.of(key, value.encode())
+    elif isinstance(value, dict) and isinstance(value.get("manifest"), str):
+        yield from _files_of_revision(key, value["manifest"], archive)
+    elif isinstance(value, dict) and isinstance(value.get("outputs"), dict):
+        for name, artifact in value["outputs"].items():
+            yield from _entries_of(f"{key}/{name}", artifact, archive)
+    elif isinstance(value, dict) and isinstance(value.get("uri"), str):
+        yield from _files_at(key, value["uri"], sha256=value.get("sha256"))
+    else:
+        expected = "text, bytes, a URI, or what a report or container task returned"
+        raise InvalidValueError(f"inputs[{key!r}]", value, expected)
+
+
+def _files_of_revision(key: str, manifest: str, archive: str) -> Iterator[tarball.Entry]:
+    revision = archive_at(archive).open(manifest)
+    for file in revision.manifest.files:
+        yield tarball.Entry.of(f"{key}/{file.name}", revision.read(file.name))
+
+
+def _files_at(key: str, uri: str, sha256: str | None) -> Iterator[tarball.Entry]:
+    path = cast("Any", storage_path(uri, name=f"inputs[{key!r}]"))
+    if path.is_file():
+        yield _entry_at(key, path, sha256)
+    elif path.is_dir():
+        for file in sorted(path.rglob("*"), key=str):
+            if file.is_file():
+                yield _entry_at(f"{key}/{file.relative_to(path)}", file, None)
+    else:
+        raise ContainerInputError(key, f"there is no file {uri!r}")
+
+
+def _entry_at(key: str, path: Any, sha256: str | None) -> tarball.Entry:
+    return tarball.Entry(key, int(path.stat().st_size), lambda: cast("BinaryIO", path.open("rb")), sha256)

@@ -1,0 +1,299 @@
+"""A script in a container: isolated, with files in and out, never two at once and none left over."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from airflow_provider_daybreak.containers.image import ImageBuild
+from airflow_provider_daybreak.containers.isolation import TMPFS, Isolation
+from airflow_provider_daybreak.containers.outputs import CopyLimits, StoredFile
+from airflow_provider_daybreak.dotenv import read_dotenv
+from airflow_provider_daybreak.exceptions import EngineUnavailableError, InvalidValueError, MissingExtraError
+from airflow_provider_daybreak.hooks.container import ContainerHook, ContainerJob, ContainerRun
+from airflow_provider_daybreak.operators.failure import fail_at_once
+
+try:
+    from airflow.providers.docker.operators.docker import DockerOperator
+except ModuleNotFoundError as error:  # no Dag needs the provider, but one that imports this does
+    raise MissingExtraError("ScriptDockerOperator", "docker") from error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from airflow.sdk import Context
+    from typing_extensions import NotRequired
+
+    from airflow_provider_daybreak.containers.container import Keep
+
+Keeping = Literal["never", "success", "force"]
+
+__all__ = ["ContainerResult", "CopyLimits", "ImageBuild", "ScriptDockerOperator"]
+
+
+class ContainerResult(TypedDict):
+    """
+    What a container task returns.
+
+    ``container`` is the container's name, ``image`` the image as it was named, ``last_line`` the last line on stdout.
+    ``result`` is there when the operator was given ``result``.
+    """
+
+    container: str
+    image: str
+    exit_code: int
+    outputs: dict[str, StoredFile]
+    last_line: str | None
+    result: NotRequired[Any]
+
+
+class ScriptDockerOperator(DockerOperator):
+    """
+    Run a script in a container, and take files in and out by copy, whichever engine it is.
+
+    Nothing is mounted from the worker. Without a network, as an unprivileged user, on a file system that
+    can't be written but for ``/tmp`` and the folders of the outputs, unless arguments say otherwise. All
+    tries of a task share one container: a retry takes over what a lost try left. What else
+    ``DockerOperator`` takes works here too, but for what :doc:`/containers` lists.
+
+    :param image: image to run. (templated)
+    :param build: folder with a Dockerfile to build the image from, or an
+        :class:`~airflow_provider_daybreak.containers.image.ImageBuild`; instead of ``image``.
+    :param command: program and arguments as a list, or a line of them. (templated)
+    :param inputs: what goes under ``/in``: by path there, a text, a URI of a file or folder, or what a
+        report or container task returned (all its files, under that path; ``"."`` is ``/in`` itself). (templated)
+    :param outputs: what comes out into the archive: a path in the container by name. A folder gives each of
+        its files, as ``<name>/<path>``. (templated)
+    :param result: path in the container of a JSON file whose value is returned too. (templated)
+    :param secrets: files under ``/run/secrets``: a template of the content by name, such as
+        ``{"token": "{{ conn.api.password }}"}``. Rendered when the task runs and kept nowhere.
+    :param archive: URI of the archive that keeps outputs; ``[daybreak] archive`` when None. (templated)
+    :param copy_limits: how many files and bytes may go in, and may come out.
+    :param network_mode: the container's network: none, unless one is named.
+    :param mem_limit: memory, as bytes or text such as ``512m``, swap included.
+    :param cpus: how many CPUs' time it gets at most. None for all.
+    :param pids_limit: processes and threads at most.
+    :param read_only: whether the image's file system can't be written.
+    :param tmpfs: folders in memory, with their mount options.
+    :param user: who it runs as: the image's user unless that is root, then 1000:1000.
+    :param log_limit: bytes that the container may write before it is stopped.
+    :param log_opts_max_size: size of the engine's own log before it is rolled, such as ``50m``.
+    :param keep_on_failure: leave a failed container under ``<name>-try<N>``, for a look.
+    :param skip_if_unavailable: skip the task, rather than fail it, when no engine answers.
+    :return: what came of it, as :class:`ContainerResult`.
+    :raises ContainerError: the engine, the image, an input, the container or an output failed.
+    """
+
+    template_fields: Sequence[str] = (
+        "image",
+        "command",
+        "environment",
+        "env_file",
+        "container_name",
+        "mounts",
+        "docker_conn_id",
+        "inputs",
+        "outputs",
+        "result",
+        "archive",
+    )
+    template_ext: Sequence[str] = ()  # a command that ends in .sh is a command, not a file to put in its place
+    template_fields_renderers = {"inputs": "json", "outputs": "json"}  # noqa: RUF012 - Airflow's own declaration
+
+    def __init__(
+        self,
+        *,
+        image: str = "",
+        build: str | Path | ImageBuild | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, str] | None = None,
+        result: str | None = None,
+        secrets: Mapping[str, str] | None = None,
+        archive: str | None = None,
+        copy_limits: CopyLimits | None = None,
+        network_mode: str | None = "none",
+        mem_limit: float | str | None = "1g",
+        cpus: float | None = 1.0,
+        pids_limit: int | None = 256,
+        read_only: bool = True,
+        tmpfs: Mapping[str, str] | None = None,
+        cap_add: Sequence[str] | None = None,
+        log_limit: int = 2 << 30,
+        log_opts_max_size: str | None = "50m",
+        log_opts_max_file: str | None = "2",
+        auto_remove: Keeping = "force",
+        keep_on_failure: bool = False,
+        skip_if_unavailable: bool = False,
+        mount_tmp_dir: bool = False,
+        retrieve_output: bool = False,
+        xcom_all: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            image=image,
+            network_mode=network_mode,
+            mem_limit=mem_limit,
+            cap_add=cap_add,
+            log_opts_max_size=log_opts_max_size,
+            log_opts_max_file=log_opts_max_file,
+            auto_remove=auto_remove,
+            mount_tmp_dir=mount_tmp_dir,
+            **kwargs,
+        )
+        for name, asked, alternative in (
+            (
+                "retrieve_output",
+                retrieve_output,
+                "result='/out/result.json' for a value, outputs={…} for files",
+            ),
+            ("mount_tmp_dir", mount_tmp_dir, "False: inputs={…} and outputs={…} move files, /tmp is in memory"),
+            ("xcom_all", xcom_all, "False: outputs={…} moves what is written, last_line is returned"),
+        ):
+            if asked:
+                raise InvalidValueError(name, asked, alternative)
+        self.build = build
+        self.inputs = inputs
+        self.outputs = outputs
+        self.result = result
+        self.secrets = secrets
+        self.archive = archive
+        self.copy_limits = copy_limits
+        self.cpu_quota = cpus
+        self.pids_limit = pids_limit
+        self.read_only = read_only
+        self.tmpfs = tmpfs
+        self.log_limit = log_limit
+        self.keep_on_failure = keep_on_failure
+        self.skip_if_unavailable = skip_if_unavailable
+        self._running: ContainerHook | None = None
+
+    def execute(self, context: Context) -> ContainerResult:  # type: ignore[override]
+        """Run the container, or take over the one that an earlier try left."""
+        from airflow_provider_daybreak.version_compat import AirflowSkipException
+
+        with fail_at_once(), self._skip_without_engine():
+            self._running = ContainerHook(self.hook, self._addresses)
+            run = self._running.run(self._job(context), context)
+        if run.result.exit_code != 0:
+            raise AirflowSkipException(f"Container {run.container} ended with exit code {run.result.exit_code}")
+        return _result(run, self.result)
+
+    def _job(self, context: Context) -> ContainerJob:
+        return ContainerJob(
+            image=self.image,
+            build=self.build,
+            container_name=self.container_name,
+            command=self.format_command(self.command),
+            user=self.user,
+            environment={**self._variables_of_file(), **self.environment},
+            private_environment=self._private_environment,
+            isolation=Isolation(
+                network_mode=self.network_mode,
+                mem_limit=self.mem_limit,
+                cpus=self.cpu_quota,
+                pids_limit=self.pids_limit,
+                read_only=self.read_only,
+                cap_add=tuple(self.cap_add or ()),
+                privileged=self.privileged,
+                tmpfs=TMPFS if self.tmpfs is None else self.tmpfs,
+            ),
+            host=self._host(),
+            create={
+                "ports": list(self.port_bindings),
+                "entrypoint": self.format_command(self.entrypoint),
+                "working_dir": self.working_dir,
+                "tty": self.tty,
+                "hostname": self.hostname,
+                "labels": self.labels,
+            },
+            inputs=self.inputs or {},
+            outputs=self.outputs or {},
+            secrets=self._secrets(context),
+            result=self.result,
+            force_pull=self.force_pull,
+            keep=self._keep,
+            archive=self.archive,
+            limits=self.copy_limits or CopyLimits(),
+            log_limit=self.log_limit,
+            skip_on_exit_code=self.skip_on_exit_code,
+        )
+
+    def _host(self) -> dict[str, Any]:
+        from docker.types import LogConfig
+
+        self._normalize_mounts()
+        log_options = {"max-size": self.log_opts_max_size, "max-file": self.log_opts_max_file}
+        return {
+            "mounts": self.mounts,
+            "shm_size": self.shm_size,
+            "dns": self.dns,
+            "dns_search": self.dns_search,
+            "port_bindings": self.port_bindings,
+            "extra_hosts": self.extra_hosts,
+            "device_requests": self.device_requests,
+            "log_config": LogConfig(config={key: value for key, value in log_options.items() if value}),
+            "ipc_mode": self.ipc_mode,
+            "ulimits": self.ulimits,
+        }
+
+    def _variables_of_file(self) -> Mapping[str, str]:
+        """Return what ``env_file`` sets, masked in logs: a path on the worker, never its contents."""
+        from airflow.sdk.log import mask_secret
+
+        if not self.env_file:
+            return {}
+        values = read_dotenv(Path(self.env_file)).values
+        for value in values.values():
+            mask_secret(value)
+        return values
+
+    def _secrets(self, context: Context) -> dict[str, str]:
+        """Return the secrets' contents, masked in logs. They stay in local values: no field of a task is kept so."""
+        from airflow.sdk.log import mask_secret
+
+        contents = {
+            name: str(self.render_template(text, context)) for name, text in (self.secrets or {}).items()
+        }
+        for content in contents.values():
+            mask_secret(content)
+        return contents
+
+    @property
+    def _keep(self) -> Keep:
+        if self.auto_remove == "never":
+            return "always"
+        return "failure" if self.keep_on_failure or self.auto_remove == "success" else "never"
+
+    @property
+    def _addresses(self) -> list[str]:
+        return [self.docker_url] if isinstance(self.docker_url, str) else list(self.docker_url)
+
+    @contextmanager
+    def _skip_without_engine(self) -> Iterator[None]:
+        from airflow_provider_daybreak.version_compat import AirflowSkipException
+
+        try:
+            yield
+        except EngineUnavailableError as error:
+            if not self.skip_if_unavailable:
+                raise
+            raise AirflowSkipException(str(error)) from error
+
+    def on_kill(self) -> None:
+        """End and remove the container, within the five seconds that Airflow leaves."""
+        if self._running is not None:
+            self._running.stop()
+
+
+def _result(run: ContainerRun, result: str | None) -> ContainerResult:
+    value: ContainerResult = {
+        "container": run.container,
+        "image": run.image,
+        "exit_code": run.result.exit_code,
+        "outputs": dict(run.result.outputs),
+        "last_line": run.result.last_line,
+    }
+    if result is not None:
+        value["result"] = run.result.value
+    return value

@@ -1,0 +1,72 @@
+"""A real engine, tasks of a Dag of the test's own, and the promise that nothing is left behind."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+IMAGE = "python:3.12-slim"
+
+
+@pytest.fixture(scope="session")
+def engine():
+    import docker
+
+    client = docker.APIClient(version="auto")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def dag_id():
+    return f"test-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return (tmp_path / "archive").as_uri()
+
+
+@pytest.fixture
+def containers(engine, dag_id):
+    """Return a function that lists the containers of this test's Dag."""
+    return lambda: engine.containers(all=True, filters={"label": f"daybreak.dag_id={dag_id}"})
+
+
+@pytest.fixture
+def volumes(engine):
+    """Return a function that lists the volumes that were not there before the test."""
+    before = {volume["Name"] for volume in engine.volumes()["Volumes"] or []}
+    return lambda: {volume["Name"] for volume in engine.volumes()["Volumes"] or []} - before
+
+
+@pytest.fixture
+def context(make_context, dag_id):
+    """Return a function that makes the context of one try."""
+    return lambda **what: make_context(**{"dag_id": dag_id, "task_id": "work", "run_id": "run", **what})
+
+
+@pytest.fixture
+def run(context, archive, containers):
+    """Return a function that runs a task, and check afterwards that no container is left."""
+    from airflow_provider_daybreak.operators.docker import ScriptDockerOperator
+
+    def start(script=None, *, in_context=None, **arguments):
+        if script is not None:
+            arguments["command"] = ["sh", "-c", script]
+        arguments = {"image": IMAGE, "archive": archive, **arguments}
+        operator = ScriptDockerOperator(task_id="work", **arguments)
+        return operator.execute(in_context or context())
+
+    yield start
+    assert containers() == []
+
+
+@pytest.fixture
+def content():
+    """Return a function that reads the file that an output became."""
+    from pathlib import Path
+    from urllib.parse import unquote, urlsplit
+
+    return lambda output: Path(unquote(urlsplit(output["uri"]).path)).read_bytes()

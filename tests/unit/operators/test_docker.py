@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from airflow.providers.docker.operators.docker import DockerOperator
+from airflow.sdk import DAG
+
+from airflow_provider_daybreak.exceptions import EngineUnavailableError, InvalidValueError
+from airflow_provider_daybreak.operators.docker import ScriptDockerOperator
+from airflow_provider_daybreak.version_compat import AirflowSkipException
+
+GONE = "unix:///nowhere/docker.sock"
+
+
+def test_it_is_a_docker_operator():
+    assert issubclass(ScriptDockerOperator, DockerOperator)
+
+
+@pytest.mark.parametrize(
+    ("argument", "alternative"),
+    [
+        ("retrieve_output", "result='/out/result.json' for a value"),
+        ("mount_tmp_dir", "inputs={…} and outputs={…} move files"),
+        ("xcom_all", "outputs={…} moves what is written"),
+    ],
+)
+def test_what_could_harm_the_worker_is_refused_with_the_alternative(argument, alternative):
+    with pytest.raises(InvalidValueError, match=f"Invalid {argument} True: expected .*{alternative}"):
+        ScriptDockerOperator(task_id="t", image="x", **{argument: True})
+
+
+def test_an_engine_that_is_away_is_an_error_with_the_address_and_the_next_step(make_context):
+    operator = ScriptDockerOperator(task_id="t", image="x", docker_url=GONE)
+
+    with pytest.raises(
+        EngineUnavailableError, match="Tried unix:///nowhere/docker.sock .there is no such file"
+    ):
+        operator.execute(make_context())
+
+
+def test_an_engine_that_is_away_skips_the_task_where_that_is_asked_for(make_context):
+    operator = ScriptDockerOperator(task_id="t", image="x", docker_url=GONE, skip_if_unavailable=True)
+
+    with pytest.raises(AirflowSkipException, match="No container engine answers"):
+        operator.execute(make_context())
+
+
+def test_a_secret_is_in_no_field_of_the_task(make_context):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    with DAG("secretive", schedule=None) as dag:
+        operator = ScriptDockerOperator(
+            task_id="t",
+            image="x",
+            secrets={"token": "{{ 'canary' * 2 }}"},
+            private_environment={"TOKEN": "canary"},
+        )
+    operator.render_template_fields(make_context())
+
+    assert operator._secrets(make_context()) == {"token": "canarycanary"}
+    assert "canary" not in str(DagSerialization.to_dict(dag))
+    assert not any("canary" in str(getattr(operator, field)) for field in operator.template_fields)
+
+
+def test_killing_a_task_that_runs_nothing_does_nothing():
+    ScriptDockerOperator(task_id="t", image="x").on_kill()
+
+
+def test_without_the_docker_provider_the_import_names_the_extra():
+    program = textwrap.dedent(
+        """
+        import sys
+        sys.modules["airflow.providers.docker.operators"] = None
+        try:
+            import airflow_provider_daybreak.operators.docker
+        except Exception as error:
+            print(type(error).__name__, error)
+        """
+    )
+
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+    assert said.strip().endswith(
+        "MissingExtraError ScriptDockerOperator needs packages that are not installed. "
+        "Install them with: pip install 'airflow-provider-daybreak[docker]'"
+    )
