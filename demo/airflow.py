@@ -211,11 +211,7 @@ class Airflow:
         """Stop all components, politely first, and wait until they are gone."""
         if self._process is None:
             return
-        with suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(STOP_SECONDS)
-        _kill_group(self._process.pid)
+        _stop_group(self._process.pid)
         self._process.wait()
         self._process = None
         self._pid_file.unlink(missing_ok=True)
@@ -224,9 +220,24 @@ class Airflow:
         with suppress(OSError, ValueError):
             pid = int(self._pid_file.read_text())
             if b"standalone" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                _kill_group(pid)
+                _stop_group(pid)
 
 
-def _kill_group(pid: int) -> None:
+def _stop_group(group: int) -> None:
+    """Ask all processes of the group to end, and end those that don't."""
     with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+        os.killpg(group, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline and _living(group):
+            time.sleep(0.2)
+        os.killpg(group, signal.SIGKILL)
+
+
+def _living(group: int) -> bool:
+    """Return whether the group has a process that is no zombie."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, process_group = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(process_group) == group and state != "Z":
+                return True
+    return False

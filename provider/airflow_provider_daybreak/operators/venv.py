@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
 __all__ = ["ArtifactInfo", "ReleaseInfo", "VenvDeployOperator", "VenvRollbackOperator", "VenvRunOperator"]
 
@@ -123,7 +123,7 @@ class VenvRunOperator(BaseOperator):
     def __init__(
         self,
         *,
-        release: Mapping[str, Any] | str,
+        release: Mapping[str, Any] | str | XComArg,
         command: Sequence[str] | str,
         env: Mapping[str, str] | None = None,
         output: Output = "last_line",
