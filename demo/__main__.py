@@ -160,12 +160,10 @@ def _run(airflow: Airflow, catcher: Catcher, *, days: int) -> bool:
     worked = _follow(airflow, runs)
     if days > 0:
         first, last = today - timedelta(days=days), today - timedelta(days=1)
-        command = (
-            *("backfill", "create", "--dag-id", DAG_ID, "--from-date", first.isoformat()),
-            *("--to-date", f"{last}T23:59", "--reprocess-behavior", "completed", "--max-active-runs", "2"),
-        )
-        say(f"Backfilling {first} to {last}: airflow {' '.join(command)}")
-        airflow.cli(*command)
+        dates = ("--from-date", first.isoformat(), "--to-date", f"{last}T23:59")
+        options = (*dates, "--reprocess-behavior", "completed", "--max-active-runs", "2")
+        say(f"Backfilling {first} to {last}: airflow backfill create --dag-id {DAG_ID} {' '.join(options)}")
+        airflow.backfill(DAG_ID, *options)
         window = {
             "logical_date_gte": datetime.combine(first, time.min, ZONE).isoformat(),
             "logical_date_lt": datetime.combine(today, time.min, ZONE).isoformat(),

@@ -183,6 +183,22 @@ class Airflow:
         runs = self.api("GET", f"/dags/{dag_id}/dagRuns", params=params)["dag_runs"]
         return {run["dag_run_id"]: run["state"] for run in runs}
 
+    def backfill(self, dag_id: str, *args: str, seconds: float = 120) -> str:
+        """
+        Create a backfill by the command line, once the one before is closed: Airflow takes one at a time.
+
+        :param args: of ``airflow backfill create``, after the Dag's.
+        :return: what the command prints.
+        :raises AirflowFailedError: the command failed, or the backfill before is not closed in time.
+        """
+        deadline = time.monotonic() + seconds
+        params = {"dag_id": dag_id, "limit": "100"}
+        while any(b["completed_at"] is None for b in self.api("GET", "/backfills", params=params)["backfills"]):
+            if time.monotonic() > deadline:
+                raise AirflowFailedError(f"A backfill of {dag_id} is still open after {seconds:.0f} s.")
+            time.sleep(1)
+        return self.cli("backfill", "create", "--dag-id", dag_id, *args)
+
     def tasks(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """Return the state of each task of the run by its id."""
         found = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]

@@ -135,7 +135,7 @@ class VenvRunOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.release = release
+        self.release: Any = release  # an XComArg until it is rendered
         self.command = command
         self.env = env
         self._output = output  # output is what Airflow calls the XComArg of the task
