@@ -150,6 +150,33 @@ class MissingColumnError(DaybreakError):
 
 
 @dataclass(eq=False)
+class TooManyRowsError(DaybreakError):
+    """A table that a sheet of a workbook can't hold."""
+
+    table: str
+    rows: int
+    limit: int
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"Table {self.table!r} has {self.rows:,} rows: expected at most {self.limit:,}, which is what a sheet "
+            "of a workbook can hold. Aggregate them in the query, or take 'csv' instead of 'xlsx'."
+        )
+
+
+@dataclass(eq=False)
+class ResourceRefusedError(DaybreakError):
+    """Something that a report's PDF would have to fetch."""
+
+    url: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"Refused to fetch {self.url!r} for a PDF: expected a report that holds all it shows. Use a data: URI."
+
+
+@dataclass(eq=False)
 class ReportTooLargeError(DaybreakError):
     """A report whose HTML is too large for a mail even without rows of tables."""
 

@@ -15,14 +15,15 @@ import os
 import sys
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from math import cos, tau
+from math import acos, cos, pi, radians, sin, tau
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
 from astral import Observer, moon
 from astral.geocoder import database, lookup
-from astral.sun import dawn, dusk, elevation, noon, sunrise, sunset
+from astral.julian import julianday, julianday_to_juliancentury
+from astral.sun import dawn, dusk, noon, sun_declination, sunrise, sunset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,30 +125,47 @@ def find_place(text: str) -> Place:
 
 def daylight(place: Place, day: date) -> dict[str, object]:
     """Return sunrise and sunset (local ISO instants, None where there is none) and the seconds between."""
+    rise = instant(sunrise, place, day)
+    fall = instant(sunset, place, day)
+    if rise and fall:
+        return {
+            "sunrise": clock(rise),
+            "sunset": clock(fall),
+            "seconds": round((fall - rise).total_seconds()) % DAY,
+            "polar": None,
+        }
+    # Near the poles one or both are missing. How long the sun is up then follows from its declination at noon.
     middle = noon(place.observer, day, tzinfo=timezone.utc)
+    century = julianday_to_juliancentury(julianday(middle))
+    declination, latitude = radians(sun_declination(century)), radians(place.latitude)
+    cosine = (sin(radians(-SUN_RADIUS)) - sin(latitude) * sin(declination)) / (cos(latitude) * cos(declination))
+    seconds = round(acos(min(max(cosine, -1.0), 1.0)) / pi * DAY)
+    return {
+        "sunrise": clock(rise) if rise else None,
+        "sunset": clock(fall) if fall else None,
+        "seconds": seconds,
+        "polar": {0: "night", DAY: "day"}.get(seconds),
+    }
+
+
+def instant(function: Callable[..., datetime], place: Place, day: date, **options: float) -> datetime | None:
+    """Return when the sun does that on that day, or None where it doesn't."""
     try:
-        rise = sunrise(place.observer, day, tzinfo=place.zone)
-        fall = sunset(place.observer, day, tzinfo=place.zone)
+        return function(place.observer, day, tzinfo=place.zone, **options)
     except ValueError:
-        up = elevation(place.observer, middle, with_refraction=False) > -SUN_RADIUS
-        return {"sunrise": None, "sunset": None, "seconds": DAY if up else 0, "polar": "day" if up else "night"}
-    seconds = round((fall - rise).total_seconds()) % DAY
-    return {"sunrise": clock(rise), "sunset": clock(fall), "seconds": seconds, "polar": None}
+        return None
 
 
 def twilight(place: Place, day: date) -> list[dict[str, object]]:
     """Return each kind of twilight: when it begins in the morning and ends in the evening."""
-
-    def when(function: Callable[..., datetime], degrees: float) -> str | None:
-        try:
-            return clock(function(place.observer, day, depression=degrees, tzinfo=place.zone))
-        except ValueError:  # the sun never gets there on that day
-            return None
-
-    return [
-        {"kind": name, "begins": when(dawn, degrees), "ends": when(dusk, degrees)}
-        for name, degrees in TWILIGHTS.items()
-    ]
+    lines: list[dict[str, object]] = []
+    for name, degrees in TWILIGHTS.items():
+        begins = instant(dawn, place, day, depression=degrees)
+        ends = instant(dusk, place, day, depression=degrees)
+        lines.append(
+            {"kind": name, "begins": clock(begins) if begins else None, "ends": clock(ends) if ends else None}
+        )
+    return lines
 
 
 def moon_phase(day: date) -> dict[str, object]:

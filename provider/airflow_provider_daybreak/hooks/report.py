@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak import __version__
 from airflow_provider_daybreak.archive import Draft, DraftFile
-from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.hooks.archive import archive_at, archive_of
 from airflow_provider_daybreak.reports import rendering
 from airflow_provider_daybreak.reports.language import Language
-from airflow_provider_daybreak.reports.rows import Rows
+from airflow_provider_daybreak.reports.rows import Rows, taken
 from airflow_provider_daybreak.reports.template import Subject, render
 from airflow_provider_daybreak.reports.theme import find_theme
 
@@ -61,7 +60,7 @@ class ReportHook:
         :raises TemplateError: the template, or a value in it, is wrong.
         """
         wanted = rendering.check_formats(formats)
-        named = {name: _taken(name, value) for name, value in data.items()}
+        named = {name: taken(name, value) for name, value in data.items()}
         subject = Subject(
             report=report, report_date=run.report_date, period=period, language=Language(locale), title=title
         )
@@ -81,14 +80,6 @@ class ReportHook:
             revision.uri,
         )
         return revision
-
-
-def _taken(name: str, value: Any) -> Any:
-    """Return data as templates get it: rows as Rows, anything else as it is."""
-    if not name.isidentifier():
-        raise InvalidValueError("name of data", name, "a name that templates can use, such as daily_sales")
-    mappings = isinstance(value, (list, tuple)) and value and all(isinstance(row, dict) for row in value)
-    return Rows.of(value, name=name) if mappings else value
 
 
 def _draft(document: Document, run: Run, files: Sequence[DraftFile], data: Mapping[str, Any]) -> Draft:

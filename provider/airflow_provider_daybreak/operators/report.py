@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_daybreak.hooks.report import ReportHook
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.operators.failure import fail_at_once
+from airflow_provider_daybreak.web.links import OpenReportLink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +60,8 @@ class ReportOperator(BaseOperator):
     :param report_date: ISO date on the report; the run's own when empty. (templated)
     :param timezone: zone in which dates and periods are meant; the Dag's when None. (templated)
     :param locale: how numbers and dates are written. (templated)
-    :param formats: what to write: ``html`` and ``text``.
+    :param formats: what to write: ``html`` and ``text`` for mail, ``csv`` and ``xlsx`` of the tables, ``page`` (one file
+        for browsers) and ``pdf``.
     :param archive: URI of the archive; that of ``[daybreak] archive`` when None. (templated)
     :return: the revision, as :class:`ReportInfo`.
     """
@@ -75,6 +77,7 @@ class ReportOperator(BaseOperator):
         "archive",
     )
     template_fields_renderers = {"data": "json"}  # noqa: RUF012 - Airflow's own declaration
+    operator_extra_links = (OpenReportLink(),)
     ui_color = "#e8f1ff"
 
     def __init__(

@@ -16,6 +16,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.reports.format import Format
+from airflow_provider_daybreak.reports.picture import smaller
 from airflow_provider_daybreak.reports.scales import Scale, band_scale, number_scale, text_width, time_scale
 
 if TYPE_CHECKING:
@@ -40,13 +41,14 @@ class Colours:
     text: str
     rule: str
     background: str
+    surface: str
     reference: str
     series: tuple[str, ...]
 
     @classmethod
     def of(cls, theme: Theme) -> Colours:
         """Return the theme's colours."""
-        return cls(theme.muted, theme.rule, theme.background, theme.danger, theme.palette)
+        return cls(theme.muted, theme.rule, theme.background, theme.surface, theme.danger, theme.palette)
 
     def series_at(self, index: int) -> str:
         """Return the colour of the series at that index."""
@@ -57,7 +59,7 @@ def png(chart: Chart, language: Language, theme: Theme) -> bytes:
     """Return the chart as an opaque PNG of twice its size in pixels."""
     import vl_convert
 
-    return bytes(vl_convert.svg_to_png(svg(chart, language, Colours.of(theme)), scale=PNG_SCALE))
+    return smaller(bytes(vl_convert.svg_to_png(svg(chart, language, Colours.of(theme)), scale=PNG_SCALE)))
 
 
 def size(chart: Chart) -> tuple[int, int]:
@@ -68,10 +70,11 @@ def size(chart: Chart) -> tuple[int, int]:
 def svg(chart: Chart, language: Language, colours: Colours, *, font: str = _FONT) -> str:
     """Return the chart as an SVG document."""
     width, height = size(chart)
+    ground = colours.surface if chart.kind == "sparkline" else colours.background
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'font-family="{escape(font)}" font-size="{_SIZE}">'
-        f'<rect width="{width}" height="{height}" fill="{colours.background}"/>'
+        f'<rect width="{width}" height="{height}" fill="{ground}"/>'
     )
     drawing = _Sparkline(chart, colours) if chart.kind == "sparkline" else _Plot(chart, language, colours)
     return head + "".join(drawing.parts()) + "</svg>"
@@ -272,10 +275,12 @@ class _Plot:
         colour = self.colours.reference
         label = reference.label or _y_text(self.chart, reference.value, self.language)
         above = y - 6 if y - 18 > self.top - 6 else y + 15
+        text = f'<text x="{self.right}" y="{above:.1f}" text-anchor="end"'
+        # Twice, since not every renderer can paint the halo first (paint-order).
         yield (
             f'<path d="M{self.left} {y:.1f}H{self.right}" stroke="{colour}" stroke-width="1.5" stroke-dasharray="5 4"/>'
-            f'<text x="{self.right}" y="{above:.1f}" text-anchor="end" fill="{colour}" stroke="{self.colours.background}" '
-            f'stroke-width="3" paint-order="stroke">{escape(label)}</text>'
+            f'{text} fill="{colour}" stroke="{self.colours.background}" stroke-width="4" stroke-linejoin="round" '
+            f'aria-hidden="true">{escape(label)}</text>{text} fill="{colour}">{escape(label)}</text>'
         )
 
     def _legend(self) -> Iterator[str]:

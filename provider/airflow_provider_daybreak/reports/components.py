@@ -87,8 +87,9 @@ class Components:
             for column in (*wanted, *(highlight or ()), *totals):
                 data.position(column)
         sample = data[:_SAMPLE] if len(data) > _SAMPLE else data
+        sums = _totals(data, totals) if len(data) else {}
         built = tuple(
-            self._column(column, options, sample, (highlight or {}).get(column, {}))
+            self._column(column, options, sample, (highlight or {}).get(column, {}), sums.get(column))
             for column, options in wanted.items()
         )
         return Table(
@@ -97,10 +98,12 @@ class Components:
             columns=built,
             caption=str(caption),
             limit=limit,
-            totals=_totals(data, totals) if len(data) else {},
+            totals=sums,
         )
 
-    def _column(self, name: str, options: Any, sample: Rows, highlight: Mapping[str, Any]) -> Column:
+    def _column(
+        self, name: str, options: Any, sample: Rows, highlight: Mapping[str, Any], total: Any
+    ) -> Column:
         if options is None:
             options = {}
         if isinstance(options, str):
@@ -109,7 +112,7 @@ class Components:
             expected = "a title, or a mapping with title, format and align"
             raise InvalidValueError(f"options of column {name!r}", options, expected)
         values = list(sample.values(name)) if name in sample.columns else []
-        format_ = Format.parse(options["format"]) if options.get("format") else guess(values)
+        format_ = Format.parse(options["format"]) if options.get("format") else guess([*values, total])
         align = options.get("align") or ("right" if format_.numeric else "left")
         if align not in get_args(Align):
             raise InvalidValueError(f"align of column {name!r}", align, "left, right or center")

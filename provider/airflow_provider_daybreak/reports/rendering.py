@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.reports.formats import html, text
+from airflow_provider_daybreak.reports.formats import csv, html, page, pdf, text, xlsx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.reports.document import Document, RenderedFile
     from airflow_provider_daybreak.reports.theme import Theme
 
-FORMATS = ("html", "text")
+FORMATS = ("html", "text", "csv", "xlsx", "pdf", "page")
 
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
@@ -36,10 +37,24 @@ def render(document: Document, formats: Sequence[str], theme: Theme) -> Iterator
     The same document gives the same bytes.
 
     :raises InvalidValueError: there is no such format.
+    :raises MissingExtraError: a format's extra is not installed.
     """
     wanted = check_formats(formats)
     files: dict[str, str] = {}
-    if "html" in wanted:
-        yield from html.render(document, theme, files)
-    if "text" in wanted:
-        yield from text.render(document, files)
+    if "xlsx" in wanted:
+        files = {table.name: xlsx.FILE_NAME for table in document.tables}
+    elif "csv" in wanted:
+        files = {table.name: PurePosixPath(csv.file_name(table.name)).name for table in document.tables}
+    for one in wanted:
+        if one == "html":
+            yield from html.render(document, theme, files)
+        elif one == "text":
+            yield from text.render(document, files)
+        elif one == "csv":
+            yield from csv.render(document)
+        elif one == "xlsx":
+            yield from xlsx.render(document, theme)
+        elif one == "pdf":
+            yield from pdf.render(document, theme, files)
+        else:
+            yield from page.render(document, theme, files)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import IO, Any, cast
 
-from airflow_provider_daybreak.exceptions import InvalidRowsError, MissingColumnError
+from airflow_provider_daybreak.exceptions import InvalidRowsError, InvalidValueError, MissingColumnError
 
 _BATCH = 5_000
 _IN_MEMORY = 50_000
@@ -164,6 +164,29 @@ class Rows:
         """Yield one column's values."""
         position = self.position(column)
         return (row[position] for row in self.tuples())
+
+
+def taken(name: str, value: Any) -> Any:
+    """
+    Return data as templates get it: tables as Rows under their name, anything else as it is.
+
+    :raises InvalidValueError: templates can't use that name.
+    :raises InvalidRowsError: a table can't be read.
+    """
+    if not name.isidentifier():
+        raise InvalidValueError("name of data", name, "a name that templates can use, such as daily_sales")
+    if isinstance(value, Rows):
+        value.name = value.name or name
+        return value
+    if isinstance(value, (list, tuple)):
+        mappings = bool(value) and all(isinstance(row, Mapping) for row in value)
+        return Rows.of(value, name=name) if mappings else value
+    frame = (
+        hasattr(value, "__dataframe__")
+        or hasattr(value, "__arrow_c_stream__")
+        or hasattr(value, "__narwhals_dataframe__")
+    )
+    return Rows.of(value, name=name) if frame else value
 
 
 def _mapping(row: object, name: str) -> Mapping[str, Any]:

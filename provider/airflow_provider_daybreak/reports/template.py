@@ -27,6 +27,7 @@ from airflow_provider_daybreak.exceptions import (
 from airflow_provider_daybreak.reports.components import Components
 from airflow_provider_daybreak.reports.document import BLOCK, Block, Document
 from airflow_provider_daybreak.reports.limits import Limits, Meter
+from airflow_provider_daybreak.reports.rows import taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -121,7 +122,11 @@ def _context(subject: Subject, data: Mapping[str, Any]) -> dict[str, Any]:
         "locale": subject.language.code,
         "period": subject.language.period(period),
     }
-    return {**data, "report": MappingProxyType(report), "period": period}
+    return {
+        **{name: taken(name, value) for name, value in data.items()},
+        "report": MappingProxyType(report),
+        "period": period,
+    }
 
 
 class _Rendering:

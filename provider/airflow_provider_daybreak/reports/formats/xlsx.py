@@ -1,0 +1,256 @@
+"""A workbook: a sheet a table, cells of their own types, streamed so that a million rows need no memory."""
+
+from __future__ import annotations
+
+import io
+import math
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.exceptions import MissingExtraError, TooManyRowsError
+from airflow_provider_daybreak.reports.document import Document, RenderedFile, Table
+from airflow_provider_daybreak.reports.formats.body import total_texts
+from airflow_provider_daybreak.reports.language import is_missing, moment_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from airflow_provider_daybreak.reports.format import Format
+    from airflow_provider_daybreak.reports.language import Language
+    from airflow_provider_daybreak.reports.theme import Theme
+
+FILE_NAME = "report.xlsx"
+_MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_MAX_ROWS = 1_048_576  # of a sheet, its header among them
+_MAX_TEXT = 32_767  # characters of a cell
+_DIGITS = 15
+_MAX_DIGITS = 10**_DIGITS  # a cell's number is a float: larger whole numbers would lose digits
+_SAMPLE = 500  # rows that a column's width is taken from
+_EPOCH = date(1899, 12, 30)
+_FIRST_DAY = 61  # 1 March 1900: Excel counts a 29 February before it that never was
+_DAY = 86_400
+
+_HEAD = {"bold": True, "bottom": 2, "text_wrap": True, "valign": "vcenter"}
+
+# Numbers of formats that Excel writes as its user's country does.
+_DATE, _TIME, _DATETIME = 14, 20, 22
+
+
+def render(document: Document, theme: Theme) -> Iterator[RenderedFile]:
+    """
+    Yield the workbook.
+
+    :raises MissingExtraError: the extra ``xlsx`` is not installed.
+    :raises TooManyRowsError: a table has more rows than a sheet can hold.
+    """
+    try:
+        import xlsxwriter
+    except ImportError as error:
+        raise MissingExtraError("The format 'xlsx'", "xlsx") from error
+
+    for table in document.tables:
+        if len(table.rows) + 1 + bool(table.totals) > _MAX_ROWS:
+            raise TooManyRowsError(table.name, len(table.rows), _MAX_ROWS - 1 - bool(table.totals))
+    buffer = io.BytesIO()
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    with xlsxwriter.Workbook(buffer, options) as book:
+        day = document.report_date
+        # The time of making would make each rendering another file.
+        book.set_properties(
+            {"title": document.title, "created": datetime(day.year, day.month, day.day, tzinfo=timezone.utc)}
+        )
+        writer = _Writer(book, document, theme)
+        names: set[str] = set()
+        for table in document.tables:
+            writer.sheet(table, _sheet_name(table, names))
+        if not names:
+            book.add_worksheet("report").write_string(0, 0, document.title)
+    yield RenderedFile(FILE_NAME, _MEDIA_TYPE, buffer.getvalue())
+
+
+class _Writer:
+    def __init__(self, book: Any, document: Document, theme: Theme) -> None:
+        self.book, self.document, self.theme = book, document, theme
+        self.language = document.language
+        self.total = {"bold": True, "top": 1}
+
+    def sheet(self, table: Table, name: str) -> None:
+        """Write a table as a sheet: a header that stays, filters, rows and totals."""
+        sheet = self.book.add_worksheet(name)
+        count = len(table.rows)
+        formats = [
+            self.book.add_format(_options(column.format, self.language, column.align))
+            for column in table.columns
+        ]
+        for at, width in enumerate(self._widths(table)):
+            sheet.set_column(at, at, width, formats[at])
+        sheet.freeze_panes(1, 0)
+        sheet.repeat_rows(0)
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
+        if table.columns:
+            sheet.autofilter(0, 0, max(count, 1), len(table.columns) - 1)
+        for at, column in enumerate(table.columns):
+            sheet.write_string(0, at, column.title, self.book.add_format({**_HEAD, "align": column.align}))
+        writers = [
+            _cell_writer(sheet, column.format, format_)
+            for column, format_ in zip(table.columns, formats, strict=True)
+        ]
+        positions = [table.rows.position(column.name) for column in table.columns]
+        cells = list(zip(range(len(writers)), positions, writers, strict=True))
+        for line, row in enumerate(table.rows.tuples(), start=1):
+            for at, position, write in cells:
+                write(line, at, row[position])
+        if table.totals:
+            self._totals(sheet, table, count + 1)
+        self._highlights(sheet, table, count)
+
+    def _totals(self, sheet: Any, table: Table, line: int) -> None:
+        words = total_texts(table, self.document)
+        for at, column in enumerate(table.columns):
+            format_ = self.book.add_format(
+                {**_options(column.format, self.language, column.align), **self.total}
+            )
+            if column.name in table.totals:
+                _cell_writer(sheet, column.format, format_)(line, at, table.totals[column.name])
+            else:
+                sheet.write_string(line, at, words[at], format_)
+
+    def _highlights(self, sheet: Any, table: Table, count: int) -> None:
+        for at, column in enumerate(table.columns):
+            for mark in column.highlights:
+                operand = f'"{mark.operand}"' if isinstance(mark.operand, str) else mark.operand
+                colour = {
+                    "info": self.theme.accent,
+                    "success": self.theme.success,
+                    "warning": self.theme.warning,
+                    "danger": self.theme.danger,
+                }[mark.tone]
+                rule = {
+                    "type": "cell",
+                    "criteria": mark.operator,
+                    "value": operand,
+                    "format": self.book.add_format({"bold": True, "font_color": colour}),
+                    "stop_if_true": True,
+                }
+                if count:
+                    # An empty cell counts as 0 to a comparison.
+                    sheet.conditional_format(
+                        1, at, count, at, {"type": "blanks", "stop_if_true": True, "format": None}
+                    )
+                    sheet.conditional_format(1, at, count, at, rule)
+
+    def _widths(self, table: Table) -> list[float]:
+        """Return the columns' widths in characters: what the first rows, written out, need."""
+        sample = table.rows[:_SAMPLE]
+        widths = []
+        for column in table.columns:
+            texts = [column.format.write(value, self.language) for value in sample.values(column.name)]
+            longest = max((len(text) for text in (*texts, column.title)), default=0)
+            widths.append(float(min(max(longest + 3, 9), 60)))
+        return widths
+
+
+def _sheet_name(table: Table, names: set[str]) -> str:
+    """Return a name that Excel takes: at most 31 characters, each once."""
+    stem, number = table.name[:28], 1
+    name = stem
+    while name in names:
+        number += 1
+        name = f"{stem}_{number}"
+    names.add(name)
+    return name
+
+
+def _options(format_: Format, language: Language, align: str) -> Mapping[str, Any]:
+    return {"align": align, "valign": "top", **_number_format(format_, language)}
+
+
+def _number_format(format_: Format, language: Language) -> dict[str, Any]:
+    kind, argument = format_.kind, format_.argument
+    fixed: dict[str, Any] = {
+        "date": _DATE,
+        "time": _TIME,
+        "datetime": _DATETIME,
+        "duration": "[h]:mm:ss" if argument == "second" else "[h]:mm",
+        "size": "#,##0",
+        "plain": "0",
+        "text": "General",
+    }
+    if kind in fixed:
+        return {"num_format": fixed[kind]}
+    if kind == "currency":
+        from babel.numbers import get_currency_precision, get_currency_symbol
+
+        code = argument[0]
+        digits = argument[1] if len(argument) > 1 else get_currency_precision(code)
+        return {
+            "num_format": f'{_digits("#,##0", digits)} "{get_currency_symbol(code, locale=language.locale)}"'
+        }
+    if kind == "percent":
+        return {"num_format": _digits("0", argument or 0) + "%"}
+    return {"num_format": "#,##0.###" if argument is None else _digits("#,##0", argument)}
+
+
+def _digits(pattern: str, digits: int) -> str:
+    return pattern + ("." + "0" * digits if digits else "")
+
+
+def _cell_writer(sheet: Any, format_: Format, style: Any) -> Callable[[int, int, Any], object]:
+    """Return what writes a column's cells by their types. Text and numbers, of which there may be millions, come first."""
+    write_number, write_string = sheet.write_number, sheet.write_string
+    moments = format_.kind in ("date", "time", "datetime")
+    unit = _DAY if format_.kind == "duration" else 1
+
+    def write(line: int, at: int, value: Any) -> object:
+        kind = type(value)
+        if kind is str and not moments and len(value) <= _MAX_TEXT:
+            return write_string(line, at, value, style)
+        if (kind is int or kind is float) and -_MAX_DIGITS < value < _MAX_DIGITS:
+            return write_number(line, at, value / unit if unit > 1 else value, style)
+        cell = _cell(value, unit)
+        if isinstance(cell, float):
+            return write_number(line, at, cell, style)
+        if isinstance(cell, bool):
+            return sheet.write_boolean(line, at, cell, style)
+        return sheet.write_blank(line, at, None, style) if cell is None else write_string(line, at, cell, style)
+
+    return write
+
+
+def _cell(value: Any, unit: int) -> float | bool | str | None:
+    """Return what a cell can hold of a value: what doesn't fit a number or a date becomes text."""
+    if is_missing(value):
+        return None
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, timedelta):
+        return value.total_seconds() / _DAY
+    if (moment := moment_of(value)) is not None and (serial := _serial(moment)) is not None:
+        return serial
+    fits = isinstance(value, Decimal) and len(value.as_tuple().digits) <= _DIGITS and abs(value) < _MAX_DIGITS
+    if fits or (isinstance(value, (int, float)) and abs(value) < _MAX_DIGITS):
+        return float(value) / unit
+    text = {math.inf: "∞", -math.inf: "-∞"}.get(value) if isinstance(value, float) else None
+    text = text or (value.isoformat() if isinstance(value, (date, time)) else str(value))
+    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+
+
+def _serial(value: date | time) -> float | None:
+    """Return days since the workbook's epoch, by the clock of the value's own zone; None before 1900."""
+    clock = value if isinstance(value, time) else time()
+    day = None
+    if isinstance(value, datetime):
+        clock, day = value.time(), value.date()
+    elif isinstance(value, date):
+        day = value
+    days = 0 if day is None else (day - _EPOCH).days
+    if day is not None and days < _FIRST_DAY:
+        return None
+    return days + (clock.hour * 3600 + clock.minute * 60 + clock.second + clock.microsecond / 1e6) / _DAY

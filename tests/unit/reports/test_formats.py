@@ -1,0 +1,219 @@
+# ruff: noqa: DTZ001 - a workbook's times have no zone
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+
+import openpyxl
+import pytest
+
+from airflow_provider_daybreak.exceptions import ResourceRefusedError, TooManyRowsError
+from airflow_provider_daybreak.reports.document import Table
+from airflow_provider_daybreak.reports.formats import xlsx
+from airflow_provider_daybreak.reports.formats.csv import neutral
+from airflow_provider_daybreak.reports.rows import Rows
+from airflow_provider_daybreak.reports.theme import Theme
+
+ALL = ("html", "text", "csv", "xlsx", "pdf", "page")
+SOURCE = """
+# Sales
+
+Prose with *emphasis*.
+
+{{ metric("Sold", 12, previous=10, trend=[1, 2, 3]) }}
+{{ chart(sales, "day", "sold", title="Sold by day", name="sold") }}
+{{ table(sales, totals=["sold"], highlight={"sold": {"danger": "< 2"}}) }}
+"""
+SALES = [
+    {"day": date(2026, 3, day), "sold": day, "remark": "=1+1" if day == 1 else "fine"} for day in range(1, 9)
+]
+
+
+@pytest.fixture
+def workbook_of(render_files):
+    """Return a function that renders a template and opens its workbook."""
+
+    def open_workbook(source, data, **options):
+        content = render_files(source, data, formats=("xlsx",), **options)["report.xlsx"]
+        return openpyxl.load_workbook(io.BytesIO(content))
+
+    return open_workbook
+
+
+def test_every_format_comes_from_one_document_with_the_same_bytes_each_time(render_files):
+    first = render_files(SOURCE, {"sales": SALES}, formats=ALL)
+    second = render_files(SOURCE, {"sales": SALES}, formats=ALL)
+
+    assert sorted(first) == [
+        "charts/sold.png",
+        "charts/sold_2.png",
+        "data/sales.csv",
+        "page.html",
+        "report.html",
+        "report.pdf",
+        "report.txt",
+        "report.xlsx",
+    ]
+    assert first == second
+
+
+def test_a_csv_has_all_rows_as_programs_read_them(render_files):
+    rows = [
+        {
+            "day": date(2026, 3, 29),
+            "n": 1234.5,
+            "ok": True,
+            "none": None,
+            "nan": math.nan,
+            "d": Decimal("1.10"),
+        },
+        {"day": date(2026, 3, 30), "n": -1, "ok": False, "none": None, "nan": 1.0, "d": Decimal(-2)},
+    ]
+
+    content = render_files("{{ table(rows, limit=0) }}\n", {"rows": rows}, formats=("csv",))["data/rows.csv"]
+
+    assert content.startswith(b"\xef\xbb\xbf")
+    lines = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    assert lines == [
+        ["Day", "N", "Ok", "None", "Nan", "D"],
+        ["2026-03-29", "1234.5", "true", "", "", "1.10"],
+        ["2026-03-30", "-1", "false", "", "1.0", "-2"],
+    ]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\u00a0=1"])
+def test_a_cell_that_a_spreadsheet_would_run_is_neutral(text):
+    assert neutral(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["-5", "+49", "-1.5e3", "a=b", "", "plain"])
+def test_other_cells_stay_as_they_are(text):
+    assert neutral(text) == text
+
+
+def test_a_workbooks_cells_have_their_own_types(workbook_of):
+    rows = [
+        {
+            "text": "=HYPERLINK(1)",
+            "whole": 7,
+            "share": 0.25,
+            "money": Decimal("12.50"),
+            "day": date(2026, 3, 29),
+            "iso": "2026-03-29",
+            "at": datetime(2026, 3, 29, 7, 30, tzinfo=timezone(timedelta(hours=2))),
+            "took": timedelta(minutes=90),
+            "clock": time(9, 5),
+            "ok": True,
+            "nothing": None,
+            "nan": math.nan,
+            "endless": math.inf,
+            "long": 12345678901234567890,
+            "old": date(1850, 1, 1),
+        }
+    ]
+    columns = (
+        "{'text': none, 'whole': none, 'share': {'format': 'percent:1'}, 'money': {'format': 'currency:EUR'}, "
+    )
+    columns += "'day': none, 'iso': {'format': 'date'}, 'at': none, 'took': none, 'clock': none, 'ok': none, "
+    columns += "'nothing': none, 'nan': none, 'endless': none, 'long': none, 'old': none}"
+
+    sheet = workbook_of(f"{{{{ table(rows, {columns}) }}}}\n", {"rows": rows})["rows"]
+    cells = {head.value.lower(): cell for head, cell in zip(sheet[1], sheet[2], strict=True)}
+
+    assert {name: cell.value for name, cell in cells.items()} == {
+        "text": "=HYPERLINK(1)",
+        "whole": 7,
+        "share": 0.25,
+        "money": 12.5,
+        "day": datetime(2026, 3, 29),
+        "iso": datetime(2026, 3, 29),
+        "at": datetime(2026, 3, 29, 7, 30),
+        "took": timedelta(minutes=90),
+        "clock": time(9, 5),
+        "ok": True,
+        "nothing": None,
+        "nan": None,
+        "endless": "∞",
+        "long": "12345678901234567890",
+        "old": "1850-01-01",
+    }
+    assert cells["text"].data_type == "s"
+    assert cells["share"].number_format == "0.0%"
+    assert cells["money"].number_format == '#,##0.00 "€"'
+
+
+def test_a_sheet_has_a_header_that_stays_filters_and_totals(workbook_of):
+    book = workbook_of("{{ table(sales, totals=['sold'], limit=2) }}\n", {"sales": SALES})
+    sheet = book["sales"]
+
+    assert sheet.freeze_panes == "A2"
+    assert sheet.auto_filter.ref == "A1:C9"
+    assert [cell.value or None for cell in sheet[10]] == ["Total", 36, None]
+
+
+def test_each_table_has_a_sheet_of_its_own(workbook_of):
+    book = workbook_of(
+        "{{ table(sales) }}\n{{ table(sales) }}\n{{ table(sales, name='x' * 60) }}\n", {"sales": SALES}
+    )
+
+    assert book.sheetnames == ["sales", "sales_2", "x" * 28]
+
+
+def test_a_report_without_tables_is_a_workbook_too(workbook_of):
+    assert workbook_of("Nothing.\n", {})["report"]["A1"].value == "Report"
+
+
+def test_more_rows_than_a_sheet_holds_are_refused(make_document):
+    class Many(Rows):
+        def __len__(self):
+            return 5_000_000
+
+    document = make_document("{{ table(sales, name='x') }}\n", {"sales": Many(("n",), [])})
+
+    with pytest.raises(TooManyRowsError, match="'x' has 5,000,000 rows: expected at most 1,048,575"):
+        list(xlsx.render(document, Theme()))
+
+
+def test_mail_says_where_all_rows_are(render_files):
+    html = render_files("{{ table(sales, limit=3) }}\n", {"sales": SALES}, formats=("html", "csv"))[
+        "report.html"
+    ]
+
+    assert b"5 more rows in sales.csv" in html
+
+
+def test_the_page_needs_nothing_beside_it(render_files):
+    page = render_files(SOURCE, {"sales": SALES}, formats=("page",))["page.html"].decode()
+
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
+    assert "<script" not in page
+    assert 'role="img" aria-label="Line chart: Sold by day' in page
+    assert "prefers-color-scheme:dark" in page
+    assert "@media print" in page
+
+
+def test_a_pdf_fetches_nothing(render_files):
+    with pytest.raises(ResourceRefusedError, match="etc/passwd"):
+        render_files('<img src="file:///etc/passwd">', name="report.html.j2", formats=("pdf",))
+
+
+def test_html_templates_have_all_formats(render_files):
+    source = '<h2>Sales</h2><p>Good &amp; many: {{ n }}</p>{{ table(sales, limit=2) }}<a href="https://example.org/">x</a>'
+
+    files = render_files(source, {"sales": SALES, "n": 3}, name="report.html.j2", formats=ALL)
+
+    assert b"Good & many: 3" in files["report.txt"]
+    assert b"Day          Sold" in files["report.txt"]
+    assert b"<h2" in files["report.html"]
+    assert "data/sales.csv" in files
+
+
+def test_a_table_is_a_type_that_formats_share(make_document):
+    document = make_document(SOURCE, {"sales": SALES})
+
+    assert [type(block) for block in document.tables] == [Table]
