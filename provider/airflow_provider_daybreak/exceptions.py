@@ -335,7 +335,7 @@ class ContainerStoppedError(ContainerError):
 
     def __str__(self) -> str:
         last = f" Its last line: {self.last_line}" if self.last_line else ""
-        return f"Container {self.name} was stopped and removed before its work was done.{last}"
+        return f"Container {self.name} was stopped before its work was done.{last}"
 
 
 @dataclass(eq=False)

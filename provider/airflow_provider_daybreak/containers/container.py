@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from airflow_provider_daybreak.containers import logs, outputs
 from airflow_provider_daybreak.containers.engine import cannot_execute, errors_of
+from airflow_provider_daybreak.containers.identity import LABEL
 from airflow_provider_daybreak.containers.outcome import Outcome
 from airflow_provider_daybreak.containers.work import RESULT
 from airflow_provider_daybreak.exceptions import (
     ContainerCommandError,
+    ContainerError,
     ContainerFailedError,
     ContainerLogTooLargeError,
     ContainerNameTakenError,
@@ -22,10 +25,11 @@ from airflow_provider_daybreak.exceptions import (
     ContainerStoppedError,
     DaybreakError,
     EngineError,
+    EngineUnavailableError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from docker import APIClient
 
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.containers.outputs import CopyLimits, Store, StoredFile
     from airflow_provider_daybreak.containers.work import Work
 
+    Sink = Callable[[StreamName, str], None]
+
 log = logging.getLogger(__name__)
 
 Keep = Literal["never", "failure", "always"]
@@ -41,24 +47,56 @@ Keep = Literal["never", "failure", "always"]
 _CONFLICT = 409
 _RESULT_LIMIT = 48 * 1024
 """Bytes of a result file: it becomes an XCom, a row in Airflow's database."""
+_KEPT = "-kept-"
 _STOP_GRACE = 2
 """Seconds between SIGTERM and SIGKILL: Airflow gives a task five in all."""
+_ENGINE_PATIENCE = 60
+"""Seconds that an engine may be away while a container runs: a restart takes a few."""
 _ATTEMPTS = 20
 """How often a name is tried that an ending container still holds, half a second apart."""
 
 
-@dataclass
 class Written:
     """
-    What a container wrote, as far as it is kept: the last lines.
+    What a container wrote, passed on line by line; the last lines are kept.
 
+    :param sink: called with the stream's name and a line.
     :param limit: bytes after which it has written too much.
     """
 
-    limit: int
-    stdout: logs.Tail = field(default_factory=logs.Tail)
-    stderr: logs.Tail = field(default_factory=logs.Tail)
-    bytes: int = 0
+    def __init__(self, sink: Sink, limit: int) -> None:
+        self.stdout = logs.Tail()
+        self.stderr = logs.Tail()
+        self._sink = sink
+        self._limit = limit
+        self._bytes: dict[StreamName, int] = {"stdout": 0, "stderr": 0}
+        self._lines: dict[StreamName, logs.Lines] = {"stdout": logs.Lines(), "stderr": logs.Lines()}
+
+    def take(self, frames: Iterable[tuple[StreamName, bytes]], container: str) -> None:
+        """
+        Pass on what was not passed on yet, of frames that begin with the first byte ever written.
+
+        :raises ContainerLogTooLargeError: there is more than the limit.
+        """
+        known = dict(self._bytes)
+        for stream, data in frames:
+            new = data[known[stream] :]
+            known[stream] -= len(data) - len(new)
+            self._bytes[stream] += len(new)
+            if sum(self._bytes.values()) > self._limit:
+                raise ContainerLogTooLargeError(container, self._limit)
+            self._pass_on(stream, self._lines[stream].feed(new))
+
+    def end(self) -> None:
+        """Pass on lines that were begun and never ended."""
+        for stream, lines in self._lines.items():
+            self._pass_on(stream, lines.end())
+
+    def _pass_on(self, stream: StreamName, lines: Iterable[str]) -> None:
+        tail = self.stderr if stream == "stderr" else self.stdout
+        for line in lines:
+            tail.add(line)
+            self._sink(stream, line)
 
 
 @dataclass(frozen=True)
@@ -85,6 +123,8 @@ class Container:
     :param name: its name on the engine.
     :param work: what it is to do.
     :param try_number: the try that asks for it.
+    :param id: the engine's id of it, once it is claimed. All that is done to it is done by id: its name may be
+        another container's by then.
     """
 
     client: APIClient
@@ -92,7 +132,9 @@ class Container:
     name: str
     work: Work
     try_number: int
+    id: str = ""
     adopted: bool = False
+    ended: bool = False
 
     def claim(self) -> None:
         """
@@ -104,6 +146,8 @@ class Container:
         :raises ContainerNameTakenError: somebody else's container has the name.
         :raises EngineError: the engine refuses to make it.
         """
+        if self.name != self.identity.name:  # a name of the task's own may differ from try to try
+            self.name = find(self.client, self.identity) or self.name
         for _ in range(_ATTEMPTS):
             if self._created():
                 return
@@ -113,11 +157,11 @@ class Container:
             if not self.identity.made(found["Config"].get("Labels")):
                 raise ContainerNameTakenError(self.name, str(found["Id"])[:12])
             if self._worth_keeping(found):
-                self.adopted = True
+                self.id, self.adopted = str(found["Id"]), True
                 log.info("Taking over container %s, which an earlier try left %s", self.name, _state(found))
                 return
             log.info("Removing container %s, which an earlier try left %s", self.name, _state(found))
-            self.remove()
+            remove(self.client, str(found["Id"]))
             time.sleep(0 if self._inspect() is None else 0.5)
         raise EngineError(f"create container {self.name!r}", "its name stays taken")
 
@@ -127,7 +171,7 @@ class Container:
         work = self.work
         with errors_of(self.client, f"create container {self.name!r}"):
             try:
-                self.client.create_container(
+                created = self.client.create_container(
                     image=work.image_id,
                     command=work.command,
                     name=self.name,
@@ -141,6 +185,7 @@ class Container:
                 if error.status_code == _CONFLICT:
                     return False
                 raise
+        self.id = str(created["Id"])
         return True
 
     def _create_arguments(self) -> dict[str, Any]:
@@ -155,7 +200,7 @@ class Container:
 
     def _worth_keeping(self, found: Mapping[str, Any]) -> bool:
         state = found["State"]
-        if found["Config"]["Labels"].get("daybreak.work") != self.work.digest:
+        if found["Config"]["Labels"].get(f"{LABEL}.work") != self.work.digest:
             return False
         return state["Status"] in ("running", "paused", "restarting") or (
             state["Status"] == "exited" and state["ExitCode"] == 0
@@ -166,7 +211,7 @@ class Container:
 
         with errors_of(self.client, f"look for container {self.name!r}"):
             try:
-                return cast("Mapping[str, Any]", self.client.inspect_container(self.name))
+                return cast("Mapping[str, Any]", self.client.inspect_container(self.id or self.name))
             except NotFound:
                 return None
 
@@ -179,47 +224,58 @@ class Container:
         """
         for folder, tar in self.work.seeds():
             with errors_of(self.client, f"copy files to {folder} of container {self.name!r}"):
-                self.client.put_archive(self.name, folder, tar)
+                self.client.put_archive(self.id, folder, tar)
         try:
             with errors_of(self.client, f"start container {self.name!r}"):
-                self.client.start(self.name)
+                self.client.start(self.id)
         except EngineError as error:
             if reason := cannot_execute(error.problem):
                 raise ContainerCommandError(self.work.image, self.work.command, reason) from error
             raise
 
-    def follow(self, sink: Callable[[StreamName, str], None], written: Written) -> None:
+    def follow(self, written: Written) -> Outcome:
         """
-        Pass on every line that the container writes, from its first one, until it ends.
+        Pass on every line that the container writes, from its first one, and return how it ended.
 
-        :param sink: called with the stream's name and a line.
-        :param written: what was written, filled as it comes.
+        An engine that goes away is waited for: a container may outlive it, and what became of it is known
+        when the engine is back.
+
         :raises ContainerLogTooLargeError: it writes more than the limit.
+        :raises ContainerStoppedError: somebody removed it.
+        :raises EngineUnavailableError: the engine stays away.
         """
-        lines: dict[StreamName, logs.Lines] = {"stdout": logs.Lines(), "stderr": logs.Lines()}
-        tails = {"stdout": written.stdout, "stderr": written.stderr}
+        while True:
+            try:
+                with errors_of(self.client, f"follow container {self.name!r}"):
+                    written.take(self._frames(), self.name)
+                return self._ended(written)
+            except EngineUnavailableError as error:  # noqa: PERF203 - the loop turns once an outage
+                log.warning("%s Waiting %s s for it", error, _ENGINE_PATIENCE)
+                self._await_engine(error)
 
-        def pass_on(stream: StreamName, texts: Iterator[str]) -> None:
-            for text in texts:
-                tails[stream].add(text)
-                sink(stream, text)
+    def _await_engine(self, error: EngineUnavailableError) -> None:
+        deadline = time.monotonic() + _ENGINE_PATIENCE
+        while not self._engine_answers():
+            if time.monotonic() > deadline:
+                raise error
+            time.sleep(1)
+        log.info("The engine answers again")
 
-        with errors_of(self.client, f"follow container {self.name!r}"):
-            for stream, data in self._frames():
-                written.bytes += len(data)
-                if written.bytes > written.limit:
-                    raise ContainerLogTooLargeError(self.name, written.limit)
-                pass_on(stream, lines[stream].feed(data))
-        for stream, rest in lines.items():
-            pass_on(stream, rest.end())
+    def _engine_answers(self) -> bool:
+        try:
+            with errors_of(self.client, "answer"):
+                self.client.ping()
+        except EngineUnavailableError:
+            return False
+        return True
 
     def _frames(self) -> Iterator[tuple[StreamName, bytes]]:
-        """Yield what it wrote from its first byte on: what ``attach`` can't do for a retry."""
+        """Yield what it wrote from its first byte on: ``attach`` can't do that for a retry."""
         from docker.errors import create_api_error_from_http_exception
         from requests.exceptions import HTTPError
 
         response = self.client.get(
-            f"{self.client.base_url}/v{self.client.api_version}/containers/{self.name}/logs",
+            f"{self.client.base_url}/v{self.client.api_version}/containers/{self.id}/logs",
             params={"stdout": 1, "stderr": 1, "follow": 1},
             stream=True,
             timeout=None,
@@ -235,14 +291,11 @@ class Container:
             else:
                 yield from logs.frames(chunks)
 
-    def ended(self, written: Written) -> Outcome:
-        """
-        Return how the container ended, once it has.
-
-        :raises ContainerStoppedError: it was removed meanwhile.
-        """
+    def _ended(self, written: Written) -> Outcome:
         with errors_of(self.client, f"wait for container {self.name!r}"):
-            code = int(self.client.wait(self.name, timeout=None)["StatusCode"])
+            code = int(self.client.wait(self.id, timeout=None)["StatusCode"])
+        self.ended = True
+        written.end()
         if code == 0:
             return Outcome(0)
         found = self._inspect()
@@ -288,7 +341,7 @@ class Container:
 
         with errors_of(self.client, f"copy {path} from container {self.name!r}"):
             try:
-                chunks, _ = self.client.get_archive(self.name, path)
+                chunks, _ = self.client.get_archive(self.id, path)
             except NotFound as error:
                 raise ContainerOutputError(
                     name, path, "the container ended well, and wrote no such file"
@@ -298,45 +351,71 @@ class Container:
             finally:
                 chunks.close()
 
-    def stop(self) -> None:
-        """End the container within its grace, if it runs."""
-        stop(self.client, self.name)
+    def end(self, client: APIClient, *, keep: bool) -> None:
+        """
+        End the container within its grace, and remove it with its volumes or leave it under another name.
 
-    def remove(self) -> None:
-        """End the container at once, and remove it with its volumes."""
-        remove(self.client, self.name)
-
-    def keep(self) -> None:
-        """End the container, and leave it under a name that no later try needs."""
-        kept = f"{self.name}-try{self.try_number}"
-        with errors_of(self.client, f"keep container {self.name!r}"):
-            self.client.rename(self.name, kept)
-        stop(self.client, kept)
+        :param client: the engine, by connections that nobody else uses.
+        :param keep: whether it is left for a look.
+        """
+        ident = self.id or self._made(client)
+        if not ident:
+            return
+        if not keep:
+            if not self.ended:
+                stop(client, ident)
+            remove(client, ident)
+            return
+        kept = f"{self.name}{_KEPT}{self.try_number}"
+        with errors_of(client, f"keep container {self.name!r}"):
+            client.rename(ident, kept)
+        stop(client, ident)
         log.warning(
             "Container %s is kept. Look at it with: docker logs %s; docker cp %s:/out . "
             "When done: docker rm -v %s",
             *[kept] * 4,
         )
 
+    def _made(self, client: APIClient) -> str | None:
+        """Return the id of the container that this try has made without getting to know it, or None."""
+        from docker.errors import NotFound
 
-def stop(client: APIClient, name: str) -> None:
-    """End a container with SIGTERM, and with SIGKILL when that has not done it in two seconds."""
+        with errors_of(client, f"look for container {self.name!r}"):
+            try:
+                found = client.inspect_container(self.name)
+            except NotFound:
+                return None
+        labels = found["Config"].get("Labels") or {}
+        mine = self.identity.made(labels) and labels.get(f"{LABEL}.try_number") == str(self.try_number)
+        return str(found["Id"]) if mine else None
+
+
+def find(client: APIClient, identity: Identity) -> str | None:
+    """Return the name of the container that a task has on an engine, or None. Those kept for a look don't count."""
+    with errors_of(client, "list containers"):
+        listed = client.containers(all=True, filters={"label": [f"{LABEL}.identity={identity.digest}"]})
+    names = (str(container["Names"][0]).lstrip("/") for container in listed if container["Names"])
+    return next((name for name in names if not re.search(rf"{_KEPT}\d+$", name)), None)
+
+
+def stop(client: APIClient, ident: str) -> None:
+    """End a container, if it runs, with SIGTERM, and with SIGKILL when that has not done it in two seconds."""
     from docker.errors import NotFound
 
-    with errors_of(client, f"stop container {name!r}"):
+    with errors_of(client, f"stop container {ident[:12]}"):
         try:
-            client.stop(name, timeout=_STOP_GRACE)
+            client.stop(ident, timeout=_STOP_GRACE)
         except NotFound:
             return
 
 
-def remove(client: APIClient, name: str) -> None:
+def remove(client: APIClient, ident: str) -> None:
     """Remove a container that may still run, with the volumes that are its own."""
     from docker.errors import APIError
 
-    with errors_of(client, f"remove container {name!r}"):
+    with errors_of(client, f"remove container {ident[:12]}"):
         try:
-            client.remove_container(name, v=True, force=True)
+            client.remove_container(ident, v=True, force=True)
         except APIError as error:
             if error.status_code not in (404, _CONFLICT):  # gone, or on its way out
                 raise
@@ -352,6 +431,8 @@ def disposed(container: Container, keep: Keep, *, ours: Callable[[], bool]) -> I
     """
     try:
         yield
+    except EngineUnavailableError:
+        raise  # nothing can be removed: what became of the container, a retry finds out
     except BaseException:
         if ours():
             _dispose(container, keep=keep != "never")
@@ -362,10 +443,7 @@ def disposed(container: Container, keep: Keep, *, ours: Callable[[], bool]) -> I
 
 def _dispose(container: Container, *, keep: bool) -> None:
     try:
-        if keep:
-            container.keep()
-        else:
-            container.remove()
+        container.end(container.client, keep=keep)
     except DaybreakError as error:
         log.warning("Container %s may be left over: %s", container.name, error)
 
@@ -379,9 +457,8 @@ def _state(found: Mapping[str, Any]) -> str:
 
 def perform(
     container: Container,
+    written: Written,
     *,
-    sink: Callable[[StreamName, str], None],
-    log_limit: int,
     limits: CopyLimits,
     store: Store,
     accept: Callable[[int], bool] = lambda code: code == 0,
@@ -393,34 +470,38 @@ def perform(
     :param accept: whether an exit code is no failure.
     :param stopped: whether the task was told to end meanwhile.
     :raises ContainerFailedError: it failed: says how, with the last it wrote.
+    :raises ContainerCommandError: its command can't be executed.
     :raises ContainerStoppedError: the task was told to end.
     """
-    written = Written(log_limit)
-    try:
+    with _stopped_as_such(container, written, stopped):
         container.claim()
+    with _stopped_as_such(container, written, stopped):
         if not container.adopted:
             container.start()
-        container.follow(sink, written)
-        outcome = container.ended(written)
-    except EngineError as error:
+        outcome = container.follow(written)
+    if outcome.exit_code != 0:
+        if reason := cannot_execute(written.stderr.last or ""):
+            raise ContainerCommandError(container.work.image, container.work.command, reason)
+        if not accept(outcome.exit_code):
+            last = str(written.stderr) or str(written.stdout)
+            raise ContainerFailedError(
+                container.name, container.work.image, outcome.exit_code, str(outcome), last
+            )
+        return Result(outcome.exit_code, {}, written.stdout.last)
+    return Result(0, container.collect(limits, store), written.stdout.last, container.value())
+
+
+@contextmanager
+def _stopped_as_such(container: Container, written: Written, stopped: Callable[[], bool]) -> Iterator[None]:
+    """Report that the task was told to end, rather than what that did to the block."""
+    try:
+        yield
+    except ContainerError as error:
         if stopped():
             raise ContainerStoppedError(container.name, written.stderr.last) from error
         raise
     if stopped():
         raise ContainerStoppedError(container.name, written.stderr.last)
-    if outcome.exit_code != 0 and (reason := cannot_execute(written.stderr.last or "")):
-        raise ContainerCommandError(container.work.image, container.work.command, reason)
-    if not accept(outcome.exit_code):
-        raise ContainerFailedError(
-            container.name,
-            container.work.image,
-            outcome.exit_code,
-            str(outcome),
-            str(written.stderr) or str(written.stdout),
-        )
-    if outcome.exit_code != 0:
-        return Result(outcome.exit_code, {}, written.stdout.last)
-    return Result(0, container.collect(limits, store), written.stdout.last, container.value())
 
 
 def _parse_json(path: str, content: bytes) -> Any:

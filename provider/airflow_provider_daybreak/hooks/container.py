@@ -15,10 +15,10 @@ from airflow_provider_daybreak.containers.container import (
     Container,
     Keep,
     Result,
+    Written,
     disposed,
+    find,
     perform,
-    remove,
-    stop,
 )
 from airflow_provider_daybreak.containers.engine import spare, unavailable
 from airflow_provider_daybreak.containers.identity import Identity, digest
@@ -29,10 +29,11 @@ from airflow_provider_daybreak.containers.work import Work
 from airflow_provider_daybreak.exceptions import ContainerInputError, InvalidValueError
 from airflow_provider_daybreak.hooks.archive import archive_at, storage_path
 from airflow_provider_daybreak.settings import Settings
+from airflow_provider_daybreak.version_compat import task_state
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Container as Collection
-    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from airflow.providers.docker.hooks.docker import DockerHook
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 _URI = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
+_STATE = "daybreak_container"
+"""Key of what the tries of a task share: the engine's address and the container's name."""
 _STDERR_PREFIX = "stderr | "
 
 
@@ -101,36 +104,76 @@ class ContainerHook(BaseHook):
     """
     Runs a job in a container of the engine that a Docker hook reaches.
 
-    :param docker: the hook that connects and logs in.
-    :param addresses: the engine's URLs, for the error when none answers.
+    :param docker: makes the hook that connects to an engine at an address, and logs in to a registry.
+    :param addresses: URLs of engines, the first that answers is taken.
     """
 
-    def __init__(self, docker: DockerHook, addresses: list[str]) -> None:
+    def __init__(self, docker: Callable[[str], DockerHook], addresses: Sequence[str]) -> None:
         super().__init__()
         self.docker = docker
-        self.addresses = addresses
+        self.addresses = list(addresses)
         self._supervisor = os.getppid()
         self._spare: APIClient | None = None
-        self._name: str | None = None
+        self._container: Container | None = None
+        self._keep: Keep = "never"
         self._stopped = False
 
-    def connect(self) -> APIClient:
+    def connect(self, prefer: str | None = None) -> Iterator[tuple[str, DockerHook]]:
         """
-        Return a client of the first engine that answers.
+        Yield each engine that answers: its address, and the hook that is connected to it.
 
+        :param prefer: the address to try first.
         :raises EngineUnavailableError: none does.
         """
+        answered = False
+        for address in sorted(self.addresses, key=lambda address: address != prefer):
+            hook = self.docker(address)
+            if self._answers(hook):
+                answered = True
+                yield address, hook
+        if not answered:
+            raise unavailable(self.addresses, self._problem())
+
+    @staticmethod
+    def _answers(hook: DockerHook) -> bool:
         from airflow.exceptions import (  # type: ignore[attr-defined]
             AirflowException,
             AirflowNotFoundException,
         )
 
         try:
-            return self.docker.get_conn()
+            hook.get_conn()
         except AirflowNotFoundException:
             raise  # the connection that logs in to the registry is missing, or lacks a field
-        except AirflowException as error:
-            raise unavailable(self.addresses, self._problem()) from error
+        except AirflowException:  # the hook has logged why
+            return False
+        return True
+
+    def _engine_for(self, identity: Identity, context: Context) -> DockerHook:
+        """
+        Return the hook of the engine that has this task's container, or of the first that answers.
+
+        From Airflow 3.3 on the earlier try has noted where that is; before, each engine is asked.
+        """
+        state = task_state(cast("Mapping[str, Any]", context))
+        noted = (state.get(_STATE) if state is not None else None) or {}
+        engines = self.connect(prefer=noted.get("engine"))
+        address, hook = next(engines)
+        if noted and address != noted["engine"]:
+            self.log.warning(
+                "The engine at %s, where an earlier try began, does not answer: %s takes over. "
+                "Its container %s may still run",
+                noted["engine"],
+                address,
+                noted["container"],
+            )
+        if not noted and len(self.addresses) > 1:
+            first = address, hook
+            holders = ((a, h) for a, h in (first, *engines) if find(h.get_conn(), identity))
+            address, hook = next(holders, first)
+        if state is not None:  # before there is a container, so that none is ever unknown
+            state.set(_STATE, {"engine": address, "container": identity.name})
+        return hook
 
     def _problem(self) -> str:
         """Return what an attempt to connect says: the Docker hook only logs it."""
@@ -150,7 +193,9 @@ class ContainerHook(BaseHook):
         :raises ContainerError: an image, an input, the container or an output failed: says which and how.
         """
         settings = Settings.load()
-        client = self.connect()
+        identity, try_number = _identity(context, settings.archive)
+        docker = self._engine_for(identity, context)
+        client = docker.get_conn()
         self._spare = spare(client)
         image = job.image
         if job.build is not None:
@@ -162,10 +207,9 @@ class ContainerHook(BaseHook):
             client,
             image,
             pull=job.force_pull and job.build is None,
-            connection=self.docker.docker_conn_id,
+            connection=docker.docker_conn_id,
         )
         self._recommend_digest(job, found)
-        identity, try_number = _identity(context, settings.archive)
         container = Container(
             client=client,
             identity=identity,
@@ -173,12 +217,11 @@ class ContainerHook(BaseHook):
             work=self._work(job, image, found, settings),
             try_number=try_number,
         )
-        self._name = container.name
+        self._container, self._keep = container, job.keep
         with disposed(container, job.keep, ours=self._is_ours):
             result = perform(
                 container,
-                sink=self._sink,
-                log_limit=job.log_limit,
+                Written(self._sink, job.log_limit),
                 limits=job.limits,
                 store=self._store(job.archive or settings.archive),
                 accept=lambda code: code == 0 or code in job.skip_on_exit_code,
@@ -189,10 +232,9 @@ class ContainerHook(BaseHook):
     def stop(self) -> None:
         """End and remove the container of a run that is under way: for a signal handler, within five seconds."""
         self._stopped = True
-        if self._spare is not None and self._name is not None:
-            self.log.info("Stopping container %s", self._name)
-            stop(self._spare, self._name)
-            remove(self._spare, self._name)
+        if self._spare is not None and self._container is not None:
+            self.log.info("Stopping container %s", self._container.name)
+            self._container.end(self._spare, keep=self._keep != "never")
 
     def _is_ours(self) -> bool:
         """Whether Airflow still waits for this process: a lost one leaves its container to the next try."""

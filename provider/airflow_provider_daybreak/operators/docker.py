@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -22,6 +23,7 @@ except ModuleNotFoundError as error:  # no Dag needs the provider, but one that 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from airflow.providers.docker.hooks.docker import DockerHook
     from airflow.sdk import Context
     from typing_extensions import NotRequired
 
@@ -79,7 +81,7 @@ class ScriptDockerOperator(DockerOperator):
     :param user: who it runs as: the image's user unless that is root, then 1000:1000.
     :param log_limit: bytes that the container may write before it is stopped.
     :param log_opts_max_size: size of the engine's own log before it is rolled, such as ``50m``.
-    :param keep_on_failure: leave a failed container under ``<name>-try<N>``, for a look.
+    :param keep_on_failure: leave a failed container under ``<name>-kept-<N>``, for a look.
     :param skip_if_unavailable: skip the task, rather than fail it, when no engine answers.
     :return: what came of it, as :class:`ContainerResult`.
     :raises ContainerError: the engine, the image, an input, the container or an output failed.
@@ -173,11 +175,20 @@ class ScriptDockerOperator(DockerOperator):
         from airflow_provider_daybreak.version_compat import AirflowSkipException
 
         with fail_at_once(), self._skip_without_engine():
-            self._running = ContainerHook(self.hook, self._addresses)
+            self._running = ContainerHook(self._docker, self._addresses)
             run = self._running.run(self._job(context), context)
         if run.result.exit_code != 0:
             raise AirflowSkipException(f"Container {run.container} ended with exit code {run.result.exit_code}")
         return _result(run, self.result)
+
+    def _docker(self, address: str) -> DockerHook:
+        """Return the hook of the engine at one address: the operator's own, which takes a list of them too."""
+        if self._addresses == [address]:
+            return self.hook
+        one = copy(self)
+        one.docker_url = address
+        one.__dict__.pop("hook", None)
+        return one.hook
 
     def _job(self, context: Context) -> ContainerJob:
         return ContainerJob(
