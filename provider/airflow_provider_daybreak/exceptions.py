@@ -677,6 +677,61 @@ class DeployLockTimeoutError(ReleaseError):
 
 
 @dataclass(eq=False)
+class DiskFullError(ReleaseError):
+    """A disk with too little room for a release."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Too little room for a release in {self.path!r}: {self.problem}. Make room, for example with "
+            "'airflow daybreak releases prune', or set [daybreak] releases to a folder on another disk."
+        )
+
+
+@dataclass(eq=False)
+class StorageError(ReleaseError):
+    """A folder for releases that can't be read or written."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot use {self.path!r} for releases: {self.problem}. Expected a local folder that the worker's "
+            "user may write to; [daybreak] releases names it."
+        )
+
+
+@dataclass(eq=False)
+class LocksUnsupportedError(ReleaseError):
+    """A file system on which two deploys can't keep out of each other's way."""
+
+    path: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The file system of {self.path!r} has no locks (flock: {self.problem}). Set [daybreak] releases to a "
+            "folder on a local disk; several workers share releases by [daybreak] release_store."
+        )
+
+
+@dataclass(eq=False)
+class RunAsError(ReleaseError):
+    """A user that a script can't be run as."""
+
+    user: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"Cannot run a script as {self.user!r}: {self.problem}"
+
+
+@dataclass(eq=False)
 class ReleaseNotFoundError(ReleaseError):
     """A release that is not there."""
 
@@ -693,6 +748,17 @@ class ReleaseNotFoundError(ReleaseError):
             else f"current release of {self.name!r}"
         )
         return f"There is no {which} here. There are: {there}. Deploy it with VenvDeployOperator first."
+
+
+@dataclass(eq=False)
+class StoredReleaseError(ReleaseError):
+    """Something in the store of releases that is not what it should be."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"Cannot use {self.path!r} of the release store: {self.problem}. Deploy again to replace it."
 
 
 @dataclass(eq=False)
@@ -810,33 +876,6 @@ class MailTooLargeError(DeliveryError):
         return (
             f"The mail has {self.size:,} bytes without its attachments, and at most {self.limit:,} may be sent. "
             f"Shorten the report, or raise max_bytes as far as the server allows."
-        )
-
-
-@dataclass(eq=False)
-class ApprovalError(DeliveryError):
-    """A mail that waited for a person in vain."""
-
-    problem: str
-    permanent: ClassVar[bool] = True
-
-    def __str__(self) -> str:
-        return f"The mail waited for an approval in vain: {self.problem}. Nothing was sent. Clear the task to ask again."
-
-
-@dataclass(eq=False)
-class ContentChangedError(DeliveryError):
-    """Content that is not what somebody approved. Nothing was sent."""
-
-    report: str
-    approved: str
-    found: str
-    permanent: ClassVar[bool] = True
-
-    def __str__(self) -> str:
-        return (
-            f"{self.report!r} is not what was approved: its digest was {self.approved[:12]}…, and now is "
-            f"{self.found[:12]}…. Nothing was sent. Clear the task to ask again."
         )
 
 

@@ -7,6 +7,8 @@ beside it, imported when it is called.
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.cli.cli_config import (
     ARG_OUTPUT,
     ARG_VERBOSE,
@@ -33,65 +35,42 @@ def get_cli_commands() -> list[CLICommand]:
                     func=lazy_load_command(f"{_CLI}.check.check"),
                     args=(ARG_OUTPUT, ARG_VERBOSE),
                 ),
-                _reports(),
+                GroupCommand(
+                    name="releases",
+                    help="Scripts deployed on this machine",
+                    subcommands=_release_commands(),
+                ),
             ),
         )
     ]
 
 
-def _reports() -> GroupCommand:
-    every_report = Arg(("report",), nargs="?", help="The report's name; every report when left out")
-    since = Arg(("--since",), metavar="DATE", help="First report date, such as 2026-03-29")
-    until = Arg(("--until",), metavar="DATE", help="Last report date, included")
-    return GroupCommand(
-        name="reports",
-        help="Archived reports",
-        subcommands=(
-            ActionCommand(
-                name="list",
-                help="List revisions by report and date",
-                func=lazy_load_command(f"{_CLI}.reports.list_"),
-                args=(every_report, since, until, ARG_OUTPUT, ARG_VERBOSE),
-            ),
-            ActionCommand(
-                name="show",
-                help="Show what a revision is made of",
-                func=lazy_load_command(f"{_CLI}.reports.show"),
-                args=(
-                    Arg(("report",), help="The report's name"),
-                    Arg(("report_date",), help="The date on it, such as 2026-03-29"),
-                    Arg(("--revision",), type=int, metavar="NUMBER", help="Its number; the newest by default"),
-                    ARG_OUTPUT,
-                    ARG_VERBOSE,
-                ),
-            ),
-            ActionCommand(
-                name="verify",
-                help="Compare every file with its manifest; exits with 1 when one differs",
-                func=lazy_load_command(f"{_CLI}.reports.verify"),
-                args=(every_report, since, until, ARG_OUTPUT, ARG_VERBOSE),
-            ),
-            ActionCommand(
-                name="prune",
-                help="Remove revisions older than some days, and files that nothing refers to any more",
-                description=(
-                    "Remove revisions whose date and whose making lie further back, and artifacts that no kept "
-                    "report was mailed with. What was mailed to whom is kept for ever."
-                ),
-                func=lazy_load_command(f"{_CLI}.reports.prune"),
-                args=(
-                    every_report,
-                    Arg(
-                        ("--keep-days",),
-                        type=int,
-                        required=True,
-                        metavar="DAYS",
-                        help="Days to keep, 1 or more",
-                    ),
-                    Arg(("--dry-run",), action="store_true", help="Remove nothing; list what would go"),
-                    ARG_OUTPUT,
-                    ARG_VERBOSE,
-                ),
-            ),
-        ),
+def _arg(flags: tuple[str, ...], **options: Any) -> Arg:
+    return Arg(flags, **options)  # type: ignore[no-untyped-call]
+
+
+def _release_commands() -> tuple[ActionCommand, ...]:
+    some_name = _arg(("name",), nargs="?", help="Name it is deployed under; all of them by default")
+    name = _arg(("name",), help="Name it is deployed under")
+    release = _arg(("release",), nargs="?", help="Id of the release; the current one by default")
+    to = _arg(("--to",), help="Id of the release to return to; the one before the current by default")
+    keep = _arg(("--keep",), type=int, default=5, help="How many releases stay (default: 5)")
+    off = _arg(("--off",), action="store_true", help="Keep it no longer")
+    commands = (
+        ("list", "list_releases", "Show the releases, the newest first", (some_name,)),
+        ("show", "show", "Show what a release is made of", (name, release)),
+        ("rollback", "rollback", "Make an earlier release current", (name, to)),
+        ("verify", "verify", "Compare a release with what it was when it was made", (name, release)),
+        ("prune", "prune", "Remove all but the newest releases", (name, keep)),
+        ("pin", "pin", "Keep a release, however old it gets", (name, _arg(("release",), help="Its id"), off)),
+        ("lock", "lock", "Write out the frozen lock of a release", (name, release)),
+    )
+    return tuple(
+        ActionCommand(
+            name=command,
+            help=text,
+            func=lazy_load_command(f"{_CLI}.releases.{function}"),
+            args=(*args, ARG_OUTPUT, ARG_VERBOSE),
+        )
+        for command, function, text, args in commands
     )

@@ -8,14 +8,22 @@ import shlex
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+from urllib.parse import urlsplit, urlunsplit
 
 from airflow_provider_daybreak.exceptions import InvalidValueError, ScriptFailedError, ScriptOutputError
 from airflow_provider_daybreak.hooks.run import run_of
-from airflow_provider_daybreak.releases.deploy import Plan, deploy, roll_back
-from airflow_provider_daybreak.releases.layout import Layout
+from airflow_provider_daybreak.releases.deploy import Plan, changing, deploy, ensure, roll_back, shared_previous
+from airflow_provider_daybreak.releases.environment import LOCK_NAME
+from airflow_provider_daybreak.releases.layout import Layout, names
+from airflow_provider_daybreak.releases.overview import states_of
+from airflow_provider_daybreak.releases.privileges import Privileges, find_user, read_limits
+from airflow_provider_daybreak.releases.prune import PINNED, prune
 from airflow_provider_daybreak.releases.release import get_release
 from airflow_provider_daybreak.releases.run import Job, Running, files_like, run
+from airflow_provider_daybreak.releases.store import Store
+from airflow_provider_daybreak.releases.uv import Index
+from airflow_provider_daybreak.releases.verify import check_consistency, check_record, check_source
 from airflow_provider_daybreak.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +31,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.hooks.run import Run
     from airflow_provider_daybreak.releases.deploy import Deployed
+    from airflow_provider_daybreak.releases.overview import ReleaseState
+    from airflow_provider_daybreak.releases.privileges import Limits
     from airflow_provider_daybreak.releases.release import Release
     from airflow_provider_daybreak.releases.run import Finished
 
@@ -58,13 +68,13 @@ class ArtifactInfo(TypedDict):
 
 class ReleaseHook:
     """
-    Deploys, runs and rolls back on this worker.
+    Deploys, runs and rolls back on this worker, and shares releases with the others where there is a store.
 
-    :param root: the folder of all releases; ``[daybreak] releases`` when None.
+    :param settings: the ``[daybreak]`` section when None.
     """
 
-    def __init__(self, *, root: Path | None = None) -> None:
-        self.root = root or Settings.load().releases
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings.load()
 
     def deploy(
         self,
@@ -78,27 +88,38 @@ class ReleaseHook:
         keep: int = 5,
         require_hashes: bool = False,
         only_binary: bool = True,
+        index_conn_id: str | None = None,
         upgrade: bool = False,
         lock_timeout: float = 600,
     ) -> ReleaseInfo:
         """
         Make the source's release current; see :class:`Plan` for what the parameters mean.
 
+        :param index_conn_id: id of a package-index connection.
         :raises DaybreakError: see :func:`deploy`.
         """
         plan = Plan(
             source=_absolute("source", source),
             requirements=requirements,
-            python=python,
+            python=python or None,
             env_file=_absolute("env_file", env_file) if env_file else None,
             verify=_words("verify", verify) if verify else None,
             keep=_at_least_one("keep", keep),
             require_hashes=require_hashes,
             only_binary=only_binary,
+            index=index_of(index_conn_id) if index_conn_id else None,
+            index_conn_id=index_conn_id,
             upgrade=upgrade,
             lock_timeout=lock_timeout,
         )
-        return _info(deploy(Layout(self.root, name), plan))
+        layout = self.layout(name)
+        if self.settings.release_store is None and (executor := _distributed_executor()):
+            log.warning(
+                "With %s another worker may run the script, and it will not find the release: it stays on this one. "
+                "Set [daybreak] release_store to a folder that all workers reach.",
+                executor,
+            )
+        return _info(deploy(layout, plan, store=self.store(name)))
 
     def roll_back(self, name: str, *, to: str | None = None) -> ReleaseInfo:
         """
@@ -106,23 +127,31 @@ class ReleaseHook:
 
         :raises DaybreakError: see :func:`roll_back`.
         """
-        return _info(roll_back(Layout(self.root, name), to or None))
+        layout, store = self.layout(name), self.store(name)
+        wanted = to or None
+        if store and (wanted := wanted or shared_previous(store)):
+            ensure(layout, wanted, store=store, index_of=index_of)
+        return _info(roll_back(layout, wanted, store=store))
 
     def release(self, release: Mapping[str, Any] | str) -> Release:
         """
-        Return a release on this worker.
+        Return a release on this worker, made from the store where there is one and this worker lacks it.
 
         :param release: what a deploy returned, or a name, whose current release is taken.
         :raises ReleaseNotFoundError: it is not here.
         """
         if isinstance(release, str):
-            return get_release(Layout(self.root, release))
-        try:
-            name, wanted = release["name"], release["release"]
-        except (KeyError, TypeError) as error:
-            expected = "what VenvDeployOperator returned, or the name of a release"
-            raise InvalidValueError("release", release, expected) from error
-        return get_release(Layout(self.root, name), wanted)
+            name, wanted = release, None
+        else:
+            try:
+                name, wanted = str(release["name"]), str(release["release"])
+            except (KeyError, TypeError) as error:
+                expected = "what VenvDeployOperator returned, or the name of a release"
+                raise InvalidValueError("release", release, expected) from error
+        layout, store = self.layout(name), self.store(name)
+        if store is None:
+            return get_release(layout, wanted)
+        return ensure(layout, wanted, store=store, index_of=index_of)
 
     def run(
         self,
@@ -133,6 +162,8 @@ class ReleaseHook:
         env: Mapping[str, str] | None = None,
         output: Output = "last_line",
         artifacts: Sequence[str] | None = None,
+        run_as: str | None = None,
+        limits: Limits | None = None,
         report_date: str = "",
         timezone: str | None = None,
         period: str = "day",
@@ -144,21 +175,25 @@ class ReleaseHook:
 
         :param artifacts: patterns of files that the script leaves in its output or working directory. They are
             stored with the archive, and pushed as the task's XCom ``artifacts``: ``{name: {uri, sha256, bytes}}``.
+        :param run_as: name of the user to run it as; the worker's own when None.
         :param running: gets the process group.
         :raises ScriptFailedError: it ended with another exit code than 0, or by a signal.
-        :raises ScriptOutputError: its output is not JSON, where that is asked for.
+        :raises ScriptOutputError: its output is not JSON, where that is asked for, or an artifact is missing.
         """
         if output not in ("last_line", "json", "none"):
             raise InvalidValueError("output", output, "last_line, json or none")
-        found = self.release(release)
         dates = _dates(run_of(context, report_date=report_date, timezone=timezone), period, offset)
-        job = Job(_words("command", command), {**dates, **_strings(env or {})})
-        self._mask(found)
+        privileges = Privileges(
+            user=find_user(run_as) if run_as else None, limits=read_limits(cast("dict[str, Any]", limits or {}))
+        )
+        job = Job(_words("command", command), {**dates, **_strings(env or {})}, privileges)
+        found = self.release(release)
+        _mask(found)
+        command_ = shlex.join(job.command)
         with tempfile.TemporaryDirectory(prefix="daybreak-run-", ignore_cleanup_errors=True) as folder:
-            log.info("Running %s in release %s of %s", shlex.join(job.command), found.id, found.layout.name)
+            log.info("Running %s in release %s of %s", command_, found.id, found.layout.name)
             finished = run(found, job, on_line=_log_line, running=running, folder=Path(folder))
             log.info("It ended with %s after %.1f s", finished.ending, finished.seconds)
-            command_ = shlex.join(job.command)
             if finished.code:
                 raise ScriptFailedError(command_, finished.ending, finished.stderr, finished.by_hand)
             value = _output(command_, finished, output)
@@ -167,15 +202,114 @@ class ReleaseHook:
                 context["ti"].xcom_push(key="artifacts", value=stored)
         return value
 
-    @staticmethod
-    def _mask(release: Release) -> None:
-        from airflow.sdk.log import mask_secret
+    def states(self, name: str | None = None) -> list[ReleaseState]:
+        """Return the releases on this worker, of one name or of all, the newest first."""
+        found = [name] if name else names(self.settings.releases)
+        return [state for one in found for state in states_of(self.layout(one))]
 
-        from airflow_provider_daybreak.dotenv import read_dotenv
+    def get(self, name: str, release: str | None = None) -> Release:
+        """
+        Return a release on this worker, or the current one.
 
-        if release.layout.dotenv.exists():
-            for value in read_dotenv(release.layout.dotenv).values.values():
-                mask_secret(value)
+        :raises ReleaseNotFoundError: it is not here.
+        """
+        return get_release(self.layout(name), release)
+
+    def verify(self, name: str, release: str | None = None) -> dict[str, int]:
+        """
+        Compare a release and its environment with what they were when they were made.
+
+        :return: how many files were compared in either.
+        :raises VerificationError: a file is missing or was changed, or packages don't fit each other.
+        """
+        found = self.get(name, release)
+        compared = {"source": check_source(found), "environment": check_record(found.environment)}
+        check_consistency(found.environment)
+        return compared
+
+    def prune(self, name: str, *, keep: int = 5) -> list[str]:
+        """Remove all but the newest releases of a name on this worker, and return their ids."""
+        layout = self.layout(name)
+        get_release(layout)  # before anything is made under a name that was misspelt
+        with changing(layout, lock_timeout=600):
+            return prune(layout, keep=_at_least_one("keep", keep))
+
+    def pin(self, name: str, release: str, *, pinned: bool = True) -> None:
+        """
+        Keep a release on this worker, however old it gets, or no longer.
+
+        :raises ReleaseNotFoundError: it is not here.
+        """
+        pin = self.get(name, release).path / PINNED
+        if pinned:
+            pin.touch()
+        else:
+            pin.unlink(missing_ok=True)
+
+    def lock(self, name: str, release: str | None = None) -> str:
+        """Return the frozen lock of a release: hashed requirements, for any platform."""
+        return (self.get(name, release).path / LOCK_NAME).read_text()
+
+    def layout(self, name: str) -> Layout:
+        """Return the folder of a name on this worker."""
+        return Layout(self.settings.releases, name)
+
+    def store(self, name: str) -> Store | None:
+        """Return what the workers share of a name, or None where they share nothing."""
+        if self.settings.release_store is None:
+            return None
+        from airflow_provider_daybreak.archive import create_if_absent
+        from airflow_provider_daybreak.hooks.archive import storage_path
+
+        folder: Any = storage_path(self.settings.release_store, name="[daybreak] release_store")
+        return Store(folder / name, cast("Any", create_if_absent))
+
+
+def index_of(conn_id: str) -> Index:
+    """
+    Return the index of a package-index connection, as the standard provider describes it.
+
+    :raises InvalidValueError: its address can't be used.
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.log import mask_secret
+
+    connection = BaseHook.get_connection(conn_id)
+    parts = urlsplit(connection.host or "")
+    expected = (
+        "the https:// address of a simple index as its host, with user and password as login and password"
+    )
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.password:
+        raise InvalidValueError(f"connection {conn_id}", parts.hostname or "", expected)
+    if connection.password:
+        mask_secret(connection.password)
+        if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise InvalidValueError(
+                f"connection {conn_id}", connection.host, "https://, since it has a password"
+            )
+    return Index(urlunsplit(parts), connection.login or "", connection.password or "")
+
+
+def _mask(release: Release) -> None:
+    """Mask the script's values in whatever Airflow logs of this task."""
+    from airflow.sdk.log import mask_secret
+
+    from airflow_provider_daybreak.dotenv import read_dotenv
+
+    if release.layout.dotenv.exists():
+        for value in read_dotenv(release.layout.dotenv).values.values():
+            mask_secret(value)
+
+
+def _distributed_executor() -> str:
+    """Return the name of an executor that runs tasks on other machines than this, or ""."""
+    from airflow.configuration import conf
+
+    for executor in conf.get("core", "executor", fallback="LocalExecutor").replace(";", ",").split(","):
+        name = executor.strip().split(":")[-1].rpartition(".")[2]
+        if name not in ("LocalExecutor", "SequentialExecutor", ""):
+            return name
+    return ""
 
 
 def _info(deployed: Deployed) -> ReleaseInfo:

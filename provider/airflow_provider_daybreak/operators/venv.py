@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from airflow.sdk import Context, XComArg
+    from airflow.sdk import Context
+
+    from airflow_provider_daybreak.releases.privileges import Limits
 
 __all__ = ["ArtifactInfo", "ReleaseInfo", "VenvDeployOperator", "VenvRollbackOperator", "VenvRunOperator"]
 
@@ -28,8 +30,8 @@ class VenvDeployOperator(BaseOperator):
 
     :param name: name to deploy under: lower-case letters, digits, ``-`` and ``_``. (templated)
     :param source: absolute path of the script's folder, or of a single ``.py`` file. (templated)
-    :param requirements: file in the source that says what to install. ``auto`` takes ``requirements.txt``,
-        or else the metadata in a script (PEP 723). (templated)
+    :param requirements: file in the source that says what to install. ``auto`` takes the first of
+        ``uv.lock``, ``pylock.toml``, ``requirements.txt`` and the metadata in a script (PEP 723). (templated)
     :param python: absolute path or version of the interpreter; the worker's own when None. (templated)
     :param env_file: absolute path of the ``.env`` that the script reads; the one in the source when
         None. (templated)
@@ -89,6 +91,7 @@ class VenvDeployOperator(BaseOperator):
                 keep=self.keep,
                 require_hashes=self.require_hashes,
                 only_binary=self.only_binary,
+                index_conn_id=self.index_conn_id,
                 upgrade=self.upgrade,
                 lock_timeout=self.lock_timeout,
             )
@@ -111,6 +114,10 @@ class VenvRunOperator(BaseOperator):
     :param artifacts: patterns of files, such as ``*.csv``, that the script leaves in ``DAYBREAK_OUTPUT_DIR`` or
         its working directory. They are stored with the archive, and are this task's XCom ``artifacts``:
         ``{name: {uri, sha256, bytes}}``. (templated)
+    :param run_as: user to run it as, where the worker is root; see Airflow's own ``run_as_user`` for the whole
+        task.
+    :param limits: what it may use at most: ``memory`` (bytes, or as ``512M``), ``cpu_seconds``, ``open_files``,
+        ``processes``.
     :param report_date: ISO date; the run's own when empty. (templated)
     :param timezone: the dates' zone; the Dag's when None.
     :param period: length of the period that the script is told: day, week, month, quarter or year.
@@ -123,11 +130,13 @@ class VenvRunOperator(BaseOperator):
     def __init__(
         self,
         *,
-        release: Mapping[str, Any] | str | XComArg,
+        release: Mapping[str, Any] | str,
         command: Sequence[str] | str,
         env: Mapping[str, str] | None = None,
         output: Output = "last_line",
         artifacts: Sequence[str] | None = None,
+        run_as: str | None = None,
+        limits: Limits | None = None,
         report_date: str = "",
         timezone: str | None = None,
         period: str = "day",
@@ -135,11 +144,13 @@ class VenvRunOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.release: Any = release  # an XComArg until it is rendered
+        self.release = release
         self.command = command
         self.env = env
         self._output = output  # output is what Airflow calls the XComArg of the task
         self.artifacts = artifacts
+        self.run_as = run_as
+        self.limits = limits
         self.report_date = report_date
         self.timezone = timezone
         self.period = period
@@ -156,6 +167,8 @@ class VenvRunOperator(BaseOperator):
                 env=self.env,
                 output=self._output,
                 artifacts=self.artifacts,
+                run_as=self.run_as,
+                limits=self.limits,
                 report_date=self.report_date,
                 timezone=self.timezone,
                 period=self.period,

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import hashlib
 import json
 import logging
 import os
-import socket
-import stat
-import time
+import shlex
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak import __version__
-from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import (
-    DeployLockTimeoutError,
-    DotenvUnreadableError,
+    DiskFullError,
+    InterpreterError,
     NoPreviousReleaseError,
+    StorageError,
     VerificationError,
 )
 from airflow_provider_daybreak.releases import environment as environments
-from airflow_provider_daybreak.releases.environment import LOCK_NAME, Environment
+from airflow_provider_daybreak.releases.dotenv_file import place_env_file, read_env_file
+from airflow_provider_daybreak.releases.environment import COMPLETE, LOCK_NAME, Environment
 from airflow_provider_daybreak.releases.files import (
+    check_room,
     discard,
     protect,
     read_json,
@@ -33,28 +34,48 @@ from airflow_provider_daybreak.releases.files import (
     write_atomically,
     write_json,
 )
+from airflow_provider_daybreak.releases.imports import imports_of
 from airflow_provider_daybreak.releases.interpreter import find_interpreter
 from airflow_provider_daybreak.releases.lease import NAME as LEASE
 from airflow_provider_daybreak.releases.lock import Lock, make_lock
-from airflow_provider_daybreak.releases.prune import clean, prune
-from airflow_provider_daybreak.releases.release import MANIFEST, SCHEMA, Release, get_release, releases_of
+from airflow_provider_daybreak.releases.locking import deploy_locked
+from airflow_provider_daybreak.releases.prune import clean, prune, prune_store
+from airflow_provider_daybreak.releases.release import (
+    MANIFEST,
+    SCHEMA,
+    Release,
+    get_release,
+    id_of,
+    is_ready,
+    releases_of,
+)
 from airflow_provider_daybreak.releases.requirements import read_requirements
-from airflow_provider_daybreak.releases.source import copy_source, read_source
-from airflow_provider_daybreak.releases.switch import current_id, heal, read_history, switch
+from airflow_provider_daybreak.releases.source import copy_files, read_source
+from airflow_provider_daybreak.releases.switch import (
+    current_id,
+    entries_of,
+    heal,
+    history_of,
+    new_entry,
+    point_to,
+    read_history,
+    replace_history,
+    switch,
+)
 from airflow_provider_daybreak.releases.uv import Index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_daybreak.releases.interpreter import Interpreter
     from airflow_provider_daybreak.releases.layout import Layout
     from airflow_provider_daybreak.releases.requirements import Requirements
     from airflow_provider_daybreak.releases.source import Source
+    from airflow_provider_daybreak.releases.store import Store
 
 log = logging.getLogger(__name__)
 
-_POLL = 0.05
+_TAIL_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -63,7 +84,7 @@ class Plan:
     What to deploy, and how.
 
     :param source: the folder, or the script.
-    :param requirements: path of their file in the source, or ``auto``.
+    :param requirements: see :func:`read_requirements`.
     :param python: see :func:`find_interpreter`.
     :param env_file: the ``.env`` to place; the one in the source when None.
     :param verify: a command that must succeed in the new release before it becomes current.
@@ -71,6 +92,7 @@ class Plan:
     :param require_hashes: refuse requirements without hashes of their own.
     :param only_binary: take no package that would have to be built.
     :param index: where packages come from.
+    :param index_conn_id: what the index is called, for the other workers.
     :param upgrade: resolve again, though the requirements are the same.
     :param lock_timeout: seconds to wait for another deploy of the name.
     """
@@ -84,6 +106,7 @@ class Plan:
     require_hashes: bool = False
     only_binary: bool = True
     index: Index | None = None
+    index_conn_id: str | None = None
     upgrade: bool = False
     lock_timeout: float = 600
 
@@ -102,55 +125,57 @@ class Deployed:
     changed: bool
 
 
-def deploy(layout: Layout, plan: Plan) -> Deployed:
+def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deployed:
     """
     Make the source's release current.
 
     Nothing is resolved, installed or copied that is there already. Until the last step the release that
     was current still is.
 
+    :param store: where the other workers get it from.
     :raises ReleaseError: see the classes under it; the old release is still current.
     :raises DotenvError: the ``.env`` can't be used.
     """
     source = read_source(plan.source)
     requirements = read_requirements(source, plan.requirements)
-    dotenv = _read_env_file(plan.env_file or source.dotenv)
-    layout.make()
-    with deploy_locked(layout, timeout=plan.lock_timeout):
-        heal(layout)
-        clean(layout)
-        interpreter = find_interpreter(
-            plan.python, cache=layout.state / "interpreters.json", requires=requirements.requires_python
-        )
-        input_digest = _input_digest(requirements, interpreter, plan)
-        lock = _lock_of(layout, requirements, interpreter, plan, input_digest)
-        environment = Environment(lock, interpreter, only_binary=plan.only_binary)
-        release_id = _release_id(environment, source)
-        before = current_id(layout)
-        if release_id in read_history(layout).rolled_back and before is not None:
-            log.warning(
-                "Release %s was rolled back, and its source and requirements are the same since: %s stays current. "
-                "Change the source, or return to it with: airflow daybreak releases rollback %s --to %s",
-                release_id, before, layout.name, release_id,
-            )  # fmt: skip
-            return Deployed(get_release(layout), before, changed=False)
-        if read_json(layout.release(release_id) / MANIFEST) is None:
-            environments.build(environment, layout, index=_index(requirements, plan))
-            _make_release(layout, release_id, source, environment, requirements, input_digest)
-        if dotenv is not None:
-            _place_env_file(layout, dotenv)
-        release = get_release(layout, release_id)
-        if before == release_id:
-            return Deployed(release, before, changed=False)
-        if plan.verify:
-            _verify(release, plan.verify)
-        switch(layout, release_id, action="deploy")
-        log.info("Release %s of %s is current; before it was %s", release_id, layout.name, before or "none")
-        prune(layout, keep=plan.keep)
-        return Deployed(release, before, changed=True)
+    if plan.index is None and requirements.index:
+        plan = replace(plan, index=Index(requirements.index))
+    dotenv = None
+    if plan.env_file or source.dotenv:
+        dotenv = read_env_file(plan.env_file or source.folder / ".env", follow=plan.env_file is not None)
+    with changing(layout, lock_timeout=plan.lock_timeout, store=store):
+        return _deploy(layout, plan, source, requirements, dotenv, store)
 
 
-def roll_back(layout: Layout, to: str | None = None, *, lock_timeout: float = 600) -> Deployed:
+def ensure(
+    layout: Layout,
+    release_id: str | None,
+    *,
+    store: Store,
+    index_of: Callable[[str], Index],
+    lock_timeout: float = 600,
+) -> Release:
+    """
+    Return a release on this worker, made from the store unless it is here. Many may ask at once: one makes it.
+
+    :param release_id: the current one of all workers when None.
+    :param index_of: returns the index of a connection's id.
+    :raises ReleaseError: see the classes under it.
+    """
+    if release_id is None:
+        entries = store.entries()
+        if not entries:
+            return get_release(layout)
+        release_id = str(entries[-1]["release"])
+    if not is_ready(layout, release_id):
+        with changing(layout, lock_timeout=lock_timeout):
+            _fetch(layout, release_id, store, index_of)
+    return get_release(layout, release_id)
+
+
+def roll_back(
+    layout: Layout, to: str | None = None, *, store: Store | None = None, lock_timeout: float = 600
+) -> Deployed:
     """
     Make an earlier release current.
 
@@ -158,9 +183,9 @@ def roll_back(layout: Layout, to: str | None = None, *, lock_timeout: float = 60
     :raises NoPreviousReleaseError: there is none.
     :raises ReleaseNotFoundError: it is not here, or nothing is deployed under the name.
     """
-    get_release(layout)
-    with deploy_locked(layout, timeout=lock_timeout):
-        heal(layout)
+    if store is None:
+        get_release(layout)  # before anything is made under a name that was misspelt
+    with changing(layout, lock_timeout=lock_timeout, store=store):
         before = current_id(layout)
         wanted = to or read_history(layout).previous
         if wanted is None:
@@ -168,63 +193,85 @@ def roll_back(layout: Layout, to: str | None = None, *, lock_timeout: float = 60
         release = get_release(layout, wanted)
         if release.id == before:
             return Deployed(release, before, changed=False)
-        switch(layout, release.id, action="rollback")
+        _switch(layout, release, "rollback", store)
         log.info("Rolled %s back from release %s to %s", layout.name, before, release.id)
         return Deployed(release, before, changed=True)
 
 
 @contextmanager
-def deploy_locked(layout: Layout, *, timeout: float) -> Iterator[None]:
-    """
-    Keep every other deploy of the name waiting.
-
-    :raises DeployLockTimeoutError: another one held it for longer than the timeout, in seconds.
-    """
-    descriptor = os.open(layout.deploy_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def changing(layout: Layout, *, lock_timeout: float, store: Store | None = None) -> Iterator[None]:
+    """Hold the name for a change, after what an interrupted one left was removed."""
     try:
-        _wait_for(descriptor, layout, timeout)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
+        layout.make()
+        with deploy_locked(layout, timeout=lock_timeout):
+            heal(layout)
+            clean(layout)
+            if store:
+                _take_over_history(layout, store)
+            yield
+    except OSError as error:
+        path, problem = str(error.filename or layout.home), error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(path, problem) from error
+        raise StorageError(path, problem) from error
 
 
-def _wait_for(descriptor: int, layout: Layout, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    told = False
-    while not _locked(descriptor):
-        holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "unknown"
-        if time.monotonic() >= deadline:
-            raise DeployLockTimeoutError(layout.name, holder, timeout)
-        if not told:
-            log.info("Waiting for another deploy of %s: %s", layout.name, holder)
-            told = True
-        time.sleep(_POLL)
+def _deploy(
+    layout: Layout,
+    plan: Plan,
+    source: Source,
+    requirements: Requirements,
+    dotenv: bytes | None,
+    store: Store | None,
+) -> Deployed:
+    interpreter = find_interpreter(
+        plan.python, cache=layout.state / "interpreters.json", requires=requirements.requires_python
+    )
+    input_digest = _input_digest(requirements, interpreter, plan)
+    lock = _lock_of(layout, requirements, interpreter, plan, input_digest)
+    environment = Environment(lock, interpreter, only_binary=plan.only_binary)
+    release_id = id_of(environment.id, source.digest)
+    before = current_id(layout)
+    if before is not None and release_id in read_history(layout).rolled_back:
+        log.warning(
+            "Release %s was rolled back, and its source and requirements are the same since: %s stays current. "
+            "Change the source, or return to it with: airflow daybreak releases rollback %s --to %s",
+            release_id, before, layout.name, release_id,
+        )  # fmt: skip
+        return Deployed(get_release(layout, before), before, changed=False)
+    if not is_ready(layout, release_id):
+        environments.build(environment, environment.id, layout, index=plan.index)
+        _check_imports(source, layout.environment(environment.id))
+        if read_json(layout.release(release_id) / MANIFEST) is None:
+            manifest = _manifest(layout, release_id, source, environment, requirements, input_digest, plan)
+            make_release(layout, manifest, lock, source.read)
+    if dotenv is not None:
+        place_env_file(layout, dotenv)
+    release = get_release(layout, release_id)
+    if before == release_id:
+        return Deployed(release, before, changed=False)
+    if plan.verify:
+        _verify(release, plan.verify)
+    _switch(layout, release, "deploy", store)
+    log.info("Release %s of %s is current; before it was %s", release_id, layout.name, before or "none")
+    prune(layout, keep=plan.keep)
+    if store:
+        prune_store(layout, store, keep=plan.keep)
+    return Deployed(release, before, changed=True)
 
 
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _index(requirements: Requirements, plan: Plan) -> Index | None:
-    return plan.index or (Index(requirements.index) if requirements.index else None)
+def _switch(layout: Layout, release: Release, action: str, store: Store | None) -> None:
+    entry = new_entry(layout, release.id, action=action)
+    if store:
+        store.publish(release)
+        store.append(entry)  # from here on all workers run it
+    switch(layout, entry)
 
 
 def _input_digest(requirements: Requirements, interpreter: Interpreter, plan: Plan) -> str:
     """Return what a lock depends on: while it is the same, the lock is used again."""
-    index = _index(requirements, plan)
-    facts = [
-        requirements.digest,
-        interpreter.minor,
-        index.url if index else "",
-        plan.only_binary,
-        plan.require_hashes,
-    ]
+    url = plan.index.url if plan.index else ""
+    facts = [requirements.digest, interpreter.minor, url, plan.only_binary, plan.require_hashes]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -240,116 +287,161 @@ def _lock_of(
     lock = make_lock(
         requirements,
         interpreter,
-        index=_index(requirements, plan),
+        index=plan.index,
         only_binary=plan.only_binary,
         require_hashes=plan.require_hashes,
     )
     if not requirements.hashed:
         current = known.get(current_id(layout) or "")
-        earlier = Lock((current.path / LOCK_NAME).read_text()) if current else None
-        moves = lock.moves_from(earlier)
+        moves = lock.moves_from(Lock((current.path / LOCK_NAME).read_text()) if current else None)
         log.warning(
             "The requirements %s leave versions open: they are locked now, until they change or upgrade is set. %s",
-            requirements.path,
-            "Moved: " + "; ".join(moves) if moves else "Nothing moved.",
-        )
+            requirements.path, "Moved: " + "; ".join(moves) if moves else "Nothing moved.",
+        )  # fmt: skip
     return lock
 
 
-def _release_id(environment: Environment, source: Source) -> str:
-    facts = [SCHEMA, environment.id, source.digest]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
-
-
-def _make_release(
+def _manifest(
     layout: Layout,
     release_id: str,
     source: Source,
     environment: Environment,
     requirements: Requirements,
     input_digest: str,
+    plan: Plan,
+) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "name": layout.name,
+        "release": release_id,
+        "environment": environment.id,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "source": str(source.given),
+        "source_sha256": source.digest,
+        "files": list(source.files),
+        "requirements": requirements.kind,
+        "input_sha256": input_digest,
+        "lock_sha256": environment.lock.sha256,
+        "interpreter": environment.interpreter.identity(),
+        "installer": environment.installer,
+        "only_binary": plan.only_binary,
+        # what another worker needs to make it
+        "python": plan.python or environment.interpreter.path,
+        "index": plan.index.url if plan.index else "",
+        "index_conn_id": plan.index_conn_id or "",
+        "env_file": str(plan.env_file or source.dotenv or ""),
+        "provider_version": __version__,
+    }
+
+
+def make_release(
+    layout: Layout, manifest: Mapping[str, Any], lock: Lock, read: Callable[[str], Iterable[bytes]]
 ) -> None:
-    path = layout.release(release_id)
+    """Write a release's folder, its manifest last."""
+    path = layout.release(manifest["release"])
+    check_room(layout.releases, sum(file["bytes"] for file in manifest["files"]))
     if path.exists():
         discard(path, layout.trash)
     path.mkdir(mode=0o755)
     path.chmod(0o755)
-    copy_source(source, path / "src")
+    copy_files(manifest["files"], path / "src", read)
     (path / "src" / ".env").symlink_to("../../../shared/.env")  # a script finds it beside itself
-    (path / "environment").symlink_to(f"../../environments/{environment.id}")
+    (path / "environment").symlink_to(f"../../environments/{manifest['environment']}")
     (path / LEASE).touch(mode=0o644)
-    write_atomically(path / LOCK_NAME, environment.lock.text.encode(), mode=0o444)
+    (path / LEASE).chmod(0o644)
+    write_atomically(path / LOCK_NAME, lock.text.encode(), mode=0o444)
     protect(path / "src")
     sync_folder(path / "src")
-    write_json(
-        path / MANIFEST,
-        {
-            "schema": SCHEMA,
-            "name": layout.name,
-            "release": release_id,
-            "environment": environment.id,
-            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "source": str(source.given),
-            "source_sha256": source.digest,
-            "files": list(source.files),
-            "requirements": requirements.kind,
-            "input_sha256": input_digest,
-            "lock_sha256": environment.lock.sha256,
-            "interpreter": environment.interpreter.identity(),
-            "installer": environment.installer,
-            "provider_version": __version__,
-        },
-        mode=0o444,
-    )
+    write_json(path / MANIFEST, manifest, mode=0o444)
     sync_folder(layout.releases)
+
+
+def _check_imports(source: Source, environment: Path) -> None:
+    """Compare what the source imports with what the environment was seen to import."""
+    facts = read_json(environment / COMPLETE) or {}
+    for module, place in imports_of(source.folder, [file["path"] for file in source.files]).items():
+        if module not in facts["modules"]:
+            log.warning(
+                "%s imports %s, which is neither in the source nor installed by its requirements", place, module
+            )
+        elif problem := facts["imports"].get(module, ""):
+            what = f"Environment {environment.name}"
+            raise VerificationError(what, f"the import of {module}, which {place} needs", problem)
 
 
 def _verify(release: Release, command: Sequence[str]) -> None:
     from airflow_provider_daybreak.releases.run import Job, run
 
-    job = Job(tuple(command))
     lines: list[str] = []
-    finished = run(release, job, on_line=lambda _, line: lines.append(line))
+    finished = run(release, Job(tuple(command)), on_line=lambda _, line: lines.append(line))
     if finished.code:
-        said = "\n".join(lines[-20:]) or "It said nothing."
-        raise VerificationError(f"Release {release.id}", f"its verify command ({finished.ending})", said)
+        said = "\n".join(lines[-_TAIL_LINES:]) or "It said nothing."
+        check = f"its verify command {shlex.join(command)} ({finished.ending})"
+        raise VerificationError(f"Release {release.id}", check, said)
 
 
-# .env
+# Several workers
 
 
-def _read_env_file(path: Path | None) -> bytes | None:
-    """Return the file's bytes, once it is known to be nobody else's and readable as ``.env``."""
-    if path is None:
-        return None
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise DotenvUnreadableError(str(path), error.strerror or str(error)) from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if stat.S_IMODE(status.st_mode) & 0o077:
-            mode = f"{stat.S_IMODE(status.st_mode):04o}"
-            problem = f"others can read it (mode {mode}). Keep it to its owner: chmod 600 {path}"
-            raise DotenvUnreadableError(str(path), problem)
-        data = file.read()
-    read_dotenv(path)
-    return data
+def shared_previous(store: Store) -> str | None:
+    """Return the release that all workers may return to."""
+    return history_of(store.entries()).previous
 
 
-def _place_env_file(layout: Layout, data: bytes) -> None:
-    try:
-        before = layout.dotenv.read_bytes()
-    except FileNotFoundError:
-        before = None
-    if before == data:
+def _take_over_history(layout: Layout, store: Store) -> None:
+    """Make this worker's history that of all workers, which another one may have gone on with."""
+    ours = entries_of(layout)
+    if store.length() == len(ours):
         return
-    earlier = dict(read_dotenv(layout.dotenv).values) if before is not None else {}
-    write_atomically(layout.dotenv, data, mode=0o600)
-    now = read_dotenv(layout.dotenv).values
-    changes = [
-        f"{key} {'changed' if key in earlier and key in now else 'added' if key in now else 'removed'}"
-        for key in sorted(earlier.keys() | now.keys())
-        if earlier.get(key) != now.get(key)
-    ]
-    log.info("Placed .env of %s: %s", layout.name, ", ".join(changes) or "no key changed")
+    theirs = store.entries()
+    if not theirs:  # the store is new: what is current here is where all begin
+        if current_id(layout):
+            _share(layout, ours, store)
+        return
+    replace_history(layout, theirs)
+    wanted = str(theirs[-1]["release"])
+    if is_ready(layout, wanted):
+        point_to(layout, wanted)
+
+
+def _share(layout: Layout, entries: list[dict[str, Any]], store: Store) -> None:
+    store.publish(get_release(layout))
+    for entry in entries:
+        store.append(entry)
+
+
+def _fetch(layout: Layout, release_id: str, store: Store, index_of: Callable[[str], Index]) -> None:
+    if is_ready(layout, release_id):
+        return  # another task made it while this one waited
+    manifest = store.manifest(release_id)
+    lock = Lock(store.lock(manifest))
+    interpreter = find_interpreter(manifest["python"], cache=layout.state / "interpreters.json")
+    if interpreter.identity() != manifest["interpreter"]:
+        made, here = manifest["interpreter"], asdict(interpreter)
+        different = ", ".join(
+            f"{key} {here[key]!r} for {made[key]!r}" for key in made if here[key] != made[key]
+        )
+        problem = (
+            f"release {release_id} was made for another one: here is {different}. Use one image on all workers"
+        )
+        raise InterpreterError(interpreter.path, problem)
+    log.info("Release %s of %s is not on this worker: making it from the store", release_id, layout.name)
+    index = Index(manifest["index"]) if manifest["index"] else None
+    if manifest["index_conn_id"]:
+        index = index_of(manifest["index_conn_id"])
+    environment = Environment(lock, interpreter, only_binary=manifest["only_binary"])
+    environments.build(environment, manifest["environment"], layout, index=index)
+    if read_json(layout.release(release_id) / MANIFEST) is None:
+        make_release(layout, manifest, lock, lambda path: [store.read(manifest, path)])
+    if manifest["env_file"]:
+        _fetch_env_file(layout, Path(manifest["env_file"]))
+
+
+def _fetch_env_file(layout: Layout, path: Path) -> None:
+    """Place this worker's own ``.env``: secrets don't go through the store."""
+    if os.path.lexists(path):
+        place_env_file(layout, read_env_file(path))
+    elif not layout.dotenv.exists():
+        log.warning(
+            "%s has a .env on the worker that deployed it, and there is none here: %s", layout.name, path
+        )

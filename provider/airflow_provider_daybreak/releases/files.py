@@ -10,9 +10,14 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.exceptions import DiskFullError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+_SPARE = 8 * 1024**2
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -73,6 +78,22 @@ def replace_link(link: Path, target: str) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(link.parent)
+
+
+def check_room(path: Path, needed: int) -> None:
+    """
+    Make sure that the disk has that many bytes left, and some to spare.
+
+    :raises DiskFullError: it has not.
+    """
+    status = os.statvfs(path)
+    free, wanted = status.f_bavail * status.f_frsize, needed + _SPARE
+    if free < wanted:
+        raise DiskFullError(str(path), f"{_mib(free)} are free, and it takes {_mib(wanted)}")
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024**2:,.1f} MiB"
 
 
 def protect(tree: Path) -> None:

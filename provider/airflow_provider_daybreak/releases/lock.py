@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import LockingError, RequirementsError
+from airflow_provider_daybreak.releases.lockfiles import pylock_entries, uv_lock_entries
 from airflow_provider_daybreak.releases.uv import Index, run_uv
 
 if TYPE_CHECKING:
@@ -93,6 +94,10 @@ def make_lock(
     :raises LockingError: they conflict, or something is missing from the index.
     :raises RequirementsError: hashes are missing that are required.
     """
+    if requirements.kind == "uv.lock":
+        return normalised(uv_lock_entries(Path(requirements.path), index=index))
+    if requirements.kind == "pylock":
+        return normalised(pylock_entries(Path(requirements.path)))
     if requirements.hashed:
         return normalised([(line.text, line.hashes) for line in requirements.lines])
     if require_hashes:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_daybreak.releases.layout import Layout
+    from airflow_provider_daybreak.releases.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,21 @@ def prune(layout: Layout, *, keep: int) -> list[str]:
     if removed:
         log.info("Removed %d old releases: %s", len(removed), ", ".join(removed))
     return removed
+
+
+def prune_store(layout: Layout, store: Store, *, keep: int) -> None:
+    """
+    Remove what the workers share of all but the newest releases.
+
+    One that is current or previous stays. A worker that made a release keeps its own copy, whatever is here.
+
+    :param keep: how many stay.
+    """
+    line = read_history(layout).line
+    kept = {current_id(layout), *line[-max(keep, 2) :]}
+    for release in store.release_ids():
+        if release not in kept:
+            store.remove(release)
 
 
 def _children(folder: Path) -> list[str]:

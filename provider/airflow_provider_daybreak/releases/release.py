@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import ReleaseNotFoundError
+from airflow_provider_daybreak.releases.environment import is_complete
 from airflow_provider_daybreak.releases.files import read_json
 from airflow_provider_daybreak.releases.layout import ID
 from airflow_provider_daybreak.releases.switch import current_id
@@ -67,6 +70,18 @@ class Release:
     def lock_sha256(self) -> str:
         """Digest of the lock."""
         return str(self.manifest["lock_sha256"])
+
+
+def is_ready(layout: Layout, release_id: str) -> bool:
+    """Return whether the release and its environment were made to their end on this machine."""
+    manifest = read_json(layout.release(release_id) / MANIFEST)
+    return manifest is not None and is_complete(layout.environment(manifest["environment"]))
+
+
+def id_of(environment_id: str, source_digest: str) -> str:
+    """Return the id of the release that an environment and a source make: sixteen hexadecimal digits."""
+    facts = [SCHEMA, environment_id, source_digest]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def releases_of(layout: Layout) -> list[Release]:

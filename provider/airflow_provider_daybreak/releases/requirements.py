@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_daybreak.exceptions import RequirementRefusedError, RequirementsError
+from airflow_provider_daybreak.releases.lockfiles import requires_python, toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.releases.source import Source
 
-Kind = Literal["requirements", "script", "none"]
+Kind = Literal["uv.lock", "pylock", "requirements", "script", "none"]
 
 _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:\s+|=)(?P<path>.+)")
 _INDEX = re.compile(r"(?:-i|--index-url)(?:\s+|=)(?P<url>\S+)")
@@ -51,6 +50,7 @@ class Requirements:
     :param constraints: what narrows them.
     :param index: address of the index that the file names, or "".
     :param requires_python: what the source says of Python, or "".
+    :param content: SHA-256 of a lock that the source brings along, which is read only when it is needed.
     """
 
     kind: Kind
@@ -59,6 +59,7 @@ class Requirements:
     constraints: tuple[Line, ...] = ()
     index: str = ""
     requires_python: str = ""
+    content: str = ""
 
     @property
     def digest(self) -> str:
@@ -69,21 +70,24 @@ class Requirements:
             [line.text for line in self.constraints],
             self.index,
             self.requires_python,
+            self.content,
         ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     @property
     def hashed(self) -> bool:
-        """Whether every line is pinned to one version and says its hashes, so that nothing is to be resolved."""
-        return all(line.hashes and re.search(r"==\s*[^*]+$", line.text.split(";")[0]) for line in self.lines)
+        """Whether all is pinned and says its hashes, so that nothing is to be resolved."""
+        return bool(self.content) or all(
+            line.hashes and re.search(r"==\s*[^*]+$", line.text.split(";")[0]) for line in self.lines
+        )
 
 
 def read_requirements(source: Source, wanted: str = "auto") -> Requirements:
     """
     Find and read the requirements of a source.
 
-    :param wanted: path of the file, relative to the source; ``auto`` takes ``requirements.txt`` or else
-        the metadata in a script (PEP 723).
+    :param wanted: path of the file, relative to the source; ``auto`` takes the first of ``uv.lock``,
+        ``pylock.toml``, ``requirements.txt`` and the metadata in a script (PEP 723) that is there.
     :raises RequirementsError: the file is missing, or can't be read.
     :raises RequirementRefusedError: a line asks for what can't be deployed.
     """
@@ -92,14 +96,44 @@ def read_requirements(source: Source, wanted: str = "auto") -> Requirements:
         if not path.is_file():
             problem = "there is no such file in the source. Name one, or say requirements='auto'."
             raise RequirementsError(str(path), problem)
-        return _of_script(path) or _nothing(path) if path.suffix == ".py" else _of_text(path)
-    if (source.folder / "requirements.txt").is_file() and source.given.is_dir():
-        return _of_text(source.folder / "requirements.txt")
+        return _of_file(path)
+    if source.given.is_dir():
+        for name in ("uv.lock", "pylock.toml", "requirements.txt"):
+            if (source.folder / name).is_file():
+                return _of_file(source.folder / name)
+        if (source.folder / "pyproject.toml").is_file() and _of_project(source.folder / "pyproject.toml"):
+            problem = "its dependencies are not locked. Lock them with 'uv lock', and deploy uv.lock with it."
+            raise RequirementsError(str(source.folder / "pyproject.toml"), problem)
     found = [read for name in source.scripts if (read := _of_script(source.folder / name))]
     if len(found) > 1:
         problem = f"{found[1].path!r} has metadata too. Name one of the two in requirements."
         raise RequirementsError(found[0].path, problem)
     return found[0] if found else _nothing(source.given)
+
+
+def _of_file(path: Path) -> Requirements:
+    if path.name == "uv.lock":
+        project = path.with_name("pyproject.toml")
+        if not project.is_file():
+            raise RequirementsError(str(path), "there is no pyproject.toml beside it. Add it to the source.")
+        return _frozen("uv.lock", path, project)
+    if re.fullmatch(r"pylock(\.[^.]+)?\.toml", path.name):
+        return _frozen("pylock", path)
+    if path.suffix == ".py":
+        return _of_script(path) or _nothing(path)
+    return _of_text(path)
+
+
+def _frozen(kind: Kind, path: Path, *others: Path) -> Requirements:
+    digest = hashlib.sha256()
+    for file in (path, *others):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return Requirements(kind, str(path), requires_python=requires_python(path), content=digest.hexdigest())
+
+
+def _of_project(path: Path) -> bool:
+    """Return whether a project asks for packages."""
+    return bool(toml(str(path), path.read_text(encoding="utf-8")).get("project", {}).get("dependencies"))
 
 
 def lines_of(path: Path) -> tuple[Line, ...]:
@@ -246,7 +280,7 @@ def _of_script(path: Path) -> Requirements | None:
     if block is None:
         return None
     first, text = block
-    facts = _toml(path, text)
+    facts = toml(str(path), text)
     dependencies = facts.get("dependencies", [])
     if not isinstance(dependencies, list) or not all(isinstance(item, str) for item in dependencies):
         raise RequirementsError(str(path), "dependencies in its metadata is no list of strings.")
@@ -281,12 +315,3 @@ def _numbers(text: str, items: list[str], first: int) -> list[int]:
     return [
         next((first + number for number, line in enumerate(lines) if item in line), first) for item in items
     ]
-
-
-def _toml(path: Path, text: str) -> dict[str, Any]:
-    tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        facts: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RequirementsError(str(path), f"it is no TOML: {error}.") from error
-    return facts

@@ -12,17 +12,20 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import InvalidValueError, ReleaseNotFoundError, ScriptNotStartedError
 from airflow_provider_daybreak.releases.lease import leased
+from airflow_provider_daybreak.releases.privileges import Privileges, check_access
+from airflow_provider_daybreak.releases.redact import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from airflow_provider_daybreak.releases.privileges import User
     from airflow_provider_daybreak.releases.release import Release
 
 log = logging.getLogger(__name__)
@@ -63,10 +66,12 @@ class Job:
         and ``-m`` a module; both are run by the release's Python. Any other is a program of the
         environment, or of the system.
     :param env: variables to set, after those of ``.env``.
+    :param privileges: whom it runs as, and what it may use at most.
     """
 
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    privileges: Privileges = field(default_factory=Privileges)
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,8 @@ class Finished:
     How a script ended.
 
     :param code: its exit code, or the negative number of the signal that ended it.
-    :param stdout: what it wrote to stdout: all of it, or its last 4 MiB.
-    :param stderr: the last lines it wrote to stderr.
+    :param stdout: what it wrote to stdout: all of it, or its last 4 MiB, without the secrets of ``.env``.
+    :param stderr: the last lines it wrote to stderr, without any value of ``.env``.
     :param by_hand: a shell command that runs the same.
     """
 
@@ -144,7 +149,7 @@ def run(
 
     The working directory shows every file of the release and can be written to; so can ``output`` beside it.
 
-    :param on_line: called with ``stdout`` or ``stderr`` and each line as it comes.
+    :param on_line: called with ``stdout`` or ``stderr`` and each line as it comes, without the values of ``.env``.
     :param running: gets the process group.
     :param folder: where to make the working and output directories; removed with them by the caller. One
         that is removed at the end when None.
@@ -161,7 +166,23 @@ def run(
         variables = environment_of(release, job, work=work, output=output)
         arguments = _arguments(release, job, variables["PATH"])
         by_hand = _by_hand(release, arguments, job)
-        return _watch(arguments, work, variables, lease, on_line, running or Running(), by_hand)
+        redactor = Redactor(_dotenv(release))
+        if job.privileges.user:
+            check_access(release.python, job.privileges.user)
+            _hand_over((folder, work, output, release.layout.dotenv), job.privileges.user)
+        arguments = job.privileges.wrap(arguments, release.python)
+        finished = _watch(
+            arguments,
+            work,
+            variables,
+            lease,
+            lambda stream, line: on_line(stream, redactor.for_log(line)),
+            running or Running(),
+            redactor.for_log(by_hand),
+        )
+        return replace(
+            finished, stdout=redactor.for_result(finished.stdout), stderr=redactor.for_log(finished.stderr)
+        )
 
 
 def make_folders(release: Release, folder: Path) -> tuple[Path, Path]:
@@ -178,6 +199,13 @@ def make_folders(release: Release, folder: Path) -> tuple[Path, Path]:
         if os.path.lexists(entry):
             (work / entry.name).symlink_to(entry)
     return work, output
+
+
+def _hand_over(paths: Sequence[Path], user: User) -> None:
+    """Let the user write where the script may, and read the ``.env`` that it finds beside itself."""
+    for path in paths:
+        if path.exists() and path.stat().st_uid != user.uid:
+            os.chown(path, user.uid, user.gid)
 
 
 def files_like(folder: Path, pattern: str) -> dict[str, Path]:
@@ -218,9 +246,14 @@ def environment_of(release: Release, job: Job, *, work: Path, output: Path) -> d
         "DAYBREAK_WORK_DIR": str(work),
         "DAYBREAK_OUTPUT_DIR": str(output),
     }
-    if release.layout.dotenv.exists():
-        variables |= read_dotenv(release.layout.dotenv).values
+    if user := job.privileges.user:
+        variables |= {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
+    variables |= _dotenv(release)
     return variables | dict(job.env)
+
+
+def _dotenv(release: Release) -> Mapping[str, str]:
+    return read_dotenv(release.layout.dotenv).values if release.layout.dotenv.exists() else {}
 
 
 def _arguments(release: Release, job: Job, path: str) -> list[str]:

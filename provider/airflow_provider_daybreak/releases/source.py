@@ -19,7 +19,7 @@ from airflow_provider_daybreak.exceptions import (
 from airflow_provider_daybreak.releases.files import write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 MAX_BYTES = 256 * 1024**2
 MAX_FILES = 10_000
@@ -66,6 +66,12 @@ class Source:
     given: Path
     files: tuple[FileEntry, ...]
     digest: str
+
+    def read(self, path: str) -> Iterator[bytes]:
+        """Yield the content of one of its files."""
+        with (self.folder / path).open("rb", buffering=0) as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
 
     @property
     def dotenv(self) -> Path | None:
@@ -120,15 +126,16 @@ def digest_of(files: tuple[FileEntry, ...] | list[FileEntry]) -> str:
     return digest.hexdigest()
 
 
-def copy_source(source: Source, target: Path) -> None:
+def copy_files(files: Sequence[FileEntry], target: Path, read: Callable[[str], Iterable[bytes]]) -> None:
     """
-    Copy the source's files, and nothing else, into a folder that doesn't exist yet.
+    Write a source's files, and nothing else, into a folder that doesn't exist yet.
 
-    :raises SourceChangedError: a file is not what it was when it was read.
+    :param read: returns the content of the file of that path, in pieces.
+    :raises SourceChangedError: a file is not what its entry says.
     """
     target.mkdir(mode=0o755)
     made = {target}
-    for file in source.files:
+    for file in files:
         path = target / file["path"]
         if path.parent not in made:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +143,7 @@ def copy_source(source: Source, target: Path) -> None:
         if file["link"]:
             path.symlink_to(file["link"])
         else:
-            _copy(source.folder / file["path"], path, file)
+            _write(path, file, read(file["path"]))
 
 
 def _walk(top: Path, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
@@ -187,18 +194,17 @@ def _read(folder: Path, path: str, status: os.stat_result) -> FileEntry:
     return FileEntry(path=path, bytes=size, sha256=digest.hexdigest(), executable=executable, link="")
 
 
-def _copy(original: Path, path: Path, entry: FileEntry) -> None:
+def _write(path: Path, entry: FileEntry, chunks: Iterable[bytes]) -> None:
     digest = hashlib.sha256()
     mode = 0o755 if entry["executable"] else 0o644
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
-        with original.open("rb", buffering=0) as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-                write_all(descriptor, chunk)
+        for chunk in chunks:
+            digest.update(chunk)
+            write_all(descriptor, chunk)
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     if digest.hexdigest() != entry["sha256"]:
-        raise SourceChangedError(str(original))
+        raise SourceChangedError(entry["path"])

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.releases.files import replace_link, sync_folder, write_all
+from airflow_provider_daybreak.releases.files import replace_link, sync_folder, write_all, write_atomically
 from airflow_provider_daybreak.releases.layout import ID
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from airflow_provider_daybreak.releases.layout import Layout
 
 
@@ -42,29 +44,49 @@ def current_id(layout: Layout) -> str | None:
     return name if ID.fullmatch(name) else None
 
 
-def switch(layout: Layout, release_id: str, *, action: str) -> None:
+def new_entry(layout: Layout, release_id: str, *, action: str) -> dict[str, Any]:
     """
-    Make the release current: the one step that commits a deploy or a roll back.
+    Return the history's entry for a switch that is about to be made.
 
-    :param action: ``deploy`` or ``rollback``, for the history.
+    :param action: ``deploy`` or ``rollback``.
     """
-    before = current_id(layout)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return {"time": now, "action": action, "release": release_id, "previous": current_id(layout)}
+
+
+def switch(layout: Layout, entry: dict[str, Any]) -> None:
+    """Make the entry's release current: the one step that commits a deploy or a roll back."""
+    point_to(layout, entry["release"])
+    _append(layout, entry)
+
+
+def point_to(layout: Layout, release_id: str) -> None:
+    """Point ``current`` at the release, and leave the history alone."""
     replace_link(layout.current, f"releases/{release_id}")
-    _append(layout, {"action": action, "release": release_id, "previous": before})
+
+
+def replace_history(layout: Layout, entries: list[dict[str, Any]]) -> None:
+    """Take over the history that the workers share."""
+    write_atomically(layout.history, b"".join(json.dumps(entry).encode() + b"\n" for entry in entries))
 
 
 def heal(layout: Layout) -> None:
     """Enter a switch into the history that was interrupted before it was."""
     now, entries = current_id(layout), entries_of(layout)
     if now and (not entries or entries[-1]["release"] != now):
-        _append(layout, {"action": "deploy", "release": now, "previous": None, "healed": True})
+        _append(layout, {**new_entry(layout, now, action="deploy"), "previous": None, "healed": True})
 
 
 def read_history(layout: Layout) -> History:
-    """Return what the history comes to."""
+    """Return what the history of the name comes to."""
+    return history_of(entries_of(layout))
+
+
+def history_of(entries: Sequence[Mapping[str, Any]]) -> History:
+    """Return what the entries come to."""
     line: list[str] = []
     rolled_back: set[str] = set()
-    for entry in entries_of(layout):
+    for entry in entries:
         release = entry["release"]
         if entry["action"] == "rollback":
             if line and line[-1] != release:
@@ -95,7 +117,6 @@ def entries_of(layout: Layout) -> list[dict[str, Any]]:
 
 
 def _append(layout: Layout, entry: dict[str, Any]) -> None:
-    entry = {"time": datetime.now(timezone.utc).isoformat(timespec="seconds"), **entry}
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     descriptor = os.open(layout.history, flags, 0o644)
     try:

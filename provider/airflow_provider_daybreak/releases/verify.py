@@ -9,64 +9,24 @@ import json
 import logging
 import os
 import subprocess
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import VerificationError
 from airflow_provider_daybreak.releases import uv
+
+if TYPE_CHECKING:
+    from airflow_provider_daybreak.releases.release import Release
+    from airflow_provider_daybreak.releases.source import FileEntry
 
 log = logging.getLogger(__name__)
 
 _SHOWN = 10
 _SMOKE_SECONDS = 600
 
-# Imports what nothing else in the environment depends on, each in its own try, and tells how it went. Names
-# that a distribution installs beside its packages by accident are left alone.
-_SMOKE = """
-import importlib, importlib.metadata as metadata, json, os, re, sys
-
-def canonical(name):
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-def tops(distribution):
-    found = set()
-    for file in distribution.files or ():
-        parts = file.parts
-        if len(parts) == 1 and parts[0].endswith(".py"):
-            found.add(parts[0][:-3])
-        elif len(parts) == 1 and ".so" in parts[0]:
-            found.add(parts[0].split(".")[0])
-        elif len(parts) == 2 and parts[1] == "__init__.py":
-            found.add(parts[0])
-    return {name for name in found if name.isidentifier() and not name.startswith("_")
-            and name not in ("test", "tests", "docs", "examples", "benchmarks", "scripts")}
-
-installed = {canonical(d.metadata["Name"]): d for d in metadata.distributions()}
-needed = set()
-for name, distribution in installed.items():
-    for requirement in distribution.requires or ():
-        other = canonical(re.match(r"[A-Za-z0-9._-]+", requirement)[0])
-        if other != name:
-            needed.add(other)
-roots = {name: d for name, d in installed.items() if name not in needed} or installed
-wanted = set()
-for name, distribution in roots.items():
-    modules = tops(distribution)
-    own = name.replace("-", "_")
-    wanted |= {own} if own in modules else modules
-
-outcome = {}
-said = os.dup(1)
-os.dup2(2, 1)
-for module in sorted(wanted):
-    try:
-        importlib.import_module(module)
-        outcome[module] = ""
-    except BaseException as error:
-        outcome[module] = f"{type(error).__name__}: {error}"
-os.write(said, json.dumps(outcome).encode())
-os._exit(0)
-"""
+_SMOKE = str(Path(__file__).with_name("smoke.py"))
 
 
 def check_record(environment: Path) -> int:
@@ -90,16 +50,34 @@ def check_record(environment: Path) -> int:
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         wrong = [path for path in pool.map(_differs, expected, chunksize=64) if path]
     if wrong:
-        shown = "\n".join(wrong[:_SHOWN]) + (
-            f"\n… and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        )
         raise VerificationError(
             f"Environment {environment.name}",
             "the comparison with the hashes of its packages",
-            f"{shown}\nThese files are missing or were changed, probably in uv's cache. Clear it with "
-            "'uv cache clean', then deploy again.",
+            f"{_shown(wrong)}\nThese files are missing or were changed, here or in uv's cache, which they are linked "
+            f"from. Clear it with 'uv cache clean'. {_again(environment)}",
         )
     return len(expected)
+
+
+def check_source(release: Release) -> int:
+    """
+    Compare every file of a release with its manifest.
+
+    :return: how many files were compared.
+    :raises VerificationError: a file is missing, differs, or is new.
+    """
+    listed = {file["path"]: file for file in release.manifest["files"]}
+    wrong = [path for path, file in listed.items() if _changed(release.src / path, file)]
+    found = {
+        str(path.relative_to(release.src))
+        for path in release.src.rglob("*")
+        if (path.is_symlink() or path.is_file()) and path.suffix != ".pyc"
+    }
+    wrong += sorted(found - listed.keys() - {".env"})
+    if wrong:
+        explanation = f"{_shown(wrong)}\n{_again(release.path)}"
+        raise VerificationError(f"Release {release.id}", "the comparison with its manifest", explanation)
+    return len(listed)
 
 
 def check_consistency(environment: Path) -> None:
@@ -114,17 +92,34 @@ def check_consistency(environment: Path) -> None:
         raise VerificationError(f"Environment {environment.name}", "'uv pip check'", outcome.explanation)
 
 
-def check_imports(environment: Path) -> dict[str, str]:
+def check_imports(environment: Path) -> tuple[dict[str, str], list[str]]:
     """
     Import what the environment is for, which also writes the bytecode that later runs read.
 
-    :return: for each module, "" or why it can't be imported.
+    :return: for each module that was imported "" or why it can't be; and every module that is there.
     :raises VerificationError: the interpreter itself does not work there.
     """
+    outcome: dict[str, str] = {}
+    available: list[str] = []
+    shares = os.cpu_count() or 1
+    with (
+        tempfile.TemporaryDirectory(prefix="daybreak-smoke-", ignore_cleanup_errors=True) as home,
+        ThreadPoolExecutor(shares) as pool,
+    ):
+        for imported, there in pool.map(lambda share: _smoke(environment, home, share, shares), range(shares)):
+            outcome |= imported
+            available = there
+    for module, problem in sorted(outcome.items()):
+        if problem:
+            log.warning("Package %s is installed, but can't be imported: %s", module, problem)
+    return outcome, available
+
+
+def _smoke(environment: Path, home: str, share: int, shares: int) -> tuple[dict[str, str], list[str]]:
     finished = subprocess.run(
-        [str(environment / "bin" / "python"), "-I", "-c", _SMOKE],
-        env={"PATH": os.defpath, "LANG": "C.UTF-8", "MPLBACKEND": "agg", "HOME": str(environment)},
-        cwd=environment,
+        [str(environment / "bin" / "python"), "-I", _SMOKE, str(share), str(shares)],
+        env={"PATH": os.defpath, "LANG": "C.UTF-8", "MPLBACKEND": "agg", "HOME": home},
+        cwd=home,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -136,11 +131,25 @@ def check_imports(environment: Path) -> dict[str, str]:
     if finished.returncode:
         said = finished.stderr.strip() or f"It ended with {finished.returncode} and said nothing."
         raise VerificationError(f"Environment {environment.name}", "a start of its Python", said)
-    outcome: dict[str, str] = json.loads(finished.stdout or "{}")
-    for module, problem in outcome.items():
-        if problem:
-            log.warning("Package %s is installed, but can't be imported: %s", module, problem)
-    return outcome
+    imported, available = json.loads(finished.stdout)
+    return imported, available
+
+
+def _changed(path: Path, file: FileEntry) -> bool:
+    if file["link"]:
+        return not path.is_symlink() or str(path.readlink()) != file["link"]
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() != file["sha256"]
+    except OSError:
+        return True
+
+
+def _shown(paths: list[str]) -> str:
+    return "\n".join(paths[:_SHOWN]) + (f"\n… and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else "")
+
+
+def _again(path: Path) -> str:
+    return f"Remove {str(path)!r}, and deploy again: it is made anew."
 
 
 def _differs(expected: tuple[str, str]) -> str:

@@ -16,9 +16,10 @@ from airflow_provider_daybreak.exceptions import (
     ReleaseNotFoundError,
     VerificationError,
 )
-from airflow_provider_daybreak.releases.deploy import Plan, deploy, deploy_locked, roll_back
+from airflow_provider_daybreak.releases.deploy import Plan, deploy, roll_back
 from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.lease import leased
+from airflow_provider_daybreak.releases.locking import deploy_locked
 from airflow_provider_daybreak.releases.release import get_release, releases_of
 from airflow_provider_daybreak.releases.switch import current_id
 
@@ -102,7 +103,7 @@ def test_everybody_can_read_and_run_a_release_whatever_the_umask(deployed):
 def test_a_failed_verify_command_leaves_the_old_release_current(layout, deployed):
     first = deployed("print('good')")
 
-    with pytest.raises(VerificationError, match=r"its verify command \(exit code 3\):\nno luck"):
+    with pytest.raises(VerificationError, match=r"its verify command python -c .*\(exit code 3\):\nno luck"):
         deployed("raise SystemExit(3)", verify=("python", "-c", "print('no luck'); raise SystemExit(3)"))
 
     assert current_id(layout) == first.release.id

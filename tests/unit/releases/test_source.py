@@ -12,7 +12,7 @@ from airflow_provider_daybreak.exceptions import (
     SourceUnreadableError,
 )
 from airflow_provider_daybreak.releases import source as sources
-from airflow_provider_daybreak.releases.source import copy_source, read_source
+from airflow_provider_daybreak.releases.source import copy_files, read_source
 
 
 def test_a_folder_is_deployed_without_caches_environments_and_dotenv(folder):
@@ -47,7 +47,8 @@ def test_a_copy_has_the_same_digest(folder, tmp_path):
     source = folder(report_py="a", lib__a_py="b")
     (source / "latest.py").symlink_to("lib/a.py")
 
-    copy_source(read_source(source), tmp_path / "copy")
+    read = read_source(source)
+    copy_files(read.files, tmp_path / "copy", read.read)
 
     assert read_source(tmp_path / "copy").digest == read_source(source).digest
     assert (tmp_path / "copy" / "latest.py").read_text() == "b"
@@ -96,8 +97,8 @@ def test_a_file_that_changes_meanwhile_is_an_error(folder, tmp_path):
     read = read_source(folder(report_py="a"))
     folder(report_py="b")
 
-    with pytest.raises(SourceChangedError, match=r"report.py' changed while it was deployed"):
-        copy_source(read, tmp_path / "copy")
+    with pytest.raises(SourceChangedError, match=r"'report.py' changed while it was deployed"):
+        copy_files(read.files, tmp_path / "copy", read.read)
 
 
 def test_a_pipe_in_the_source_is_an_error(folder):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_daybreak.releases.switch import current_id, heal, read_history, switch
+from airflow_provider_daybreak.releases.switch import current_id, heal, new_entry, read_history, switch
 
 A, B, C = ("a" * 16, "b" * 16, "c" * 16)
 
@@ -14,7 +14,8 @@ def history(layout):
 
     def go(*steps):
         for step in steps:
-            switch(layout, step[-1].lower() * 16, action="rollback" if step.startswith("<") else "deploy")
+            action = "rollback" if step.startswith("<") else "deploy"
+            switch(layout, new_entry(layout, step[-1].lower() * 16, action=action))
         return read_history(layout)
 
     return go

@@ -1,0 +1,64 @@
+"""The ``.env`` of a name: taken from its owner's file, kept for its owner only, shared by all releases."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from airflow_provider_daybreak.dotenv import read_dotenv
+from airflow_provider_daybreak.exceptions import DotenvUnreadableError
+from airflow_provider_daybreak.releases.files import write_atomically
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_daybreak.releases.layout import Layout
+
+log = logging.getLogger(__name__)
+
+
+def read_env_file(path: Path, *, follow: bool = True) -> bytes:
+    """
+    Return the file's bytes, once it is known that nobody else can read it, and that it can be understood.
+
+    :param follow: whether it may be a symbolic link.
+    :raises DotenvError: it can't be used.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+    except OSError as error:
+        problem = error.strerror or str(error)
+        if error.errno == errno.ELOOP:
+            problem = "it is a symbolic link. Name the file that it leads to in env_file"
+        raise DotenvUnreadableError(str(path), problem) from error
+    with os.fdopen(descriptor, "rb") as file:
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        if mode & 0o077:
+            problem = f"others can read it (mode {mode:04o}). Keep it to its owner: chmod 600 {path}"
+            raise DotenvUnreadableError(str(path), problem)
+        data = file.read()
+    read_dotenv(path)
+    return data
+
+
+def place_env_file(layout: Layout, data: bytes) -> None:
+    """Put the file where the scripts find it, and log which keys changed, without any value."""
+    before = _keys(layout.dotenv)
+    if before is not None and layout.dotenv.read_bytes() == data:
+        return
+    write_atomically(layout.dotenv, data, mode=0o600)
+    now = _keys(layout.dotenv) or {}
+    earlier = before or {}
+    changes = [
+        f"{key} {'changed' if key in earlier and key in now else 'added' if key in now else 'removed'}"
+        for key in sorted(earlier.keys() | now.keys())
+        if earlier.get(key) != now.get(key)
+    ]
+    log.info("Placed .env of %s: %s", layout.name, ", ".join(changes) or "no key changed")
+
+
+def _keys(path: Path) -> dict[str, str] | None:
+    return dict(read_dotenv(path).values) if path.exists() else None

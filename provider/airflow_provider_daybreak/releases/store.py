@@ -1,0 +1,150 @@
+"""The place that several workers share: what each release is made of, and which of them is current."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.exceptions import ReleaseNotFoundError, StoredReleaseError
+from airflow_provider_daybreak.releases.environment import LOCK_NAME
+from airflow_provider_daybreak.releases.layout import ID
+from airflow_provider_daybreak.releases.release import MANIFEST, id_of
+from airflow_provider_daybreak.releases.source import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow_provider_daybreak.releases.release import Release
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Store:
+    """
+    The releases of one name, on a shared folder or object storage.
+
+    ::
+
+        <folder>/releases/<id>/src/…  requirements.lock  MANIFEST.json last
+                 history/00000001.json  one a switch, created only where there is none
+
+    :param folder: a path that behaves as one of ``pathlib``.
+    :param create: creates a file whole unless it is there, and returns whether it did.
+    """
+
+    folder: Path
+    create: Callable[[Path, bytes], bool]
+
+    @property
+    def name(self) -> str:
+        """What the releases are deployed as."""
+        return self.folder.name
+
+    def publish(self, release: Release) -> None:
+        """Put what the release is made of there, its manifest last. What is there already is left alone."""
+        target = self.folder / "releases" / release.id
+        if (target / MANIFEST).exists():
+            return
+        for file in release.manifest["files"]:
+            if not file["link"]:
+                self.create(_inside(target / "src", file["path"]), (release.src / file["path"]).read_bytes())
+        self.create(target / LOCK_NAME, (release.path / LOCK_NAME).read_bytes())
+        self.create(target / MANIFEST, (release.path / MANIFEST).read_bytes())
+        log.info("Release %s of %s is in the store for other workers", release.id, release.layout.name)
+
+    def manifest(self, release_id: str) -> dict[str, Any]:
+        """
+        Return the manifest of a release, once it is known to be that of its id.
+
+        :raises ReleaseNotFoundError: the store has no such release.
+        :raises StoredReleaseError: it is not what its id says.
+        """
+        path = self.folder / "releases" / release_id / MANIFEST
+        try:
+            manifest: dict[str, Any] = json.loads(path.read_bytes())
+        except FileNotFoundError as error:
+            raise ReleaseNotFoundError(self.name, release_id, tuple(self.release_ids())) from error
+        except ValueError as error:
+            raise StoredReleaseError(str(path), "it is no JSON") from error
+        source = digest_of(manifest["files"])
+        if id_of(manifest["environment"], source) != release_id or manifest["name"] != self.name:
+            raise StoredReleaseError(str(path), f"it is not that of release {release_id} of {self.name}")
+        return manifest
+
+    def lock(self, manifest: dict[str, Any]) -> str:
+        """
+        Return the text of the release's lock.
+
+        :raises StoredReleaseError: it is not what the manifest says.
+        """
+        path = self.folder / "releases" / manifest["release"] / LOCK_NAME
+        data = self._read(path)
+        if hashlib.sha256(data).hexdigest() != manifest["lock_sha256"]:
+            raise StoredReleaseError(str(path), "its content is not what its manifest says")
+        return data.decode()
+
+    def read(self, manifest: dict[str, Any], path: str) -> bytes:
+        """Return a file of the release's source. Who copies it compares it with the manifest."""
+        return self._read(_inside(self.folder / "releases" / manifest["release"] / "src", path))
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return the history that all workers share, oldest first."""
+        return [json.loads(self._read(self.folder / "history" / name)) for name in self._history()]
+
+    def length(self) -> int:
+        """Return how many entries the shared history has."""
+        return len(self._history())
+
+    def append(self, entry: dict[str, Any]) -> None:
+        """Enter a switch after all others, however many workers do so at once."""
+        number = len(self._history()) + 1
+        while not self.create(self.folder / "history" / f"{number:08d}.json", json.dumps(entry).encode()):
+            number += 1
+
+    def release_ids(self) -> list[str]:
+        """Return the ids of the releases that are there, complete or not."""
+        return [name for name in _names(self.folder / "releases") if ID.fullmatch(name)]
+
+    def remove(self, release_id: str) -> None:
+        """Remove what a release is made of, its manifest first."""
+        top = self.folder / "releases" / release_id
+        try:
+            manifest = json.loads((top / MANIFEST).read_bytes())
+        except FileNotFoundError:
+            return
+        paths = [top / MANIFEST, top / LOCK_NAME]
+        paths += [_inside(top / "src", file["path"]) for file in manifest["files"] if not file["link"]]
+        for path in paths:
+            if path.exists():
+                path.unlink()
+
+    def _history(self) -> list[str]:
+        return [name for name in _names(self.folder / "history") if name.endswith(".json")]
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise StoredReleaseError(str(path), "it is missing") from error
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _inside(folder: Path, path: str) -> Path:
+    """Return the path under the folder: a manifest is not trusted to lead nowhere else."""
+    parts = path.split("/")
+    if path.startswith("/") or ".." in parts or "" in parts:
+        raise StoredReleaseError(str(folder), f"its manifest names a file outside of it, {path!r}")
+    for part in parts:
+        folder = folder / part
+    return folder

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_daybreak.exceptions import InterpreterError, InvalidValueError, RunAsError
+from airflow_provider_daybreak.releases.deploy import Plan, deploy
+from airflow_provider_daybreak.releases.files import remove_tree
+from airflow_provider_daybreak.releases.layout import Layout
+from airflow_provider_daybreak.releases.privileges import Privileges, check_access, find_user, read_limits
+from airflow_provider_daybreak.releases.run import Job, run
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may run as another user")
+
+
+def run_with(release, **privileges):
+    return run(release, Job(("report.py",), privileges=Privileges(**privileges)), on_line=lambda *_: None)
+
+
+def test_limits_are_read_with_their_units():
+    assert read_limits({"memory": "512M", "cpu_seconds": 5, "open_files": 64, "processes": 8}) == {
+        "RLIMIT_AS": 512 * 1024**2,
+        "RLIMIT_CPU": 5,
+        "RLIMIT_NOFILE": 64,
+        "RLIMIT_NPROC": 8,
+    }
+
+
+@pytest.mark.parametrize(
+    ("limits", "problem"),
+    [
+        ({"disk": 1}, "Invalid limit 'disk': expected one of memory, cpu_seconds"),
+        (
+            {"memory": "lots"},
+            "Invalid limit memory 'lots': expected a whole number above 0, or one with a unit",
+        ),
+        ({"cpu_seconds": 0}, "Invalid limit cpu_seconds 0"),
+        ({"open_files": "1K"}, "Invalid limit open_files '1K'"),
+        ({"processes": True}, "Invalid limit processes True"),
+    ],
+)
+def test_a_limit_that_is_none_is_an_error(limits, problem):
+    with pytest.raises(InvalidValueError, match=problem):
+        read_limits(limits)
+
+
+def test_memory_and_files_are_limited(deployed):
+    text = """
+import resource
+try:
+    bytearray(1024**3)
+except MemoryError:
+    print("no memory", resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    finished = run_with(deployed(text).release, limits=read_limits({"memory": "256M", "open_files": 32}))
+
+    assert finished.last_line == "no memory (32, 32)"
+
+
+def test_time_on_a_processor_is_limited(deployed):
+    finished = run_with(deployed("while True: pass").release, limits=read_limits({"cpu_seconds": 1}))
+
+    assert finished.ending in ("signal SIGXCPU", "signal SIGKILL")
+
+
+def test_a_user_that_is_not_there_is_an_error():
+    with pytest.raises(
+        RunAsError, match="Cannot run a script as 'nobody-like-that': this worker has no such user"
+    ):
+        find_user("nobody-like-that")
+
+
+def test_who_is_not_root_cannot_become_another(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: pwd.getpwnam("daemon").pw_uid)
+
+    with pytest.raises(RunAsError, match="the worker runs as 'daemon', and only root may change"):
+        find_user("nobody")
+
+
+@pytest.fixture
+def public():
+    """Yield a folder that every user may pass; pytest's own is for its user only."""
+    folder = Path(tempfile.mkdtemp(prefix="daybreak-public-"))
+    folder.chmod(0o755)
+    yield folder
+    remove_tree(folder)
+
+
+@pytest.fixture
+def for_everybody(public):
+    """Return a function that deploys a script with an interpreter and in a folder that every user may use."""
+
+    def deploy_script(text):
+        source = public / "source"
+        source.mkdir(exist_ok=True)
+        (source / "report.py").write_text(text)
+        dotenv = source / ".env"
+        dotenv.write_text("EMAIL_PASSWORD=hunter2secret\n")
+        dotenv.chmod(0o600)
+        return deploy(Layout(public / "releases", "daily"), Plan(source, python="/usr/bin/python3")).release
+
+    return deploy_script
+
+
+@root_only
+@pytest.mark.skipif(not os.access("/usr/bin/python3", os.X_OK), reason="needs a Python that every user may run")
+def test_a_script_runs_as_another_user_with_what_it_needs_and_no_more(for_everybody):
+    text = """
+import os, pathlib
+here = pathlib.Path(__file__).parent
+(pathlib.Path(os.environ["DAYBREAK_OUTPUT_DIR"]) / "a.txt").write_text("")
+pathlib.Path("b.txt").write_text("")
+print(os.getuid(), os.getgroups() == [os.getgid()], os.environ["HOME"], os.access(here, os.W_OK))
+print("NoNewPrivs:\\t1" in pathlib.Path("/proc/self/status").read_text(), len((here / ".env").read_text()))
+"""
+    nobody = find_user("nobody")
+
+    finished = run_with(for_everybody(text), user=nobody)
+
+    assert finished.stdout.splitlines() == [f"{nobody.uid} True {nobody.home} False", "True 29"]
+
+
+@root_only
+def test_an_interpreter_in_a_private_home_is_an_error_that_names_the_barrier(public):
+    private = public / "private"
+    private.mkdir(mode=0o700)
+    python = private / "python"
+    python.touch(mode=0o755)
+
+    with pytest.raises(
+        InterpreterError, match=rf"user 'nobody' may not pass '{private}' \(mode 0700, root:root\)"
+    ):
+        check_access(python, find_user("nobody"))
+
+
+@root_only
+def test_a_link_into_a_private_home_is_found_too(public):
+    private = public / "private"
+    private.mkdir(mode=0o700)
+    (private / "python").touch(mode=0o755)
+    (public / "python").symlink_to(private / "python")
+
+    with pytest.raises(InterpreterError, match="may not pass"):
+        check_access(public / "python", find_user("nobody"))
+    private.chmod(stat.S_IRWXU | stat.S_IXOTH)
+    check_access(public / "python", find_user("nobody"))
