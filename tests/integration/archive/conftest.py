@@ -6,7 +6,6 @@ import json
 import logging
 import secrets
 import threading
-from collections import Counter
 
 import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
@@ -15,6 +14,7 @@ from werkzeug.serving import make_server
 from airflow_provider_daybreak.hooks.archive import archive_at
 
 CONFLICT = b"<Error><Code>ConditionalRequestConflict</Code><Message>another one is under way</Message></Error>"
+DENIED = b"<Error><Code>AccessDenied</Code><Message>no more</Message></Error>"
 FAILURE = b"<Error><Code>InternalError</Code><Message>try again</Message></Error>"
 
 
@@ -25,16 +25,30 @@ class Store:
     :ivar deaf: whether ``If-None-Match`` is ignored.
     :ivar lose: how many answers to a put are lost after the put was made.
     :ivar conflicts: how many conditional puts are answered with 409.
-    :ivar requests: how many there were of each method.
     """
 
     def __init__(self) -> None:
         self.app = DomainDispatcherApplication(create_backend_app)
+        self.mend()
+
+    def mend(self) -> None:
+        """Behave from now on."""
         self.deaf, self.lose, self.conflicts = False, 0, 0
-        self.requests: Counter[str] = Counter()
+        self.puts_left: int | None = None
+        self.applied = False
+
+    def break_after(self, puts: int, *, applied: bool) -> None:
+        """Refuse everything after that many puts, of which the last may be made all the same."""
+        self.puts_left, self.applied = puts, applied
 
     def __call__(self, environ, start_response):
-        self.requests[environ["REQUEST_METHOD"]] += 1
+        if self.puts_left is not None and environ["REQUEST_METHOD"] == "PUT":
+            self.puts_left -= 1
+        if self.puts_left is not None and self.puts_left < 0:
+            if self.puts_left == -1 and self.applied and environ["REQUEST_METHOD"] == "PUT":
+                b"".join(self.app(environ, lambda *_: None))
+            start_response("403 Forbidden", [("Content-Type", "application/xml")])
+            return [DENIED]
         conditional = environ["REQUEST_METHOD"] == "PUT" and "HTTP_IF_NONE_MATCH" in environ
         if self.deaf:
             environ.pop("HTTP_IF_NONE_MATCH", None)
@@ -67,7 +81,7 @@ def _served_store():
 def store(_served_store):
     store, _ = _served_store
     yield store
-    store.deaf, store.lose, store.conflicts = False, 0, 0
+    store.mend()
 
 
 @pytest.fixture
