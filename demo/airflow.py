@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -70,8 +71,8 @@ class Airflow:
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self.port}/execution/",
-            # SQLite waits this many seconds for another process's write: its own five are too few here.
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db?timeout=60",
+            # A write waits its turn for a minute. Without IMMEDIATE, two that begin at once end with an error.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db?timeout=60&isolation_level=IMMEDIATE",
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
@@ -97,6 +98,8 @@ class Airflow:
         """Start all components. Stops what an earlier start left behind, if it was killed."""
         _ = self.password
         self._stop_leftover()
+        with closing(sqlite3.connect(self.home / "airflow.db")) as database:
+            database.execute("PRAGMA journal_mode=WAL")  # readers and a writer don't wait for each other
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 ["airflow", "standalone"],
