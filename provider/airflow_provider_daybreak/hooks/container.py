@@ -26,7 +26,7 @@ from airflow_provider_daybreak.containers.image import ImageBuild
 from airflow_provider_daybreak.containers.isolation import Isolation, user_of
 from airflow_provider_daybreak.containers.outputs import Budget, CopyLimits, Store, StoredFile
 from airflow_provider_daybreak.containers.work import Work
-from airflow_provider_daybreak.exceptions import ContainerInputError, InvalidValueError
+from airflow_provider_daybreak.exceptions import ContainerInputError, EngineError, InvalidValueError
 from airflow_provider_daybreak.hooks.archive import archive_at, storage_path
 from airflow_provider_daybreak.settings import Settings
 from airflow_provider_daybreak.version_compat import task_state
@@ -140,9 +140,12 @@ class ContainerHook(BaseHook):
             AirflowException,
             AirflowNotFoundException,
         )
+        from docker.errors import APIError
 
         try:
             hook.get_conn()
+        except APIError as error:
+            raise EngineError("answer or to log in", str(error.explanation or error)) from error
         except AirflowNotFoundException:
             raise  # the connection that logs in to the registry is missing, or lacks a field
         except AirflowException:  # the hook has logged why

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from airflow.providers.docker.operators.docker import DockerOperator
@@ -12,6 +14,8 @@ from airflow_provider_daybreak.exceptions import EngineUnavailableError, Invalid
 from airflow_provider_daybreak.operators.docker import ScriptDockerOperator
 from airflow_provider_daybreak.version_compat import AirflowSkipException
 
+DOCUMENT = Path(__file__).parents[3] / "docs" / "containers.md"
+EXAMPLES = re.findall(r"```python\n(.+?)```", DOCUMENT.read_text(), re.DOTALL)
 GONE = "unix:///nowhere/docker.sock"
 
 
@@ -87,3 +91,12 @@ def test_without_the_docker_provider_the_import_names_the_extra():
         "MissingExtraError ScriptDockerOperator needs packages that are not installed. "
         "Install them with: pip install 'airflow-provider-daybreak[docker]'"
     )
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_documentations_examples_make_tasks(example):
+    with DAG("documented", schedule=None) as dag:
+        exec(compile(example, "containers.md", "exec"), {})
+
+    assert all(isinstance(task, ScriptDockerOperator) for task in dag.tasks)
+    assert dag.tasks
