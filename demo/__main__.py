@@ -53,6 +53,8 @@ def say(text: str) -> None:
 def main() -> int:
     """Run the demo; return 0 when all of it worked."""
     arguments = _arguments()
+    # A shell starts what runs in its background with Ctrl-C ignored, and so would all that we start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
     home: Path = arguments.home.resolve()
     home.mkdir(parents=True, exist_ok=True)
@@ -68,6 +70,7 @@ def main() -> int:
             say(f"Port {arguments.port} is taken: Airflow's UI will be on port {port}.")
         airflow = Airflow(home / "airflow", port=port, env=_env(home, catcher, password, certificate))
         (home / "demo.json").write_text(json.dumps({"url": airflow.url, "pid": os.getpid()}))
+        worked = False
         try:
             worked = _run(airflow, catcher, days=arguments.days)
             if not arguments.exit:
@@ -75,9 +78,8 @@ def main() -> int:
                 signal.pause()
         except AirflowFailedError as error:
             print(f"\n{error}", file=sys.stderr)
-            worked = False
         except KeyboardInterrupt:
-            worked = True
+            print(flush=True)
         finally:
             say("Stopping …")
             airflow.stop()
@@ -158,12 +160,10 @@ def _run(airflow: Airflow, catcher: Catcher, *, days: int) -> bool:
     worked = _follow(airflow, runs)
     if days > 0:
         first, last = today - timedelta(days=days), today - timedelta(days=1)
-        command = (
-            *("backfill", "create", "--dag-id", DAG_ID, "--from-date", first.isoformat()),
-            *("--to-date", f"{last}T23:59", "--reprocess-behavior", "completed", "--max-active-runs", "2"),
-        )
-        say(f"Backfilling {first} to {last}: airflow {' '.join(command)}")
-        airflow.cli(*command)
+        dates = ("--from-date", first.isoformat(), "--to-date", f"{last}T23:59")
+        options = (*dates, "--reprocess-behavior", "completed", "--max-active-runs", "2")
+        say(f"Backfilling {first} to {last}: airflow backfill create --dag-id {DAG_ID} {' '.join(options)}")
+        airflow.backfill(DAG_ID, *options)
         window = {
             "logical_date_gte": datetime.combine(first, time.min, ZONE).isoformat(),
             "logical_date_lt": datetime.combine(today, time.min, ZONE).isoformat(),

@@ -186,6 +186,22 @@ class Airflow:
         runs = self.api("GET", f"/dags/{dag_id}/dagRuns", params=params)["dag_runs"]
         return {run["dag_run_id"]: run["state"] for run in runs}
 
+    def backfill(self, dag_id: str, *args: str, seconds: float = 120) -> str:
+        """
+        Create a backfill by the command line, once the one before is closed: Airflow takes one at a time.
+
+        :param args: of ``airflow backfill create``, after the Dag's.
+        :return: what the command prints.
+        :raises AirflowFailedError: the command failed, or the backfill before is not closed in time.
+        """
+        deadline = time.monotonic() + seconds
+        params = {"dag_id": dag_id, "limit": "100"}
+        while any(b["completed_at"] is None for b in self.api("GET", "/backfills", params=params)["backfills"]):
+            if time.monotonic() > deadline:
+                raise AirflowFailedError(f"A backfill of {dag_id} is still open after {seconds:.0f} s.")
+            time.sleep(1)
+        return self.cli("backfill", "create", "--dag-id", dag_id, *args)
+
     def tasks(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """Return the state of each task of the run by its id."""
         found = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
@@ -214,11 +230,7 @@ class Airflow:
         """Stop all components, politely first, and wait until they are gone."""
         if self._process is None:
             return
-        with suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(STOP_SECONDS)
-        _kill_group(self._process.pid)
+        _stop_group(self._process.pid)
         self._process.wait()
         self._process = None
         self._pid_file.unlink(missing_ok=True)
@@ -227,9 +239,24 @@ class Airflow:
         with suppress(OSError, ValueError):
             pid = int(self._pid_file.read_text())
             if b"standalone" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                _kill_group(pid)
+                _stop_group(pid)
 
 
-def _kill_group(pid: int) -> None:
+def _stop_group(group: int) -> None:
+    """Ask all processes of the group to end, and end those that don't."""
     with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+        os.killpg(group, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline and _living(group):
+            time.sleep(0.2)
+        os.killpg(group, signal.SIGKILL)
+
+
+def _living(group: int) -> bool:
+    """Return whether the group has a process that is no zombie."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, process_group = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(process_group) == group and state != "Z":
+                return True
+    return False

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import ssl
 from datetime import datetime, timedelta, timezone
 from email import message_from_bytes
 from email.policy import default
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from demo.airflow import free_port
+
 if TYPE_CHECKING:
-    from asyncio import Server
     from pathlib import Path
 
     from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -28,11 +30,12 @@ class Catcher:
     :param certificate: PEM file with the server's key and certificate.
     :param login: user name to expect.
     :param password: password to expect.
-    :param port: port to listen on; 0 takes a free one, which ``port`` then names.
+    :param port: port to listen on; a free one when 0.
     """
 
     def __init__(self, folder: Path, certificate: Path, *, login: str, password: str, port: int = 0) -> None:
         self.folder = folder
+        self.port = port or free_port()
         folder.mkdir(parents=True, exist_ok=True)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate)
@@ -49,7 +52,7 @@ class Catcher:
         self._controller = Controller(
             self,
             hostname="127.0.0.1",
-            port=port,
+            port=self.port,
             server_hostname="localhost",
             tls_context=context,
             require_starttls=True,
@@ -58,14 +61,9 @@ class Catcher:
             ready_timeout=10,
         )
 
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        port: int = cast("Server", self._controller.server).sockets[0].getsockname()[1]
-        return port
-
     def start(self) -> None:
         """Listen, in a thread of its own."""
+        logging.getLogger("mail.log").setLevel(logging.ERROR)  # its own use of its own deprecated attribute
         self._controller.start()
 
     def stop(self) -> None:

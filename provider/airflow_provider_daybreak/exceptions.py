@@ -880,6 +880,33 @@ class MailTooLargeError(DeliveryError):
 
 
 @dataclass(eq=False)
+class ApprovalError(DeliveryError):
+    """A mail that waited for a person in vain."""
+
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"The mail waited for an approval in vain: {self.problem}. Nothing was sent. Clear the task to ask again."
+
+
+@dataclass(eq=False)
+class ContentChangedError(DeliveryError):
+    """Content that is not what somebody approved. Nothing was sent."""
+
+    report: str
+    approved: str
+    found: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"{self.report!r} is not what was approved: its digest was {self.approved[:12]}…, and now is "
+            f"{self.found[:12]}…. Nothing was sent. Clear the task to ask again."
+        )
+
+
+@dataclass(eq=False)
 class LedgerUnsafeError(DeliveryError):
     """A place for the ledger that lets two processes both create the same file. Nothing was sent."""
 

@@ -71,8 +71,7 @@ def test_a_run_with_a_logical_date_takes_its_day_in_the_dags_zone(stack):
 
 def test_a_backfill_reports_each_day_as_an_independent_almanac_has_it(stack):
     days = [date(2026, 6, 19) + timedelta(days=n) for n in range(3)]
-    command = ("backfill", "create", "--dag-id", "daily_report")
-    stack.airflow.cli(*command, "--from-date", "2026-06-19", "--to-date", "2026-06-21T23:59")
+    stack.airflow.backfill("daily_report", "--from-date", "2026-06-19", "--to-date", "2026-06-21T23:59")
 
     for run in stack.airflow.runs("daily_report", logical_date_gte="2026-06-19", logical_date_lte="2026-06-22"):
         assert stack.wait(run) == "success"

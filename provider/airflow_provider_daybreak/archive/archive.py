@@ -8,8 +8,8 @@ that dies leaves a claim that the same content can take over; other content take
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import json
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timezone
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from airflow_provider_daybreak.archive import layout, storage
 from airflow_provider_daybreak.archive.artifacts import store_artifact
 from airflow_provider_daybreak.archive.atomic import create_if_absent
-from airflow_provider_daybreak.archive.manifest import Manifest
+from airflow_provider_daybreak.archive.manifest import Manifest, claim_of
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileChangedError,
     ArchivedFileNotFoundError,
@@ -74,10 +74,7 @@ class Revision:
 
         :raises ArchivedFileNotFoundError: the revision has no file of that name.
         """
-        path = self.folder
-        for part in self.file(name).name.split("/"):
-            path = path / part
-        return path
+        return layout.below(self.folder, self.file(name).name)
 
     def read(self, name: str) -> bytes:
         """
@@ -91,6 +88,10 @@ class Revision:
             data = storage.read(self.path(name))
         except FileNotFoundError as error:
             raise ArchivedFileChangedError(self.uri, name, "it is gone") from error
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.EISDIR):
+                raise
+            raise ArchivedFileChangedError(self.uri, name, "something else lies in its place") from error
         if hashlib.sha256(data).hexdigest() != file.sha256:
             raise ArchivedFileChangedError(self.uri, name, "its bytes are not those that were published")
         return data
@@ -120,7 +121,6 @@ class Archive:
         :raises OSError: storage refused something. Nothing of the revision is then visible, and publishing
             the same draft again takes up where this ended.
         """
-        folder = layout.day_folder(self.root, draft.report, draft.report_date)
         number = 0
         for revision in self._newest_first(draft.report, draft.report_date):
             number = max(number, revision.number)
@@ -128,21 +128,17 @@ class Archive:
                 if revision.manifest.digest == draft.digest:
                     return replace(revision, existing=True)
                 break
-        claim = json.dumps({"digest": draft.digest, "draft": draft.draft}).encode()
         number += 1
-        while not _claim(folder / layout.revision_name(number) / layout.CLAIM, claim):
+        while not _claim(self.folder(draft.report, draft.report_date, number), draft):
             number += 1
-        return self._publish_as(number, draft, folder / layout.revision_name(number))
+        return self._publish_as(number, draft)
 
-    def _publish_as(self, number: int, draft: Draft, folder: StoragePath) -> Revision:
-        parents = {folder}
-        for file in draft.files:
-            path = folder
-            for part in file.name.split("/"):
-                parents.add(path)
-                path = path / part
+    def _publish_as(self, number: int, draft: Draft) -> Revision:
+        folder = self.folder(draft.report, draft.report_date, number)
+        paths = [layout.below(folder, file.name) for file in draft.files]
+        for path, file in zip(paths, draft.files, strict=True):
             storage.write(path, file.content)
-        storage.synchronise(parents)
+        storage.synchronise({folder, *(path.parent for path in paths)})
         manifest = Manifest.of(draft, revision=number, created=datetime.now(timezone.utc))
         if not create_if_absent(folder / layout.MANIFEST, manifest.to_json()):
             # Another publisher of the same content finished it first.
@@ -172,7 +168,7 @@ class Archive:
         :raises ManifestUnreadableError: its manifest is damaged.
         """
         uri = self._manifest_uri(report, report_date, number)
-        folder = layout.day_folder(self.root, report, report_date) / layout.revision_name(number)
+        folder = self.folder(report, report_date, number)
         try:
             data = storage.read(folder / layout.MANIFEST)
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -204,13 +200,43 @@ class Archive:
         :param until: last report date, included.
         """
         for name in self.reports() if report is None else [layout.check_report(report)]:
-            days = self._days(name, since or date.min, until or date.max)
+            days = self.days(name, since=since, until=until)
             for found in storage.each(self.root, partial(self._of_day, name), days):
                 yield from found
 
     def reports(self) -> list[str]:
         """Return the slugs of all reports that were ever published."""
         return [name for name in storage.names(self.root) if layout.is_report(name)]
+
+    def days(self, report: str, *, since: date | None = None, until: date | None = None) -> Iterator[date]:
+        """
+        Yield the dates that have a folder, in order, looking only into months that may hold one.
+
+        :param since: first date.
+        :param until: last date, included.
+        """
+        since, until = since or date.min, until or date.max
+        folder = layout.report_folder(self.root, report)
+        for year in _numbered(folder, since.year, until.year):
+            for month in _numbered(
+                folder / year,
+                since.month if int(year) == since.year else 1,
+                until.month if int(year) == until.year else 12,
+            ):
+                for day in _numbered(folder / year / month, 1, 31):
+                    with suppress(ValueError):  # a folder that names no day is not ours
+                        found = date(int(year), int(month), int(day))
+                        if since <= found <= until:
+                            yield found
+
+    def numbers(self, report: str, report_date: date) -> list[int]:
+        """Return the numbers that publishers took for a date, in order, finished or not."""
+        folder = layout.day_folder(self.root, report, report_date)
+        return sorted(filter(None, map(layout.revision_number, storage.names(folder))))
+
+    def folder(self, report: str, report_date: date, number: int) -> StoragePath:
+        """Return where a revision lies, or would lie."""
+        return layout.day_folder(self.root, report, report_date) / layout.revision_name(number)
 
     def deliveries(self, report: str, report_date: date) -> StoragePath:
         """Return the folder of what was mailed for a report's date. It may not be there yet."""
@@ -236,29 +262,9 @@ class Archive:
         return list(self._newest_first(report, report_date))[::-1]
 
     def _newest_first(self, report: str, report_date: date) -> Iterator[Revision]:
-        for number in reversed(self._numbers(report, report_date)):
+        for number in reversed(self.numbers(report, report_date)):
             with suppress(RevisionNotFoundError):
                 yield self.revision(report, report_date, number)
-
-    def _numbers(self, report: str, report_date: date) -> list[int]:
-        """Return the numbers that were claimed, in order."""
-        folder = layout.day_folder(self.root, report, report_date)
-        return sorted(filter(None, map(layout.revision_number, storage.names(folder))))
-
-    def _days(self, report: str, since: date, until: date) -> Iterator[date]:
-        """Yield the days that have a folder, in order, looking only into months that may hold one."""
-        folder = layout.report_folder(self.root, report)
-        for year in _numbered(folder, since.year, until.year):
-            for month in _numbered(
-                folder / year,
-                since.month if int(year) == since.year else 1,
-                until.month if int(year) == until.year else 12,
-            ):
-                for day in _numbered(folder / year / month, 1, 31):
-                    with suppress(ValueError):  # a folder that names no day is not ours
-                        found = date(int(year), int(month), int(day))
-                        if since <= found <= until:
-                            yield found
 
 
 def _numbered(folder: StoragePath, first: int, last: int) -> list[str]:
@@ -270,6 +276,7 @@ def _stands_for(manifest: Manifest, draft: Draft) -> bool:
     return manifest.draft == draft.draft and manifest.period == draft.plain_period
 
 
-def _claim(path: StoragePath, claim: bytes) -> bool:
+def _claim(folder: StoragePath, draft: Draft) -> bool:
     """Return whether the number is free for this content: never taken, or by this content too."""
-    return create_if_absent(path, claim) or storage.read(path) == claim
+    claim = claim_of(draft)
+    return create_if_absent(folder / layout.CLAIM, claim) or storage.read(folder / layout.CLAIM) == claim

@@ -65,6 +65,18 @@ def day_folder(root: StoragePath, report: str, report_date: date) -> StoragePath
     return folder / f"{report_date.year:04d}" / f"{report_date.month:02d}" / f"{report_date.day:02d}"
 
 
+def below(folder: StoragePath, name: str) -> StoragePath:
+    """Return the path of a file by its name relative to a folder."""
+    for part in name.split("/"):
+        folder = folder / part
+    return folder
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a file's name marks it as somebody's work in progress."""
+    return name.rpartition("/")[2].startswith(".")
+
+
 def revision_name(number: int) -> str:
     """Return what a revision's folder is called."""
     return f"r{number:04d}"

@@ -103,12 +103,7 @@ class Draft:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the content: files, title and period, but not who made it when."""
-        content = {
-            "files": [[file.name, file.media_type, file.sha256] for file in self.archived_files],
-            "title": self.title,
-            "period": self.plain_period,
-        }
-        return hashlib.sha256(_canonical(content)).hexdigest()
+        return content_digest(self.archived_files, title=self.title, period=self.plain_period)
 
 
 @dataclass(frozen=True)
@@ -159,10 +154,17 @@ class Manifest:
         """What tells the period from any other, such as ``day:2026-03-29:Europe/Berlin``."""
         return f"{self.period['name']}:{self.period['start'][:10]}:{self.period['timezone']}"
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the manifest as plain JSON."""
+        facts = asdict(self)
+        facts.update(
+            report_date=self.report_date.isoformat(), files=list(facts["files"]), checks=list(facts["checks"])
+        )
+        return {"schema": SCHEMA, **facts}
+
     def to_json(self) -> bytes:
         """Return the manifest as the archive holds it."""
-        facts = {"schema": SCHEMA, **asdict(self), "report_date": self.report_date.isoformat()}
-        return (json.dumps(facts, ensure_ascii=False, indent=2) + "\n").encode()
+        return (json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n").encode()
 
     @classmethod
     def from_json(cls, data: bytes, *, uri: str) -> Manifest:
@@ -184,5 +186,17 @@ class Manifest:
             raise ManifestUnreadableError(uri, "it is no manifest; restore it from a backup") from error
 
 
-def _canonical(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+def content_digest(files: Sequence[ArchivedFile], *, title: str, period: Mapping[str, str]) -> str:
+    """Return the SHA-256 of what a reader gets to see. Files are in order of their names."""
+    content = {
+        "files": [[file.name, file.media_type, file.sha256] for file in files],
+        "title": title,
+        "period": dict(period),
+    }
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def claim_of(content: Draft | Manifest) -> bytes:
+    """Return what a publisher puts into the folder of a number that it takes for this content."""
+    return json.dumps({"digest": content.digest, "draft": content.draft}).encode()

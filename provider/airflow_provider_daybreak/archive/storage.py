@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import suppress
-from pathlib import Path
+from datetime import datetime, timezone
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from airflow_provider_daybreak.archive import objects
@@ -154,6 +155,48 @@ def make_folder(folder: Path) -> None:
     with suppress(FileExistsError):
         folder.mkdir(mode=FOLDER_MODE)
         synchronise([folder.parent])
+
+
+def files_below(folder: StoragePath) -> list[tuple[str, datetime]]:
+    """
+    Return each file below a folder, hidden ones too: its relative name, and when it was last changed.
+
+    Symbolic links count as files. There are none where there is no such folder.
+    """
+    if not isinstance(folder, Path):
+        return objects.files_below(folder)
+    found = []
+    for parent, folders, files in os.walk(folder):
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        for name in sorted(files + links):
+            path = Path(parent, name)
+            with suppress(FileNotFoundError):
+                changed = datetime.fromtimestamp(path.lstat().st_mtime, timezone.utc)
+                found.append((path.relative_to(folder).as_posix(), changed))
+    return found
+
+
+def remove(folder: StoragePath, relative: Iterable[str]) -> None:
+    """Remove files below a folder, and what folders they leave empty there."""
+    if not isinstance(folder, Path):
+        objects.remove(folder, list(relative))
+        return
+    parents: set[PurePath] = set()
+    for name in relative:
+        (folder / name).unlink(missing_ok=True)
+        parents.update((folder / name).relative_to(folder).parents)
+    for parent in sorted(parents, key=lambda path: len(path.parts), reverse=True):
+        remove_empty(folder / parent, folder)
+
+
+def remove_empty(folder: StoragePath, top: StoragePath) -> None:
+    """Remove a local folder, and those above it up to and without the top, as far as they are empty."""
+    while isinstance(folder, Path) and folder not in (top, folder.parent):
+        try:
+            folder.rmdir()
+        except OSError:  # not empty, or gone
+            return
+        folder = folder.parent
 
 
 def synchronise(folders: Iterable[StoragePath]) -> None:

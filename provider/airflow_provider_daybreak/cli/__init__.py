@@ -40,13 +40,14 @@ def get_cli_commands() -> list[CLICommand]:
                     help="Scripts deployed on this machine",
                     subcommands=_release_commands(),
                 ),
+                _reports(),
             ),
         )
     ]
 
 
 def _arg(flags: tuple[str, ...], **options: Any) -> Arg:
-    return Arg(flags, **options)  # type: ignore[no-untyped-call]
+    return Arg(flags, **options)
 
 
 def _release_commands() -> tuple[ActionCommand, ...]:
@@ -73,4 +74,62 @@ def _release_commands() -> tuple[ActionCommand, ...]:
             args=(*args, ARG_OUTPUT, ARG_VERBOSE),
         )
         for command, function, text, args in commands
+    )
+
+
+def _reports() -> GroupCommand:
+    every_report = Arg(("report",), nargs="?", help="The report's name; every report when left out")
+    since = Arg(("--since",), metavar="DATE", help="First report date, such as 2026-03-29")
+    until = Arg(("--until",), metavar="DATE", help="Last report date, included")
+    return GroupCommand(
+        name="reports",
+        help="Archived reports",
+        subcommands=(
+            ActionCommand(
+                name="list",
+                help="List revisions by report and date",
+                func=lazy_load_command(f"{_CLI}.reports.list_"),
+                args=(every_report, since, until, ARG_OUTPUT, ARG_VERBOSE),
+            ),
+            ActionCommand(
+                name="show",
+                help="Show what a revision is made of",
+                func=lazy_load_command(f"{_CLI}.reports.show"),
+                args=(
+                    Arg(("report",), help="The report's name"),
+                    Arg(("report_date",), help="The date on it, such as 2026-03-29"),
+                    Arg(("--revision",), type=int, metavar="NUMBER", help="Its number; the newest by default"),
+                    ARG_OUTPUT,
+                    ARG_VERBOSE,
+                ),
+            ),
+            ActionCommand(
+                name="verify",
+                help="Compare every file with its manifest; exits with 1 when one differs",
+                func=lazy_load_command(f"{_CLI}.reports.verify"),
+                args=(every_report, since, until, ARG_OUTPUT, ARG_VERBOSE),
+            ),
+            ActionCommand(
+                name="prune",
+                help="Remove revisions older than some days, and files that nothing refers to any more",
+                description=(
+                    "Remove revisions whose date and whose making lie further back, and artifacts that no kept "
+                    "report was mailed with. What was mailed to whom is kept for ever."
+                ),
+                func=lazy_load_command(f"{_CLI}.reports.prune"),
+                args=(
+                    every_report,
+                    Arg(
+                        ("--keep-days",),
+                        type=int,
+                        required=True,
+                        metavar="DAYS",
+                        help="Days to keep, 1 or more",
+                    ),
+                    Arg(("--dry-run",), action="store_true", help="Remove nothing; list what would go"),
+                    ARG_OUTPUT,
+                    ARG_VERBOSE,
+                ),
+            ),
+        ),
     )

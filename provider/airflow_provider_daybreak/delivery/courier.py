@@ -73,6 +73,14 @@ class Summary:
     unknown: dict[str, str] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
 
+    def add(self, other: Summary, report: str) -> None:
+        """Take over what became of another report's mails, told apart where somebody gets both."""
+        for name, values in vars(other).items():
+            mine: dict[str, str] = getattr(self, name)
+            for address, value in values.items():
+                known = any(address in each for each in vars(self).values())
+                mine[f"{address} ({report})" if known else address] = value
+
     def check(self, report: str, *, on_refused: OnRefused = "fail") -> None:
         """
         Raise if somebody should have got a mail who did not.
@@ -147,7 +155,7 @@ class Courier:
         finally:
             self.ledger.synchronise()
         for mail in self._pending.values():
-            reason = self.summary.deferred[mail.recipient.address]
+            reason = self.summary.deferred[mail.recipient.label]
             self.ledger.note(mail.key, "deferred", reason, mail.facts)
         return self.summary
 
@@ -179,7 +187,7 @@ class Courier:
                         self._defer(mail, drop.reason)
                     if not connection.worked:  # a server that takes nothing gets a pause
                         for rest in self._pending.values():
-                            self.summary.deferred.setdefault(rest.recipient.address, drop.reason)
+                            self.summary.deferred.setdefault(rest.recipient.label, drop.reason)
                         return
                     connection.worked = False
                 if self._taken > taken:
@@ -224,7 +232,7 @@ class Courier:
 
     def _settle(self, mail: Mail, status: Status, reason: str) -> None:
         """Write down what became of the mail whose commit is ours."""
-        address = mail.recipient.address
+        address = mail.recipient.label
         self.ledger.settle(mail.key, self._generations[mail.key], status, reason, mail.facts)
         if status == "deferred":
             self._generations[mail.key] += 1
@@ -241,8 +249,8 @@ class Courier:
             (self.summary.refused if status == "refused" else self.summary.unknown)[address] = reason
 
     def _defer(self, mail: Mail, reason: str) -> None:
-        self.summary.deferred[mail.recipient.address] = reason
-        log.warning("%s: deferred: %s", mail.recipient.address, reason)
+        self.summary.deferred[mail.recipient.label] = reason
+        log.warning("%s: deferred: %s", mail.recipient.label, reason)
 
     def _refuse_before_data(self, mail: Mail, reply: Reply) -> None:
         # The commit keeps a task beside this one from sending what this one calls refused.
@@ -253,15 +261,15 @@ class Courier:
 
     def _look_again(self, mail: Mail) -> None:
         """See what another task, which has the commit, made of the mail."""
-        self.summary.deferred.pop(mail.recipient.address, None)
+        self.summary.deferred.pop(mail.recipient.label, None)
         if not self._is_to_send(mail, self.ledger.entry(mail.key)):
             del self._pending[mail.key]
-        elif mail.recipient.address not in self.summary.deferred:
+        elif mail.recipient.label not in self.summary.deferred:
             self._defer(mail, "another task tried it at the same time")
 
     def _is_to_send(self, mail: Mail, entry: Entry) -> bool:
         """Return whether the mail may be sent by what the ledger says, and note what is known where not."""
-        address = mail.recipient.address
+        address = mail.recipient.label
         self._generations[mail.key] = entry.generation
         if entry.standing in ("new", "deferred"):
             return True
@@ -279,7 +287,7 @@ class Courier:
 
     def _may_resolve(self, mail: Mail, entry: Entry) -> bool:
         """Return whether a mail that is in doubt is to be sent again."""
-        address = mail.recipient.address
+        address = mail.recipient.label
         reason = entry.reason or f"interrupted while sending, at {entry.facts.get('time')}"
         if self._on_unknown == "resend":
             log.warning("%s: sending again, with the same Message-ID, what is in doubt: %s", address, reason)

@@ -119,7 +119,7 @@ class Mailing:
         :raises SmtpError: the server can't be used.
         """
         held = self._why_held()
-        mails = [self._mail(recipient, self._occasion) for recipient in self.letter.recipients]
+        mails = self.mails()
         if held is not None:
             return self._hold(mails, held)
         corrections, mails = self._split_corrections(mails)
@@ -174,16 +174,30 @@ class Mailing:
             return "a draft: its checks failed, so it is kept to be looked at"
         return self.rules.why_late(datetime.fromisoformat(self.manifest.period["end"]), self._now)
 
+    def pending(self) -> list[Mail]:
+        """Return the mails that sending would send, as far as the ledger says."""
+        if self._why_held() is not None:
+            return []
+        corrections, mails = self._split_corrections(self.mails())
+        everything = [*mails, *corrections]
+        entries = self.ledger.entries(mail.key for mail in everything)
+        return [mail for mail in everything if entries[mail.key].standing in ("new", "deferred")]
+
+    def hold(self, mail: Mail, reason: str, summary: Summary) -> None:
+        """Send nothing to this recipient, and say why in the ledger, the log and the summary."""
+        summary.held[mail.recipient.label] = reason
+        self.ledger.note(mail.key, "held", reason, mail.facts)
+        log.info("%s: held: %s", mail.recipient.label, reason)
+
     def _hold(self, mails: Sequence[Mail], reason: str) -> Summary:
         summary = Summary()
         entries = self.ledger.entries(mail.key for mail in mails)
         for mail in mails:
-            address = mail.recipient.address
             if entries[mail.key].standing == "sent":
-                summary.already_sent[address] = str(entries[mail.key].facts.get("message_id", mail.message_id))
+                known = entries[mail.key].facts.get("message_id", mail.message_id)
+                summary.already_sent[mail.recipient.label] = str(known)
             else:
-                summary.held[address] = reason
-                self.ledger.note(mail.key, "held", reason, mail.facts)
+                self.hold(mail, reason, summary)
         if summary.held:
             log.warning("archived, not mailed to %d: %s", len(summary.held), reason)
         return summary
@@ -211,7 +225,7 @@ class Mailing:
                 log.warning(
                     "%s: got revision %s, and revision %d is other content: archived, not mailed "
                     "(on_correction='archive')",
-                    mail.recipient.address,
+                    mail.recipient.label,
                     entry.facts.get("revision"),
                     self.manifest.revision,
                 )
@@ -229,7 +243,7 @@ class Mailing:
             "revision": manifest.revision,
             "digest": manifest.digest,
             "manifest": self.letter.revision.uri,
-            "recipient": recipient.address,
+            "recipient": recipient.label,
             "kind": recipient.kind,
             "occasion": occasion,
             "message_id": message_id,

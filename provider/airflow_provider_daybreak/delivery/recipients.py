@@ -44,6 +44,7 @@ class Recipient:
     :param alone: whether its mail names nobody else, as mails of one's own (rows) do.
     :param report: slug of the report that this mailbox gets, where several are sent.
     :param parameters: what else its row says.
+    :param instead_of: the address that was meant, when the mail is redirected.
     """
 
     address: str
@@ -52,16 +53,22 @@ class Recipient:
     alone: bool = False
     report: str | None = None
     parameters: Mapping[str, object] = field(default_factory=dict, hash=False)
+    instead_of: str = ""
 
     @property
     def normal(self) -> str:
         """What tells this mailbox from others: case, in practice, doesn't."""
-        return self.address.lower()
+        return (self.instead_of or self.address).lower()
+
+    @property
+    def label(self) -> str:
+        """What results and logs call it."""
+        return self.instead_of or self.address
 
     @property
     def domain(self) -> str:
         """Domain of the address, in lower case."""
-        return self.normal.rpartition("@")[2]
+        return self.address.lower().rpartition("@")[2]
 
     @property
     def mailbox(self) -> Address:
@@ -113,7 +120,7 @@ def choose_recipients(
     allowed_domains: Sequence[str] = (),
 ) -> list[Recipient]:
     """
-    Return everybody that a mail goes to, each mailbox once, in the order given.
+    Return everybody that a mail goes to, each mailbox once (for each report), in the order given.
 
     :param default: who gets it when ``to``, ``cc`` and ``bcc`` are empty.
     :param allowed_domains: the only domains that may be mailed; any when empty.
@@ -128,7 +135,8 @@ def choose_recipients(
     if not everybody:
         raise NoRecipientsError
     check_domains(everybody, allowed_domains)
-    return list({recipient.normal: recipient for recipient in reversed(everybody)}.values())[::-1]
+    unique = {(recipient.normal, recipient.report): recipient for recipient in reversed(everybody)}
+    return list(unique.values())[::-1]
 
 
 def check_domains(recipients: Iterable[Recipient], allowed: Sequence[str]) -> None:
@@ -150,7 +158,13 @@ def redirected(recipients: Sequence[Recipient], address: str) -> list[Recipient]
     """Return the recipients with every mail going to one address instead, each named as it was meant."""
     target = parse_address(address)
     return [
-        replace(each, address=target.address, name=f"{each.name or each.address} (trial)", alone=True)
+        replace(
+            each,
+            address=target.address,
+            name=f"{each.name or each.address} (trial)",
+            alone=True,
+            instead_of=each.address,
+        )
         for each in recipients
     ]
 

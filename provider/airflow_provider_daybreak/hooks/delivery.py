@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Literal
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow.sdk import BaseHook
 
 from airflow_provider_daybreak.delivery.attachments import Attachment, media_type_of
+from airflow_provider_daybreak.delivery.courier import Summary
 from airflow_provider_daybreak.delivery.mailing import Mailing, Rules, ledger_of
 from airflow_provider_daybreak.delivery.message import Letter
-from airflow_provider_daybreak.delivery.recipients import check_domains, choose_recipients, parse_address
+from airflow_provider_daybreak.delivery.recipients import (
+    check_domains,
+    choose_recipients,
+    parse_address,
+    parse_recipients,
+    redirected,
+)
 from airflow_provider_daybreak.delivery.transport import (
     IMPLICIT_TLS_PORT,
     SUBMISSION_PORT,
@@ -22,7 +31,7 @@ from airflow_provider_daybreak.delivery.transport import (
     Session,
     Timeouts,
 )
-from airflow_provider_daybreak.exceptions import InvalidValueError, RevisionNotFoundError
+from airflow_provider_daybreak.exceptions import ContentChangedError, InvalidValueError, RevisionNotFoundError
 from airflow_provider_daybreak.hooks.archive import archive_at, archive_of, storage_path
 from airflow_provider_daybreak.hooks.run import run_of
 
@@ -32,12 +41,13 @@ if TYPE_CHECKING:
     from email.headerregistry import Address
 
     from airflow_provider_daybreak.archive import Archive, Manifest, Revision
-    from airflow_provider_daybreak.delivery.courier import OnRefused, Summary
+    from airflow_provider_daybreak.delivery.courier import OnRefused
+    from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.transport import Security
 
 log = logging.getLogger(__name__)
 
-Mode = Literal["send", "hold", "dry_run"]
+_SHOWN = 50  # recipients in a question
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,55 @@ class MailSettings:
     default_recipients: object = ()
     allowed_domains: Sequence[str] = ()
     redirect_all_to: str | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """
+    What to mail to whom, as an operator was told. Nothing of it is checked yet.
+
+    :param report: the result of a report task; a slug: then its latest revision of the run's date; or a list of
+        these, of which rows of ``to`` name theirs.
+    :param to: addresses, each for itself or as text, or rows; the connection's default when all lists are empty.
+    :param cc: likewise.
+    :param bcc: likewise, and shown to nobody.
+    :param subject: the report's title when empty.
+    :param attachments: results of container tasks, artifacts, and names of files of the revision.
+    :param reply_to: where answers go, when not to the sender.
+    :param headers: further header fields.
+    :param unsubscribe: URLs of List-Unsubscribe.
+    :param allowed_domains: the only domains that may be mailed; any when empty.
+    :param redirect_all_to: the one address that gets all mails instead.
+    """
+
+    report: object
+    to: object = ()
+    cc: object = ()
+    bcc: object = ()
+    subject: str | None = None
+    attachments: object = None
+    reply_to: object = ()
+    headers: object = None
+    unsubscribe: object = ()
+    allowed_domains: Sequence[str] = ()
+    redirect_all_to: str | None = None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of a report's mails."""
+
+    manifest: Manifest
+    summary: Summary
+
+
+@dataclass(frozen=True)
+class Question:
+    """What somebody has to approve before it is mailed."""
+
+    subject: str
+    body: str
+    digests: list[str]
 
 
 class DeliveryHook(BaseHook):
@@ -95,68 +154,136 @@ class DeliveryHook(BaseHook):
 
     def send(
         self,
-        report: object,
-        to: object,
+        wanted: Wanted,
         *,
-        cc: object = (),
-        bcc: object = (),
-        subject: str | None = None,
-        attachments: object = None,
-        allowed_domains: Sequence[str] = (),
-        on_refused: OnRefused = "fail",
         rules: Rules,
         context: Mapping[str, Any],
+        on_refused: OnRefused = "fail",
+        approved: Sequence[str] | None = None,
+        approved_by: str | None = None,
     ) -> Delivery:
         """
         Mail a report to those who did not get it.
 
-        :param report: the result of a report task, or a slug: then its latest revision of the run's date.
-        :param to: addresses, each for itself or as text; the connection's default when all lists are empty.
-        :param cc: likewise.
-        :param bcc: likewise, and shown to nobody.
-        :param subject: the report's title when None.
-        :param attachments: results of container tasks, artifacts, and names of files of the revision.
-        :param allowed_domains: the only domains that may be mailed; any when empty.
-        :param on_refused: whether a recipient that the server refuses is an error.
         :param rules: when to send.
         :param context: the context that Airflow gives to ``execute``.
+        :param on_refused: whether a recipient that the server refuses is an error (``fail``), or not (``warn``).
+        :param approved: digests that somebody approved, when that was asked for.
+        :param approved_by: who did.
         :return: what became of each mail.
         :raises DeliveryPendingError: another try may reach some.
         :raises DeliveryIncompleteError: somebody did not get it, or maybe did not.
+        :raises ContentChangedError: the content is not what was approved.
         """
+        if on_refused not in ("fail", "warn"):
+            raise InvalidValueError("on_refused", on_refused, "fail or warn")
         settings = self.settings()
-        archive = self.archive
-        run = run_of(context)
-        revision = find_revision(archive, report, report_date=run.report_date)
+        mailings = self._mailings(wanted, settings, rules, context, approved_by=approved_by)
+        for mailing in mailings:
+            digest = mailing.manifest.digest
+            if approved is not None and digest not in approved:
+                raise ContentChangedError(mailing.manifest.report, "".join(approved), digest)
+        summary = Summary()
+        for mailing in mailings:
+            summary.add(mailing.send(lambda: Session.open(settings.server)), mailing.manifest.report)
+        summary.check(mailings[0].manifest.report, on_refused=on_refused)
+        return Delivery(mailings[0].manifest, summary)
+
+    def dry_run(self, wanted: Wanted, *, rules: Rules, context: Mapping[str, Any]) -> Delivery:
+        """Write each mail as ``.eml`` into the archive, and send nothing."""
+        mailings = self._mailings(wanted, self.settings(), rules, context)
+        summary = Summary()
+        for mailing in mailings:
+            for mail in mailing.mails():
+                with TemporaryFile() as file:
+                    file.writelines(mailing.render(mail, None)[0])
+                    file.seek(0)
+                    name = f"{mailing.manifest.report}-{mailing.manifest.report_date}-{mail.key[:12]}.eml"
+                    uri = self.archive.store_artifact(name, file).uri
+                mailing.hold(mail, f"dry run, written to {uri}", summary)
+        return Delivery(mailings[0].manifest, summary)
+
+    def hold(self, wanted: Wanted, reason: str, *, rules: Rules, context: Mapping[str, Any]) -> Delivery:
+        """Send nothing, for that reason."""
+        mailings = self._mailings(wanted, self.settings(), rules, context)
+        summary = Summary()
+        for mailing in mailings:
+            for mail in mailing.pending():
+                mailing.hold(mail, reason, summary)
+        return Delivery(mailings[0].manifest, summary)
+
+    def question(self, wanted: Wanted, *, rules: Rules, context: Mapping[str, Any]) -> Question | Delivery:
+        """
+        Return what somebody has to approve, or, when there is nothing to send, what became of it.
+
+        Everything is prepared and checked as for sending: an error shows now, not after the approval.
+        """
+        mailings = self._mailings(wanted, self.settings(), rules, context)
+        pending = [(mailing, mails) for mailing in mailings if (mails := mailing.pending())]
+        if not pending:
+            return self.send(wanted, rules=rules, context=context)
+        lines = []
+        for mailing, mails in pending:
+            manifest = mailing.manifest
+            mailing.body(rules.max_bytes)
+            lines += [
+                f"**{mailing.letter.subject}**",
+                (
+                    f"`{manifest.report}` of {manifest.report_date}, revision {manifest.revision}, "
+                    f"digest `{manifest.digest[:12]}`, to {len(mails)}:"
+                ),
+                *(f"- {mail.recipient.mailbox}" for mail in mails[:_SHOWN]),
+                *([f"- and {len(mails) - _SHOWN} more"] if len(mails) > _SHOWN else []),
+            ]
+            for mail in mails:
+                mailing.hold(mail, "waits for an approval", Summary())
+        first = pending[0][0]
+        return Question(
+            subject=f"Send {first.letter.subject!r}?",
+            body="\n\n".join(lines),
+            digests=[mailing.manifest.digest for mailing, _ in pending],
+        )
+
+    def _mailings(
+        self,
+        wanted: Wanted,
+        settings: MailSettings,
+        rules: Rules,
+        context: Mapping[str, Any],
+        *,
+        approved_by: str | None = None,
+    ) -> list[Mailing]:
+        """Return a mailing for each report that is wanted, everything checked that can be without the server."""
+        archive, run = self.archive, run_of(context)
+        revisions = find_revisions(archive, wanted.report, report_date=run.report_date)
         recipients = choose_recipients(
-            to, cc, bcc, default=settings.default_recipients, allowed_domains=allowed_domains
+            wanted.to,
+            wanted.cc,
+            wanted.bcc,
+            default=settings.default_recipients,
+            allowed_domains=wanted.allowed_domains,
         )
         check_domains(recipients, settings.allowed_domains)
-        letter = Letter(
-            settings.sender,
-            subject or revision.manifest.title,
-            revision,
-            attachments=find_attachments(attachments, revision),
-            recipients=recipients,
-        )
-        mailing = Mailing(
-            letter,
-            ledger_of(archive, revision.manifest),
-            rules=rules,
-            run=run.ref,
-            now=datetime.now(timezone.utc),
-        )
-        summary = mailing.send(lambda: Session.open(settings.server))
-        summary.check(revision.manifest.report, on_refused=on_refused)
-        return Delivery(revision.manifest, summary)
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What became of a report's mails."""
-
-    manifest: Manifest
-    summary: Summary
+        trial = wanted.redirect_all_to or settings.redirect_all_to
+        now = datetime.now(timezone.utc)
+        facts = {**run.ref, **({"approved_by": approved_by} if approved_by else {})}
+        mailings = []
+        for revision, group in by_report(recipients, revisions):
+            letter = Letter(
+                settings.sender,
+                wanted.subject or revision.manifest.title,
+                revision,
+                attachments=find_attachments(wanted.attachments, revision),
+                recipients=redirected(group, trial) if trial else group,
+                reply_to=[each.mailbox for each in parse_recipients(wanted.reply_to)],
+                unsubscribe=_urls(wanted.unsubscribe),
+                further=_further(wanted.headers),
+            )
+            letter.common_head()  # what can't be in a header shows before anything is sent
+            ledger = ledger_of(archive, revision.manifest)
+            occasion = f"trial:{parse_address(trial).normal}" if trial else ""
+            mailings.append(Mailing(letter, ledger, rules=rules, run=facts, now=now, occasion=occasion))
+        return mailings
 
 
 def mail_settings(connection: Any, *, name: str) -> MailSettings:
@@ -204,6 +331,45 @@ def mail_settings(connection: Any, *, name: str) -> MailSettings:
         allowed_domains=extra.get("allowed_domains") or (),
         redirect_all_to=extra.text("redirect_all_to") or None,
     )
+
+
+def find_revisions(archive: Archive, report: object, *, report_date: date) -> dict[str, Revision]:
+    """
+    Return the revisions to mail, by their reports.
+
+    :param report: what :func:`find_revision` takes, or a list of these.
+    :raises InvalidValueError: one is neither, or two are of one report.
+    """
+    given = [report] if isinstance(report, (str, Mapping)) or not isinstance(report, Iterable) else list(report)
+    found: dict[str, Revision] = {}
+    for each in given:
+        revision = find_revision(archive, each, report_date=report_date)
+        if revision.manifest.report in found:
+            raise InvalidValueError("report", revision.manifest.report, "each report once")
+        found[revision.manifest.report] = revision
+    if not found:
+        raise InvalidValueError("report", report, "the result of a report task, or a report's slug")
+    return found
+
+
+def by_report(
+    recipients: Sequence[Recipient], revisions: Mapping[str, Revision]
+) -> list[tuple[Revision, list[Recipient]]]:
+    """
+    Return each revision with those who get it.
+
+    :raises InvalidValueError: a recipient names none of several reports, or one that isn't there.
+    """
+    groups: dict[str, list[Recipient]] = {report: [] for report in revisions}
+    only = next(iter(revisions)) if len(revisions) == 1 else None
+    for recipient in recipients:
+        report = recipient.report or only
+        if report not in groups:
+            raise InvalidValueError(
+                f"report of the recipient {recipient.address}", report, "one of " + ", ".join(revisions)
+            )
+        groups[report].append(recipient)
+    return [(revisions[report], group) for report, group in groups.items() if group]
 
 
 def find_revision(archive: Archive, report: object, *, report_date: date) -> Revision:
@@ -288,6 +454,23 @@ def _sender(extra: _Extra, login: str) -> Address:
     if not given:
         raise InvalidValueError(extra.name("from_email"), given, "the address that mails are from")
     return parse_address(given).mailbox
+
+
+def _further(given: object) -> Mapping[str, str]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise InvalidValueError("headers", given, "a mapping of names to values")
+    return given
+
+
+def _urls(given: object) -> list[str]:
+    """Return the URLs of List-Unsubscribe: https or mailto, and no character that would end one."""
+    urls = [given] if isinstance(given, str) and given else list(given) if isinstance(given, Iterable) else []
+    for url in urls:
+        if not isinstance(url, str) or not re.fullmatch(r"(https://|mailto:)[^\s<>,\"]+", url):
+            raise InvalidValueError("list_unsubscribe", url, "https://… or mailto:… URLs")
+    return urls
 
 
 def _token(connection: Any, extra: _Extra) -> str:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_daybreak.delivery.mailing import Rules
+from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, Wanted
+from airflow_provider_daybreak.operators.approval import answer_of, ask
 from airflow_provider_daybreak.operators.failure import fail_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
-
-    from airflow_provider_daybreak.hooks.delivery import Delivery
 
 
 class DeliveryInfo(TypedDict):
@@ -45,13 +47,17 @@ class ReportEmailOperator(BaseOperator):
     and the HTML of the revision, its charts inline, and the attachments.
 
     :param report: the result of a :class:`ReportOperator`, or a slug: then the latest revision of the run's
-        report date. (templated)
+        report date. A list of these where rows of ``to`` get different ones. (templated)
     :param to: addresses: a list of one each, or text with commas between them. The connection's
-        ``default_recipients`` when ``to``, ``cc`` and ``bcc`` are empty. (templated)
+        ``default_recipients`` when ``to``, ``cc`` and ``bcc`` are empty. Or rows: ``{"address": …, "name": …,
+        "report": …}``, each of which gets a mail of its own that names nobody else, with the report whose slug
+        (or result) it names. (templated)
     :param cc: likewise. (templated)
     :param bcc: likewise; shown to nobody. (templated)
     :param subject: the report's title by default. (templated)
     :param smtp_conn_id: the ``smtp`` connection.
+    :param mode: ``send``; ``hold`` to prepare everything and wait until somebody approves just that content
+        under "required actions" in Airflow's UI; ``dry_run`` to write each mail as ``.eml`` into the archive.
     :param max_lateness: how long after its period's end a report is still mailed; for ever when None. A later
         run only archives it, and says so.
     :param on_correction: whether new content for a period that was mailed is only in the archive
@@ -65,11 +71,28 @@ class ReportEmailOperator(BaseOperator):
         the revision; None for none. (templated)
     :param max_bytes: bytes that a mail may have. Attachments over that, or over what the server takes, are left
         out with a line in the mail that says where they are.
+    :param reply_to: where answers go, when not to the sender. (templated)
+    :param headers: further header fields, such as ``{"X-Team": "data"}``, from those that are allowed. (templated)
+    :param list_unsubscribe: URLs for a mail program's "unsubscribe"; with an https one it is one-click
+        (RFC 8058). (templated)
+    :param redirect_all_to: the one address that gets all mails instead, for trials. They don't count as sent to
+        those they were meant for. (templated)
     :param archive: URI of the archive; the one of the ``[daybreak]`` section by default.
     :return: what became of each mail, as :class:`DeliveryInfo`.
     """
 
-    template_fields: Sequence[str] = ("report", "to", "cc", "bcc", "subject", "attachments")
+    template_fields: Sequence[str] = (
+        "report",
+        "to",
+        "cc",
+        "bcc",
+        "subject",
+        "attachments",
+        "reply_to",
+        "headers",
+        "list_unsubscribe",
+        "redirect_all_to",
+    )
     ui_color = "#dbe7f5"
 
     def __init__(
@@ -81,6 +104,7 @@ class ReportEmailOperator(BaseOperator):
         bcc: Any = (),
         subject: str | None = None,
         smtp_conn_id: str = "smtp_default",
+        mode: Literal["send", "hold", "dry_run"] = "send",
         max_lateness: timedelta | None = timedelta(days=7),
         on_correction: Literal["archive", "send"] = "archive",
         on_refused: Literal["fail", "warn"] = "fail",
@@ -88,6 +112,10 @@ class ReportEmailOperator(BaseOperator):
         allowed_domains: Sequence[str] = (),
         attachments: Any = None,
         max_bytes: int | None = 25_000_000,
+        reply_to: Any = (),
+        headers: dict[str, str] | None = None,
+        list_unsubscribe: Any = (),
+        redirect_all_to: str | None = None,
         archive: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -98,6 +126,7 @@ class ReportEmailOperator(BaseOperator):
         self.bcc = bcc
         self.subject = subject
         self.smtp_conn_id = smtp_conn_id
+        self.mode = mode
         self.max_lateness = max_lateness
         self.on_correction = on_correction
         self.on_refused = on_refused
@@ -105,32 +134,72 @@ class ReportEmailOperator(BaseOperator):
         self.allowed_domains = allowed_domains
         self.attachments = attachments
         self.max_bytes = max_bytes
+        self.reply_to = reply_to
+        self.headers = headers
+        self.list_unsubscribe = list_unsubscribe
+        self.redirect_all_to = redirect_all_to
         self.archive = archive
 
     def execute(self, context: Context) -> DeliveryInfo:
         """Send what was not sent before."""
-        from airflow_provider_daybreak.delivery.mailing import Rules
-        from airflow_provider_daybreak.hooks.delivery import DeliveryHook
-
         with fail_at_once():
-            delivery = DeliveryHook(self.smtp_conn_id, archive=self.archive).send(
-                self.report,
-                self.to,
-                cc=self.cc,
-                bcc=self.bcc,
-                subject=self.subject,
-                attachments=self.attachments,
-                allowed_domains=self.allowed_domains,
-                on_refused=self.on_refused,
-                rules=Rules(
-                    max_lateness=self.max_lateness,
-                    on_correction=self.on_correction,
-                    on_unknown=self.on_unknown,
-                    max_bytes=self.max_bytes,
-                ),
-                context=context,
+            if self.mode == "send":
+                return _info(
+                    self._hook().send(self._wanted(), on_refused=self.on_refused, **self._when(context))
+                )
+            if self.mode == "dry_run":
+                return _info(self._hook().dry_run(self._wanted(), **self._when(context)))
+            if self.mode != "hold":
+                raise InvalidValueError("mode", self.mode, "send, hold or dry_run")
+            found = self._hook().question(self._wanted(), **self._when(context))
+        if isinstance(found, Delivery):
+            return _info(found)
+        return ask(
+            self,
+            context,
+            subject=found.subject,
+            body=found.body,
+            then=self.execute_answered.__name__,
+            digests=found.digests,
+        )
+
+    def execute_answered(self, context: Context, event: dict[str, Any], digests: list[str]) -> DeliveryInfo:
+        """Send what somebody approved."""
+        with fail_at_once():
+            answer = answer_of(event)
+            hook, wanted, when = self._hook(), self._wanted(), self._when(context)
+            if not answer.approved:
+                return _info(hook.hold(wanted, f"rejected by {answer.by}", **when))
+            return _info(
+                hook.send(wanted, on_refused=self.on_refused, approved=digests, approved_by=answer.by, **when)
             )
-            return _info(delivery)
+
+    def _hook(self) -> DeliveryHook:
+        return DeliveryHook(self.smtp_conn_id, archive=self.archive)
+
+    def _wanted(self) -> Wanted:
+        return Wanted(
+            self.report,
+            self.to,
+            self.cc,
+            self.bcc,
+            subject=self.subject,
+            attachments=self.attachments,
+            reply_to=self.reply_to,
+            headers=self.headers,
+            unsubscribe=self.list_unsubscribe,
+            allowed_domains=self.allowed_domains,
+            redirect_all_to=self.redirect_all_to,
+        )
+
+    def _when(self, context: Context) -> dict[str, Any]:
+        rules = Rules(
+            max_lateness=self.max_lateness,
+            on_correction=self.on_correction,
+            on_unknown=self.on_unknown,
+            max_bytes=self.max_bytes,
+        )
+        return {"rules": rules, "context": context}
 
 
 def _info(delivery: Delivery) -> DeliveryInfo:

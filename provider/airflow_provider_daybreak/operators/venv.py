@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from airflow_provider_daybreak.releases.privileges import Limits
 
@@ -130,7 +130,7 @@ class VenvRunOperator(BaseOperator):
     def __init__(
         self,
         *,
-        release: Mapping[str, Any] | str,
+        release: Mapping[str, Any] | str | XComArg,
         command: Sequence[str] | str,
         env: Mapping[str, str] | None = None,
         output: Output = "last_line",
@@ -144,7 +144,7 @@ class VenvRunOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.release = release
+        self.release: Any = release  # an XComArg until it is rendered
         self.command = command
         self.env = env
         self._output = output  # output is what Airflow calls the XComArg of the task

@@ -8,7 +8,9 @@ from datetime import date
 
 import pytest
 
-from airflow_provider_daybreak.archive import Draft, DraftFile, create_if_absent, objects
+from airflow_provider_daybreak.archive import Draft, DraftFile, create_if_absent, objects, storage
+from airflow_provider_daybreak.archive.retention import prune
+from airflow_provider_daybreak.archive.verify import Damage, verify
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileChangedError,
     OutsideArchiveError,
@@ -186,3 +188,32 @@ def test_an_artifact_lies_under_its_digest_once(archive, uri):
     assert archive.store_artifact("report.pdf", io.BytesIO(b"%PDF")) == first
     assert first.uri == f"{uri}/_artifacts/{first.sha256}/report.pdf"
     assert (archive.root / "_artifacts" / first.sha256 / "report.pdf").read_bytes() == b"%PDF"
+
+
+def test_damage_is_found(archive):
+    revision = archive.publish(draft())
+    archive.publish(draft(report="weekly"))
+    revision.path("report.html").write_bytes(b"forged")
+
+    damages = {verified.uri: verified.damages for verified in verify(archive)}
+
+    assert len(damages) == 2
+    assert damages[revision.uri] == (Damage("report.html", "its bytes are not those that were published"),)
+
+
+def test_what_is_older_goes_but_for_what_was_mailed(archive):
+    manifest = replace(archive.publish(draft()).manifest, created="2026-03-29T00:00:00+00:00")
+    (archive.root / "daily_report/2026/03/29/r0001/manifest.json").write_bytes(manifest.to_json())
+    create_if_absent(archive.deliveries("daily_report", DAY) / "key" / "prepared.json", b"{}")
+    kept = archive.publish(draft(report_date=date(2026, 4, 29)))
+
+    (removal,) = prune(archive, before=date(2026, 4, 1))
+
+    assert removal.uri == f"{archive.uri}/daily_report/2026/03/29/r0001/manifest.json"
+    assert list(archive.revisions()) == [kept]
+    assert [name for name, _ in storage.files_below(archive.root / "daily_report/2026/03")] == [
+        "29/deliveries/key/prepared.json",
+        "29/r0001/claim.json",
+    ]
+    assert list(prune(archive, before=date(2026, 4, 1))) == []
+    assert archive.publish(draft()).number == 1

@@ -219,7 +219,7 @@ def test_a_link_in_place_of_a_file_is_not_followed(archive, tmp_path):
     revision.path("report.html").unlink()
     revision.path("report.html").symlink_to(tmp_path / "secret")
 
-    with pytest.raises(OSError, match="symbolic links"):
+    with pytest.raises(ArchivedFileChangedError, match="something else lies in its place"):
         revision.read("report.html")
 
 

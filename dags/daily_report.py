@@ -1,0 +1,81 @@
+"""
+The day's almanac in every inbox at nine: deploy the script, run it, render the report, make a PDF, mail it.
+
+Written to be copied. Take this file and the folder beside it, then change the folder: your script and its
+requirements.txt in script/, your report in report.md.j2, your container in pdf/. Then change what stands in
+capitals here.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from airflow.sdk import DAG, Param
+from airflow.timetables.trigger import CronTriggerTimetable
+
+from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
+from airflow_provider_daybreak.operators.docker import ImageBuild, ScriptDockerOperator
+from airflow_provider_daybreak.operators.report import ReportOperator
+from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
+
+FILES = Path(__file__).parent / "daily_report"
+SCHEDULE = CronTriggerTimetable("0 9 * * *", timezone="Europe/Berlin")
+PLACE = "Berlin"
+
+with DAG(
+    dag_id="daily_report",
+    schedule=SCHEDULE,
+    catchup=False,  # missed days are backfilled on purpose: airflow backfill create --dag-id daily_report …
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
+    params={
+        "report_date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Report date",
+            description="Empty: the day of the run.",
+        ),
+        "place": Param(PLACE, type="string", title="Place", description="A capital or another large city."),
+        "recipients": Param(
+            None,
+            type=["null", "string"],
+            title="Recipients",
+            description="Addresses, with commas between them. Empty: those of the connection.",
+        ),
+    },
+    tags=["daybreak", "report"],
+    doc_md=__doc__,
+) as dag:
+    deploy = VenvDeployOperator(task_id="deploy", name="daily_report", source=FILES / "script")
+
+    almanac = VenvRunOperator(
+        task_id="compute_almanac",
+        release=deploy.output,
+        command=["almanac.py", "--place", "{{ params.place }}"],
+        output="json",
+    )
+
+    report = ReportOperator(
+        task_id="render_report",
+        report="daily_report",
+        template=FILES / "report.md.j2",
+        data={"almanac": almanac.output},
+        locale="en_GB",
+    )
+
+    pdf = ScriptDockerOperator(
+        task_id="make_pdf",
+        build=ImageBuild(FILES / "pdf", network="host"),  # the build installs packages; the run has no network
+        inputs={".": report.output},
+        outputs={"daily-almanac.pdf": "/out/report.pdf"},
+        skip_if_unavailable=True,
+    )
+
+    mail = ReportEmailOperator(
+        task_id="mail_report",
+        report=report.output,
+        to="{{ params.recipients or '' }}",
+        attachments=[pdf.output],
+        trigger_rule="none_failed",  # without a Docker engine, the mail goes out without the PDF
+    )

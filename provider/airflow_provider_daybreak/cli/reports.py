@@ -1,0 +1,129 @@
+"""``airflow daybreak reports``: what is in the archive, whether it is whole, and what may go."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.archive.retention import prune as prune_archive
+from airflow_provider_daybreak.archive.verify import verify as verify_archive
+from airflow_provider_daybreak.cli.command import command
+from airflow_provider_daybreak.exceptions import InvalidValueError, RevisionNotFoundError
+from airflow_provider_daybreak.hooks.archive import archive_of
+from airflow_provider_daybreak.reports.period import parse_date
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from airflow_provider_daybreak.archive import Revision
+
+
+@command
+def list_(args: Namespace) -> None:
+    """Print a line a revision, by report and date."""
+    since, until = _dates(args)
+    revisions = archive_of().revisions(args.report, since=since, until=until)
+    _print(args.output, [_line(revision) for revision in revisions], "No revisions.")
+
+
+@command
+def show(args: Namespace) -> None:
+    """Print the manifest of one revision."""
+    report_date = parse_date(args.report_date, name="report date")
+    archive = archive_of()
+    if args.revision is None:
+        found = archive.latest(args.report, report_date, drafts=True)
+        if found is None:
+            raise RevisionNotFoundError(f"{archive.uri}/{args.report}/{report_date:%Y/%m/%d}")
+    else:
+        found = archive.revision(args.report, report_date, args.revision)
+    if args.output in ("json", "yaml"):
+        _print(args.output, found.manifest.to_dict(), "")
+    else:
+        facts = {"manifest": found.uri, **found.manifest.to_dict()}
+        _print(args.output, [{"field": name, "value": value} for name, value in _flat(facts)], "")
+
+
+@command
+def verify(args: Namespace) -> None:
+    """Compare every file with its manifest; print what differs, and exit with 1 when anything does."""
+    since, until = _dates(args)
+    revisions = damaged = size = 0
+    damages = []
+    for verified in verify_archive(archive_of(), args.report, since=since, until=until):
+        revisions += 1
+        size += verified.bytes
+        damaged += bool(verified.damages)
+        damages += [
+            {"manifest": verified.uri, "file": damage.name, "problem": damage.problem}
+            for damage in verified.damages
+        ]
+    _print(args.output, damages, f"{revisions} revisions, {size / 1e6:.1f} MB: all as published.")
+    if damaged:
+        print(f"{damaged} of {revisions} revisions are not as published.", file=sys.stderr)
+        raise SystemExit(1)
+
+
+@command
+def prune(args: Namespace) -> None:
+    """Remove what is older than the days to keep; print what went, or would go."""
+    if args.keep_days < 1:
+        raise InvalidValueError("--keep-days", args.keep_days, "a number of days, 1 or more")
+    before = datetime.now(timezone.utc).date() - timedelta(days=args.keep_days)
+    removed = prune_archive(archive_of(), before=before, report=args.report, dry_run=args.dry_run)
+    done = "would remove" if args.dry_run else "removed"
+    lines = [{done: each.kind, "uri": each.uri} for each in removed]
+    _print(args.output, lines, "Nothing to remove.")
+
+
+def _dates(args: Namespace) -> tuple[date | None, date | None]:
+    return (
+        parse_date(args.since, name="--since") if args.since else None,
+        parse_date(args.until, name="--until") if args.until else None,
+    )
+
+
+def _line(revision: Revision) -> dict[str, Any]:
+    manifest = revision.manifest
+    return {
+        "report": manifest.report,
+        "date": manifest.report_date.isoformat(),
+        "revision": manifest.revision,
+        "period": manifest.period["name"],
+        "title": manifest.title,
+        "rows": sum(manifest.rows.values()),
+        "outcome": manifest.outcome,
+        "created": manifest.created,
+    }
+
+
+def _flat(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return nested facts as dotted names with their values; a file goes by its name."""
+    flat: list[tuple[str, Any]] = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            flat += _flat(value, f"{prefix}{name}.")
+        elif name == "files":
+            flat += [
+                (f"files.{file['name']}", f"{file['media_type']}, {file['bytes']} bytes, {file['sha256']}")
+                for file in value
+            ]
+        else:
+            flat.append((f"{prefix}{name}", value))
+    return flat
+
+
+def _print(output: str, data: Any, nothing: str) -> None:
+    """Print as Airflow's own commands do; an empty table as a sentence."""
+    from airflow.cli.simple_table import AirflowConsole
+
+    console = AirflowConsole()
+    if output == "json":
+        console.print_as_json(data)
+    elif output == "yaml":
+        console.print_as_yaml(data)
+    elif data:
+        console.print_as(data=data, output=output)
+    else:
+        print(nothing)

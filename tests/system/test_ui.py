@@ -1,0 +1,56 @@
+"""Airflow's UI in a real browser: what somebody does who wants a report."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+pytestmark = [pytest.mark.scheduler, pytest.mark.engine, pytest.mark.browser]
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@pytest.fixture
+def page():
+    from conftest import CHROMIUM
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        page = browser.new_page(viewport={"width": 1300, "height": 900})
+        page.set_default_timeout(60_000)
+        yield page
+        browser.close()
+
+
+def test_log_in_trigger_for_a_date_see_it_green_and_open_the_report(stack, page):
+    day = date.today() - timedelta(days=4)  # noqa: DTZ011 - any recent day will do
+    airflow = stack.airflow
+
+    page.goto(f"{airflow.url}/dags/daily_report")
+    page.get_by_label("Username").fill("admin")
+    page.locator("input[type=password]").fill(airflow.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Trigger").first.click()
+    page.locator("#element_report_date").fill(day.isoformat())
+    before = set(airflow.runs("daily_report"))
+    page.get_by_role("dialog").get_by_role("button", name="Trigger").click()
+    page.get_by_role("dialog").wait_for(state="hidden")
+    [run] = set(airflow.runs("daily_report")) - before
+    assert stack.wait(run) == "success"
+
+    page.goto(f"{airflow.url}/dags/daily_report/runs/{run}/tasks/render_report")
+    page.get_by_text("Success").first.wait_for()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Open report").click()
+    report = opened.value
+    report.get_by_text(day.strftime("%-d %B %Y")).first.wait_for()
+    assert report.locator("img").first.evaluate("image => image.naturalWidth") > 0

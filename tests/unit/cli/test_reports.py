@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+
+from airflow_provider_daybreak.archive import Archive, Draft, DraftFile
+
+
+@pytest.fixture(autouse=True)
+def archive(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE", tmp_path.as_uri())
+    archive = Archive(tmp_path)
+    for day, text in ((28, "a"), (29, "a"), (29, "b")):
+        archive.publish(
+            Draft(
+                report="daily_report",
+                report_date=date(2026, 3, day),
+                period={"name": "day", "start": f"2026-03-{day}T00:00:00+00:00", "end": "x", "timezone": "UTC"},
+                title="Almanac",
+                files=[DraftFile("report.html", "text/html", text.encode())],
+                rows={"almanac": 3, "holidays": 2},
+                run={"dag_id": "daily_report"},
+            )
+        )
+    return archive
+
+
+@pytest.fixture
+def daybreak(capsys):
+    """Return a function that runs ``airflow daybreak …`` and returns its exit code, output and errors."""
+    from airflow.cli.cli_parser import get_parser
+
+    def run(*words):
+        args = get_parser().parse_args(["daybreak", *words])
+        try:
+            args.func(args)
+            code = 0
+        except SystemExit as ended:
+            code = ended.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_revisions_are_listed_by_date(daybreak):
+    code, out, _ = daybreak("reports", "list", "--since", "2026-03-29", "--output", "json")
+
+    assert code == 0
+    assert [(line["date"], line["revision"], line["rows"]) for line in json.loads(out)] == [
+        ("2026-03-29", 1, 5),
+        ("2026-03-29", 2, 5),
+    ]
+
+
+def test_an_empty_list_says_so(daybreak):
+    assert daybreak("reports", "list", "weekly") == (0, "No revisions.\n", "")
+
+
+def test_a_date_that_is_none_is_an_error(daybreak):
+    code, _, err = daybreak("reports", "list", "--until", "29.3.2026")
+
+    assert (code, err) == (
+        1,
+        "airflow daybreak: Invalid --until '29.3.2026': expected a date such as 2026-03-29.\n",
+    )
+
+
+def test_the_newest_revision_is_shown(archive, daybreak):
+    code, out, _ = daybreak("reports", "show", "daily_report", "2026-03-29", "--output", "json")
+
+    assert code == 0
+    assert json.loads(out) == archive.latest("daily_report", date(2026, 3, 29)).manifest.to_dict()
+
+
+def test_a_revision_is_shown_by_number_as_fields(archive, daybreak):
+    code, out, _ = daybreak(
+        "reports", "show", "daily_report", "2026-03-29", "--revision", "1", "--output", "plain"
+    )
+
+    assert code == 0
+    assert f"manifest           {archive.uri}/daily_report/2026/03/29/r0001/manifest.json" in out
+    assert "run.dag_id         daily_report" in out
+    assert "files.report.html  text/html, 1 bytes, " in out
+
+
+def test_an_absent_revision_is_an_error(daybreak):
+    code, _, err = daybreak("reports", "show", "daily_report", "2026-03-30")
+
+    assert code == 1
+    assert err.startswith("airflow daybreak: No revision at ")
+
+
+def test_an_archive_as_published_verifies(daybreak):
+    assert daybreak("reports", "verify") == (0, "3 revisions, 0.0 MB: all as published.\n", "")
+
+
+def test_a_changed_file_is_reported_and_fails(archive, daybreak):
+    archive.latest("daily_report", date(2026, 3, 28)).path("report.html").write_text("forged")
+
+    code, out, err = daybreak("reports", "verify", "--output", "json")
+
+    assert code == 1
+    assert json.loads(out)[0]["file"] == "report.html"
+    assert err == "1 of 3 revisions are not as published.\n"
+
+
+def test_pruning_can_be_looked_at_first(daybreak):
+    # The revisions were made today: nothing is old enough.
+    assert daybreak("reports", "prune", "--keep-days", "1", "--dry-run") == (
+        0,
+        "Nothing to remove.\n",
+        "",
+    )
+
+
+def test_keeping_no_days_is_refused(archive, daybreak):
+    code, _, err = daybreak("reports", "prune", "--keep-days", "0")
+
+    assert code == 1
+    assert "Invalid --keep-days 0: expected a number of days, 1 or more." in err
+    assert len(list(archive.revisions())) == 3
