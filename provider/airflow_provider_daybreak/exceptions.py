@@ -907,6 +907,21 @@ class ContentChangedError(DeliveryError):
 
 
 @dataclass(eq=False)
+class NothingToResendError(DeliveryError):
+    """A report that nobody waits for."""
+
+    report: str
+    report_date: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"Nobody to send {self.report!r} of {self.report_date} to again: everybody that the ledger names got it. "
+            f"Name who should get it with --to."
+        )
+
+
+@dataclass(eq=False)
 class LedgerUnsafeError(DeliveryError):
     """A place for the ledger that lets two processes both create the same file. Nothing was sent."""
 

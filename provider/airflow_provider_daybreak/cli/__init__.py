@@ -41,6 +41,7 @@ def get_cli_commands() -> list[CLICommand]:
                     subcommands=_release_commands(),
                 ),
                 _reports(),
+                *_delivery_commands(),
             ),
         )
     ]
@@ -130,6 +131,41 @@ def _reports() -> GroupCommand:
                     ARG_OUTPUT,
                     ARG_VERBOSE,
                 ),
+            ),
+        ),
+    )
+
+
+def _delivery_commands() -> tuple[ActionCommand, ...]:
+    return (
+        ActionCommand(
+            name="deliveries",
+            help="Show who got which report, when, and what the server said",
+            func=lazy_load_command(f"{_CLI}.delivery.list_deliveries"),
+            args=(
+                Arg(("report",), nargs="?", help="slug of the report; all by default"),
+                Arg(("--date",), help="report date, such as 2026-03-29; all by default"),
+                ARG_OUTPUT,
+                ARG_VERBOSE,
+            ),
+        ),
+        ActionCommand(
+            name="resend",
+            help="Send a report's archived original again, for a reason, once for each id",
+            func=lazy_load_command(f"{_CLI}.delivery.resend"),
+            args=(
+                Arg(("report",), help="slug of the report"),
+                Arg(("--date",), required=True, help="report date, such as 2026-03-29"),
+                Arg(
+                    ("--to",),
+                    action="append",
+                    help="address to send to, given again for each; by default all who did not get it",
+                ),
+                Arg(("--reason",), required=True, help="why, for the ledger"),
+                Arg(("--id",), help="id of this resending; by default it is made of the reason"),
+                Arg(("--conn-id",), default="smtp_default", help="the smtp connection"),
+                ARG_OUTPUT,
+                ARG_VERBOSE,
             ),
         ),
     )

@@ -49,6 +49,10 @@ class Attachment:
     sha256: str
     size: int
 
+    def info(self) -> dict[str, object]:
+        """Return what another program needs to attach it again, as plain JSON."""
+        return {"uri": self.uri, "sha256": self.sha256, "bytes": self.size}
+
     @property
     def encoded_size(self) -> int:
         """Number of bytes that it has in a mail, line ends included."""

@@ -146,9 +146,9 @@ class Courier:
         if not self._pending:
             return self.summary
         self.ledger.probe()
+        prepared = self.ledger.prepare_all({key: mail.facts for key, mail in self._pending.items()})
         for key, mail in self._pending.items():
-            prepared = self.ledger.prepare(key, mail.facts)
-            self._pending[key] = replace(mail, facts={**mail.facts, "date": prepared["date"]})
+            self._pending[key] = replace(mail, facts={**mail.facts, "date": prepared[key]["date"]})
         log.info("%d to send, %d sent before", len(self._pending), len(self.summary.already_sent))
         try:
             self._go_round()
@@ -293,9 +293,7 @@ class Courier:
             log.warning("%s: sending again, with the same Message-ID, what is in doubt: %s", address, reason)
             return True
         if self._on_unknown == "assume_sent":
-            if self.ledger.commit(mail.key, entry.generation, mail.facts, intent="assume_sent"):
-                self.ledger.settle(mail.key, entry.generation, "sent", f"assumed; {reason}", mail.facts)
-                self.ledger.synchronise()
+            self.ledger.assume_sent(mail.key, f"assumed; {reason}", mail.facts)
             log.warning("%s: taken for sent: %s", address, reason)
             self.summary.already_sent[address] = mail.message_id
         else:

@@ -24,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_daybreak.archive import create_if_absent, storage
 from airflow_provider_daybreak.delivery.process import has_ended, identity
@@ -41,6 +41,7 @@ IN_DOUBT_AFTER = timedelta(minutes=20)
 """Age at which a commit without outcome is in doubt: RFC 5321 §4.5.3.2 gives 2 + 3 + 10 minutes from DATA on."""
 
 _SYNC_EVERY = 64  # outcomes
+_KEY = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"commit\.([0-9]{1,6})")
 _OUTCOME = re.compile(r"outcome\.([0-9]{1,6})\.json")
 
@@ -115,13 +116,12 @@ class Ledger:
                 raise LedgerUnsafeError(str(self.folder))
         finally:
             with suppress(FileNotFoundError):
-                cast("Any", path).unlink()
+                path.unlink()
 
     def entries(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return what it says of each of these mails, as it was at some moment of this call."""
         wanted = list(keys)
-        names = _names_below(self.folder, wanted)
-        return {key: self._entry(key, names.get(key, ())) for key in wanted}
+        return dict(zip(wanted, storage.each(self.folder, self.entry, wanted), strict=True))
 
     def entry(self, key: str) -> Entry:
         """Return what it says of one mail."""
@@ -142,6 +142,11 @@ class Ledger:
             return known
         self._put(path, {"schema": SCHEMA, **facts})
         return dict(facts)
+
+    def prepare_all(self, mails: Mapping[str, Mapping[str, object]]) -> dict[str, Facts]:
+        """Write down what will be sent of many mails: see :meth:`prepare`."""
+        prepared = storage.each(self.folder, lambda item: self.prepare(*item), mails.items())
+        return dict(zip(mails, prepared, strict=True))
 
     def commit(self, key: str, generation: int, facts: Mapping[str, object], *, intent: str = "send") -> bool:
         """
@@ -192,6 +197,15 @@ class Ledger:
         if len(self._unsynchronised) >= _SYNC_EVERY:
             self.synchronise()
 
+    def assume_sent(self, key: str, reason: str, facts: Mapping[str, object]) -> None:
+        """Write down that the mail counts as sent, unless it was, or is being sent."""
+        entry = self.entry(key)
+        if entry.standing in ("sent", "in_flight"):
+            return
+        if self.commit(key, entry.generation, facts, intent="assume_sent"):
+            self.settle(key, entry.generation, "sent", reason, facts)
+            self.synchronise()
+
     def note(self, key: str, status: str, reason: str, facts: Mapping[str, object]) -> None:
         """Write down why nothing was sent this time."""
         note = {"schema": SCHEMA, **facts, "status": status, "reason": reason, "time": _now()}
@@ -208,15 +222,16 @@ class Ledger:
                     os.close(descriptor)
         self._unsynchronised.clear()
 
-    def records(self) -> Iterator[tuple[Entry, Facts, Facts]]:
-        """Yield each mail's entry, what was prepared, and the note why nothing was sent, as far as known."""
-        for key in storage.names(self.folder):
-            names = storage.names(self.folder / key)
-            if not names:
-                continue
-            prepared = _parse(_read(self.folder / key / "prepared.json")) or {}
-            note = _parse(_read(self.folder / key / "note.json")) or {}
-            yield self._entry(key, names), prepared, note
+    def records(self) -> Iterator[tuple[Entry, Facts]]:
+        """Yield each mail's entry, and what else is known: what was prepared, or why nothing was sent."""
+        keys = [key for key in storage.names(self.folder) if _KEY.fullmatch(key)]
+        yield from storage.each(self.folder, self._record, keys)
+
+    def _record(self, key: str) -> tuple[Entry, Facts]:
+        known: Facts = {}
+        for name in ("prepared.json", "note.json"):
+            known |= _parse(_read(self.folder / key / name)) or {}
+        return self.entry(key), known
 
     def _put(self, path: StoragePath, facts: Mapping[str, object]) -> None:
         if not isinstance(path, Path):
@@ -258,10 +273,6 @@ def _standing(facts: Facts, *, settled: bool) -> Standing:
     except ValueError:
         return "in_doubt"
     return "in_doubt" if age >= IN_DOUBT_AFTER else "in_flight"
-
-
-def _names_below(folder: StoragePath, keys: Sequence[str]) -> dict[str, list[str]]:
-    return {key: storage.names(folder / key) for key in keys}
 
 
 def _read(path: StoragePath) -> bytes | None:

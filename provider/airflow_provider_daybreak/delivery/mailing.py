@@ -73,7 +73,12 @@ def ledger_of(archive: Archive, manifest: Manifest) -> Ledger:
     It lies with the day on which the period starts, whatever the report date: two report dates in a week are
     of one weekly period, and the second mails nothing.
     """
-    return Ledger(archive.deliveries(manifest.report, date.fromisoformat(manifest.period["start"][:10])))
+    return Ledger(archive.deliveries(manifest.report, ledger_day(manifest)))
+
+
+def ledger_day(manifest: Manifest) -> date:
+    """Return the day that a report's ledger lies with: the first of its period."""
+    return date.fromisoformat(manifest.period["start"][:10])
 
 
 class Mailing:
@@ -189,6 +194,11 @@ class Mailing:
         self.ledger.note(mail.key, "held", reason, mail.facts)
         log.info("%s: held: %s", mail.recipient.label, reason)
 
+    def settle_original(self, recipient: Recipient, reason: str) -> None:
+        """Let the period's own mail to this recipient count as sent: it was, on another occasion."""
+        original = self._mail(recipient, "")
+        self.ledger.assume_sent(original.key, reason, original.facts)
+
     def _hold(self, mails: Sequence[Mail], reason: str) -> Summary:
         summary = Summary()
         entries = self.ledger.entries(mail.key for mail in mails)
@@ -248,7 +258,8 @@ class Mailing:
             "occasion": occasion,
             "message_id": message_id,
             "date": self._now.isoformat(timespec="seconds"),
-            "attachments": {each.name: each.sha256 for each in self.letter.attachments},
+            "subject": self.letter.subject,
+            "attachments": [each.info() for each in self.letter.attachments],
             "run": dict(self._run),
         }
         if answers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from airflow.sdk import BaseHook
 
 from airflow_provider_daybreak.delivery.attachments import Attachment, media_type_of
+from airflow_provider_daybreak.delivery.audit import records_of
 from airflow_provider_daybreak.delivery.courier import Summary
 from airflow_provider_daybreak.delivery.mailing import Mailing, Rules, ledger_of
 from airflow_provider_daybreak.delivery.message import Letter
@@ -31,7 +32,12 @@ from airflow_provider_daybreak.delivery.transport import (
     Session,
     Timeouts,
 )
-from airflow_provider_daybreak.exceptions import ContentChangedError, InvalidValueError, RevisionNotFoundError
+from airflow_provider_daybreak.exceptions import (
+    ContentChangedError,
+    InvalidValueError,
+    NothingToResendError,
+    RevisionNotFoundError,
+)
 from airflow_provider_daybreak.hooks.archive import archive_at, archive_of, storage_path
 from airflow_provider_daybreak.hooks.run import run_of
 
@@ -99,6 +105,27 @@ class Wanted:
     unsubscribe: object = ()
     allowed_domains: Sequence[str] = ()
     redirect_all_to: str | None = None
+
+
+@dataclass(frozen=True)
+class Resending:
+    """
+    What to send again.
+
+    :param report: slug of the report.
+    :param report_date: the date on it.
+    :param to: addresses; all who did not get it when empty.
+    :param reason: why, for the ledger.
+    :param by: who wants it, for the ledger.
+    :param id: what tells this resending from others: with the same id nobody gets a second mail.
+    """
+
+    report: str
+    report_date: date
+    to: Sequence[str]
+    reason: str
+    by: str
+    id: str
 
 
 @dataclass(frozen=True)
@@ -211,6 +238,56 @@ class DeliveryHook(BaseHook):
             for mail in mailing.pending():
                 mailing.hold(mail, reason, summary)
         return Delivery(mailings[0].manifest, summary)
+
+    def resend(self, wanted: Resending) -> Delivery:
+        """
+        Send the archived original again, for a reason, once for each id.
+
+        :return: what became of each mail.
+        :raises NothingToResendError: nobody is named who did not get it.
+        :raises RevisionNotFoundError: there is no such report.
+        :raises DeliveryPendingError: another try may reach some.
+        :raises DeliveryIncompleteError: somebody did not get it, or maybe did not.
+        """
+        settings, archive = self.settings(), self.archive
+        latest = find_revision(archive, wanted.report, report_date=wanted.report_date)
+        ledger = ledger_of(archive, latest.manifest)
+        records = {
+            record.recipient.lower(): record
+            for record in records_of(ledger)
+            if not record.occasion and record.report_date == wanted.report_date.isoformat()
+        }
+        named = parse_recipients(wanted.to) or [
+            parse_address(record.recipient) for record in records.values() if record.standing != "sent"
+        ]
+        if not named:
+            raise NothingToResendError(wanted.report, wanted.report_date.isoformat())
+        check_domains(named, settings.allowed_domains)
+        summary = Summary()
+        for recipient in named:
+            record = records.get(recipient.normal)
+            facts = record.facts if record else {}
+            revision = archive.open(facts["manifest"]) if "manifest" in facts else latest
+            letter = Letter(
+                settings.sender,
+                facts.get("subject") or revision.manifest.title,
+                revision,
+                attachments=find_attachments(facts.get("attachments"), revision),
+                recipients=[replace(recipient, alone=True)],
+            )
+            mailing = Mailing(
+                letter,
+                ledger,
+                rules=Rules(on_unknown="hold"),
+                run={"reason": wanted.reason, "by": wanted.by},
+                now=datetime.now(timezone.utc),
+                occasion=f"resend:{wanted.id}",
+            )
+            summary.add(mailing.send(lambda: Session.open(settings.server)), wanted.report)
+            if recipient.label in {**summary.sent, **summary.already_sent}:
+                mailing.settle_original(recipient, f"resent as {wanted.id}: {wanted.reason}")
+        summary.check(wanted.report)
+        return Delivery(latest.manifest, summary)
 
     def question(self, wanted: Wanted, *, rules: Rules, context: Mapping[str, Any]) -> Question | Delivery:
         """

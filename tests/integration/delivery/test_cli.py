@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from airflow.cli.cli_parser import get_parser
+
+from airflow_provider_daybreak.version_compat import AirflowFailException
+
+pytestmark = pytest.mark.usefixtures("revision")
+
+
+@pytest.fixture
+def daybreak(capsys, monkeypatch, archive):
+    """Return a function that runs ``airflow daybreak …`` and returns its rows, or its error's text."""
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE", archive.uri)
+
+    def run(*arguments):
+        capsys.readouterr()
+        args = get_parser().parse_args(["daybreak", *arguments, "--output", "json"])
+        try:
+            args.func(args)
+        except SystemExit:
+            return capsys.readouterr().err
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_deliveries_show_who_got_what_and_what_the_server_said(daybreak, mail, server):
+    server.replies["joe@example.org"] = "550 no such user"
+    mail(to=["jane@example.org", "joe@example.org"], on_refused="warn")
+
+    rows = daybreak("deliveries", "daily_report", "--date", "2026-03-29")
+
+    assert [(row["recipient"], row["standing"], row["answer"]) for row in rows] == [
+        ("jane@example.org", "sent", "250 taken as 1"),
+        ("joe@example.org", "refused", "550 no such user"),
+    ]
+
+
+def test_deliveries_show_why_nothing_was_sent(daybreak, mail):
+    mail(max_lateness=timedelta(days=1))
+
+    (row,) = daybreak("deliveries")
+    assert row["standing"] == "held"
+    assert row["answer"].startswith("too late")
+
+
+def test_deliveries_of_another_date_are_not_shown(daybreak, mail):
+    mail()
+
+    assert daybreak("deliveries", "--date", "2026-03-28") == []
+
+
+def test_resending_reaches_those_who_did_not_get_it_once(daybreak, mail, server):
+    server.replies["joe@example.org"] = "550 no such user"
+    with pytest.raises(AirflowFailException):
+        mail(to=["jane@example.org", "joe@example.org"], attachments=["data/rows.csv"], subject="As it was")
+    server.replies.clear()
+
+    for _ in range(2):
+        daybreak(
+            "resend", "daily_report", "--date", "2026-03-29", "--to", "joe@example.org", "--reason", "mended"
+        )
+
+    assert server.recipients() == ["jane@example.org", "joe@example.org"]
+    first, second = (received.message for received in server.mails)
+    assert second["Subject"] == "As it was"
+    assert [part.get_filename() for part in second.iter_attachments()] == ["rows.csv"]
+    assert first["Message-ID"] != second["Message-ID"]
+    (resent,) = [row for row in daybreak("deliveries") if row["occasion"]]
+    assert resent["standing"] == "sent"
+
+
+def test_what_was_resent_counts_as_delivered(daybreak, mail, server):
+    server.replies["jane@example.org"] = "550 no such user"
+    with pytest.raises(AirflowFailException):
+        mail()
+    server.replies.clear()
+    daybreak("resend", "daily_report", "--date", "2026-03-29", "--reason", "mended")
+
+    assert mail()["already_sent"] == ["jane@example.org"]
+    assert len(server.mails) == 1
+
+
+def test_resending_to_nobody_is_an_error(daybreak, mail):
+    mail()
+
+    assert "Name who should get it with --to" in daybreak(
+        "resend", "daily_report", "--date", "2026-03-29", "--reason", "why not"
+    )
+
+
+def test_who_got_it_can_get_it_again_when_named(daybreak, mail, server):
+    mail()
+    again = (
+        "resend",
+        "daily_report",
+        "--date",
+        "2026-03-29",
+        "--to",
+        "jane@example.org",
+        "--reason",
+        "lost it",
+    )
+
+    assert daybreak(*again)[0]["result"] == "sent"
+    assert daybreak(*again)[0]["result"] == "already_sent"
+    assert len(server.mails) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("deliveries", "No Slug"), "Invalid report 'No Slug'"),
+        (("deliveries", "--date", "29.3."), "Invalid --date '29.3.'"),
+        (("resend", "daily_report", "--date", "x", "--reason", "r"), "Invalid --date 'x'"),
+        (("resend", "daily_report", "--date", "2026-03-29", "--reason", " "), "Invalid --reason"),
+        (("resend", "daily_report", "--date", "2020-01-01", "--reason", "r"), "No revision at"),
+        (("resend", "daily_report", "--date", "2026-03-29", "--to", "x", "--reason", "r"), "Invalid recipient"),
+    ],
+)
+def test_a_bad_argument_is_one_sentence(daybreak, server, connect_to, arguments, message):
+    connect_to(server)
+
+    assert message in daybreak(*arguments)
