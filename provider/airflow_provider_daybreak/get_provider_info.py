@@ -29,6 +29,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "secrets-backends": [f"{package}.secrets.dotenv.DotenvBackend"],
         "extra-links": [f"{package}.web.links.OpenReportLink"],
+        "notifications": [
+            f"{package}.notifications.failure.ReportFailureNotifier",
+            f"{package}.notifications.ping.PingNotifier",
+        ],
         "cli": [f"{package}.cli.get_cli_commands"],
         "config": {
             "daybreak": {

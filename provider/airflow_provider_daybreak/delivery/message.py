@@ -14,6 +14,7 @@ from email.message import MIMEPart
 from email.policy import SMTP
 from email.utils import format_datetime
 from hashlib import sha256
+from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, cast
 
@@ -179,6 +180,14 @@ def build_body(letter: Letter, *, limit: int | None = None) -> Body:
         if not kept:
             raise MailTooLargeError(size + _HEAD_ROOM, limit)
         kept.remove(max(kept, key=lambda each: each.size))
+
+
+def plain_body(text: str) -> Body:
+    """Return the body of a mail that is nothing but text."""
+    part = MIMEPart(policy=SMTP)
+    part.set_content(text, charset="utf-8", cte="quoted-printable")
+    data = part.as_bytes(policy=SMTP)
+    return Body(BytesIO(data), len(data))
 
 
 def _write(skeleton: bytes, kept: Sequence[Attachment], size: int, left_out: tuple[Attachment, ...]) -> Body:

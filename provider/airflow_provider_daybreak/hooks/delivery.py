@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -18,6 +19,7 @@ from airflow_provider_daybreak.delivery.audit import records_of
 from airflow_provider_daybreak.delivery.courier import Summary
 from airflow_provider_daybreak.delivery.mailing import Mailing, Rules, ledger_of
 from airflow_provider_daybreak.delivery.message import Letter
+from airflow_provider_daybreak.delivery.notice import Notice
 from airflow_provider_daybreak.delivery.recipients import (
     check_domains,
     choose_recipients,
@@ -39,6 +41,7 @@ from airflow_provider_daybreak.exceptions import (
     RevisionNotFoundError,
 )
 from airflow_provider_daybreak.hooks.archive import archive_at, archive_of, storage_path
+from airflow_provider_daybreak.hooks.failure import failure_text
 from airflow_provider_daybreak.hooks.run import run_of
 
 if TYPE_CHECKING:
@@ -212,7 +215,7 @@ class DeliveryHook(BaseHook):
                 raise ContentChangedError(mailing.manifest.report, "".join(approved), digest)
         summary = Summary()
         for mailing in mailings:
-            summary.add(mailing.send(lambda: Session.open(settings.server)), mailing.manifest.report)
+            summary.add(mailing.send(partial(Session.open, settings.server)), mailing.manifest.report)
         summary.check(mailings[0].manifest.report, on_refused=on_refused)
         return Delivery(mailings[0].manifest, summary)
 
@@ -283,7 +286,7 @@ class DeliveryHook(BaseHook):
                 now=datetime.now(timezone.utc),
                 occasion=f"resend:{wanted.id}",
             )
-            summary.add(mailing.send(lambda: Session.open(settings.server)), wanted.report)
+            summary.add(mailing.send(partial(Session.open, settings.server)), wanted.report)
             if recipient.label in {**summary.sent, **summary.already_sent}:
                 mailing.settle_original(recipient, f"resent as {wanted.id}: {wanted.reason}")
         summary.check(wanted.report)
@@ -320,6 +323,23 @@ class DeliveryHook(BaseHook):
             body="\n\n".join(lines),
             digests=[mailing.manifest.digest for mailing, _ in pending],
         )
+
+    def tell_failure(self, to: object, *, report: object, context: Mapping[str, Any]) -> None:
+        """
+        Mail, once, that a task failed, with the error, the log's address, and who got the report.
+
+        :param to: addresses.
+        :param report: the result of a report task, or a slug; that of the failed task when None.
+        :raises DeliveryError: somebody was not told.
+        """
+        settings, archive = self.settings(), self.archive
+        recipients = choose_recipients(to)
+        check_domains(recipients, settings.allowed_domains)
+        occasion, text = failure_text(context, archive, report)
+        dag_id = str(context["dag"].dag_id)
+        notice = Notice(settings.sender, f"Failed: {dag_id}", text, dag_id, occasion)
+        connect = partial(Session.open, settings.server)
+        notice.send(recipients, archive, connect, now=datetime.now(timezone.utc)).check(f"failure of {dag_id}")
 
     def _mailings(
         self,
