@@ -11,7 +11,6 @@ from airflow_provider_daybreak.notifications.failure import ReportFailureNotifie
 from airflow_provider_daybreak.notifications.ping import PingNotifier
 from airflow_provider_daybreak.version_compat import AirflowFailException
 
-
 pytestmark = pytest.mark.usefixtures("revision")
 
 
