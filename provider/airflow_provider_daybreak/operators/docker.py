@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from airflow_provider_daybreak.containers.image import ImageBuild
 from airflow_provider_daybreak.containers.isolation import TMPFS, Isolation
@@ -177,7 +177,7 @@ class ScriptDockerOperator(DockerOperator):
         with fail_at_once(), self._skip_without_engine():
             self._running = ContainerHook(self._docker, self._addresses)
             run = self._running.run(self._job(context), context)
-        if run.result.exit_code != 0:
+        if run.result.exit_code in self.skip_on_exit_code:
             raise AirflowSkipException(f"Container {run.container} ended with exit code {run.result.exit_code}")
         return _result(run, self.result)
 
@@ -249,11 +249,13 @@ class ScriptDockerOperator(DockerOperator):
         }
 
     def _variables_of_file(self) -> Mapping[str, str]:
-        """Return what ``env_file`` sets, masked in logs: a path on the worker, never its contents."""
+        """Return what ``env_file`` sets, masked in logs: a path on the worker, or lines that were written out."""
         from airflow.sdk.log import mask_secret
 
         if not self.env_file:
             return {}
+        if "=" in self.env_file:
+            return cast("Mapping[str, str]", self.unpack_environment_variables(self.env_file))
         values = read_dotenv(Path(self.env_file)).values
         for value in values.values():
             mask_secret(value)
