@@ -1,0 +1,151 @@
+"""
+A real scheduler, whose task processes and their supervisors are killed all over a run.
+
+Two points by default; ``DAYBREAK_SWEEP=20`` kills at twenty points of either.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from demo.airflow import Airflow, free_port
+
+pytestmark = [pytest.mark.engine, pytest.mark.scheduler]
+
+POINTS = int(os.environ.get("DAYBREAK_SWEEP", "1"))
+LONGEST = 3.5  # seconds that a run of the task takes
+DAG = """
+    import os
+    from datetime import timedelta
+    from airflow.sdk import DAG
+    from airflow_provider_daybreak.operators.docker import ScriptDockerOperator
+
+    def note(context):
+        ti = context["ti"]
+        with open("{pids}/" + ti.run_id + "." + str(ti.try_number), "w") as file:
+            file.write(f"{{os.getpid()}} {{os.getppid()}}\\n")
+
+    with DAG("sweep", schedule=None, max_active_runs=4):
+        ScriptDockerOperator(
+            task_id="work",
+            image="python:3.12-slim",
+            command=["sh", "-c", "for n in 1 2 3 4; do echo line $n; sleep 0.5; done; cat /in/word /in/word > /out/x"],
+            inputs={{"word": "{{{{ run_id }}}}"}},
+            outputs={{"x": "/out/x"}},
+            secrets={{"token": "canary-{{{{ 1 + 1 }}}}-of-the-sweep"}},
+            pre_execute=note,
+            retries=6,
+            retry_delay=timedelta(seconds=1),
+        )
+"""
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory):
+    home = tmp_path_factory.mktemp("sweep")
+    (home / "dags").mkdir()
+    (home / "pids").mkdir()
+    (home / "dags" / "sweep.py").write_text(textwrap.dedent(DAG).format(pids=home / "pids"))
+    bundle = (
+        '[{"name": "sweep", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", '
+        f'"kwargs": {{"path": "{home / "dags"}"}}}}]'
+    )
+    airflow = Airflow(
+        home,
+        port=free_port(),
+        env={
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundle,
+            # A lost task is noticed in seconds rather than in five minutes.
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "12",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
+        },
+    )
+    airflow.start()
+    try:
+        airflow.wait_until_ready()
+        airflow.wait_for_dag("sweep")
+        yield airflow
+    finally:
+        airflow.stop()
+
+
+def killed_run(airflow, engine, victim, delay):
+    """Trigger a run, kill its task's process or supervisor so many seconds after it began, and say what came of it."""
+    began = int(time.time()) - 1
+    run_id = airflow.trigger("sweep")
+    note = airflow.home / "pids" / f"{run_id}.1"
+    deadline = time.monotonic() + 120
+    while not note.exists() or not note.read_text().endswith("\n"):
+        assert time.monotonic() < deadline, f"{run_id} never began"
+        time.sleep(0.02)
+    process, supervisor = (int(pid) for pid in note.read_text().split())
+    time.sleep(delay)
+    with suppress(ProcessLookupError):  # it was done before
+        os.kill(process if victim == "process" else supervisor, signal.SIGKILL)
+    while (state := airflow.runs("sweep").get(run_id)) not in ("success", "failed"):
+        assert time.monotonic() < deadline + 120, f"{run_id} never ended"
+        time.sleep(0.5)
+    filters = {"label": [f"daybreak.run_id={run_id}"], "type": "container"}
+    events = list(engine.events(since=began, until=int(time.time()) + 1, filters=filters, decode=True))
+    return {
+        "run_id": run_id,
+        "victim": victim,
+        "delay": round(delay, 2),
+        "state": state,
+        "most_at_once": _most_at_once(events),
+        "containers": sum(event["Action"] == "create" for event in events),
+        "left": len(engine.containers(all=True, filters={"label": f"daybreak.run_id={run_id}"})),
+        "tries": len(list((airflow.home / "pids").glob(f"{run_id}.*"))),
+        "content": _content(airflow, run_id) if state == "success" else None,
+    }
+
+
+def _most_at_once(events):
+    """Return how many containers existed at once, by what the engine noted."""
+    most = existing = 0
+    for event in sorted(events, key=lambda event: event["timeNano"]):
+        existing += {"create": 1, "destroy": -1}.get(event["Action"], 0)
+        most = max(most, existing)
+    return most
+
+
+def _content(airflow, run_id):
+    path = f"/dags/sweep/dagRuns/{run_id}/taskInstances/work/xcomEntries/return_value"
+    value = airflow.api("GET", path, params={"deserialize": "true"})["value"]
+    uri = value["outputs"]["x"]["uri"]
+    return Path(unquote(urlsplit(uri).path)).read_text()
+
+
+def test_wherever_a_worker_is_killed_there_is_one_container_and_the_right_result(airflow, engine):
+    points = [
+        (victim, LONGEST * (number + 0.5) / POINTS)
+        for number in range(POINTS)
+        for victim in ("process", "supervisor")
+    ]
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(lambda point: killed_run(airflow, engine, *point), points))
+
+    for result in results:
+        print(result)
+        assert result["state"] == "success", result
+        assert result["content"] == result["run_id"] * 2, result
+        assert result["most_at_once"] == 1, result
+        assert result["left"] == 0, result
+    _no_canary(airflow)
+
+
+def _no_canary(airflow):
+    """Search all that Airflow has stored and logged: its database, its logs, and what it shows of the runs."""
+    canary = b"canary-2-of-the-sweep"
+    found = [path for path in airflow.home.rglob("*") if path.is_file() and canary in path.read_bytes()]
+    assert found == []
