@@ -150,6 +150,76 @@ class MissingColumnError(DaybreakError):
 
 
 @dataclass(eq=False)
+class UnboundParameterError(DaybreakError):
+    """A name in a query that has no value."""
+
+    name: str
+    known: tuple[str, ...]
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The query names :{self.name}, which has no value: expected one of {', '.join(self.known)}. "
+            "Give it in the source's parameters."
+        )
+
+
+@dataclass(eq=False)
+class QueryError(DaybreakError):
+    """A query that the database refused. Holds the database's own words, and no value."""
+
+    data: str
+    conn_id: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"The query of data {self.data!r} failed on connection {self.conn_id!r}: {self.problem}"
+
+
+@dataclass(eq=False)
+class DataUnreadableError(DaybreakError):
+    """A file of a report's data that is missing or can't be read."""
+
+    data: str
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"Cannot read {self.path!r} for data {self.data!r}: {self.problem}."
+
+
+@dataclass(eq=False)
+class EmptyReportError(DaybreakError):
+    """A report without any row, where that was said to be a failure."""
+
+    report: str
+    report_date: str
+    sources: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"Report {self.report!r} for {self.report_date} has no rows in {', '.join(self.sources)}: expected some, "
+            "since when_empty is 'fail'. Look at its sources, or say when_empty='send' or 'skip'."
+        )
+
+
+@dataclass(eq=False)
+class ChecksFailedError(DaybreakError):
+    """Data that isn't as it should be. The rendering is kept as a draft."""
+
+    report: str
+    report_date: str
+    failed: tuple[str, ...]
+    manifest: str
+
+    def __str__(self) -> str:
+        return (
+            f"Report {self.report!r} for {self.report_date} failed {len(self.failed)} of its checks, so nothing is "
+            f"sent: {'; '.join(self.failed)}. What it would have been is kept as a draft: {self.manifest}"
+        )
+
+
+@dataclass(eq=False)
 class TooManyRowsError(DaybreakError):
     """A table that a sheet of a workbook can't hold."""
 

@@ -202,6 +202,31 @@ class ReleaseHook:
                 context["ti"].xcom_push(key="artifacts", value=stored)
         return value
 
+    def capture(
+        self,
+        release: str,
+        command: Sequence[str] | str,
+        run_: Run,
+        *,
+        period: str = "day",
+        offset: int = 0,
+        env: Mapping[str, str] | None = None,
+    ) -> Finished:
+        """
+        Run a command of a release's current version for a run's report date, and return how it ended.
+
+        :raises ReleaseNotFoundError: it is not here.
+        :raises ScriptFailedError: it ended with another exit code than 0, or by a signal.
+        """
+        job = Job(_words("command", command), {**_dates(run_, period, offset), **_strings(env or {})})
+        found = self.release(release)
+        _mask(found)
+        with tempfile.TemporaryDirectory(prefix="daybreak-run-", ignore_cleanup_errors=True) as folder:
+            finished = run(found, job, on_line=_log_line, folder=Path(folder))
+        if finished.code:
+            raise ScriptFailedError(shlex.join(job.command), finished.ending, finished.stderr, finished.by_hand)
+        return finished
+
     def states(self, name: str | None = None) -> list[ReleaseState]:
         """Return the releases on this worker, of one name or of all, the newest first."""
         found = [name] if name else names(self.settings.releases)

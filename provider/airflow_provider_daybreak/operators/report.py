@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_daybreak.hooks.report import ReportHook
+from airflow_provider_daybreak.hooks.report import ReportHook, ReportSpec
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.operators.failure import fail_at_once
+from airflow_provider_daybreak.version_compat import AirflowSkipException
 from airflow_provider_daybreak.web.links import OpenReportLink
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_daybreak.archive import Revision
+    from airflow_provider_daybreak.reports.checks import Check
 
 
 class PeriodInfo(TypedDict):
@@ -51,8 +53,10 @@ class ReportOperator(BaseOperator):
     :param report: slug of the report, such as ``daily_report``. (templated)
     :param template: path of a ``.md.j2`` or ``.html.j2`` file; a relative one begins at the Dag file's
         folder. (templated)
-    :param data: what the template sees, by name: rows (a list of mappings), any plain JSON, or the output of
-        an upstream task. (templated)
+    :param data: what the template sees, by name: rows (a list of mappings, or a table of pandas, polars or
+        Arrow), any plain JSON, the output of an upstream task, a :class:`SqlSource`, a :class:`FileSource`, a
+        :class:`ScriptSource`, or a function, which gets what it asks for by name: ``period``,
+        ``report_date``, ``period_start``, ``period_end``, ``period_first``, ``period_last``. (templated)
     :param title: of the report and its mail; the template's first heading when None. (templated)
     :param period: the time that the report covers: the ``day``, ``week``, ``month``, ``quarter`` or ``year``
         that holds its date.
@@ -62,6 +66,10 @@ class ReportOperator(BaseOperator):
     :param locale: how numbers and dates are written. (templated)
     :param formats: what to write: ``html`` and ``text`` for mail, ``csv`` and ``xlsx`` of the tables, ``page`` (one file
         for browsers) and ``pdf``.
+    :param attachments: files to keep with the report: URIs, or artifacts as ``{uri, sha256, bytes}``. (templated)
+    :param checks: what must hold of the data; see :mod:`airflow_provider_daybreak.reports.checks`. When one
+        fails, so does the task, and the rendering is kept as a draft.
+    :param when_empty: what to do when no source has a row: ``send``, ``skip`` or ``fail``.
     :param archive: URI of the archive; that of ``[daybreak] archive`` when None. (templated)
     :return: the revision, as :class:`ReportInfo`.
     """
@@ -74,6 +82,7 @@ class ReportOperator(BaseOperator):
         "report_date",
         "timezone",
         "locale",
+        "attachments",
         "archive",
     )
     template_fields_renderers = {"data": "json"}  # noqa: RUF012 - Airflow's own declaration
@@ -93,6 +102,9 @@ class ReportOperator(BaseOperator):
         timezone: str | None = None,
         locale: str = "en",
         formats: Sequence[str] = ("html", "text"),
+        attachments: Sequence[Mapping[str, Any] | str] = (),
+        checks: Sequence[Check] = (),
+        when_empty: str = "send",
         archive: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -107,28 +119,37 @@ class ReportOperator(BaseOperator):
         self.timezone = timezone
         self.locale = locale
         self.formats = formats
+        self.attachments = attachments
+        self.checks = checks
+        self.when_empty = when_empty
         self.archive = archive
 
     def execute(self, context: Context) -> ReportInfo:
         """Render and publish."""
         with fail_at_once():
             run = run_of(context, report_date=self.report_date, timezone=self.timezone)
-            revision = ReportHook(self.archive).publish(
-                report=self.report,
-                template=template_path(self.template, context["dag"]),
-                run=run,
-                period=run.period(self.period, self.offset),
-                data=self.data or {},
-                title=self.title or "",
-                locale=self.locale,
-                formats=self.formats,
-            )
+            revision = ReportHook(self.archive).publish(self.spec(context["dag"]), run)
+        if revision is None:
+            raise AirflowSkipException(f"Report {self.report!r} for {run.report_date} has no rows: skipped.")
         return _info(revision)
 
-
-def template_path(template: str | Path, dag: Any) -> Path:
-    """Return the template's path: as it is, or from the folder of the Dag's file."""
-    return Path(getattr(dag, "fileloc", "") or "").parent / template
+    def spec(self, dag: Any) -> ReportSpec:
+        """Return what the report is made of; relative paths begin at the folder of the Dag's file."""
+        folder = Path(getattr(dag, "fileloc", "") or "").parent
+        return ReportSpec(
+            report=self.report,
+            template=folder / self.template,
+            period=self.period,
+            offset=self.offset,
+            folder=folder,
+            data=self.data or {},
+            title=self.title or "",
+            locale=self.locale,
+            formats=self.formats,
+            attachments=self.attachments,
+            checks=self.checks,
+            when_empty=self.when_empty,
+        )
 
 
 def _info(revision: Revision) -> ReportInfo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -135,6 +135,10 @@ BLOCK = "daybreak_block"
 """Type of the token that stands for a block among those of Markdown; its ``meta["block"]`` is the block."""
 
 
+BLOCK_OPEN, BLOCK_CLOSE = "\ue001", "\ue002"
+"""Around a block's index in an HTML template's output, and in Markdown before it is parsed."""
+
+
 @dataclass(frozen=True)
 class Document:
     """
@@ -177,6 +181,18 @@ class RenderedFile:
     name: str
     media_type: str
     content: bytes
+
+
+def with_notice(document: Document, notice: Notice) -> Document:
+    """Return the document with a notice before everything else."""
+    blocks = (*document.blocks, notice)
+    if isinstance(document.body, str):
+        mark = f"{BLOCK_OPEN}{len(document.blocks)}{BLOCK_CLOSE}"
+        return replace(document, body=mark + document.body, blocks=blocks)
+    from markdown_it.token import Token
+
+    token = Token(BLOCK, "", 0, block=True, meta={"block": notice})
+    return replace(document, body=(token, *document.body), blocks=blocks)
 
 
 def metrics_together(tokens: Sequence[Token]) -> Iterator[Token | tuple[Metric, ...]]:

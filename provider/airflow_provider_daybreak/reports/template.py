@@ -25,7 +25,7 @@ from airflow_provider_daybreak.exceptions import (
     TemplateUnreadableError,
 )
 from airflow_provider_daybreak.reports.components import Components
-from airflow_provider_daybreak.reports.document import BLOCK, Block, Document
+from airflow_provider_daybreak.reports.document import BLOCK, BLOCK_CLOSE, BLOCK_OPEN, Block, Document
 from airflow_provider_daybreak.reports.limits import Limits, Meter
 from airflow_provider_daybreak.reports.rows import taken
 
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".md.j2", ".html.j2")
 COMPONENTS = ("table", "metric", "chart", "notice")
-_OPEN, _BLOCK_OPEN, _CLOSE = "\ue000", "\ue001", "\ue002"
-_VALUE = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
-_BLOCKS = re.compile(f"{_BLOCK_OPEN}([0-9]+){_CLOSE}")
-_ENCODED_VALUE = re.compile(re.escape(quote(_OPEN)) + "([0-9]+)" + re.escape(quote(_CLOSE)))
+_OPEN = "\ue000"
+_VALUE = re.compile(f"{_OPEN}([0-9]+){BLOCK_CLOSE}")
+_BLOCKS = re.compile(f"{BLOCK_OPEN}([0-9]+){BLOCK_CLOSE}")
+_ENCODED_VALUE = re.compile(re.escape(quote(_OPEN)) + "([0-9]+)" + re.escape(quote(BLOCK_CLOSE)))
 # Marks, and control characters that neither HTML nor XML can hold.
 _UNPRINTABLE = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, 0xE000, 0xE001, 0xE002, 0xFFFE, 0xFFFF])
 _SAFE_LINK = re.compile(r"(https?://|mailto:|tel:|#)", re.IGNORECASE)
@@ -110,6 +110,28 @@ def render(
     )
 
 
+def evaluate(text: str, data: Mapping[str, Any], *, limits: Limits | None = None) -> Any:
+    """
+    Return the value of an expression of Jinja over the data, in the same sandbox as templates.
+
+    :raises TemplateError: it can't be evaluated.
+    :raises TemplateLimitError: it ran too long or grew too big.
+    """
+    from jinja2 import StrictUndefined, Undefined
+
+    meter = Meter(limits or Limits(), text)
+    environment = _sandbox()(undefined=StrictUndefined)
+    environment.meter = meter
+    with meter.memory():
+        try:
+            value = environment.compile_expression(text, undefined_to_none=False)(**data)
+            if isinstance(value, Undefined):
+                str(value)  # raises, naming what is missing
+        except _failures() as error:
+            raise TemplateError("expression", 0, 0, text, _sentence(error)) from error
+    return value
+
+
 def _context(subject: Subject, data: Mapping[str, Any]) -> dict[str, Any]:
     reserved = {"report", "period", *COMPONENTS} & data.keys()
     if reserved:
@@ -143,8 +165,6 @@ class _Rendering:
 
     def text(self, context: Mapping[str, Any]) -> str:
         """Return what the template writes: Markdown or HTML with marks in it."""
-        from jinja2 import TemplateError as JinjaError
-
         environment = self._environment()
         with self.meter.memory():
             try:
@@ -154,15 +174,7 @@ class _Rendering:
                 if isinstance(error, TemplateUnreadableError):
                     raise
                 raise self._located(error) from error
-            except (
-                JinjaError,
-                TypeError,
-                ValueError,
-                LookupError,
-                ArithmeticError,
-                AttributeError,
-                RecursionError,
-            ) as error:
+            except _failures() as error:
                 raise self._located(error) from error
 
     def parsed(self, text: str) -> tuple[Token, ...]:
@@ -190,7 +202,7 @@ class _Rendering:
             if not self.markdown:
                 return written
             self._values.append(self.meter.write(written))
-            return Markup(f"{_OPEN}{len(self._values) - 1}{_CLOSE}")  # noqa: S704 - a mark, made here
+            return Markup(f"{_OPEN}{len(self._values) - 1}{BLOCK_CLOSE}")  # noqa: S704 - a mark, made here
 
         environment = _sandbox()(
             loader=FunctionLoader(self._load),
@@ -221,7 +233,7 @@ class _Rendering:
             if isinstance(value, Undefined):
                 str(value)  # raises, naming it
         self.blocks.append(make(*args, **kwargs))
-        return Markup(f"{_BLOCK_OPEN}{len(self.blocks) - 1}{_CLOSE}")  # noqa: S704 - a mark, made here
+        return Markup(f"{BLOCK_OPEN}{len(self.blocks) - 1}{BLOCK_CLOSE}")  # noqa: S704 - a mark, made here
 
     def _load(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
         """Return the source of a template in the report's folder or in the one above."""
@@ -275,7 +287,7 @@ class _Rendering:
 
     def _link(self, link: str) -> str:
         """Return a link's address: a value is a whole address where it begins one, else a part of one."""
-        plain = _ENCODED_VALUE.sub(lambda match: f"{_OPEN}{match[1]}{_CLOSE}", link)
+        plain = _ENCODED_VALUE.sub(lambda match: f"{_OPEN}{match[1]}{BLOCK_CLOSE}", link)
         first = _VALUE.match(plain)
         head = self._values[int(first[1])] if first else ""
         rest = plain[first.end() :] if first else plain
@@ -370,6 +382,13 @@ def _sandbox() -> type[Any]:
             return not isinstance(obj, type) and super().is_safe_attribute(obj, attr, value)
 
     return Sandbox
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what a template that is wrong, or that meets a value that is, may raise."""
+    from jinja2 import TemplateError as JinjaError
+
+    return JinjaError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError
 
 
 def _bits(number: Any) -> int:

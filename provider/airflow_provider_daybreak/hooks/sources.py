@@ -1,0 +1,202 @@
+"""Reads what a report's data comes from: connections, files and deployed scripts, at the same time where that is safe."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import io
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.exceptions import (
+    DataUnreadableError,
+    InvalidValueError,
+    MissingExtraError,
+    QueryError,
+    ScriptOutputError,
+)
+from airflow_provider_daybreak.reports.rows import Rows, taken
+from airflow_provider_daybreak.reports.sources import (
+    FileSource,
+    ScriptSource,
+    SqlSource,
+    bind,
+    fill_dates,
+    period_values,
+    read_csv,
+    read_files,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from airflow_provider_daybreak.hooks.run import Run
+    from airflow_provider_daybreak.reports.period import Period
+
+log = logging.getLogger(__name__)
+
+_FETCH = 5_000
+_SCRIPT_LIMIT = 4 * 1024 * 1024  # what a run keeps of a script's output, in bytes
+_AT_A_TIME = 4
+
+
+@dataclass(frozen=True)
+class Reader:
+    """
+    Reads for one run.
+
+    :param folder: that of the Dag file, from which relative paths begin.
+    :param offset: how many periods the period lies after the report date's own.
+    """
+
+    run: Run
+    period: Period
+    folder: Path
+    offset: int = 0
+    queries: dict[str, str] = field(default_factory=dict)
+
+    def read(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Return the data by name: rows, or plain JSON as it was given.
+
+        Queries, files and scripts are read at the same time; functions, of which nobody knows whether they
+        may be, one after the other.
+
+        :raises DaybreakError: a source can't be read; that of the first by name.
+        """
+        jobs = {name: job for name, source in data.items() if (job := self._job(name, source)) is not None}
+        with ThreadPoolExecutor(max_workers=_AT_A_TIME, thread_name_prefix="daybreak-source") as pool:
+            futures = {name: pool.submit(job) for name, job in jobs.items()}
+            values = {
+                name: futures[name].result() if name in futures else self._value(source)
+                for name, source in data.items()
+            }
+        read = {name: taken(name, value) for name, value in values.items()}
+        for name, value in read.items():
+            if isinstance(value, Rows):
+                log.info("Data %s: %d rows of %d columns", name, len(value), len(value.columns))
+        return read
+
+    def _job(self, name: str, source: Any) -> Callable[[], Any] | None:
+        if isinstance(source, SqlSource):
+            return partial(self._query, name, source)
+        if isinstance(source, FileSource):
+            return partial(self._files, name, source)
+        if isinstance(source, ScriptSource):
+            return partial(self._script, name, source)
+        return None
+
+    def _value(self, source: Any) -> Any:
+        """Return a value as it is, and of a function what it returns for what it asks for by name."""
+        if not callable(source):
+            return source
+        offered = {"period": self.period, **period_values(self.run.report_date, self.period)}
+        parameters = inspect.signature(source).parameters
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            return source(**offered)
+        return source(**{name: value for name, value in offered.items() if name in parameters})
+
+    def _query(self, name: str, source: SqlSource) -> Rows:
+        try:
+            from airflow.providers.common.sql.hooks.sql import DbApiHook
+        except ImportError as error:
+            raise MissingExtraError("SqlSource", "sql") from error
+        from airflow.sdk import BaseHook
+
+        text = self._sql(name, source.sql)
+        self.queries[name] = hashlib.sha256(text.encode()).hexdigest()
+        connection_: Any = BaseHook.get_connection(source.conn_id)
+        hook = connection_.get_hook()
+        if not isinstance(hook, DbApiHook):
+            raise InvalidValueError("connection of a SqlSource", source.conn_id, "one of a database")
+        values = {**period_values(self.run.report_date, self.period), **source.parameters}
+        if hook.conn_name_attr == "sqlite_conn_id":
+            values = {key: _as_text(value) for key, value in values.items()}
+        query, bound = bind(text, values, hook.placeholder)
+        with closing(hook.get_conn()) as connection:
+            # PEP 249 lets a connection name its driver's base of errors; all that we know do.
+            failures: type[Exception] | tuple[()] = getattr(connection, "Error", ())
+            try:
+                with closing(connection.cursor()) as cursor:
+                    cursor.execute(query, bound)
+                    columns = [column[0] for column in cursor.description or ()]
+                    return Rows(columns, _fetched(cursor), name=name)
+            except failures as error:
+                raise QueryError(name, source.conn_id, f"{type(error).__name__}: {error}") from error
+
+    def _sql(self, name: str, sql: str) -> str:
+        if not sql.strip().endswith(".sql"):
+            return sql
+        path = self.folder / sql.strip()
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataUnreadableError(name, str(path), f"expected a query as UTF-8 text ({error})") from error
+
+    def _files(self, name: str, source: FileSource) -> Rows:
+        path = fill_dates(source.path, self.run.report_date, self.period)
+        found = _matching(path, self.folder)
+        if not found and source.must_exist:
+            problem = "No such file. Correct the path, or say must_exist=False where a day may have none"
+            raise DataUnreadableError(name, path, problem)
+        return read_files(name, found, source.format)
+
+    def _script(self, name: str, source: ScriptSource) -> Any:
+        from airflow_provider_daybreak.hooks.releases import ReleaseHook
+
+        finished = ReleaseHook().capture(
+            source.release,
+            source.command,
+            self.run,
+            period=self.period.name,
+            offset=self.offset,
+            env=source.env,
+        )
+        command = str(source.command)
+        if len(finished.stdout.encode()) >= _SCRIPT_LIMIT:
+            raise ScriptOutputError(command, "it is larger than 4 MiB. Write a file, and take a FileSource.")
+        if source.format == "csv":
+            return read_csv(name, io.BytesIO(finished.stdout.encode()))
+        for text in (finished.stdout, finished.last_line):
+            with suppress(ValueError):
+                return json.loads(text)
+        problem = (
+            f"neither all of it nor its last line, {finished.last_line[:200]!r}, is JSON. Print the JSON last."
+        )
+        raise ScriptOutputError(command, problem)
+
+
+def _fetched(cursor: Any) -> Iterator[Sequence[Any]]:
+    while batch := cursor.fetchmany(_FETCH):
+        for row in batch:
+            yield tuple(row)
+
+
+def _as_text(value: Any) -> Any:
+    """Return dates as SQLite's own functions write them: it has no type for them."""
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _matching(path: str, folder: Path) -> list[Any]:
+    """Return the files like a pattern, by name, or the one file of a plain path."""
+    from airflow_provider_daybreak.hooks.archive import storage_path
+
+    # The pattern begins at the first part with a wildcard; what is before it is a folder.
+    parts = path.split("/")
+    wild = next((index for index, part in enumerate(parts) if "*" in part or "?" in part), len(parts))
+    root_text = "/".join(parts[:wild])
+    root: Any = (
+        storage_path(root_text, name="path of a FileSource") if "://" in path else folder / (root_text or "/")
+    )
+    if wild == len(parts):
+        return [root] if root.exists() else []
+    return sorted((found for found in root.glob("/".join(parts[wild:])) if found.is_file()), key=str)

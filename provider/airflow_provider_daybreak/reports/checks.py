@@ -1,0 +1,147 @@
+"""What must hold of a report's data before anybody gets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.reports.language import is_missing, moment_of
+from airflow_provider_daybreak.reports.rows import Rows
+from airflow_provider_daybreak.reports.template import evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_daybreak.reports.period import Period
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What a check found.
+
+    :param check: what was checked, such as ``min_rows(sales, 1)``.
+    :param found: what was there, in words.
+    """
+
+    check: str
+    passed: bool
+    found: str
+
+    def info(self) -> dict[str, Any]:
+        """Return it as plain JSON, as manifests have it."""
+        return {"check": self.check, "passed": self.passed, "found": self.found}
+
+
+class Check(Protocol):
+    """A check of the data by name. Any object with this method is one."""
+
+    def outcome(self, data: Mapping[str, Any], period: Period) -> Outcome:
+        """Return whether it holds."""
+        ...
+
+
+@dataclass(frozen=True)
+class _MinRows:
+    data: str
+    count: int
+
+    def outcome(self, data: Mapping[str, Any], period: Period) -> Outcome:  # noqa: ARG002 - as every check
+        there = len(_rows(data, self.data))
+        return Outcome(f"min_rows({self.data}, {self.count})", there >= self.count, f"{there} rows")
+
+
+@dataclass(frozen=True)
+class _NoNulls:
+    data: str
+    columns: tuple[str, ...]
+
+    def outcome(self, data: Mapping[str, Any], period: Period) -> Outcome:  # noqa: ARG002 - as every check
+        rows = _rows(data, self.data)
+        columns = self.columns or rows.columns
+        missing = {column: sum(map(is_missing, rows.values(column))) for column in columns}
+        found = ", ".join(f"{count} missing in {column}" for column, count in missing.items() if count)
+        return Outcome(f"no_nulls({self.data}, {', '.join(columns)})", not found, found or "none missing")
+
+
+@dataclass(frozen=True)
+class _Fresh:
+    data: str
+    column: str
+    within: timedelta
+
+    def outcome(self, data: Mapping[str, Any], period: Period) -> Outcome:
+        name = f"fresh({self.data}, {self.column})"
+        newest: datetime | None = None
+        for value in _rows(data, self.data).values(self.column):
+            instant = None if is_missing(value) else _instant(value, period)
+            if instant is not None and (newest is None or instant > newest):
+                newest = instant
+        if newest is None:
+            return Outcome(name, passed=False, found="no date")
+        return Outcome(name, newest >= period.end - self.within, f"newest is {newest.isoformat()}")
+
+
+@dataclass(frozen=True)
+class _Expression:
+    text: str
+    name: str
+
+    def outcome(self, data: Mapping[str, Any], period: Period) -> Outcome:
+        value = evaluate(self.text, {**data, "period": period})
+        return Outcome(self.name or f"expression({self.text})", bool(value), f"it is {value!r:.200}")
+
+
+def min_rows(data: str, count: int = 1) -> Check:
+    """
+    Check that there are rows enough.
+
+    :param data: name of the data.
+    """
+    return _MinRows(data, count)
+
+
+def no_nulls(data: str, *columns: str) -> Check:
+    """
+    Check that no value is missing.
+
+    :param columns: which columns; all when none is given.
+    """
+    return _NoNulls(data, columns)
+
+
+def fresh(data: str, column: str, within: timedelta = timedelta(days=1)) -> Check:
+    """
+    Check that the data reaches to the period's end.
+
+    :param column: holds dates, instants or ISO text of them. A date stands for the whole day.
+    :param within: how long before the period's end the newest may lie.
+    """
+    return _Fresh(data, column, within)
+
+
+def expression(text: str, name: str = "") -> Check:
+    """
+    Check that an expression of Jinja is true, such as ``sales | sum(attribute="amount") > 0``.
+
+    :param name: what the check is called; its own text when empty.
+    """
+    return _Expression(text, name)
+
+
+def _rows(data: Mapping[str, Any], name: str) -> Rows:
+    if name not in data:
+        raise InvalidValueError("data of a check", name, f"a name of the report's data: {', '.join(data)}")
+    return Rows.of(data[name], name=name)
+
+
+def _instant(value: Any, period: Period) -> datetime:
+    """Return a value as an instant: naive ones are of the period's zone, and a day lasts to its end."""
+    moment = moment_of(value)
+    if isinstance(moment, datetime):
+        return moment if moment.tzinfo else moment.replace(tzinfo=period.start.tzinfo)
+    if isinstance(moment, date):
+        return datetime.combine(moment + timedelta(days=1), time(), period.start.tzinfo)
+    raise InvalidValueError("value in a column of dates", value, "a date, a datetime or ISO text of one")

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import date
+
+import pytest
+
+from airflow_provider_daybreak.exceptions import ChecksFailedError, EmptyReportError, QueryError
+from airflow_provider_daybreak.hooks.archive import archive_at
+from airflow_provider_daybreak.operators.report import ReportOperator
+from airflow_provider_daybreak.reports.checks import fresh, min_rows
+from airflow_provider_daybreak.reports.sources import FileSource, SqlSource
+from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowSkipException
+
+SALES = [
+    ("2026-03-28", "tea", 3),
+    ("2026-03-29", "tea", 5),
+    ("2026-03-29", "50% off", 1),
+    ("2026-03-30", "tea", 9),
+]
+OF_THE_DAY = "SELECT item, n FROM sales WHERE day BETWEEN :period_first AND :period_last ORDER BY n"
+
+
+@pytest.fixture
+def database(tmp_path, monkeypatch):
+    """The id of a connection to a database with sales of three days."""
+    path = tmp_path / "sales.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE sales (day TEXT, item TEXT, n INTEGER)")
+        connection.executemany("INSERT INTO sales VALUES (?, ?, ?)", SALES)
+    connection.close()
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    return "shop"
+
+
+@pytest.fixture
+def run_report(tmp_path, make_context):
+    """Return a function that executes a ReportOperator and returns its result with what its text says."""
+    archive = (tmp_path / "archive").as_uri()
+
+    def run(source, data, **options):
+        template = tmp_path / "report.md.j2"
+        template.write_text(source)
+        operator = ReportOperator(
+            task_id="render_report", report="sales", template=template, data=data, archive=archive, **options
+        )
+        info = operator.execute(make_context())
+        revision = archive_at(archive).open(info["manifest"])
+        return info, revision.read("report.txt").decode(), revision
+
+    return run
+
+
+def test_a_query_gets_the_periods_dates_bound(run_report, database):
+    info, text, revision = run_report(
+        "{{ table(sales) }}\n", {"sales": SqlSource(OF_THE_DAY, conn_id=database)}
+    )
+
+    assert info["rows"] == {"sales": 2}
+    assert "50% off" in text
+    assert revision.manifest.queries.keys() == {"sales"}
+
+
+def test_a_query_may_have_parameters_of_its_own_and_stand_in_a_file(run_report, database, tmp_path):
+    (tmp_path / "items.sql").write_text("SELECT n FROM sales WHERE item = :item -- not :this\n")
+
+    source = SqlSource(str(tmp_path / "items.sql"), conn_id=database, parameters={"item": "tea' OR '1'='1"})
+
+    assert run_report("{{ table(sales) }}\n", {"sales": source})[0]["rows"] == {"sales": 0}
+
+
+def test_several_sources_are_read_for_one_report(run_report, database, tmp_path):
+    (tmp_path / "goals-2026-03-29.csv").write_text("item,goal\ntea,4\n")
+    data = {
+        "sales": SqlSource(OF_THE_DAY, conn_id=database),
+        "goals": FileSource(f"{tmp_path}/goals-{{report_date}}.csv"),
+        "given": [{"a": 1}],
+        "made": lambda report_date, period: [{"day": report_date, "name": period.name}],
+        "plain": {"threshold": 3},
+    }
+
+    info, text, _ = run_report("{{ made[0].day }} {{ goals[0].goal }} {{ plain.threshold }}\n", data)
+
+    assert info["rows"] == {"sales": 2, "goals": 1, "given": 1, "made": 1}
+    assert "Mar 29, 2026 4 3" in text
+
+
+def test_a_query_that_the_database_refuses_says_why(run_report, database):
+    with pytest.raises(
+        QueryError, match="data 'sales' failed on connection 'shop': OperationalError: no such column"
+    ):
+        run_report("x", {"sales": SqlSource("SELECT nope FROM sales", conn_id=database)})
+
+
+def test_a_query_that_names_what_has_no_value_fails_at_once(run_report, database):
+    with pytest.raises(AirflowFailException, match=":ds, which has no value: expected one of period_end"):
+        run_report("x", {"sales": SqlSource("SELECT :ds", conn_id=database)})
+
+
+def test_a_missing_file_is_an_error_or_no_rows(run_report, tmp_path):
+    path = f"{tmp_path}/none-*.csv"
+
+    with pytest.raises(Exception, match="No such file. Correct the path"):
+        run_report("x", {"goals": FileSource(path)})
+    assert run_report("x", {"goals": FileSource(path, must_exist=False)})[0]["rows"] == {"goals": 0}
+
+
+def test_a_failed_check_fails_the_task_and_keeps_a_draft(run_report, database, tmp_path):
+    data = {"sales": SqlSource(OF_THE_DAY, conn_id=database)}
+
+    with pytest.raises(ChecksFailedError, match=r"failed 1 of its checks.*min_rows\(sales, 100\): 2 rows"):
+        run_report("Hello\n", data, checks=[min_rows("sales", 100), min_rows("sales", 1)])
+
+    archive = archive_at((tmp_path / "archive").as_uri())
+    assert archive.latest("sales", date(2026, 3, 29)) is None
+    draft = archive.latest("sales", date(2026, 3, 29), drafts=True)
+    assert draft.manifest.outcome == "failed_checks"
+    assert [check["passed"] for check in draft.manifest.checks] == [False, True]
+    assert b"Draft: a check failed" in draft.read("report.html")
+
+
+def test_checks_that_hold_stand_in_the_manifest(run_report):
+    data = {"sales": [{"day": "2026-03-29"}]}
+
+    _, _, revision = run_report("x", data, checks=[fresh("sales", "day")])
+
+    assert revision.manifest.checks[0]["passed"] is True
+    assert revision.manifest.outcome == "ok"
+
+
+def test_a_report_without_rows_is_sent_skipped_or_fails(run_report, database):
+    data = {"sales": SqlSource("SELECT 1 AS n WHERE 1 = 0", conn_id=database)}
+
+    assert run_report("x", data)[0]["outcome"] == "empty"
+    with pytest.raises(AirflowSkipException, match="has no rows: skipped"):
+        run_report("x", data, when_empty="skip")
+    with pytest.raises(EmptyReportError, match="has no rows in sales: expected some"):
+        run_report("x", data, when_empty="fail")
+
+
+def test_the_report_of_the_day_before_can_be_compared_with(run_report):
+    source = "{% set before = previous('sales') %}{{ before | sum(attribute='n') }} then {{ sales | sum(attribute='n') }}\n"
+
+    _, first, _ = run_report(source, {"sales": [{"n": 3}]}, report_date="2026-03-28")
+    _, second, _ = run_report(source, {"sales": [{"n": 5}]}, report_date="2026-03-29")
+    _, other, _ = run_report(source, {"sales": [{"n": 5}]}, report_date="2026-03-31")
+
+    assert "0 then 3" in first
+    assert "3 then 5" in second
+    assert "0 then 5" in other
+
+
+def test_a_weekly_report_compares_with_the_week_before(run_report):
+    source = "{{ previous('sales') | sum(attribute='n') }} then {{ sales | sum(attribute='n') }}\n"
+    weekly = {"period": "week", "offset": -1}
+
+    run_report(source, {"sales": [{"n": 3}]}, report_date="2026-03-24", **weekly)
+
+    assert "3 then 5" in run_report(source, {"sales": [{"n": 5}]}, report_date="2026-03-30", **weekly)[1]
+
+
+def test_files_can_go_with_a_report(run_report, tmp_path):
+    (tmp_path / "terms.pdf").write_bytes(b"%PDF")
+    uri = (tmp_path / "terms.pdf").as_uri()
+
+    _, _, revision = run_report("x", {}, attachments=[uri])
+
+    assert revision.read("attachments/terms.pdf") == b"%PDF"
+    with pytest.raises(Exception, match="its SHA-256 is not"):
+        run_report("x", {}, attachments=[{"uri": uri, "sha256": "0" * 64, "bytes": 4}])
