@@ -220,6 +220,18 @@ class ChecksFailedError(DaybreakError):
 
 
 @dataclass(eq=False)
+class DagFileError(DaybreakError):
+    """A Dag file that can't be previewed."""
+
+    path: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"Cannot preview {self.path!r}: {self.problem}."
+
+
+@dataclass(eq=False)
 class TooManyRowsError(DaybreakError):
     """A table that a sheet of a workbook can't hold."""
 

@@ -41,6 +41,7 @@ def get_cli_commands() -> list[CLICommand]:
                     subcommands=_release_commands(),
                 ),
                 _reports(),
+                _preview(),
                 *_delivery_commands(),
             ),
         )
@@ -75,6 +76,32 @@ def _release_commands() -> tuple[ActionCommand, ...]:
             args=(*args, ARG_OUTPUT, ARG_VERBOSE),
         )
         for command, function, text, args in commands
+    )
+
+
+def _preview() -> ActionCommand:
+    return ActionCommand(
+        name="preview",
+        help="Render a report task's report into a folder, in all formats and as a mail; nothing is sent",
+        description=(
+            "Render the report of a ReportOperator into a folder: page, html, text, csv, xlsx, pdf and the mail. "
+            "Tasks that it gets data from run here, with releases of their own. No scheduler, no database, no mail."
+        ),
+        func=lazy_load_command(f"{_CLI}.preview.preview"),
+        args=(
+            Arg(("dag_file",), help="Path of the Dag file"),
+            Arg(("task_id",), help="The report's task"),
+            Arg(("--date",), required=True, metavar="DATE", help="The report date, such as 2026-03-29"),
+            Arg(("--out",), metavar="FOLDER", help="Where to write; preview/<task> by default"),
+            Arg(
+                ("--data",),
+                metavar="JSON",
+                help="Data by name, as a JSON object or a file of one, instead of what the Dag's tasks give",
+            ),
+            Arg(("--params",), metavar="JSON", help="Params of the run, as a JSON object or a file of one"),
+            Arg(("--watch",), action="store_true", help="Render again whenever a file is saved"),
+            ARG_VERBOSE,
+        ),
     )
 
 

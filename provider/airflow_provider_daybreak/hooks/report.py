@@ -111,7 +111,7 @@ class ReportHook:
             if spec.when_empty == "skip":
                 return None
             raise EmptyReportError(spec.report, run.report_date.isoformat(), tuple(rendered.rows))
-        revision = self.archive.publish(_draft(rendered, run))
+        revision = self.archive.publish(draft_of(rendered, run))
         said = "was there already" if revision.existing else "published"
         log.info("Report %s for %s %s: %s", spec.report, run.report_date, said, revision.uri)
         if rendered.failed:
@@ -187,7 +187,8 @@ def _attached(attachment: Mapping[str, Any] | str) -> RenderedFile:
     )
 
 
-def _draft(rendered: Rendered, run: Run) -> Draft:
+def draft_of(rendered: Rendered, run: Run) -> Draft:
+    """Return what the archive gets of a rendering."""
     document, period = rendered.document, rendered.document.period
     return Draft(
         report=document.report,

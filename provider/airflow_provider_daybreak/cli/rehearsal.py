@@ -1,0 +1,175 @@
+"""Runs a Dag file's tasks here and now, for a look at what they give: no scheduler, no database rows."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.exceptions import DagFileError, InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_MODULE = "daybreak_rehearsed_dag"
+_RUN_ID = "preview"
+
+
+def find_task(path: Path, task_id: str) -> Any:
+    """
+    Return a task of a Dag file, as its Dag holds it.
+
+    :raises DagFileError: the file can't be loaded, or has no such task.
+    """
+    from airflow.sdk import DAG
+
+    tasks: dict[str, Any] = {}
+    for dag in [value for value in vars(_load(path)).values() if isinstance(value, DAG)]:
+        tasks |= dag.task_dict
+    if task_id not in tasks:
+        known = ", ".join(sorted(tasks)) or "none; a Dag must stand in a variable of the file"
+        raise DagFileError(str(path), f"it has no task {task_id!r}; its tasks are {known}")
+    return tasks[task_id]
+
+
+def _load(path: Path) -> Any:
+    if not path.is_file():
+        raise DagFileError(str(path), "no such file")
+    spec = importlib.util.spec_from_file_location(_MODULE, path)
+    if spec is None or spec.loader is None:
+        raise DagFileError(str(path), "it is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[_MODULE] = module
+    sys.path.append(str(path.parent))  # as Airflow does with the bundle's folder
+    try:
+        spec.loader.exec_module(module)
+    except (ImportError, SyntaxError, NameError, TypeError, ValueError, AttributeError) as error:
+        raise DagFileError(str(path), f"{type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+@dataclass
+class Rehearsal:
+    """
+    One run of a Dag that Airflow doesn't know of. Tasks run when their output is asked for, each once.
+
+    :param dag: the Dag.
+    :param day: the date that the run is of, in the Dag's zone.
+    :param params: values that replace the Dag's own.
+    :param home: the folder that takes what tasks deploy or archive meanwhile.
+    """
+
+    dag: Any
+    day: date
+    home: Path
+    params: Mapping[str, Any] = field(default_factory=dict)
+    results: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def context(self, task: Any) -> dict[str, Any]:
+        """
+        Return the context that the task's ``execute`` gets.
+
+        :raises InvalidValueError: a param is none of the Dag's, or its value is wrong.
+        """
+        instant = datetime.combine(self.day, time(12), self.dag.timezone)
+        params = self._params()
+        run = SimpleNamespace(
+            dag_id=self.dag.dag_id,
+            run_id=_RUN_ID,
+            run_type="manual",
+            conf={},
+            logical_date=instant,
+            run_after=instant,
+            data_interval_start=instant,
+            data_interval_end=instant,
+            partition_date=None,
+        )
+        return {
+            "dag": self.dag,
+            "dag_run": run,
+            "ti": _TaskInstance(self, task),
+            "task": task,
+            "params": params,
+            "run_id": _RUN_ID,
+            "logical_date": instant,
+            "ds": self.day.isoformat(),
+            "ts": instant.isoformat(),
+            "data_interval_start": instant,
+            "data_interval_end": instant,
+        }
+
+    def rendered(self, task: Any) -> tuple[Any, dict[str, Any]]:
+        """Return the task with its templated fields filled in, and its context."""
+        context = self.context(task)
+        copy = task.prepare_for_execution()
+        copy.render_template_fields(context)
+        return copy, context
+
+    def pull(self, task_id: str, key: str) -> Any:
+        """Return what a task gave, and run it for that if it hasn't run yet."""
+        if (task_id, "return_value") not in self.results:
+            print(f"Running {task_id} …", file=sys.stderr)
+            task, context = self.rendered(self.dag.get_task(task_id))
+            with _elsewhere(self.home):
+                self.results[task_id, "return_value"] = task.execute(context)
+        return self.results.get((task_id, key))
+
+    def _params(self) -> dict[str, Any]:
+        params = self.dag.params.deep_merge({}) if hasattr(self.dag.params, "deep_merge") else self.dag.params
+        unknown = sorted(set(self.params) - set(params))
+        if unknown:
+            raise InvalidValueError("param", unknown[0], f"one of the Dag's: {', '.join(params) or 'none'}")
+        values = {name: params[name] for name in params}
+        if "report_date" in values:
+            values["report_date"] = self.day.isoformat()
+        return {**values, **self.params}
+
+
+class _TaskInstance:
+    """As much of a task instance as operators and templates ask for."""
+
+    def __init__(self, rehearsal: Rehearsal, task: Any) -> None:
+        self._rehearsal = rehearsal
+        self.task = task
+        self.task_id, self.dag_id, self.run_id = task.task_id, task.dag_id, _RUN_ID
+        self.map_index, self.try_number = -1, 1
+        self._upstream_map_indexes: dict[str, Any] = {}
+
+    def xcom_pull(self, task_ids: Any = None, key: str = "return_value", **_: Any) -> Any:
+        if isinstance(task_ids, (list, tuple, set)):
+            return [self._rehearsal.pull(task_id, key) for task_id in task_ids]
+        return self._rehearsal.pull(task_ids or self.task_id, key)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self._rehearsal.results[self.task_id, key] = value
+
+    def get_relevant_upstream_map_indexes(self, **_: Any) -> None:
+        return None
+
+
+@contextmanager
+def _elsewhere(home: Path) -> Iterator[None]:
+    """Let tasks deploy and archive in that folder: a rehearsal must not change what runs in production."""
+    wanted = {
+        "AIRFLOW__DAYBREAK__RELEASES": str(home / "releases"),
+        "AIRFLOW__DAYBREAK__ARCHIVE": (home / "archive").as_uri(),
+        "AIRFLOW__DAYBREAK__RELEASE_STORE": "",
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
