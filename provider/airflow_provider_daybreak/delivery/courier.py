@@ -146,7 +146,7 @@ class Courier:
         if not self._pending:
             return self.summary
         self.ledger.probe()
-        prepared = self.ledger.prepare_all({key: mail.facts for key, mail in self._pending.items()})
+        prepared = self.ledger.prepare({key: mail.facts for key, mail in self._pending.items()})
         for key, mail in self._pending.items():
             self._pending[key] = replace(mail, facts={**mail.facts, "date": prepared[key]["date"]})
         log.info("%d to send, %d sent before", len(self._pending), len(self.summary.already_sent))

@@ -182,12 +182,15 @@ class Session:
         try:
             self._client.sock.settimeout(self.server.timeouts.final)
             self._client.sock.sendall(b".\r\n")
+        except OSError as error:
+            # What the system refuses to send stays here; what it doesn't get rid of in time may be on its way.
+            self.abort()
+            reason = f"the connection was lost at the end of the mail: {_told(error)}"
+            raise Dropped(reason, after_dot=isinstance(error, TimeoutError)) from error
+        try:
             return self._reply()
         except Dropped as error:
             raise Dropped(error.reason, after_dot=True) from error
-        except OSError as error:
-            self.abort()
-            raise Dropped(_told(error), after_dot=True) from error
 
     def close(self) -> None:
         """Say goodbye."""

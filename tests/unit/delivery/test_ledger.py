@@ -84,15 +84,15 @@ def test_an_outcome_torn_by_a_loss_of_power_leaves_the_mail_in_doubt(ledger):
 
 
 def test_what_was_prepared_for_the_same_content_is_kept(ledger):
-    ledger.prepare("k", FACTS)
+    ledger.prepare({"k": FACTS})
 
-    assert ledger.prepare("k", {**FACTS, "date": "later"})["date"] == "2026-03-29"
+    assert ledger.prepare({"k": {**FACTS, "date": "later"}})["k"]["date"] == "2026-03-29"
 
 
 def test_what_was_prepared_for_other_content_is_replaced(ledger):
-    ledger.prepare("k", FACTS)
+    ledger.prepare({"k": FACTS})
 
-    assert ledger.prepare("k", {**FACTS, "digest": "d2", "date": "later"})["date"] == "later"
+    assert ledger.prepare({"k": {**FACTS, "digest": "d2", "date": "later"}})["k"]["date"] == "later"
 
 
 def test_a_place_that_lets_both_create_a_file_is_refused(ledger, monkeypatch):

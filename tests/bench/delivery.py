@@ -1,0 +1,211 @@
+"""Mailing: a thousand recipients, and one large attachment."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import smtplib
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import Figure, in_turn, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+RECIPIENTS = 1000
+MAPPED = 20  # stock tasks to measure; their number doesn't change what each costs
+ATTACHMENT = 20_000_000
+
+
+def figures() -> Iterator[Figure]:
+    # Airflow reads its home when it is imported: what needs it runs in processes of its own.
+    with tempfile.TemporaryDirectory() as name, sink() as port:
+        folder = Path(name)
+        ours, bare = in_turn(lambda: rate("ours", folder, port), lambda: rate("bare", folder, port), rounds=3)
+        yield Figure("delivery.thousand_recipients", ours, None, 100, "mails/s", higher_is_better=True)
+        yield Figure(
+            "delivery.against_bare_loop", ours, bare, 0.5, "mails/s", "smtplib.sendmail", higher_is_better=True
+        )
+        stock = rate("stock", folder, port)
+        yield Figure(
+            "delivery.against_mapped_tasks",
+            ours,
+            stock,
+            30,
+            "mails/s",
+            f"{MAPPED} mapped EmailOperator tasks, dag.test",
+            higher_is_better=True,
+        )
+        without, with_ = (memory(folder, port, size) for size in (0, ATTACHMENT))
+        yield Figure("delivery.memory_of_20_mb", (with_ - without) / ATTACHMENT, None, 3, "times its size")
+
+
+@contextmanager
+def sink() -> Iterator[int]:
+    """Run a mail server that keeps nothing, as a process; yield its port."""
+    command = [sys.executable, "-c", SINK]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            yield int(server.stdout.readline())
+        finally:
+            server.kill()
+
+
+SINK = """
+import asyncio
+from aiosmtpd.smtp import SMTP
+
+class Sink:
+    async def handle_DATA(self, server, session, envelope):
+        return "250 ok"
+
+async def main():
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(Sink(), loop=loop), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def rate(what: str, folder: Path, port: int) -> float:
+    """Return mails a second."""
+    return float(_run(what, folder, port))
+
+
+def memory(folder: Path, port: int, size: int) -> float:
+    """Return the most bytes of memory that mailing an attachment of that size takes."""
+    return float(_run("memory", folder, port, size))
+
+
+def _run(what: str, folder: Path, port: int, *arguments: object) -> str:
+    connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": port}
+    connection["extra"] = {"from_email": "reports@example.org", "disable_tls": True, "disable_ssl": True}
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+        "AIRFLOW_CONN_SMTP_DEFAULT": json.dumps(connection),
+        "PYTHONPATH": str(HERE.parent.parent),
+    }
+    command = [sys.executable, __file__, what, str(folder), str(port), *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return done.stdout.splitlines()[-1]
+
+
+# In a process of its own
+
+
+def ours(folder: Path, _port: int, *, recipients: int = RECIPIENTS, attachment: int = 0) -> float:
+    """Mail a report by the operator; return its rate."""
+    from airflow_provider_daybreak.archive import Archive
+    from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
+    from tests.mail import HTML, draft
+
+    logging.disable(logging.INFO)
+    archive = Archive(Path(tempfile.mkdtemp(dir=folder)) / "reports")
+    revision = archive.publish(draft(html=HTML + " " * 300 + "<p>x</p>\n" * 3000))
+    attachments = []
+    if attachment:
+        file = folder / "attachment.bin"
+        with file.open("wb") as target:
+            for _ in range(attachment // 1000):
+                target.write(os.urandom(1000))
+        with file.open("rb") as source:
+            attachments = [archive.store_artifact("attachment.bin", source).info()]
+    operator = ReportEmailOperator(
+        task_id="mail",
+        report={"manifest": revision.uri},
+        to=[f"p{number}@example.org" for number in range(recipients)],
+        archive=archive.uri,
+        attachments=attachments,
+        max_lateness=None,
+        max_bytes=None,
+    )
+    return recipients / seconds(lambda: operator.execute(_context()))
+
+
+def bare(folder: Path, port: int) -> float:
+    """Send the same mail by smtplib alone, its bytes ready; return its rate."""
+    from airflow_provider_daybreak.archive import Archive
+    from airflow_provider_daybreak.delivery.message import Letter, build_body
+    from airflow_provider_daybreak.delivery.recipients import parse_address
+    from tests.mail import HTML, draft
+
+    revision = Archive(Path(tempfile.mkdtemp(dir=folder)) / "reports").publish(
+        draft(html=HTML + " " * 300 + "<p>x</p>\n" * 3000)
+    )
+    letter = Letter(parse_address("reports@example.org").mailbox, "Almanac", revision)
+    message = letter.common_head() + b"MIME-Version: 1.0\r\n" + b"".join(build_body(letter).chunks())
+
+    def send() -> None:
+        with smtplib.SMTP("127.0.0.1", port) as client:
+            for number in range(RECIPIENTS):
+                client.sendmail("reports@example.org", [f"p{number}@example.org"], message)
+
+    return RECIPIENTS / seconds(send)
+
+
+STOCK_DAG = """
+from airflow.providers.smtp.operators.smtp import EmailOperator
+from airflow.sdk import DAG
+
+with DAG("stock", schedule=None) as dag:
+    EmailOperator.partial(
+        task_id="mail", subject="Almanac", html_content={html!r}, from_email="reports@example.org"
+    ).expand(to=[f"p{{number}}@example.org" for number in range({number})])
+"""
+
+
+def stock(folder: Path, _port: int) -> float:
+    """Mail by mapped tasks of Airflow's own operator, run by ``dag.test``; return their rate."""
+    dags = folder / "dags"
+    dags.mkdir(exist_ok=True)
+    (dags / "stock.py").write_text(STOCK_DAG.format(html="<p>x</p>\n" * 3000, number=MAPPED))
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "airflow", "dags", "reserialize"], check=True, capture_output=True)
+    from airflow.dag_processing.dagbag import DagBag
+
+    dag = DagBag(dags, bundle_name="dags-folder").dags["stock"]
+    start = time.perf_counter()
+    run = dag.test()
+    if run.state != "success":
+        raise RuntimeError(run.state)
+    return MAPPED / (time.perf_counter() - start)
+
+
+def peak(folder: Path, port: int, size: str) -> int:
+    """Return the most bytes of memory that this process had, mailing an attachment of that size."""
+    import resource
+
+    ours(folder, port, recipients=1, attachment=int(size))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _context() -> dict[str, object]:
+    from datetime import datetime, timezone
+    from types import SimpleNamespace
+
+    now = datetime.now(timezone.utc)
+    ti = SimpleNamespace(dag_id="d", task_id="mail", run_id="r", map_index=-1, try_number=1)
+    run = SimpleNamespace(logical_date=now, run_after=now)
+    dag = SimpleNamespace(dag_id="d", timezone=SimpleNamespace(name="UTC"))
+    return {"ti": ti, "dag_run": run, "dag": dag, "params": {}}
+
+
+if __name__ == "__main__":
+    what, directory, on_port, *rest = sys.argv[1:]
+    functions = {"ours": ours, "bare": bare, "stock": stock, "memory": peak}
+    print(functions[what](Path(directory), int(on_port), *rest))

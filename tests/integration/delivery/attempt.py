@@ -1,0 +1,145 @@
+"""
+Try to mail, and be killed on the way: a program, so that what it does to itself ends nothing else.
+
+    attempt.py once FOLDER PORT NUMBER [KINDS]     one attempt; prints what became of it
+    attempt.py lines FOLDER PORT FIRST STEP LAST   for each line, an attempt that ends there, and three retries
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from datetime import datetime, timezone
+from email.headerregistry import Address
+from pathlib import Path
+
+from airflow_provider_daybreak import archive as archive_package
+from airflow_provider_daybreak import delivery as delivery_package
+from airflow_provider_daybreak.archive import Archive
+from airflow_provider_daybreak.delivery.ledger import Ledger
+from airflow_provider_daybreak.delivery.mailing import Mailing, Rules
+from airflow_provider_daybreak.delivery.message import Letter
+from airflow_provider_daybreak.delivery.recipients import Recipient
+from airflow_provider_daybreak.delivery.transport import Server, Session, Timeouts
+from airflow_provider_daybreak.exceptions import DaybreakError
+from tests.integration.delivery.scripted import KINDS, address
+
+DELIVERY, ARCHIVE = (Path(package.__file__).parent for package in (delivery_package, archive_package))
+TRACED = {
+    *(str(DELIVERY / f"{name}.py") for name in ("courier", "ledger", "mailing", "transport", "process")),
+    *(str(ARCHIVE / f"{name}.py") for name in ("atomic", "storage")),
+}
+
+
+def mailing(folder, number, kinds=KINDS, **rules):
+    """Return the mailing of one attempt: one recipient of each kind, in a ledger of its own."""
+    revision = next(Archive(folder / "reports").revisions())
+    letter = Letter(
+        Address("", addr_spec="reports@example.org"),
+        "Almanac",
+        revision,
+        recipients=[Recipient(address(kind, number), kind="bcc") for kind in kinds],
+    )
+    return Mailing(
+        letter,
+        Ledger(folder / "ledgers" / str(number)),
+        rules=Rules(max_lateness=None, pauses=(0, 0), **rules),
+        run={},
+        now=datetime.now(timezone.utc),
+    )
+
+
+def attempt(one, port):
+    """Return what became of an attempt, as plain JSON."""
+    timeouts = Timeouts(connect=5, greeting=5, command=5, data=5, block=5, final=20)
+    server = Server("127.0.0.1", port, security="none", timeouts=timeouts)
+    try:
+        summary = one.send(lambda: Session.open(server))
+        summary.check("almanac")
+    except DaybreakError as error:
+        return {"error": type(error).__name__, "text": str(error)}
+    except OSError as error:
+        return {"error": "OSError", "text": str(error)}
+    return vars(summary)
+
+
+def standings(one):
+    """Return where each recipient's mail stands, by address."""
+    entries = one.ledger.entries(mail.key for mail in one.mails())
+    return {mail.recipient.address: entries[mail.key].standing for mail in one.mails()}
+
+
+def kill_at(line):
+    """Kill this process at the line of that number that runs in the traced files."""
+    left = line
+
+    def trace(frame, event, _argument):
+        nonlocal left
+        if frame.f_code.co_filename not in TRACED:
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    sys.settrace(trace)
+
+
+def forked(function):
+    """Run the function in a process of its own; return what it returned, or None when it was killed."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        result = function()
+        sys.settrace(None)
+        os.write(writing, json.dumps(result).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        data = pipe.read()
+    os.waitpid(pid, 0)
+    return json.loads(data) if data else None
+
+
+def line_kills(folder, port, numbers):
+    """Yield, for each line's number, whether the attempt was killed there, and what three retries made of it."""
+    for number in numbers:
+
+        def ended(number=number):
+            one = mailing(folder, number)
+            kill_at(number)
+            return attempt(one, port)
+
+        first = forked(ended)
+        retries = [forked(lambda number=number: attempt(mailing(folder, number), port)) for _ in range(3)]
+        yield {
+            "number": number,
+            "killed": first is None,
+            "last": retries[-1],
+            "standings": standings(mailing(folder, number)),
+        }
+        if first is not None:  # the attempt has no more lines
+            return
+
+
+def main(command, folder, port, *rest):
+    folder, port = Path(folder), int(port)
+    if command == "once":
+        number, kinds = rest[0], rest[1].split(",") if len(rest) > 1 else KINDS
+        one = mailing(folder, number, kinds)
+        os.access("/start-of-the-attempt", os.F_OK)  # seen by strace
+        result = attempt(one, port)
+        os.access("/end-of-the-attempt", os.F_OK)
+        print(json.dumps({"last": result, "standings": standings(one)}))
+    else:
+        first, step, last = map(int, rest)
+        for outcome in line_kills(folder, port, range(first, last, step)):
+            print(json.dumps(outcome), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,192 @@
+"""
+What survives a crash: no duplicate, nothing called sent that was not, and nothing lost without a word.
+
+Each sweep takes a sample of the points that there are; DAYBREAK_CRASH_POINTS=1000 takes so many of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_daybreak.archive import Archive
+from tests.integration.delivery.scripted import KINDS, TAKEN, ScriptedServer
+from tests.mail import draft
+
+POINTS = int(os.environ.get("DAYBREAK_CRASH_POINTS", "8"))
+LINES = 4800  # that an attempt runs, or somewhat more
+ATTEMPT = Path(__file__).with_name("attempt.py")
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]),
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    Archive(tmp_path / "reports").publish(draft())
+    return tmp_path
+
+
+@pytest.fixture
+def server():
+    with ScriptedServer() as server:
+        yield server
+
+
+def once(folder, server, number, *, prefix=(), kinds=KINDS):
+    """Run one attempt as a process; return what it says, or None when it did not get so far."""
+    command = [*prefix, sys.executable, ATTEMPT, "once", folder, str(server.port), str(number), ",".join(kinds)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=120)
+    return json.loads(done.stdout) if done.stdout else None
+
+
+def check(outcome, server, totals):
+    """Compare what the ledger says with what the server took."""
+    for recipient, standing in outcome["standings"].items():
+        taken = server.taken[recipient]
+        totals["duplicates"] += taken > 1
+        totals["false_sent"] += standing == "sent" and taken != 1
+        totals["refused_though_taken"] += standing == "refused" and taken != 0
+        loose = standing in ("new", "deferred") and recipient.partition("-")[0] in TAKEN
+        named = recipient in json.dumps(outcome["last"])
+        totals["lost_silently"] += loose or (standing != "sent" and not named)
+        totals["in_doubt"] += standing in ("in_doubt", "in_flight")
+        totals["in_doubt_though_taken"] += standing == "in_doubt" and taken == 1
+    totals["points"] += 1
+
+
+def faults(totals):
+    names = ("duplicates", "false_sent", "refused_though_taken", "lost_silently")
+    return {name: totals[name] for name in names if totals[name]}
+
+
+def test_without_a_crash_each_is_settled_and_the_silent_one_held(folder, server):
+    outcome = once(folder, server, 1)
+    for _ in range(5):
+        outcome = once(folder, server, 1)
+
+    stands = {address.partition("-")[0]: standing for address, standing in outcome["standings"].items()}
+    assert stands == {
+        **dict.fromkeys(TAKEN, "sent"),
+        "no_such_user": "refused",
+        "spam": "refused",
+        "dropped_in_mail": stands["dropped_in_mail"],
+        "silent": "in_doubt",
+    }
+    assert stands["dropped_in_mail"] in ("sent", "in_doubt")
+    assert set(server.taken.values()) == {1}
+    assert outcome["last"]["error"] == "DeliveryIncompleteError"
+
+
+def test_killed_at_any_line(folder, server):
+    step = max(1, LINES // (POINTS * 2))
+    command = [sys.executable, ATTEMPT, "lines", folder, str(server.port), "1", str(step), "100000"]
+    totals = Counter()
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as sweep:
+        for line in sweep.stdout:
+            outcome = json.loads(line)
+            check(outcome, server, totals)
+    print("lines:", dict(totals))
+
+    assert sweep.returncode == 0
+    assert totals["points"] >= POINTS
+    assert faults(totals) == {}
+
+
+SYSTEM_CALLS = (
+    "openat",
+    "mkdir",
+    "write",
+    "fsync",
+    "link",
+    "unlink",
+    "rename",
+    "close",
+    "socket",
+    "connect",
+    "setsockopt",
+    "sendto",
+    "recvfrom",
+    "getdents64",
+    "newfstatat",
+)
+ERRORS = {
+    "openat": "EIO",
+    "mkdir": "ENOSPC",
+    "write": "ENOSPC",
+    "fsync": "EIO",
+    "link": "ENOSPC",
+    "unlink": "EIO",
+    "rename": "ENOSPC",
+    "socket": "EMFILE",
+    "connect": "ECONNREFUSED",
+    "sendto": "ECONNRESET",
+    "recvfrom": "ECONNRESET",
+    "getdents64": "EIO",
+}
+
+
+def calls_of_an_attempt(folder, server):
+    """Return, for each system call, the numbers that an attempt's have among the process's."""
+    trace = folder / "trace"
+    once(
+        folder,
+        server,
+        "traced",
+        prefix=("strace", "-f", "-o", trace, "-e", "trace=access," + ",".join(SYSTEM_CALLS)),
+    )
+    counts, numbers, inside = Counter(), {}, False
+    for line in trace.read_text().splitlines():
+        match = re.match(r"\d+ +(\w+)\(", line)
+        if match is None:
+            continue
+        inside = (inside or "/start-of-the-attempt" in line) and "/end-of-the-attempt" not in line
+        counts[match[1]] += 1
+        if inside and match[1] in SYSTEM_CALLS:
+            numbers.setdefault(match[1], []).append(counts[match[1]])
+    return numbers
+
+
+def sweep_of_calls(folder, server, action_of):
+    numbers = calls_of_an_attempt(folder, server)
+    points = [
+        (call, number) for call, all_of_them in numbers.items() if action_of(call) for number in all_of_them
+    ]
+    totals = Counter()
+    for call, number in points[:: max(1, len(points) // POINTS)]:
+        name = f"{call}{number}"
+        inject = f"inject={call}:{action_of(call)}:when={number}"
+        first = once(folder, server, name, prefix=("strace", "-f", "-o", "/dev/null", "-e", inject))
+        totals["hit"] += first is None or "error" in first["last"]
+        for _ in range(3):
+            outcome = once(folder, server, name)
+        check(outcome, server, totals)
+    return totals
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed: apt install strace")
+def test_killed_at_any_system_call(folder, server):
+    totals = sweep_of_calls(folder, server, lambda _call: "signal=SIGKILL")
+    print("system calls:", dict(totals))
+
+    assert totals["points"] >= min(POINTS, 400)
+    assert faults(totals) == {}
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed: apt install strace")
+def test_with_an_error_from_any_system_call(folder, server):
+    totals = sweep_of_calls(folder, server, lambda call: f"error={ERRORS[call]}" if call in ERRORS else None)
+    print("errors:", dict(totals))
+
+    assert totals["points"] >= min(POINTS, 400)
+    assert faults(totals) == {}
