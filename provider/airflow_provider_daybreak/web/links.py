@@ -17,7 +17,8 @@ class OpenReportLink(BaseOperatorLink):
     """
     Opens the revision that a report task made.
 
-    The worker computes it from the task's result when the task ends, and the UI shows what it stored.
+    The worker computes it from the task's result when the task ends, and the UI shows what it stored. Only
+    reports in the archive of the settings have a page.
     """
 
     name = "Open report"
@@ -26,8 +27,11 @@ class OpenReportLink(BaseOperatorLink):
         """Return the report's address, or nothing where the task made none."""
         from airflow.sdk.execution_time.xcom import XCom
 
+        from airflow_provider_daybreak.hooks.archive import archive_of
+
         result = XCom.get_value(ti_key=ti_key, key="return_value")
-        if not isinstance(result, dict) or "manifest" not in result:
+        manifest = result.get("manifest") if isinstance(result, dict) else None
+        if not isinstance(manifest, str) or not manifest.startswith(f"{archive_of().uri}/"):
             return ""
         return report_address(result["report"], result["report_date"], result["revision"])
 

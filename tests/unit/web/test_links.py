@@ -20,8 +20,16 @@ def link_of(monkeypatch):
     return link
 
 
-def test_the_link_is_relative_to_the_uis_base(link_of):
-    result = {"report": "daily_report", "report_date": "2026-03-29", "revision": 2, "manifest": "file:///x"}
+@pytest.fixture(autouse=True)
+def archive(monkeypatch, tmp_path):
+    """URI of the archive of the settings."""
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE", tmp_path.as_uri())
+    return tmp_path.as_uri()
+
+
+def test_the_link_is_relative_to_the_uis_base(link_of, archive):
+    manifest = f"{archive}/daily_report/2026/03/29/r0002/manifest.json"
+    result = {"report": "daily_report", "report_date": "2026-03-29", "revision": 2, "manifest": manifest}
 
     assert link_of(result) == "daybreak/reports/daily_report/2026-03-29/2/"
 
@@ -29,3 +37,12 @@ def test_the_link_is_relative_to_the_uis_base(link_of):
 @pytest.mark.parametrize("result", [None, "text", {}, {"report": "daily_report"}])
 def test_a_task_that_made_no_report_has_no_link(link_of, result):
     assert link_of(result) == ""
+
+
+def test_a_report_of_another_archive_has_no_link(link_of, archive):
+    manifest = f"{archive}2/daily_report/2026/03/29/r0002/manifest.json"
+
+    assert (
+        link_of({"report": "daily_report", "report_date": "2026-03-29", "revision": 2, "manifest": manifest})
+        == ""
+    )
