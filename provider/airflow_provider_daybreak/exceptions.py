@@ -840,7 +840,10 @@ class StoredReleaseError(ReleaseError):
     problem: str
 
     def __str__(self) -> str:
-        return f"Cannot use {self.path!r} of the release store: {self.problem}. Deploy again to replace it."
+        return (
+            f"Cannot use {self.path!r} of the release store: {self.problem}. Remove the release's folder from the "
+            "store, and deploy again: it is put there anew."
+        )
 
 
 @dataclass(eq=False)

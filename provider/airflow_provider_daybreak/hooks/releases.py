@@ -13,7 +13,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 from airflow_provider_daybreak.exceptions import InvalidValueError, ScriptFailedError, ScriptOutputError
 from airflow_provider_daybreak.hooks.run import run_of
-from airflow_provider_daybreak.releases.deploy import Plan, changing, deploy, ensure, roll_back, shared_previous
+from airflow_provider_daybreak.releases.deploy import (
+    Plan,
+    catch_up,
+    changing,
+    deploy,
+    ensure,
+    roll_back,
+    shared_previous,
+)
 from airflow_provider_daybreak.releases.environment import LOCK_NAME
 from airflow_provider_daybreak.releases.layout import Layout, names
 from airflow_provider_daybreak.releases.overview import states_of
@@ -119,7 +127,10 @@ class ReleaseHook:
                 "Set [daybreak] release_store to a folder that all workers reach.",
                 executor,
             )
-        return _info(deploy(layout, plan, store=self.store(name)))
+        store = self.store(name)
+        if store:
+            catch_up(layout, store, index_of=index_of)
+        return _info(deploy(layout, plan, store=store))
 
     def roll_back(self, name: str, *, to: str | None = None) -> ReleaseInfo:
         """

@@ -19,7 +19,9 @@ from airflow_provider_daybreak.exceptions import (
     DiskFullError,
     InterpreterError,
     NoPreviousReleaseError,
+    ReleaseNotFoundError,
     StorageError,
+    StoredReleaseError,
     VerificationError,
 )
 from airflow_provider_daybreak.releases import environment as environments
@@ -147,6 +149,20 @@ def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deploye
         return _deploy(layout, plan, source, requirements, dotenv, store)
 
 
+def catch_up(layout: Layout, store: Store, *, index_of: Callable[[str], Index]) -> None:
+    """
+    Make what all workers run on this one too, so that a deploy starts from there.
+
+    Where that can't be done, the deploy may well be what mends it.
+    """
+    if not store.length():
+        return
+    try:
+        ensure(layout, None, store=store, index_of=index_of)
+    except (InterpreterError, ReleaseNotFoundError, StoredReleaseError) as error:
+        log.warning("The release that is current elsewhere can't be made on this worker: %s", error)
+
+
 def ensure(
     layout: Layout,
     release_id: str | None,
@@ -231,8 +247,9 @@ def _deploy(
     lock = _lock_of(layout, requirements, interpreter, plan, input_digest)
     environment = Environment(lock, interpreter, only_binary=plan.only_binary)
     release_id = id_of(environment.id, source.digest)
-    before = current_id(layout)
-    if before is not None and release_id in read_history(layout).rolled_back:
+    history = read_history(layout)
+    before = history.current
+    if before is not None and release_id in history.rolled_back:
         log.warning(
             "Release %s was rolled back, and its source and requirements are the same since: %s stays current. "
             "Change the source, or return to it with: airflow daybreak releases rollback %s --to %s",
@@ -249,6 +266,10 @@ def _deploy(
         place_env_file(layout, dotenv)
     release = get_release(layout, release_id)
     if before == release_id:
+        if current_id(layout) != release_id:  # another worker was first
+            point_to(layout, release_id)
+        if store:
+            store.publish(release)
         return Deployed(release, before, changed=False)
     if plan.verify:
         _verify(release, plan.verify)

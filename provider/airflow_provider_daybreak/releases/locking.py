@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import DeployLockTimeoutError, LocksUnsupportedError
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _POLL = 0.05
+_held: ContextVar[tuple[int, ...]] = ContextVar("held locks", default=())
+
+
+def held_locks() -> tuple[int, ...]:
+    """
+    Return the descriptors of the locks held here, for ``pass_fds`` of what works on a deploy's behalf.
+
+    With them it keeps the lock for as long as it lives: were this process killed, nobody would clean up
+    under a uv that goes on writing.
+    """
+    return _held.get()
 
 
 @contextmanager
@@ -39,7 +51,11 @@ def deploy_locked(layout: Layout, *, timeout: float) -> Iterator[None]:
         _wait_for(descriptor, layout, timeout)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-        yield
+        token = _held.set((*_held.get(), descriptor))
+        try:
+            yield
+        finally:
+            _held.reset(token)
     finally:
         os.close(descriptor)
 

@@ -89,8 +89,18 @@ class Store:
         return data.decode()
 
     def read(self, manifest: dict[str, Any], path: str) -> bytes:
-        """Return a file of the release's source. Who copies it compares it with the manifest."""
-        return self._read(_inside(self.folder / "releases" / manifest["release"] / "src", path))
+        """
+        Return a file of the release's source.
+
+        :raises StoredReleaseError: it is not what the manifest says.
+        """
+        place = _inside(self.folder / "releases" / manifest["release"] / "src", path)
+        data = self._read(place)
+        if hashlib.sha256(data).hexdigest() not in {
+            f["sha256"] for f in manifest["files"] if f["path"] == path
+        }:
+            raise StoredReleaseError(str(place), "its content is not what its manifest says")
+        return data
 
     def entries(self) -> list[dict[str, Any]]:
         """Return the history that all workers share, oldest first."""

@@ -30,6 +30,11 @@ class History:
     rolled_back: frozenset[str] = frozenset()
 
     @property
+    def current(self) -> str | None:
+        """The release that runs next."""
+        return self.line[-1] if self.line else None
+
+    @property
     def previous(self) -> str | None:
         """The release to return to."""
         return self.line[-2] if len(self.line) > 1 else None

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from airflow_provider_daybreak.releases.locking import held_locks
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -96,6 +98,7 @@ def run_uv(arguments: Sequence[str], *, cwd: Path, index: Index | None = None) -
         capture_output=True,
         text=True,
         errors="replace",
+        pass_fds=held_locks(),
         umask=0o022,  # an environment that others can't read can't be run as another user
         check=False,
     )

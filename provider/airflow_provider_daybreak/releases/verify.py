@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import VerificationError
 from airflow_provider_daybreak.releases import uv
+from airflow_provider_daybreak.releases.locking import held_locks
 
 if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.release import Release
@@ -106,7 +107,8 @@ def check_imports(environment: Path) -> tuple[dict[str, str], list[str]]:
         tempfile.TemporaryDirectory(prefix="daybreak-smoke-", ignore_cleanup_errors=True) as home,
         ThreadPoolExecutor(shares) as pool,
     ):
-        for imported, there in pool.map(lambda share: _smoke(environment, home, share, shares), range(shares)):
+        locks = held_locks()
+        for imported, there in pool.map(lambda n: _smoke(environment, home, n, shares, locks), range(shares)):
             outcome |= imported
             available = there
     for module, problem in sorted(outcome.items()):
@@ -115,7 +117,9 @@ def check_imports(environment: Path) -> tuple[dict[str, str], list[str]]:
     return outcome, available
 
 
-def _smoke(environment: Path, home: str, share: int, shares: int) -> tuple[dict[str, str], list[str]]:
+def _smoke(
+    environment: Path, home: str, share: int, shares: int, locks: tuple[int, ...]
+) -> tuple[dict[str, str], list[str]]:
     finished = subprocess.run(
         [str(environment / "bin" / "python"), "-I", _SMOKE, str(share), str(shares)],
         env={"PATH": os.defpath, "LANG": "C.UTF-8", "MPLBACKEND": "agg", "HOME": home},
@@ -125,6 +129,7 @@ def _smoke(environment: Path, home: str, share: int, shares: int) -> tuple[dict[
         text=True,
         errors="replace",
         timeout=_SMOKE_SECONDS,
+        pass_fds=locks,
         umask=0o022,
         check=False,
     )
