@@ -8,27 +8,12 @@ import pytest
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.engine, pytest.mark.browser]
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-
 
 @pytest.fixture
-def page():
-    from conftest import CHROMIUM
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        page = browser.new_page(viewport={"width": 1300, "height": 900})
-        page.set_default_timeout(60_000)
-        yield page
-        browser.close()
+def page(browser):
+    page = browser.new_page(viewport={"width": 1300, "height": 900})
+    page.set_default_timeout(60_000)
+    return page
 
 
 def test_log_in_trigger_for_a_date_see_it_green_and_open_the_report(stack, page):
@@ -47,10 +32,9 @@ def test_log_in_trigger_for_a_date_see_it_green_and_open_the_report(stack, page)
     [run] = set(airflow.runs("daily_report")) - before
     assert stack.wait(run) == "success"
 
-    page.goto(f"{airflow.url}/dags/daily_report/runs/{run}/tasks/render_report")
+    page.goto(f"{airflow.url}/dags/daily_report/runs/{run}/tasks/render_report/details")
     page.get_by_text("Success").first.wait_for()
-    with page.context.expect_page() as opened:
-        page.get_by_role("link", name="Open report").click()
-    report = opened.value
-    report.get_by_text(day.strftime("%-d %B %Y")).first.wait_for()
-    assert report.locator("img").first.evaluate("image => image.naturalWidth") > 0
+    page.get_by_role("link", name="Open report").click()
+
+    page.get_by_role("heading", name=f"Daily almanac for Berlin, {day:%-d %B %Y}").wait_for()
+    assert page.locator("img").first.evaluate("image => image.naturalWidth") > 0
