@@ -19,7 +19,7 @@ BUNDLE = {
     "classpath": "airflow_provider_daybreak.bundles.package.PackageDagBundle",
     "kwargs": {},
 }
-DAGS = ["daily_report"]
+DAGS = ["container_example", "daily_report"]
 
 
 def run(*command, env=None, cwd=None):

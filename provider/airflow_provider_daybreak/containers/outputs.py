@@ -74,8 +74,8 @@ def unpack(
     """
     Store the files of the tar that an engine sent, and return them by name.
 
-    Nothing is written under a name of the tar's: each file goes to the store as a stream, with the last
-    part of its path. A folder's files are named ``<name>/<path in the folder>``.
+    Nothing is written where the tar says: each file goes to the store as a stream, with a name of one part.
+    A folder's files are named ``<name>/<path in the folder>``.
 
     :param name: what the output is called.
     :param path: where it is in the container, for errors.
@@ -102,10 +102,16 @@ def unpack(
             if key in stored:
                 raise problem(f"{member.name!r} is in it twice")
             with cast("BinaryIO", _File(cast("IO[bytes]", tar.extractfile(member)), problem)) as source:
-                stored[key] = store(PurePosixPath(within or path).name, source)
+                stored[key] = store(_file_name(key, path), source)
     if not stored:
         raise problem("the folder holds no file")
     return stored
+
+
+def _file_name(key: str, path: str) -> str:
+    """Return what a file is kept as: what it is called, when that has a suffix, or else what it was written as."""
+    called = PurePosixPath(key)
+    return called.name if called.suffix else PurePosixPath(path).name
 
 
 def _next(tar: tarfile.TarFile, problem: Problem) -> tarfile.TarInfo | None:

@@ -267,7 +267,7 @@ class ContainerHook(BaseHook):
             environment={"HOME": "/tmp", **job.environment, **job.private_environment},  # noqa: S108
             host={**job.isolation.host_config(), **job.host},
             create=job.create,
-            inputs=list(_entries(job.inputs, settings.archive, Budget(job.limits))),
+            inputs=list(_entries(job.inputs, job.archive or settings.archive, Budget(job.limits))),
             secrets=job.secrets,
             outputs=job.outputs,
             result=job.result,

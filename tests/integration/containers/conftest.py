@@ -6,6 +6,8 @@ import uuid
 
 import pytest
 
+from tests.integration.containers.proxy import Proxy
+
 IMAGE = "python:3.12-slim"
 
 
@@ -70,3 +72,17 @@ def content():
     from urllib.parse import unquote, urlsplit
 
     return lambda output: Path(unquote(urlsplit(output["uri"]).path)).read_bytes()
+
+
+@pytest.fixture
+def proxy():
+    """Return a function that starts a socket proxy before the engine, so that it is reached over TCP."""
+    proxies = []
+
+    def start(rules=None):
+        proxies.append(Proxy(rules))
+        return proxies[-1]
+
+    yield start
+    for started in proxies:
+        started.close()

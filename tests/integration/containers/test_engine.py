@@ -16,7 +16,6 @@ from airflow_provider_daybreak.exceptions import (
     EngineUnavailableError,
     ImagePullError,
 )
-from tests.integration.containers.proxy import Proxy
 
 pytestmark = pytest.mark.engine
 
@@ -41,19 +40,6 @@ def test_the_documentation_lists_the_calls_that_the_socket_proxy_allows():
     }
 
     assert documented == allowed
-
-
-@pytest.fixture
-def proxy():
-    proxies = []
-
-    def start(rules=None):
-        proxies.append(Proxy(rules))
-        return proxies[-1]
-
-    yield start
-    for started in proxies:
-        started.close()
 
 
 def test_files_move_the_same_with_an_engine_behind_tcp(run, proxy, content):

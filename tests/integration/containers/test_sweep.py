@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import textwrap
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -79,9 +80,23 @@ def airflow(tmp_path_factory):
         airflow.stop()
 
 
-def killed_run(airflow, engine, victim, delay):
+@pytest.fixture
+def events(engine):
+    """Return the list of what happens to containers: the engine itself remembers a few hundred events only."""
+    noted = []
+    stream = engine.events(filters={"label": "daybreak.dag_id=sweep", "type": "container"}, decode=True)
+
+    def note():
+        for event in stream:
+            noted.append(event)  # noqa: PERF402 - one by one, as they happen
+
+    threading.Thread(target=note, daemon=True).start()
+    yield noted
+    stream.close()
+
+
+def killed_run(airflow, engine, events, victim, delay):
     """Trigger a run, kill its task's process or supervisor so many seconds after it began, and say what came of it."""
-    began = int(time.time()) - 1
     run_id = airflow.trigger("sweep")
     note = airflow.home / "pids" / f"{run_id}.1"
     deadline = time.monotonic() + 120
@@ -95,15 +110,14 @@ def killed_run(airflow, engine, victim, delay):
     while (state := airflow.runs("sweep").get(run_id)) not in ("success", "failed"):
         assert time.monotonic() < deadline + 120, f"{run_id} never ended"
         time.sleep(0.5)
-    filters = {"label": [f"daybreak.run_id={run_id}"], "type": "container"}
-    events = list(engine.events(since=began, until=int(time.time()) + 1, filters=filters, decode=True))
+    of_run = [event for event in events if event["Actor"]["Attributes"]["daybreak.run_id"] == run_id]
     return {
         "run_id": run_id,
         "victim": victim,
         "delay": round(delay, 2),
         "state": state,
-        "most_at_once": _most_at_once(events),
-        "containers": sum(event["Action"] == "create" for event in events),
+        "most_at_once": _most_at_once(of_run),
+        "containers": sum(event["Action"] == "create" for event in of_run),
         "left": len(engine.containers(all=True, filters={"label": f"daybreak.run_id={run_id}"})),
         "tries": len(list((airflow.home / "pids").glob(f"{run_id}.*"))),
         "content": _content(airflow, run_id) if state == "success" else None,
@@ -126,17 +140,17 @@ def _content(airflow, run_id):
     return Path(unquote(urlsplit(uri).path)).read_text()
 
 
-def test_wherever_a_worker_is_killed_there_is_one_container_and_the_right_result(airflow, engine):
+def test_wherever_a_worker_is_killed_there_is_one_container_and_the_right_result(airflow, engine, events):
     points = [
         (victim, LONGEST * (number + 0.5) / POINTS)
         for number in range(POINTS)
         for victim in ("process", "supervisor")
     ]
     with ThreadPoolExecutor(3) as pool:
-        results = list(pool.map(lambda point: killed_run(airflow, engine, *point), points))
+        results = list(pool.map(lambda point: killed_run(airflow, engine, events, *point), points))
 
+    print(*results, sep="\n")
     for result in results:
-        print(result)
         assert result["state"] == "success", result
         assert result["content"] == result["run_id"] * 2, result
         assert result["most_at_once"] == 1, result

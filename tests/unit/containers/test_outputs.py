@@ -48,6 +48,13 @@ def test_a_file_goes_to_the_store_by_its_own_name():
     assert kept == {"report.pdf": b"%PDF"}
 
 
+@pytest.mark.parametrize(("name", "kept_as"), [("pdf", "report.pdf"), ("almanac.pdf", "almanac.pdf")])
+def test_a_file_is_kept_as_its_output_is_called_or_as_it_was_written(name, kept_as):
+    _, kept = take(tar_of(member("report.pdf", content=b"x")), name=name)
+
+    assert list(kept) == [kept_as]
+
+
 def test_a_folder_gives_each_of_its_files():
     tar = tar_of(
         member("charts", tarfile.DIRTYPE),
