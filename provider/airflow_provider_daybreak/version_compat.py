@@ -15,9 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 if TYPE_CHECKING or AIRFLOW_V_3_2:
-    from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+    from airflow.sdk.exceptions import (
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSkipException,
+    )
 else:
-    from airflow.exceptions import AirflowFailException, AirflowSkipException
+    from airflow.exceptions import (
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSkipException,
+    )
 
 
 def task_state(context: Mapping[str, Any]) -> Any | None:
@@ -29,6 +37,7 @@ __all__ = [
     "AIRFLOW_V_3_2",
     "AIRFLOW_V_3_3",
     "AirflowFailException",
+    "AirflowNotFoundException",
     "AirflowSkipException",
     "task_state",
 ]

@@ -91,6 +91,7 @@ def _preview() -> ActionCommand:
         args=(
             Arg(("dag_file",), help="Path of the Dag file"),
             Arg(("task_id",), help="The report's task"),
+            Arg(("--dag",), metavar="DAG_ID", help="Which Dag, where several of the file have such a task"),
             Arg(("--date",), required=True, metavar="DATE", help="The report date, such as 2026-03-29"),
             Arg(("--out",), metavar="FOLDER", help="Where to write; preview/<task> by default"),
             Arg(
@@ -182,6 +183,7 @@ def _delivery_commands() -> tuple[ActionCommand, ...]:
             func=lazy_load_command(f"{_CLI}.delivery.resend"),
             args=(
                 Arg(("report",), help="slug of the report"),
+                Arg(("--dag",), metavar="DAG_ID", help="Which Dag, where several of the file have such a task"),
                 Arg(("--date",), required=True, help="report date, such as 2026-03-29"),
                 Arg(
                     ("--to",),

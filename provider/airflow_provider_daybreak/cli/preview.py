@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from dataclasses import replace
@@ -35,7 +36,11 @@ def preview(args: Namespace) -> None:
     dag_file = Path(args.dag_file).resolve()
     out = Path(args.out or Path("preview") / args.task_id).resolve()
     day = parse_date(args.date, name="--date")
-    preview_ = _Preview(dag_file, args.task_id, out, _json(args.data, "--data"), _json(args.params, "--params"))
+    if not args.verbose:  # what a task logs is not what one looks for here
+        for noisy in ("airflow_provider_daybreak", "weasyprint"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+    given = _json(args.data, "--data"), _json(args.params, "--params")
+    preview_ = _Preview(dag_file, args.task_id, args.dag, out, *given)
     if not args.watch:
         preview_.load(day)
         preview_.render()
@@ -45,15 +50,22 @@ def preview(args: Namespace) -> None:
 
 class _Preview:
     def __init__(
-        self, dag_file: Path, task_id: str, out: Path, data: dict[str, Any], params: dict[str, Any]
+        self,
+        dag_file: Path,
+        task_id: str,
+        dag_id: str | None,
+        out: Path,
+        data: dict[str, Any],
+        params: dict[str, Any],
     ) -> None:
-        self.dag_file, self.task_id, self.out, self.data, self.params = dag_file, task_id, out, data, params
+        self.dag_file, self.task_id, self.dag_id = dag_file, task_id, dag_id
+        self.out, self.data, self.params = out, data, params
         self.operator: ReportOperator | None = None
         self.run: Run | None = None
 
     def load(self, day: Any) -> None:
         """Load the Dag file, and run what the report's data comes from."""
-        task = find_task(self.dag_file, self.task_id)
+        task = find_task(self.dag_file, self.task_id, self.dag_id)
         if not isinstance(task, ReportOperator):
             raise InvalidValueError("task", self.task_id, "that of a ReportOperator")
         home = Path.home() / ".cache" / "daybreak" / "preview"

@@ -21,21 +21,28 @@ _MODULE = "daybreak_rehearsed_dag"
 _RUN_ID = "preview"
 
 
-def find_task(path: Path, task_id: str) -> Any:
+def find_task(path: Path, task_id: str, dag_id: str | None = None) -> Any:
     """
     Return a task of a Dag file, as its Dag holds it.
 
-    :raises DagFileError: the file can't be loaded, or has no such task.
+    :param dag_id: which of the file's Dags; needed where several have such a task.
+    :raises DagFileError: the file can't be loaded, or has no such task, or several.
     """
     from airflow.sdk import DAG
 
-    tasks: dict[str, Any] = {}
-    for dag in [value for value in vars(_load(path)).values() if isinstance(value, DAG)]:
-        tasks |= dag.task_dict
-    if task_id not in tasks:
-        known = ", ".join(sorted(tasks)) or "none; a Dag must stand in a variable of the file"
-        raise DagFileError(str(path), f"it has no task {task_id!r}; its tasks are {known}")
-    return tasks[task_id]
+    dags = {value.dag_id: value for value in vars(_load(path)).values() if isinstance(value, DAG)}
+    if dag_id is not None:
+        dags = {name: dag for name, dag in dags.items() if name == dag_id}
+    having = [name for name, dag in dags.items() if task_id in dag.task_dict]
+    if len(having) == 1:
+        return dags[having[0]].get_task(task_id)
+    if having:
+        raise DagFileError(
+            str(path), f"several Dags have a task {task_id!r}; say --dag {' or --dag '.join(having)}"
+        )
+    tasks = sorted({name for dag in dags.values() for name in dag.task_dict})
+    known = ", ".join(tasks) or "none; a Dag must stand in a variable of the file"
+    raise DagFileError(str(path), f"it has no task {task_id!r}; its tasks are {known}")
 
 
 def _load(path: Path) -> Any:

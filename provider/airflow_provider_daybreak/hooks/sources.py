@@ -110,10 +110,16 @@ class Reader:
             raise MissingExtraError("SqlSource", "sql") from error
         from airflow.sdk import BaseHook
 
+        from airflow_provider_daybreak.version_compat import AirflowNotFoundException
+
         text = self._sql(name, source.sql)
         self.queries[name] = hashlib.sha256(text.encode()).hexdigest()
-        connection_: Any = BaseHook.get_connection(source.conn_id)
-        hook = connection_.get_hook()
+        try:
+            found: Any = BaseHook.get_connection(source.conn_id)
+        except AirflowNotFoundException as error:
+            expected = f"one that is defined: in the UI, or as AIRFLOW_CONN_{source.conn_id.upper()}"
+            raise InvalidValueError(f"connection of data {name!r}", source.conn_id, expected) from error
+        hook = found.get_hook()
         if not isinstance(hook, DbApiHook):
             raise InvalidValueError("connection of a SqlSource", source.conn_id, "one of a database")
         values = {**period_values(self.run.report_date, self.period), **source.parameters}

@@ -131,7 +131,8 @@ class _Plot:
         self.chart, self.language, self.colours = chart, language, colours
         self.names = [one.name for one in chart.series] if len(chart.series) > 1 else []
         self.top = 14 + (24 if self.names else 0)
-        self.bottom = chart.height - 34
+        # Names may take two lines.
+        self.bottom = chart.height - (48 if any(isinstance(x, str) for x in chart.x) else 34)
         self.y = self._y_scale()
         self.y_texts = [_y_text(chart, tick, language) for tick in self.y.ticks]
         self.left = 14 + math.ceil(max((text_width(text, _SIZE) for text in self.y_texts), default=0))
@@ -165,7 +166,8 @@ class _Plot:
             if chart.x_format is None and chart.x and isinstance(chart.x[0], date):
                 whole = all(not isinstance(x, datetime) for x in chart.x)
                 texts = [language.moment(x, "MMMd" if whole else "MMMdjm") for x in chart.x]
-            return band_scale(texts, self.left, self.right, _SIZE)
+            names = any(isinstance(x, str) for x in chart.x)
+            return band_scale(texts, self.left, self.right, _SIZE, names=names)
         if chart.x and isinstance(chart.x[0], date):
             return time_scale(chart.x, self.left, self.right, language)
         span = (min(chart.x), max(chart.x)) if chart.x else (0.0, 1.0)
@@ -192,13 +194,14 @@ class _Plot:
             )
         for tick, text in zip(self.x.ticks, self.x.texts, strict=True):
             x = self.x.at(tick)
-            half = text_width(text, _SIZE) / 2
-            x_text = min(max(x, half + 2), WIDTH - half - 2)
-            yield (
-                f'<path d="M{x:.1f} {self.bottom}v4" stroke="{colours.text}"/>'
-                f'<text x="{x_text:.1f}" y="{self.bottom + 23}" text-anchor="middle" fill="{colours.text}">'
-                f"{escape(text)}</text>"
-            )
+            yield f'<path d="M{x:.1f} {self.bottom}v4" stroke="{colours.text}"/>'
+            for number, line in enumerate(text.split("\n")):
+                half = text_width(line, _SIZE) / 2
+                x_text = min(max(x, half + 2), WIDTH - half - 2)
+                yield (
+                    f'<text x="{x_text:.1f}" y="{self.bottom + 21 + number * 16}" text-anchor="middle" '
+                    f'fill="{colours.text}">{escape(line)}</text>'
+                )
 
     def _lines(self) -> Iterator[str]:
         for index, one in enumerate(self.chart.series):

@@ -52,7 +52,7 @@ class Components:
     def __init__(self, language: Language, period: Period) -> None:
         self._language = language
         self._period = period
-        self._names: set[str] = set()
+        self._names: set[tuple[str, str]] = set()
 
     def table(
         self,
@@ -266,12 +266,13 @@ class Components:
         words = self._language.word(tone) if title is None else str(title)
         return Notice(self._language.value(text), cast("Tone", tone), words)
 
-    def _name(self, wanted: str, fallback: str) -> str:
-        stem = slug(wanted) or fallback
+    def _name(self, wanted: str, kind: str) -> str:
+        """Return a name that no other of its kind has: tables and charts have folders of their own."""
+        stem = slug(wanted) or kind
         name, number = stem, 2
-        while name in self._names:
+        while (kind, name) in self._names:
             name, number = f"{stem}_{number}", number + 1
-        self._names.add(name)
+        self._names.add((kind, name))
         return name
 
 

@@ -36,6 +36,7 @@ _TIME_STEPS: tuple[tuple[int, int, str, int], ...] = (
     (10 * 365 * _DAY, 120, "y", 46),
     (50 * 365 * _DAY, 600, "y", 46),
 )
+_NAME = 44  # pixels, less than which a name is no longer one
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[] \u00a0\u202f"), frozenset("mwMW%@")
 
 
@@ -93,16 +94,21 @@ def number_scale(
     return Scale(low * base, high * base, start, end, ticks)
 
 
-def band_scale(texts: Sequence[str], start: float, end: float, font_size: float) -> Scale:
-    """Return a scale of categories, whose values are their positions; it names as many as there is room for."""
+def band_scale(
+    texts: Sequence[str], start: float, end: float, font_size: float, *, names: bool = False
+) -> Scale:
+    """
+    Return a scale of categories, whose values are their positions; it names as many as there is room for.
+
+    :param names: whether the texts are names, of which each is needed: long ones take two lines, the rest of
+        them is cut.
+    """
     count = max(len(texts), 1)
     band = (end - start) / count
-    widest = max((text_width(text, font_size) for text in texts), default=0)
-    longest = max(band, 64.0)
-    if widest > longest:
-        texts = [_shortened(text, font_size, longest) for text in texts]
-        widest = min(widest, longest)
-    every = max(math.ceil((widest + 10) / band), 1)
+    if names and band >= _NAME:
+        texts = [_on_two_lines(text, font_size, band - 6) for text in texts]
+    widest = max((text_width(line, font_size) for text in texts for line in text.split("\n")), default=0)
+    every = max(math.ceil((widest + 6) / band), 1)
     ticks = tuple(range(0, len(texts), every))
     return Scale(-0.5, count - 0.5, start, end, ticks, tuple(texts[tick] for tick in ticks), band)
 
@@ -190,6 +196,21 @@ def _month_ticks(low: date, high: date, months: int) -> tuple[date, ...]:
 
 def _several_years(low: date, high: date) -> bool:
     return low.year != high.year
+
+
+def _on_two_lines(text: str, font_size: float, width: float) -> str:
+    """Return the text broken between words where one line has no room for it."""
+    if text_width(text, font_size) <= width:
+        return text
+    words = text.split()
+    first = words[0]
+    rest = words[1:]
+    while rest and text_width(f"{first} {rest[0]}", font_size) <= width:
+        first = f"{first} {rest.pop(0)}"
+    lines = [first, " ".join(rest)] if rest else [first]
+    return "\n".join(
+        line if text_width(line, font_size) <= width else _shortened(line, font_size, width) for line in lines
+    )
 
 
 def _shortened(text: str, font_size: float, width: float) -> str:

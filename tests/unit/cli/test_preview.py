@@ -42,7 +42,15 @@ def dag_file(tmp_path, monkeypatch):
 
 
 def arguments(dag_file, **options):
-    given = {"task_id": "render_report", "date": "2026-03-29", "data": None, "params": None, "watch": False}
+    given = {
+        "task_id": "render_report",
+        "date": "2026-03-29",
+        "data": None,
+        "params": None,
+        "watch": False,
+        "dag": None,
+        "verbose": False,
+    }
     return Namespace(dag_file=str(dag_file), out=str(dag_file.parent / "out"), **{**given, **options})
 
 

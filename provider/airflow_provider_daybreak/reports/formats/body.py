@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
+_UNBROKEN = frozenset({"date", "time", "datetime", "duration"})
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 
@@ -134,7 +135,8 @@ class Body:
         direction = ' dir="auto"' if _RTL.search(text) else ""
         tone = table.tone(column, value)
         mark = f' class="{tone}"' if tone else ""
-        return f"<td{align}{direction}{mark}>{escape(text)}</td>"
+        whole = " nowrap" if column.format.kind in _UNBROKEN else ""
+        return f"<td{align}{direction}{mark}{whole}>{escape(text)}</td>"
 
     def _totals(self, table: Table) -> str:
         cells = []

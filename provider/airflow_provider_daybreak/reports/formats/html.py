@@ -106,9 +106,9 @@ def _stylesheet(theme: Theme) -> str:
     )
     return (
         f"body{{margin:0;padding:0;background:{theme.surface};-webkit-text-size-adjust:100%}}"
-        f".outer{{background:{theme.surface}}}.around{{padding:16px 8px}}"
+        f".outer,.inner{{table-layout:fixed}}.outer{{background:{theme.surface}}}.around{{padding:16px 8px}}"
         f".inner{{max-width:660px;background:{theme.background}}}"
-        f".main{{padding:28px 24px;border-top:4px solid {theme.accent};font-family:{theme.font};font-size:15px;"
+        f".main{{padding:28px 22px;border-top:4px solid {theme.accent};font-family:{theme.font};font-size:15px;"
         f"line-height:1.5;color:{theme.text};text-align:start}}"
         f"h1{{margin:0;font-size:25px;line-height:1.25;color:{theme.text}}}"
         f"h2{{margin:32px 0 8px;font-size:18px;line-height:1.3;color:{theme.text}}}"
@@ -121,8 +121,8 @@ def _stylesheet(theme: Theme) -> str:
         f"blockquote{{margin:0 0 14px;padding:0 0 0 14px;border-left:3px solid {theme.rule};color:{theme.muted}}}"
         f".caption{{margin:20px 0 6px;font-size:13px;font-weight:bold;color:{theme.text}}}"
         ".scroll{overflow-x:auto;margin:0 0 6px}.data{font-size:13px;border-collapse:collapse}"
-        f"th{{padding:7px 8px;border-bottom:2px solid {theme.rule};color:{theme.muted};font-weight:bold;vertical-align:bottom}}"
-        f".data td{{padding:6px 8px;border-bottom:1px solid {theme.rule}}}"
+        f"th{{padding:7px 6px;border-bottom:2px solid {theme.rule};color:{theme.muted};font-weight:bold;vertical-align:bottom}}"
+        f".data td{{padding:6px;border-bottom:1px solid {theme.rule}}}"
         f".total td{{font-weight:bold;border-top:2px solid {theme.rule};border-bottom:0}}"
         f".more{{margin:4px 0 14px;font-size:12px;color:{theme.muted}}}"
         ".metrics{margin:0 -1% 10px;font-size:0}"

