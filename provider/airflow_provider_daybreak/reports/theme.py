@@ -17,7 +17,7 @@ FILE_NAME = "theme.toml"
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _FONTS = re.compile(r"[\w ,'\"-]+\Z")
 _LOGO_LIMIT = 64 * 1024
-_LOGOS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
+_LOGOS = {".png": "image/png"}  # what every mail program shows inline
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Theme:
     :param series: of a chart's series, in their order; the accent comes before them.
     :param font: a font stack of CSS.
     :param footer: a line under every report.
-    :param logo: the picture above the title, and its media type; PNG, JPEG or GIF of at most 64 kB.
+    :param logo: the picture above the title, and its media type; a PNG of at most 64 kB.
     :param logo_alt: what stands for the picture where none is shown.
     """
 
@@ -117,7 +117,7 @@ def _logo(path: Path, name: str) -> tuple[str, bytes]:
     picture = path.parent / name
     media_type = _LOGOS.get(picture.suffix.lower())
     if media_type is None:
-        raise InvalidThemeError(str(path), f"logo is {name!r}; expected a .png, .jpg or .gif file")
+        raise InvalidThemeError(str(path), f"logo is {name!r}; expected a .png file")
     try:
         content = picture.read_bytes()
     except OSError as error:

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
+_TABLE: Mapping[str, str] = {
+    "class": "data",
+    "width": "100%",
+    "cellspacing": "0",
+    "cellpadding": "0",
+    "border": "0",
+}
 _UNBROKEN = frozenset({"date", "time", "datetime", "duration"})
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
@@ -59,7 +66,7 @@ class Body:
         tokens: list[Token] = []
         for token in metrics_together(body):
             if not isinstance(token, tuple) and token.type != BLOCK:
-                tokens.append(token)
+                tokens.append(_styled(token))
                 continue
             yield markdown.renderer.render(tokens, markdown.options, {})
             tokens = []
@@ -109,12 +116,8 @@ class Body:
         head = "".join(
             f'<th scope="col" align="{column.align}">{escape(column.title)}</th>' for column in table.columns
         )
-        lines = [
-            (
-                f'{caption}<div class="scroll"><table class="data" width="100%" cellspacing="0" cellpadding="0" border="0">'
-                f"<thead><tr>{head}</tr></thead><tbody>"
-            )
-        ]
+        attributes = "".join(f' {name}="{value}"' for name, value in _TABLE.items())
+        lines = [(f'{caption}<div class="scroll"><table{attributes}><thead><tr>{head}</tr></thead><tbody>')]
         positions = [table.rows.position(column.name) for column in table.columns]
         for row in islice(table.rows.tuples(), shown):
             cells = (
@@ -131,8 +134,9 @@ class Body:
 
     def _cell(self, table: Table, column: Column, value: object) -> str:
         text = column.format.write(value, self.document.language)
-        align = f' align="{column.align}"' if column.align != "left" else ""
+        # A column stays at its side, whichever way a cell's text is written.
         direction = ' dir="auto"' if _RTL.search(text) else ""
+        align = f' align="{column.align}"' if column.align != "left" or direction else ""
         tone = table.tone(column, value)
         mark = f' class="{tone}"' if tone else ""
         whole = " nowrap" if column.format.kind in _UNBROKEN else ""
@@ -144,6 +148,15 @@ class Body:
             align = f' align="{column.align}"' if column.align != "left" else ""
             cells.append(f"<td{align}>{escape(text)}</td>")
         return f'<tfoot><tr class="total">{"".join(cells)}</tr></tfoot>'
+
+
+def _styled(token: Token) -> Token:
+    """Return a token of Markdown with what makes its tables look like those of components."""
+    if token.type == "table_open":
+        return token.copy(attrs=dict(_TABLE))
+    if token.type == "th_open" and "style" not in token.attrs:
+        return token.copy(attrs={"align": "left"})
+    return token
 
 
 def total_texts(table: Table, document: Document) -> list[str]:

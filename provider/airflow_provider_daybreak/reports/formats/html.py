@@ -22,6 +22,7 @@ FILE_NAME = "report.html"
 MAX_BYTES = 90_000
 """Gmail clips a mail near 102 kB of HTML; its own footer and the transfer encoding need the rest."""
 
+_LOGO = "charts/theme.logo.png"  # no chart has it: their names have no dot
 _CLASS = re.compile(r' class="[^"]*"')
 
 
@@ -34,6 +35,8 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
     """
     yield RenderedFile(FILE_NAME, "text/html", _fitting(document, theme, files).encode())
     yield from render_charts(document, theme)
+    if theme.logo is not None:
+        yield RenderedFile(_LOGO, *theme.logo)
 
 
 def render_charts(document: Document, theme: Theme) -> Iterator[RenderedFile]:
@@ -68,7 +71,7 @@ def _html(document: Document, theme: Theme, body: Body) -> str:
     zone = escape(document.period.timezone)
     logo = ""
     if theme.logo is not None:
-        logo = f'<img src="charts/logo.png" height="32" alt="{escape(theme.logo_alt)}" border="0"><br>'
+        logo = f'<img src="{_LOGO}" height="32" alt="{escape(theme.logo_alt)}" border="0"><br>'
     footer = f'<p class="footer">{escape(theme.footer)}</p>' if theme.footer else ""
     html = (
         "<!doctype html>\n"
@@ -76,11 +79,11 @@ def _html(document: Document, theme: Theme, body: Body) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light"><meta name="supported-color-schemes" content="light">'
         f"<title>{escape(document.title)}</title></head>"
-        '<body><table role="presentation" class="outer" width="100%" cellspacing="0" cellpadding="0" border="0"><tr>'
+        '<body><div role="main"><table role="presentation" class="outer" width="100%" cellspacing="0" cellpadding="0" border="0"><tr>'
         '<td align="center" class="around"><table role="presentation" class="inner" width="100%" cellspacing="0" '
         f'cellpadding="0" border="0"><tr><td class="main">{logo}'
         f'<h1>{escape(document.title)}</h1><p class="period">{period} · {zone}</p>'
-        f"{body.html()}{footer}</td></tr></table></td></tr></table></body></html>\n"
+        f"{body.html()}{footer}</td></tr></table></td></tr></table></div></body></html>\n"
     )
     return _CLASS.sub("", _inliner(_stylesheet(theme)).inline(html))
 

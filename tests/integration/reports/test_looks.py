@@ -1,0 +1,180 @@
+"""
+Mail, page and PDF in a real browser: no violation of the rules of axe-core, nothing wider than its window.
+
+``DAYBREAK_PICTURES=docs/images`` keeps what they look like.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_daybreak.reports import rendering
+from airflow_provider_daybreak.reports.language import Language
+from airflow_provider_daybreak.reports.period import period_of, zone
+from airflow_provider_daybreak.reports.template import Subject, render
+from airflow_provider_daybreak.reports.theme import Theme
+from tests.conftest import CHROMIUM
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[3]
+DAY = date(2026, 3, 29)
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+KEPT = (
+    "almanac-report-375-light",
+    "almanac-report-600-light",
+    "almanac-page-900-dark",
+    "almanac-page-900-light",
+    "showcase-report-600-light",
+)
+SHOWCASE = """
+# Everything at once
+
+Prose with **emphasis**, [a link](https://example.org/), `code` and
+
+- a list
+- of two
+
+> and a quotation.
+
+{{ notice("Doors close at six.") }}
+{{ notice("All sold.", "success") }}
+{{ notice("Stock is low.", "warning") }}
+{{ notice("Till 3 is broken.", "danger") }}
+
+{{ metric("Sold", 1234, previous=1100, good="up", trend=[3, 5, 4, 8]) }}
+{{ metric("Returned", 0.021, format="percent:1", previous=0.019, good="down") }}
+
+## Charts
+
+{{ chart(rows, "day", ["a", "b"], title="Lines", reference={"value": 4, "label": "goal"}, name="lines") }}
+{{ chart(rows, "day", ["a", "b"], kind="stacked_bar", title="Bars", name="bars") }}
+
+## Tables
+
+{{ table(rows, {"day": "Day", "name": "Name", "a": "A", "b": "B"}, totals=["a"], caption="Of three days", limit=2,
+         highlight={"a": {"danger": "> 4", "success": "< 3"}}) }}
+
+| Markdown | table |
+| --- | ---: |
+| one | 1 |
+"""
+ROWS = [
+    {"day": date(2026, 3, 27), "name": "שלום", "a": 2, "b": 5.5},
+    {"day": date(2026, 3, 28), "name": "tea", "a": 6, "b": 1.25},
+    {"day": date(2026, 3, 29), "name": "milk", "a": 3, "b": None},
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with both reports in all formats, each in a folder of its own."""
+    folder = tmp_path_factory.mktemp("looks")
+    script = ROOT / "dags" / "daily_report" / "script" / "almanac.py"
+    printed = subprocess.run(
+        [sys.executable, script, "--date", DAY.isoformat()], check=True, capture_output=True, text=True
+    ).stdout
+    (folder / "showcase.md.j2").write_text(SHOWCASE, encoding="utf-8")
+    reports = {
+        "almanac": (ROOT / "dags" / "daily_report" / "report.md.j2", {"almanac": json.loads(printed)}),
+        "showcase": (folder / "showcase.md.j2", {"rows": ROWS}),
+    }
+    for name, (template, data) in reports.items():
+        subject = Subject(name, DAY, period_of(DAY, timezone=zone("Europe/Berlin")), Language("en_GB"))
+        document = render(template, subject, data)
+        for file in rendering.render(document, ("html", "page", "pdf", "xlsx"), Theme(footer="Example Ltd")):
+            path = folder / name / file.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.content)
+    return folder
+
+
+@pytest.fixture
+def open_page(browser, folder):
+    pages = []
+
+    def open_(name, *, width=600, scheme="light"):
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        pages.append(page)
+        page.goto((folder / name).as_uri())
+        return page
+
+    yield open_
+    for page in pages:
+        page.close()
+
+
+def keep(picture, name):
+    """Keep a picture for the documentation, in few colours."""
+    if name not in KEPT or not os.environ.get("DAYBREAK_PICTURES"):
+        return
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(picture)).convert("RGB").quantize(96, dither=Image.Dither.NONE)
+    image.save(Path(os.environ["DAYBREAK_PICTURES"]) / f"{name}.png", optimize=True)
+
+
+@pytest.mark.parametrize("report", ["almanac", "showcase"])
+@pytest.mark.parametrize("file", ["report.html", "page.html"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(open_page, report, file, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(open_page(f"{report}/{file}", scheme=scheme))
+
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("report", ["almanac", "showcase"])
+@pytest.mark.parametrize(
+    ("file", "width"), [("report.html", 375), ("report.html", 600), ("page.html", 375), ("page.html", 900)]
+)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_the_window(open_page, report, file, width, scheme):
+    page = open_page(f"{report}/{file}", width=width, scheme=scheme)
+
+    keep(page.screenshot(full_page=True), f"{report}-{file.partition('.')[0]}-{width}-{scheme}")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_every_picture_of_the_mail_is_there(open_page):
+    page = open_page("showcase/report.html")
+
+    sizes = page.evaluate("Array.from(document.images, image => image.naturalWidth)")
+    assert len(sizes) == 3
+    assert all(sizes)
+
+
+def test_the_page_asks_for_nothing(browser, folder):
+    page = browser.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((folder / "showcase" / "page.html").as_uri())
+    page.close()
+
+    assert asked == [(folder / "showcase" / "page.html").as_uri()]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_daybreak.exceptions import InvalidThemeError
+from airflow_provider_daybreak.reports.theme import Theme, find_theme
+
+
+def test_a_theme_lies_beside_the_template_or_one_folder_up(tmp_path):
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "theme.toml").write_text('accent = "#123456"\n')
+
+    assert find_theme(tmp_path / "reports").accent == "#123456"
+    assert find_theme(tmp_path / "reports" / "deeper").accent != "#123456"
+
+
+def test_its_colours_footer_and_logo_are_in_mail_and_page(render_files):
+    theme = Theme(accent="#123456", footer="Sales team", logo=("image/png", b"\x89PNG"), logo_alt="Example")
+
+    files = render_files("Hello\n", formats=("html", "page"), theme=theme)
+
+    for name in ("report.html", "page.html"):
+        assert b"#123456" in files[name]
+        assert b"Sales team" in files[name]
+        assert b'alt="Example"' in files[name]
+    assert files["charts/theme.logo.png"] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("accent = ", "Invalid value"),
+        ('colour = "#123456"', "unknown key 'colour'; expected one of accent"),
+        ('accent = "red"', "accent is 'red'; expected a colour like #1d5fd1"),
+        ("accent = 5", "accent is 5; expected text in quotes"),
+        ('series = ["blue"]', "expected a list of colours"),
+        ('font = "x; } body { display: none"', "expected names of fonts"),
+        ('logo = "logo.svg"', "expected a .png file"),
+        ('logo = "none.png"', "can't be read: No such file"),
+    ],
+)
+def test_a_wrong_theme_says_what_was_expected(tmp_path, text, message):
+    (tmp_path / "theme.toml").write_text(text)
+
+    with pytest.raises(InvalidThemeError) as caught:
+        Theme.load(tmp_path / "theme.toml")
+
+    assert message in str(caught.value)
