@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import time
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,7 +22,7 @@ from airflow_provider_daybreak.reports.period import parse_date
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from airflow_provider_daybreak.hooks.report import Rendered
     from airflow_provider_daybreak.hooks.run import Run
@@ -36,16 +37,28 @@ def preview(args: Namespace) -> None:
     dag_file = Path(args.dag_file).resolve()
     out = Path(args.out or Path("preview") / args.task_id).resolve()
     day = parse_date(args.date, name="--date")
-    if not args.verbose:  # what a task logs is not what one looks for here
-        for noisy in ("airflow_provider_daybreak", "weasyprint"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
     given = _json(args.data, "--data"), _json(args.params, "--params")
     preview_ = _Preview(dag_file, args.task_id, args.dag, out, *given)
-    if not args.watch:
-        preview_.load(day)
-        preview_.render()
-        return
-    _watch(preview_, day)
+    with nullcontext() if args.verbose else _quiet():
+        if args.watch:
+            _watch(preview_, day)
+        else:
+            preview_.load(day)
+            preview_.render()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what a task would log of its progress: it is not what one looks for here."""
+    loggers = [logging.getLogger(name) for name in ("airflow_provider_daybreak", "weasyprint", "airflow.task")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 class _Preview:

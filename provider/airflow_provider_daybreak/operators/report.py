@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_daybreak.hooks.report import ReportHook, ReportSpec
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.operators.failure import fail_at_once
 from airflow_provider_daybreak.version_compat import AirflowSkipException
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_daybreak.archive import Revision
+    from airflow_provider_daybreak.hooks.report import ReportSpec
     from airflow_provider_daybreak.reports.checks import Check
 
 
@@ -126,6 +126,8 @@ class ReportOperator(BaseOperator):
 
     def execute(self, context: Context) -> ReportInfo:
         """Render and publish."""
+        from airflow_provider_daybreak.hooks.report import ReportHook
+
         with fail_at_once():
             run = run_of(context, report_date=self.report_date, timezone=self.timezone)
             revision = ReportHook(self.archive).publish(self.spec(context["dag"]), run)
@@ -135,6 +137,8 @@ class ReportOperator(BaseOperator):
 
     def spec(self, dag: Any) -> ReportSpec:
         """Return what the report is made of; relative paths begin at the folder of the Dag's file."""
+        from airflow_provider_daybreak.hooks.report import ReportSpec
+
         folder = Path(getattr(dag, "fileloc", "") or "").parent
         return ReportSpec(
             report=self.report,
