@@ -96,6 +96,16 @@ def make_context():
             dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=map_index, try_number=try_number
         )
         dag = SimpleNamespace(dag_id=dag_id, timezone=SimpleNamespace(name=dag_timezone))
-        return {"ti": ti, "dag_run": dag_run, "dag": dag, "params": params or {}, "run_id": run_id}
+        from airflow.sdk.execution_time.context import OutletEventAccessors
+
+        return {
+            "ti": ti,
+            "task": SimpleNamespace(task_id=task_id, outlets=[]),
+            "dag_run": dag_run,
+            "dag": dag,
+            "params": params or {},
+            "run_id": run_id,
+            "outlet_events": OutletEventAccessors(),
+        }
 
     return make

@@ -86,6 +86,8 @@ class Rehearsal:
 
         :raises InvalidValueError: a param is none of the Dag's, or its value is wrong.
         """
+        from airflow.sdk.execution_time.context import OutletEventAccessors
+
         instant = datetime.combine(self.day, time(12), self.dag.timezone)
         params = self._params()
         run = SimpleNamespace(
@@ -111,6 +113,7 @@ class Rehearsal:
             "ts": instant.isoformat(),
             "data_interval_start": instant,
             "data_interval_end": instant,
+            "outlet_events": OutletEventAccessors(),
         }
 
     def rendered(self, task: Any) -> tuple[Any, dict[str, Any]]:

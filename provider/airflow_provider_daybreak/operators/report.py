@@ -48,7 +48,7 @@ class ReportOperator(BaseOperator):
     Render a report from a template and data, and publish it in the archive.
 
     The same content for the same date is the same revision: a retry, a clear or a backfill makes a new one
-    only when something in the report has changed.
+    only when something in the report has changed. The report's asset (``report_asset``) gets an event.
 
     :param report: slug of the report, such as ``daily_report``. (templated)
     :param template: path of a ``.md.j2`` or ``.html.j2`` file; a relative one begins at the Dag file's
@@ -126,13 +126,16 @@ class ReportOperator(BaseOperator):
 
     def execute(self, context: Context) -> ReportInfo:
         """Render and publish."""
+        from airflow_provider_daybreak.hooks.archive import announce
         from airflow_provider_daybreak.hooks.report import ReportHook
 
         with fail_at_once():
             run = run_of(context, report_date=self.report_date, timezone=self.timezone)
-            revision = ReportHook(self.archive).publish(self.spec(context["dag"]), run)
+            hook = ReportHook(self.archive)
+            revision = hook.publish(self.spec(context["dag"]), run)
         if revision is None:
             raise AirflowSkipException(f"Report {self.report!r} for {run.report_date} has no rows: skipped.")
+        announce(context, hook.archive, revision)
         return _info(revision)
 
     def spec(self, dag: Any) -> ReportSpec:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk import AssetAlias
 
 from airflow_provider_daybreak.hooks.archive import archive_at
 from airflow_provider_daybreak.operators.report import ReportOperator
@@ -45,6 +46,17 @@ def test_what_was_published_can_be_read(run_report, tmp_path):
 
     assert b"Sold: 2" in revision.read("report.html")
     assert b"Sold: 2" in revision.read("report.txt")
+
+
+def test_the_reports_asset_gets_an_event_that_says_which_revision_there_is(run_report, make_context):
+    context = make_context()
+
+    info = run_report(context=context)
+
+    (event,) = context["outlet_events"][AssetAlias("daybreak_reports")].asset_alias_events
+    assert event.dest_asset_key.uri.endswith("/archive/daily_report")
+    assert event.extra["manifest"] == info["manifest"]
+    assert context["task"].outlets == [AssetAlias("daybreak_reports")]
 
 
 def test_running_again_makes_no_second_revision(run_report):

@@ -1,0 +1,112 @@
+"""Sources that need something real: a deployed script, object storage."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_daybreak.exceptions import ScriptFailedError, ScriptOutputError
+from airflow_provider_daybreak.hooks.releases import ReleaseHook
+from airflow_provider_daybreak.hooks.run import run_of
+from airflow_provider_daybreak.hooks.sources import Reader
+from airflow_provider_daybreak.reports.sources import FileSource, ScriptSource
+
+SCRIPT = """
+import json, os, sys
+
+day = os.environ["DAYBREAK_REPORT_DATE"]
+print("some progress")
+if sys.argv[1] == "json":
+    print(json.dumps([{"day": day, "n": 1}, {"day": day, "n": 2}]))
+elif sys.argv[1] == "start":
+    print(json.dumps({"start": os.environ["DAYBREAK_PERIOD_START"], "place": os.environ["PLACE"]}))
+elif sys.argv[1] == "huge":
+    print("x" * 5_000_000)
+elif sys.argv[1] == "fail":
+    sys.exit(3)
+"""
+
+
+@pytest.fixture
+def reader(make_context, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASES", str(tmp_path / "releases"))
+    run = run_of(make_context())
+    return Reader(run, run.period("month", -1), tmp_path, offset=-1)
+
+
+@pytest.fixture
+def release(reader, tmp_path):  # noqa: ARG001 - it says where releases live
+    """The name of a release whose script prints what its argument says."""
+    (tmp_path / "script").mkdir()
+    (tmp_path / "script" / "sales.py").write_text(SCRIPT)
+    (tmp_path / "script" / "table.py").write_text("print('n,name')\nprint('1,tea')\n")
+    ReleaseHook().deploy("sales", tmp_path / "script")
+    return "sales"
+
+
+def test_a_script_gives_json_for_the_reports_date(reader, release):
+    rows = reader.read({"sales": ScriptSource(release, ["sales.py", "json"])})["sales"]
+
+    assert list(rows) == [{"day": "2026-03-29", "n": 1}, {"day": "2026-03-29", "n": 2}]
+
+
+def test_a_script_knows_the_reports_period_and_its_own_environment(reader, release):
+    source = ScriptSource(release, "sales.py start", env={"PLACE": "Rome"})
+
+    assert reader.read({"facts": source})["facts"] == {"start": "2026-02-01T00:00:00+01:00", "place": "Rome"}
+
+
+def test_a_script_gives_csv(reader, release):
+    rows = reader.read({"sales": ScriptSource(release, ["table.py"], format="csv")})["sales"]
+
+    assert list(rows) == [{"n": 1, "name": "tea"}]
+
+
+@pytest.mark.parametrize(
+    ("argument", "error", "message"),
+    [
+        ("fail", ScriptFailedError, "exit code 3"),
+        ("huge", ScriptOutputError, "larger than 4 MiB"),
+        ("nothing", ScriptOutputError, "is JSON. Print the JSON last"),
+    ],
+)
+def test_a_script_that_gives_something_else_says_so(reader, release, argument, error, message):
+    with pytest.raises(error) as caught:
+        reader.read({"sales": ScriptSource(release, ["sales.py", argument])})
+
+    assert message in str(caught.value)
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """The URI of a bucket on a server that speaks S3."""
+    from airflow.sdk import ObjectStoragePath
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    connection = {
+        "conn_type": "aws",
+        "login": "access-key",
+        "password": "secret-key",
+        "extra": {"endpoint_url": f"http://{host}:{port}", "region_name": "us-east-1"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_SALES_STORE", json.dumps(connection))
+    ObjectStoragePath("s3://sales_store@sales").fs.mkdir("sales")
+    yield "s3://sales_store@sales"
+    server.stop()
+
+
+def test_files_of_a_day_are_read_from_object_storage(reader, bucket):
+    from airflow.sdk import ObjectStoragePath
+
+    for day, shop, n in (("29", "rome", 1), ("29", "oslo", 2), ("28", "rome", 9)):
+        path = ObjectStoragePath(f"{bucket}/2026/03/{day}/{shop}.jsonl")
+        with path.open("wb") as file:
+            file.write(json.dumps({"shop": shop, "n": n}).encode())
+
+    rows = reader.read({"sales": FileSource(f"{bucket}/{{report_date:%Y/%m/%d}}/*.jsonl")})["sales"]
+
+    assert list(rows) == [{"shop": "oslo", "n": 2}, {"shop": "rome", "n": 1}]
