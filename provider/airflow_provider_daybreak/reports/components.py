@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _SAMPLE = 1000
 """Rows that a column's format is guessed from."""
 _MAX_SERIES = 12
+_MAX_POINTS = 500_000
 _CONDITION = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*\Z")
 _TOTALS = ("sum", "mean", "min", "max", "count")
 _MARGIN = 1e-12
@@ -228,6 +229,9 @@ class Components:
             rows = Rows(("x", "y"), enumerate(rows))
             x, y = "x", {"y": title or name}
         data = Rows.of(rows)
+        if len(data) > _MAX_POINTS:
+            expected = f"at most {_MAX_POINTS:,}; aggregate them in the query"
+            raise InvalidValueError("number of rows of a chart", len(data), expected)
         if x is None or y is None or not y:
             raise InvalidValueError(
                 "x and y of a chart", (x, y), f"names of columns: {', '.join(data.columns)}"

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from airflow_provider_daybreak.exceptions import TemplateError
+from airflow_provider_daybreak.reports.rows import Rows
 
 FLIGHTS = [
     {"carrier": "AA", "flights": 1200, "delay": 31.5},
@@ -112,6 +113,15 @@ def test_a_chart_without_alt_text_tells_its_numbers(text_of):
 
     assert "Line chart: Sales, Mar 1, 2026 to Mar 3, 2026." in text
     assert "Sold from 5 (Mar 1, 2026) to 9 (Mar 2, 2026), at the end 7." in text
+
+
+def test_a_chart_of_millions_of_rows_is_refused(make_document):
+    class Many(Rows):
+        def __len__(self):
+            return 5_000_000
+
+    with pytest.raises(TemplateError, match="rows of a chart 5000000: expected at most 500,000; aggregate"):
+        make_document("{{ chart(rows, 'x', 'y') }}\n", {"rows": Many(("x", "y"), [])})
 
 
 @pytest.mark.parametrize("kind", ["line", "area", "bar", "stacked_bar", "scatter", "sparkline"])

@@ -156,6 +156,6 @@ _RULES = (
     + "footer{margin:36px 0 0;padding:14px 0 0;border-top:1px solid var(--rule);font-size:13px;color:var(--muted)}"
     "@media (max-width:600px){main{margin:0;padding:24px 18px;border-radius:0}h1{font-size:25px}}"
     "@media print{body{background:#fff;font-size:11pt}main{margin:0;padding:0;max-width:none;border:0}"
-    "h2,h3,.caption{break-after:avoid}tr,.metric,.notice,.figure{break-inside:avoid}thead{display:table-header-group}"
+    "tfoot{display:table-row-group}h2,h3,.caption{break-after:avoid}tr,.metric,.notice,.figure{break-inside:avoid}thead{display:table-header-group}"
     ".scroll{overflow:visible}}"
 )

@@ -77,7 +77,7 @@ def _stylesheet(document: Document, theme: Theme) -> str:
         f"footer{{margin-top:14pt;padding-top:6pt;border-top:.5pt solid {theme.rule};font-size:8pt;color:{theme.muted}}}"
         f"code,pre{{font-size:8.5pt;background:{theme.surface}}}"
         f"blockquote{{margin:0 0 8pt;padding-left:8pt;border-left:2pt solid {theme.rule};color:{theme.muted}}}"
-        "h2,h3,.caption{break-after:avoid}tr,.metric,.notice,.figure{break-inside:avoid}"
+        "tfoot{display:table-row-group}h2,h3,.caption{break-after:avoid}tr,.metric,.notice,.figure{break-inside:avoid}"
         + "".join(
             f".notice.{tone}{{border-left-color:{colour}}}.change.{tone}{{color:{colour}}}td.{tone}{{color:{colour};font-weight:bold}}"
             for tone, colour in (
