@@ -166,7 +166,7 @@ class MailServer:
 
     def authenticate(self, _server, _session, _envelope, _mechanism, data):
         self.credentials.append((data.login.decode(), data.password.decode()))
-        return AuthResult(success=self.credentials[-1] == (LOGIN, PASSWORD))
+        return AuthResult(success=self.credentials[-1] == (LOGIN, PASSWORD), handled=False)
 
 
 def png(width=2, height=2):

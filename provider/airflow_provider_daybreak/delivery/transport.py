@@ -294,10 +294,10 @@ def _connect(server: Server) -> smtplib.SMTP:
 
 def _expect_hello(client: smtplib.SMTP) -> None:
     code, text = client.ehlo()
-    if not 200 <= code < 300:  # noqa: PLR2004
+    if Reply(code, "").permanent:  # a server from before there were extensions
         code, text = client.helo()
-        if not 200 <= code < 300:  # noqa: PLR2004
-            raise smtplib.SMTPHeloError(code, text)
+    if not 200 <= code < 300:  # noqa: PLR2004
+        raise smtplib.SMTPHeloError(code, text)
 
 
 def _start_tls(server: Server, client: smtplib.SMTP) -> None:

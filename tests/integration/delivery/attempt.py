@@ -2,6 +2,7 @@
 Try to mail, and be killed on the way: a program, so that what it does to itself ends nothing else.
 
     attempt.py once FOLDER PORT NUMBER [KINDS]     one attempt; prints what became of it
+    attempt.py race FOLDER PORT KEYS               one attempt at as many mails, begun by a line on stdin
     attempt.py lines FOLDER PORT FIRST STEP LAST   for each line, an attempt that ends there, and three retries
 """
 
@@ -11,6 +12,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from datetime import datetime, timezone
 from email.headerregistry import Address
 from pathlib import Path
@@ -135,6 +137,14 @@ def main(command, folder, port, *rest):
         result = attempt(one, port)
         os.access("/end-of-the-attempt", os.F_OK)
         print(json.dumps({"last": result, "standings": standings(one)}))
+    elif command == "race":
+        letter = mailing(folder, "race").letter
+        people = [Recipient(address("good", number), kind="bcc") for number in range(int(rest[0]))]
+        one = mailing(folder, "race")
+        one.letter = replace(letter, recipients=people)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        attempt(one, port)
     else:
         first, step, last = map(int, rest)
         for outcome in line_kills(folder, port, range(first, last, step)):

@@ -1,0 +1,135 @@
+"""A server that hangs, drops, talks nonsense or says 421 at any step: tried again, never twice."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from datetime import datetime, timezone
+from email.headerregistry import Address
+from threading import Thread
+
+import pytest
+
+from airflow_provider_daybreak.delivery.ledger import Ledger
+from airflow_provider_daybreak.delivery.mailing import Mailing, Rules
+from airflow_provider_daybreak.delivery.message import Letter
+from airflow_provider_daybreak.delivery.recipients import parse_recipients
+from airflow_provider_daybreak.delivery.transport import Server, Session, Timeouts
+from airflow_provider_daybreak.exceptions import (
+    DaybreakError,
+    DeliveryIncompleteError,
+    DeliveryPendingError,
+    SenderRefusedError,
+    SmtpUnavailableError,
+)
+
+STEPS = ("greeting", "EHLO", "MAIL", "RCPT", "DATA", "end")
+FAULTS = {
+    "drops": None,
+    "hangs": "",
+    "talks nonsense": "Bonjour tout le monde",
+    "says 421": "421 closing",
+    "never ends its reply": "250-" + "\r\n250-".join("more" for _ in range(500)),
+    "says 999": "999 what",
+}
+
+
+class FaultyServer:
+    """:param step: where it fails. :param reply: with what; None ends the connection, nothing says nothing."""
+
+    def __init__(self, step, reply):
+        self.step, self.reply, self.taken = step, reply, 0
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self._listening.close()
+
+    def _accept(self):
+        with suppress(OSError):
+            while True:
+                Thread(target=self._serve, args=self._listening.accept()[:1], daemon=True).start()
+
+    def _serve(self, client):
+        with client, client.makefile("rb") as lines, suppress(OSError):
+
+            def answer(step, good):
+                reply = self.reply if step == self.step else good
+                if reply is None:
+                    client.shutdown(socket.SHUT_RDWR)
+                    raise OSError
+                if reply:
+                    client.sendall(reply.encode() + b"\r\n")
+
+            answer("greeting", "220 hi")
+            for line in lines:
+                verb = line[:4].decode().strip().upper()
+                answer(verb, {"DATA": "354 go on", "EHLO": "250-hi\r\n250 SIZE"}.get(verb, "250 ok"))
+                if verb == "DATA" and self.step != "DATA":
+                    while (line := lines.readline()) not in (b".\r\n", b""):
+                        pass
+                    self.taken += line == b".\r\n"
+                    answer("end", "250 ok")
+
+
+@pytest.fixture
+def mail_over(tmp_path, revision):
+    """Return a function that mails one person over a port."""
+
+    def mail(port):
+        letter = Letter(
+            Address(addr_spec="r@example.org"),
+            "Almanac",
+            revision,
+            recipients=parse_recipients("jane@example.org"),
+        )
+        rules = Rules(max_lateness=None, pauses=(0,))
+        one = Mailing(letter, Ledger(tmp_path / "ledger"), rules=rules, run={}, now=datetime.now(timezone.utc))
+        quick = Timeouts(connect=2, greeting=0.3, command=0.3, data=0.3, block=0.3, final=0.3)
+        server = Server("127.0.0.1", port, security="none", timeouts=quick)
+        one.send(lambda: Session.open(server)).check("daily_report")
+
+    return mail
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("step", STEPS)
+def test_a_server_that_fails_is_tried_again_unless_it_may_have_the_mail(step, fault, mail_over):
+    server = FaultyServer(step, FAULTS[fault])
+    errors = []
+    for _ in range(3):
+        with pytest.raises(DaybreakError) as caught:
+            mail_over(server.port)
+        errors.append(caught.value)
+    server.close()
+
+    if step == "end" and fault != "says 421":
+        assert isinstance(errors[-1], DeliveryIncompleteError)
+        assert "jane@example.org" in errors[-1].unknown
+        assert server.taken == 1
+    else:
+        assert isinstance(errors[-1], DeliveryPendingError | SmtpUnavailableError)
+        assert not errors[-1].permanent
+
+
+def test_nobody_listening_is_tried_again(mail_over):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+
+    with pytest.raises(SmtpUnavailableError, match="cannot connect: Connection refused"):
+        mail_over(port)
+
+
+def test_a_name_that_is_none_is_tried_again():
+    with pytest.raises(SmtpUnavailableError, match="no-such-host.invalid:587 is not available: cannot connect"):
+        Session.open(Server("no-such-host.invalid", 587))
+
+
+def test_a_sender_that_is_refused_gives_up(mail_over):
+    server = FaultyServer("MAIL", "550 not from here")
+
+    with pytest.raises(SenderRefusedError, match="550 not from here") as caught:
+        mail_over(server.port)
+    server.close()
+    assert caught.value.permanent
