@@ -6,7 +6,6 @@ import hashlib
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +137,10 @@ class ReportHook:
 
         subject = Subject(spec.report, run.report_date, period, language, spec.title)
         asked: dict[str, None] = {}
-        previous = partial(self._previous, spec, run, data, asked)
+
+        def previous(name: str) -> Any:
+            return self._previous(spec, run, data, asked, name)
+
         document = render(spec.template, subject, data, previous=previous)
         outcome = "empty" if rows and not any(rows.values()) else "ok"
         if not all(one.passed for one in outcomes):

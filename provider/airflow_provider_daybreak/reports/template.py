@@ -12,7 +12,7 @@ import hashlib
 import re
 import traceback
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
@@ -22,6 +22,7 @@ from airflow_provider_daybreak.exceptions import (
     DaybreakError,
     InvalidValueError,
     TemplateError,
+    TemplateLimitError,
     TemplateUnreadableError,
 )
 from airflow_provider_daybreak.reports.components import Components
@@ -222,18 +223,22 @@ class _Rendering:
             if name in ("range", "dict", "namespace", "cycler", "joiner")
         }
         for name in COMPONENTS:
-            environment.globals[name] = partial(self._component, getattr(self._components, name))
+            environment.globals[name] = self._component(getattr(self._components, name))
         return cast("Environment", environment)
 
-    def _component(self, make: Callable[..., Block], *args: Any, **kwargs: Any) -> Any:
+    def _component(self, make: Callable[..., Block]) -> Callable[..., Any]:
+        """Return what templates call: a plain function, of which they can see nothing but what it gives."""
         from jinja2 import Undefined
         from markupsafe import Markup
 
-        for value in (*args, *kwargs.values()):
-            if isinstance(value, Undefined):
-                str(value)  # raises, naming it
-        self.blocks.append(make(*args, **kwargs))
-        return Markup(f"{BLOCK_OPEN}{len(self.blocks) - 1}{BLOCK_CLOSE}")  # noqa: S704 - a mark, made here
+        def component(*args: Any, **kwargs: Any) -> Any:
+            for value in (*args, *kwargs.values()):
+                if isinstance(value, Undefined):
+                    str(value)  # raises, naming it
+            self.blocks.append(make(*args, **kwargs))
+            return Markup(f"{BLOCK_OPEN}{len(self.blocks) - 1}{BLOCK_CLOSE}")  # noqa: S704 - a mark, made here
+
+        return component
 
     def _load(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
         """Return the source of a template in the report's folder or in the one above."""
@@ -270,8 +275,6 @@ class _Rendering:
             }
             frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
             line, path = (frames[-1].lineno, frames[-1].filename) if frames else (None, str(self.path))
-        from airflow_provider_daybreak.exceptions import TemplateLimitError
-
         if isinstance(error, TemplateLimitError):
             return replace(error, line=line or 0, path=str(path))
         text, column = _line(Path(path or self.path), line, str(error))

@@ -157,6 +157,9 @@ def test_a_template_must_say_what_it_is(make_document):
         "{{ conn }}",
         "{{ (1).__class__ }}",
         "{{ lipsum.__globals__ }}",
+        "{{ table.func }}",
+        "{{ report.clear() }}",
+        "{{ rows.__class__ }}",
         "{{ '%1000000s' % 1 }}",
     ],
 )
