@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.reports.language import is_missing, moment_of
 from airflow_provider_daybreak.reports.rows import Rows
-from airflow_provider_daybreak.reports.template import evaluate
+from airflow_provider_daybreak.reports.sandbox import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

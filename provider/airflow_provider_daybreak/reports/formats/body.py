@@ -19,7 +19,7 @@ from airflow_provider_daybreak.reports.document import (
     Table,
     metrics_together,
 )
-from airflow_provider_daybreak.reports.template import BLOCK_MARK
+from airflow_provider_daybreak.reports.marks import BLOCK_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -1,0 +1,99 @@
+"""Jinja's immutable sandbox, watched by a meter: what templates and expressions of checks run in."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, TemplateError
+from airflow_provider_daybreak.reports.limits import Limits, Meter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_MAX_POWER = 4096  # bits
+
+
+def evaluate(text: str, data: Mapping[str, Any], *, limits: Limits | None = None) -> Any:
+    """
+    Return the value of an expression of Jinja over the data, in the same sandbox as templates.
+
+    :raises TemplateError: it can't be evaluated.
+    :raises TemplateLimitError: it ran too long or grew too big.
+    """
+    from jinja2 import StrictUndefined, Undefined
+
+    meter = Meter(limits or Limits(), text)
+    environment = sandbox()(undefined=StrictUndefined)
+    environment.meter = meter
+    with meter.memory():
+        try:
+            value = environment.compile_expression(text, undefined_to_none=False)(**data)
+            if isinstance(value, Undefined):
+                str(value)  # raises, naming what is missing
+        except failures() as error:
+            raise TemplateError("expression", 0, 0, text, sentence(error)) from error
+    return value
+
+
+@lru_cache(maxsize=1)
+def sandbox() -> type[Any]:
+    """Return the environment's class; made once, and only when something is rendered."""
+    from jinja2 import nodes
+    from jinja2.compiler import CodeGenerator, Frame
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Metered(CodeGenerator):
+        """Lets the meter see every turn of a loop."""
+
+        def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+            each = nodes.EnvironmentAttribute("each", lineno=node.lineno)
+            node.iter = nodes.Call(each, [node.iter], [], None, None, lineno=node.lineno)
+            super().visit_For(node, frame)
+
+    class Sandbox(ImmutableSandboxedEnvironment):
+        code_generator_class = Metered
+        intercepted_binops = frozenset({"**", "%"})
+        meter: Meter
+
+        @property
+        def each(self) -> Callable[[Any], Any]:
+            return self.meter.each
+
+        def call(self, *args: Any, **kwargs: Any) -> Any:
+            self.meter.tick()
+            return super().call(*args, **kwargs)
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            if operator == "**" and _bits(left) * max(right, 1) > _MAX_POWER:
+                raise InvalidValueError("power", f"{left} ** {right}", f"a result of at most {_MAX_POWER} bits")
+            if operator == "%" and isinstance(left, str):
+                raise InvalidValueError(
+                    "operator % on text", left, "the filter |format, or a filter of ours such as |number"
+                )
+            return super().call_binop(context, operator, left, right)
+
+        def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+            # Modules and classes lead out of the data; nothing of ours hands one out, nor need it.
+            return not isinstance(obj, type) and super().is_safe_attribute(obj, attr, value)
+
+    return Sandbox
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Return what a template that is wrong, or that meets a value that is, may raise."""
+    from jinja2 import TemplateError as JinjaError
+
+    return JinjaError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError
+
+
+def _bits(number: Any) -> int:
+    return number.bit_length() if isinstance(number, int) else 1
+
+
+def sentence(error: Exception) -> str:
+    """Return what an error of a template says."""
+    if isinstance(error, RecursionError):
+        return "a macro or an include calls itself without end"
+    text = str(error) or type(error).__name__
+    return text if isinstance(error, DaybreakError) or text.endswith(".") else text.rstrip(".")
