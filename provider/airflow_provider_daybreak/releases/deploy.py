@@ -11,6 +11,7 @@ import shlex
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,6 @@ from airflow_provider_daybreak.releases.files import (
     protect,
     read_json,
     sync_folder,
-    write_atomically,
     write_json,
 )
 from airflow_provider_daybreak.releases.imports import imports_of
@@ -49,6 +49,7 @@ from airflow_provider_daybreak.releases.release import (
     get_release,
     id_of,
     is_ready,
+    previous_id,
     releases_of,
 )
 from airflow_provider_daybreak.releases.requirements import read_requirements
@@ -203,7 +204,7 @@ def roll_back(
         get_release(layout)  # before anything is made under a name that was misspelt
     with changing(layout, lock_timeout=lock_timeout, store=store):
         before = current_id(layout)
-        wanted = to or read_history(layout).previous
+        wanted = to or previous_id(layout)
         if wanted is None:
             raise NoPreviousReleaseError(layout.name, tuple(one.id for one in releases_of(layout)))
         release = get_release(layout, wanted)
@@ -261,7 +262,7 @@ def _deploy(
         _check_imports(source, layout.environment(environment.id))
         if read_json(layout.release(release_id) / MANIFEST) is None:
             manifest = _manifest(layout, release_id, source, environment, requirements, input_digest, plan)
-            make_release(layout, manifest, lock, source.read)
+            make_release(layout, manifest, source.read)
     if dotenv is not None:
         place_env_file(layout, dotenv)
     release = get_release(layout, release_id)
@@ -299,12 +300,8 @@ def _input_digest(requirements: Requirements, interpreter: Interpreter, plan: Pl
 def _lock_of(
     layout: Layout, requirements: Requirements, interpreter: Interpreter, plan: Plan, input_digest: str
 ) -> Lock:
-    known = {release.id: release for release in releases_of(layout)}
-    history = read_history(layout)
-    for release_id in [*reversed(history.line), *sorted(known.keys() - set(history.line))]:
-        release = known.get(release_id)
-        if release and release.manifest["input_sha256"] == input_digest and not plan.upgrade:
-            return Lock((release.path / LOCK_NAME).read_text())
+    if not plan.upgrade and (known := _known_lock(layout, input_digest)):
+        return known
     lock = make_lock(
         requirements,
         interpreter,
@@ -313,13 +310,23 @@ def _lock_of(
         require_hashes=plan.require_hashes,
     )
     if not requirements.hashed:
-        current = known.get(current_id(layout) or "")
-        moves = lock.moves_from(Lock((current.path / LOCK_NAME).read_text()) if current else None)
+        current = current_id(layout)
+        earlier = Lock((layout.release(current) / LOCK_NAME).read_text()) if current else None
+        moves = lock.moves_from(earlier)
         log.warning(
             "The requirements %s leave versions open: they are locked now, until they change or upgrade is set. %s",
             requirements.path, "Moved: " + "; ".join(moves) if moves else "Nothing moved.",
         )  # fmt: skip
     return lock
+
+
+def _known_lock(layout: Layout, input_digest: str) -> Lock | None:
+    """Return the lock of the newest release that was made of the same input, looking at the others only then."""
+    line = [one for one in reversed(read_history(layout).line) if layout.release(one).is_dir()]
+    for release in chain((get_release(layout, one) for one in line), releases_of(layout)):
+        if release.manifest["input_sha256"] == input_digest:
+            return Lock((release.path / LOCK_NAME).read_text())
+    return None
 
 
 def _manifest(
@@ -355,9 +362,7 @@ def _manifest(
     }
 
 
-def make_release(
-    layout: Layout, manifest: Mapping[str, Any], lock: Lock, read: Callable[[str], Iterable[bytes]]
-) -> None:
+def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[str], Iterable[bytes]]) -> None:
     """Write a release's folder, its manifest last."""
     path = layout.release(manifest["release"])
     check_room(layout.releases, sum(file["bytes"] for file in manifest["files"]))
@@ -370,7 +375,8 @@ def make_release(
     (path / "environment").symlink_to(f"../../environments/{manifest['environment']}")
     (path / LEASE).touch(mode=0o644)
     (path / LEASE).chmod(0o644)
-    write_atomically(path / LOCK_NAME, lock.text.encode(), mode=0o444)
+    lock = layout.environment(manifest["environment"]) / LOCK_NAME
+    (path / LOCK_NAME).hardlink_to(lock)  # it stays when the environment goes
     protect(path / "src")
     sync_folder(path / "src")
     write_json(path / MANIFEST, manifest, mode=0o444)
@@ -405,8 +411,9 @@ def _verify(release: Release, command: Sequence[str]) -> None:
 
 
 def shared_previous(store: Store) -> str | None:
-    """Return the release that all workers may return to."""
-    return history_of(store.entries()).previous
+    """Return the release that all workers may return to: the last one before the current that the store has."""
+    there = set(store.release_ids())
+    return next((one for one in reversed(history_of(store.entries()).line[:-1]) if one in there), None)
 
 
 def _take_over_history(layout: Layout, store: Store) -> None:
@@ -453,7 +460,7 @@ def _fetch(layout: Layout, release_id: str, store: Store, index_of: Callable[[st
     environment = Environment(lock, interpreter, only_binary=manifest["only_binary"])
     environments.build(environment, manifest["environment"], layout, index=index)
     if read_json(layout.release(release_id) / MANIFEST) is None:
-        make_release(layout, manifest, lock, lambda path: [store.read(manifest, path)])
+        make_release(layout, manifest, lambda path: [store.read(manifest, path)])
     if manifest["env_file"]:
         _fetch_env_file(layout, Path(manifest["env_file"]))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _POLL = 0.05
+_HOLDER_BYTES = 120  # always as many: a file whose length changes costs the journal a millisecond
 _held: ContextVar[tuple[int, ...]] = ContextVar("held locks", default=())
 
 
@@ -49,8 +50,8 @@ def deploy_locked(layout: Layout, *, timeout: float) -> Iterator[None]:
     descriptor = os.open(layout.deploy_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         _wait_for(descriptor, layout, timeout)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        holder = f"process {os.getpid()} on {socket.gethostname()}"
+        os.pwrite(descriptor, holder.encode()[:_HOLDER_BYTES].ljust(_HOLDER_BYTES), 0)
         token = _held.set((*_held.get(), descriptor))
         try:
             yield
@@ -64,7 +65,7 @@ def _wait_for(descriptor: int, layout: Layout, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     told = False
     while not _locked(descriptor, layout):
-        holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "unknown"
+        holder = os.pread(descriptor, _HOLDER_BYTES, 0).decode(errors="replace").strip() or "unknown"
         if time.monotonic() >= deadline:
             raise DeployLockTimeoutError(layout.name, holder, timeout)
         if not told:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from airflow_provider_daybreak.releases.lease import is_leased
 from airflow_provider_daybreak.releases.prune import PINNED
-from airflow_provider_daybreak.releases.release import releases_of
+from airflow_provider_daybreak.releases.release import previous_id, releases_of
 from airflow_provider_daybreak.releases.switch import current_id, read_history
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ class ReleaseState(TypedDict):
 def states_of(layout: Layout) -> list[ReleaseState]:
     """Return the releases of a name, the newest first."""
     history = read_history(layout)
-    current = current_id(layout)
+    current, previous = current_id(layout), previous_id(layout)
     order = {release: place for place, release in enumerate(history.line)}
     states: list[ReleaseState] = []
     for release in sorted(releases_of(layout), key=lambda one: (order.get(one.id, -1), one.id), reverse=True):
         holds = {
             "current": release.id == current,
-            "previous": release.id == history.previous,
+            "previous": release.id == previous,
             "rolled back": release.id in history.rolled_back,
             "pinned": (release.path / PINNED).exists(),
             "running": is_leased(release.path),

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.releases.environment import is_complete
-from airflow_provider_daybreak.releases.files import discard, empty_trash, read_json
+from airflow_provider_daybreak.releases.environment import COMPLETE
+from airflow_provider_daybreak.releases.files import discard, empty_trash
 from airflow_provider_daybreak.releases.layout import ID
 from airflow_provider_daybreak.releases.lease import exclusively
-from airflow_provider_daybreak.releases.release import MANIFEST
+from airflow_provider_daybreak.releases.release import MANIFEST, previous_id
 from airflow_provider_daybreak.releases.switch import current_id, read_history
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airflow_provider_daybreak.releases.layout import Layout
     from airflow_provider_daybreak.releases.store import Store
 
@@ -26,16 +26,16 @@ PINNED = ".pinned"
 def clean(layout: Layout) -> None:
     """Remove what interrupted deploys left. Only who holds the deploy lock may call this."""
     empty_trash(layout.trash)
-    for folder in (layout.home, layout.releases, layout.environments, layout.state, layout.dotenv.parent):
-        for temporary in folder.glob(".*.tmp"):
-            temporary.unlink()
+    for folder in (layout.home, layout.state, layout.dotenv.parent):
+        for entry in os.scandir(folder):
+            if entry.name.startswith(".") and entry.name.endswith(".tmp"):
+                Path(entry.path).unlink()
     for release in _children(layout.releases):
-        if read_json(layout.releases / release / MANIFEST) is None:
+        if not (layout.releases / release / MANIFEST).exists():
             log.info("Removing the remains of an interrupted deploy: release %s", release)
             discard(layout.releases / release, layout.trash)
-    used = _environments_in_use(layout)
     for environment in _children(layout.environments):
-        if environment not in used and not is_complete(layout.environments / environment):
+        if not (layout.environments / environment / COMPLETE).exists():
             log.info("Removing the remains of an interrupted build: environment %s", environment)
             discard(layout.environments / environment, layout.trash)
 
@@ -51,7 +51,7 @@ def prune(layout: Layout, *, keep: int) -> list[str]:
     :return: ids of the releases that were removed.
     """
     history = read_history(layout)
-    spared = {current_id(layout), history.previous}
+    spared = {current_id(layout), previous_id(layout)}
     order = {release: place for place, release in enumerate(history.line)}
     there = sorted(_children(layout.releases), key=lambda one: (order.get(one, -1), one), reverse=True)
     removed = []
@@ -90,7 +90,7 @@ def prune_store(layout: Layout, store: Store, *, keep: int) -> None:
 
 
 def _children(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if ID.fullmatch(path.name))
+    return sorted(entry.name for entry in os.scandir(folder) if ID.fullmatch(entry.name))
 
 
 def _environments_in_use(layout: Layout) -> set[str]:

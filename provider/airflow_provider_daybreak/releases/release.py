@@ -11,7 +11,7 @@ from airflow_provider_daybreak.exceptions import ReleaseNotFoundError
 from airflow_provider_daybreak.releases.environment import is_complete
 from airflow_provider_daybreak.releases.files import read_json
 from airflow_provider_daybreak.releases.layout import ID
-from airflow_provider_daybreak.releases.switch import current_id
+from airflow_provider_daybreak.releases.switch import current_id, read_history
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +76,11 @@ def is_ready(layout: Layout, release_id: str) -> bool:
     """Return whether the release and its environment were made to their end on this machine."""
     manifest = read_json(layout.release(release_id) / MANIFEST)
     return manifest is not None and is_complete(layout.environment(manifest["environment"]))
+
+
+def previous_id(layout: Layout) -> str | None:
+    """Return the release to return to: the last one before the current that is still here and was not rolled back."""
+    return next((one for one in reversed(read_history(layout).line[:-1]) if is_ready(layout, one)), None)
 
 
 def id_of(environment_id: str, source_digest: str) -> str:

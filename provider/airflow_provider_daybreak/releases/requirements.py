@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -21,7 +20,9 @@ Kind = Literal["uv.lock", "pylock", "requirements", "script", "none"]
 
 _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:\s+|=)(?P<path>.+)")
 _INDEX = re.compile(r"(?:-i|--index-url)(?:\s+|=)(?P<url>\S+)")
-_HASH = re.compile(r"\s--hash[= ](?P<hash>\S+)")
+_HASHES = re.compile(r"(?:\s+--hash[= ][a-z0-9]+:[0-9a-f]+)+\s*")
+_HASH = re.compile(r"[a-z0-9]+:[0-9a-f]+")
+_PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]* ?== ?[A-Za-z0-9.!+]+( ?;[^;@#]+)?")
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _VCS = re.compile(r"(git|hg|svn|bzr)(\+|://)")
 _DEPTH = 10
@@ -31,12 +32,21 @@ _KNOWN_OPTIONS = ("--require-hashes", "--prefer-binary", "--only-binary")
 
 @dataclass(frozen=True)
 class Line:
-    """A requirement, with the place it stands at."""
+    """
+    A requirement, with the place it stands at.
+
+    :param options: its hashes, as they are written. A lock has a thousand: they are taken apart when they are needed.
+    """
 
     path: str
     number: int
     text: str
-    hashes: tuple[str, ...] = ()
+    options: str = ""
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """Its hashes, as ``sha256:…``."""
+        return tuple(sorted(_HASH.findall(self.options)))
 
 
 @dataclass(frozen=True)
@@ -64,21 +74,19 @@ class Requirements:
     @property
     def digest(self) -> str:
         """SHA-256 of all that a resolution depends on in the source."""
-        facts = [
-            self.kind,
-            [(line.text, line.hashes) for line in self.lines],
-            [line.text for line in self.constraints],
-            self.index,
-            self.requires_python,
-            self.content,
-        ]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        facts = f"{self.kind}\0{self.index}\0{self.requires_python}\0{self.content}"
+        digest = hashlib.sha256(facts.encode())
+        for lines in (self.lines, self.constraints):
+            digest.update(b"\0")
+            for line in lines:
+                digest.update(f"{line.text}\0{line.options}\n".encode())
+        return digest.hexdigest()
 
     @property
     def hashed(self) -> bool:
         """Whether all is pinned and says its hashes, so that nothing is to be resolved."""
         return bool(self.content) or all(
-            line.hashes and re.search(r"==\s*[^*]+$", line.text.split(";")[0]) for line in self.lines
+            line.options and re.search(r"==\s*[^*]+$", line.text.split(";")[0]) for line in self.lines
         )
 
 
@@ -215,7 +223,9 @@ def _logical_lines(path: Path) -> Iterator[Line]:
         if physical.endswith("\\"):
             parts.append(physical[:-1])
             continue
-        whole = _COMMENT.sub("", " ".join([*parts, physical])).strip()
+        whole = " ".join([*parts, physical]).replace("\t", " ").strip()
+        if "#" in whole:
+            whole = _COMMENT.sub("", whole).strip()
         if whole:
             yield Line(str(path), begun, whole)
         begun, parts = 0, []
@@ -239,15 +249,21 @@ def _check_option(line: Line) -> None:
 
 
 def _requirement(line: Line) -> Line:
+    whole, mark, rest = line.text.partition(" --hash")
+    if mark and not _HASHES.fullmatch(mark + rest):
+        raise _refused(line, "its hashes can't be read. Write each as --hash=sha256:….")
+    text = " ".join(whole.split())
+    if not _PINNED.fullmatch(text):  # which is quick to see, and what a lock is made of
+        _check_requirement(line, text)
+    return Line(line.path, line.number, text, mark + rest)
+
+
+def _check_requirement(line: Line, text: str) -> None:
     from packaging.requirements import InvalidRequirement, Requirement
 
-    hashes = tuple(sorted(match["hash"] for match in _HASH.finditer(line.text)))
-    text = " ".join(_HASH.sub("", line.text).split())
     if _VCS.match(text):
         raise _refused(line, _NO_VCS)
-    if re.match(r"[./~]|file:", text) or re.search(
-        r"\.(whl|zip|tar\.gz)$", text.split(";")[0].split("@")[0].strip()
-    ):
+    if re.match(r"[./~]|file:", text) or re.search(r"\.(whl|zip|tar\.gz)$", re.split("[;@]", text)[0].strip()):
         raise _refused(line, _NO_PATH)
     try:
         url = Requirement(text).url or ""
@@ -258,7 +274,6 @@ def _requirement(line: Line) -> Line:
         raise _refused(line, _NO_VCS)
     if url and not url.startswith("https://"):
         raise _refused(line, _NO_PATH if "://" not in url or url.startswith("file:") else _NO_HTTP)
-    return Line(line.path, line.number, text, hashes)
 
 
 _NO_VCS = (

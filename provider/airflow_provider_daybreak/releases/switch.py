@@ -34,11 +34,6 @@ class History:
         """The release that runs next."""
         return self.line[-1] if self.line else None
 
-    @property
-    def previous(self) -> str | None:
-        """The release to return to."""
-        return self.line[-2] if len(self.line) > 1 else None
-
 
 def current_id(layout: Layout) -> str | None:
     """Return the id of the current release, or None before the first deploy."""

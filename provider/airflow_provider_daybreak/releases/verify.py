@@ -102,7 +102,9 @@ def check_imports(environment: Path) -> tuple[dict[str, str], list[str]]:
     """
     outcome: dict[str, str] = {}
     available: list[str] = []
-    shares = os.cpu_count() or 1
+    # What several packages share is compiled by each share that comes to it: worth it only on idle processors.
+    processors = os.cpu_count() or 1
+    shares = processors if os.getloadavg()[0] < processors else 1
     with (
         tempfile.TemporaryDirectory(prefix="daybreak-smoke-", ignore_cleanup_errors=True) as home,
         ThreadPoolExecutor(shares) as pool,

@@ -167,6 +167,16 @@ def test_a_release_that_was_rolled_back_is_not_deployed_again_by_itself(layout, 
     assert deployed("print(2)").release.id == second.id
 
 
+def test_rolling_back_again_and_again_passes_over_what_was_pruned(layout, deployed):
+    releases = [deployed(f"print({number})", keep=2).release.id for number in range(4)]
+    roll_back(layout)
+
+    with pytest.raises(NoPreviousReleaseError, match=releases[2]):
+        roll_back(layout)
+
+    assert current_id(layout) == releases[2]
+
+
 def test_there_may_be_nothing_to_roll_back_to(layout, deployed):
     with pytest.raises(ReleaseNotFoundError, match="There is no current release of 'daily_report' here"):
         roll_back(layout)

@@ -41,12 +41,12 @@ def test_the_last_switch_is_current(layout, history):
         (("A", "B", "<A", "<B"), (B,), (A,)),
     ],
 )
-def test_a_release_that_was_rolled_back_is_no_previous_one(history, steps, line, rolled_back):
+def test_a_release_that_was_rolled_back_is_no_more_in_the_line(history, steps, line, rolled_back):
     found = history(*steps)
 
     assert found.line == line
     assert found.rolled_back == frozenset(rolled_back)
-    assert found.previous == (line[-2] if len(line) > 1 else None)
+    assert found.current == (line[-1] if line else None)
 
 
 def test_a_line_that_a_crash_cut_off_is_left_out(layout, history):
