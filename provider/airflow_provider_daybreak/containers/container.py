@@ -52,6 +52,10 @@ _STOP_GRACE = 2
 """Seconds between SIGTERM and SIGKILL: Airflow gives a task five in all."""
 _ENGINE_PATIENCE = 60
 """Seconds that an engine may be away while a container runs: a restart takes a few."""
+_ANOTHER_OUTAGE = 30
+"""Seconds without a failure after which an engine has been back: more than a failing connection takes."""
+_CONNECT_ONLY = (10, None)
+"""Seconds to connect, and no limit to how long a container may be silent."""
 _ATTEMPTS = 20
 """How often a name is tried that an ending container still holds, half a second apart."""
 
@@ -125,6 +129,9 @@ class Container:
     :param try_number: the try that asks for it.
     :param id: the engine's id of it, once it is claimed. All that is done to it is done by id: its name may be
         another container's by then.
+    :param adopted: whether an earlier try made it.
+    :param ended: whether it has ended by itself.
+    :param abandoned: whether its engine was away while it ran.
     """
 
     client: APIClient
@@ -135,6 +142,7 @@ class Container:
     id: str = ""
     adopted: bool = False
     ended: bool = False
+    abandoned: bool = False
 
     def claim(self) -> None:
         """
@@ -244,30 +252,22 @@ class Container:
         :raises ContainerStoppedError: somebody removed it.
         :raises EngineUnavailableError: the engine stays away.
         """
+        began = last = float("-inf")
         while True:
             try:
                 with errors_of(self.client, f"follow container {self.name!r}"):
                     written.take(self._frames(), self.name)
                 return self._ended(written)
-            except EngineUnavailableError as error:  # noqa: PERF203 - the loop turns once an outage
-                log.warning("%s Waiting %s s for it", error, _ENGINE_PATIENCE)
-                self._await_engine(error)
-
-    def _await_engine(self, error: EngineUnavailableError) -> None:
-        deadline = time.monotonic() + _ENGINE_PATIENCE
-        while not self._engine_answers():
-            if time.monotonic() > deadline:
-                raise error
-            time.sleep(1)
-        log.info("The engine answers again")
-
-    def _engine_answers(self) -> bool:
-        try:
-            with errors_of(self.client, "answer"):
-                self.client.ping()
-        except EngineUnavailableError:
-            return False
-        return True
+            except EngineUnavailableError as error:  # noqa: PERF203 - the loop turns once a second of an outage
+                now = time.monotonic()
+                if now - last > _ANOTHER_OUTAGE:  # it had answered for a while: another outage
+                    began = now
+                    log.warning("%s. Waiting %s s for it", error, _ENGINE_PATIENCE)
+                last = now
+                if now - began > _ENGINE_PATIENCE:
+                    raise
+                self.abandoned = True
+                time.sleep(1)
 
     def _frames(self) -> Iterator[tuple[StreamName, bytes]]:
         """Yield what it wrote from its first byte on: ``attach`` can't do that for a retry."""
@@ -278,7 +278,7 @@ class Container:
             f"{self.client.base_url}/v{self.client.api_version}/containers/{self.id}/logs",
             params={"stdout": 1, "stderr": 1, "follow": 1},
             stream=True,
-            timeout=None,
+            timeout=_CONNECT_ONLY,
         )
         with response:
             try:
@@ -293,7 +293,7 @@ class Container:
 
     def _ended(self, written: Written) -> Outcome:
         with errors_of(self.client, f"wait for container {self.name!r}"):
-            code = int(self.client.wait(self.id, timeout=None)["StatusCode"])
+            code = int(self.client.wait(self.id, timeout=_CONNECT_ONLY)["StatusCode"])  # type: ignore[arg-type]
         self.ended = True
         written.end()
         if code == 0:
@@ -483,9 +483,12 @@ def perform(
         if reason := cannot_execute(written.stderr.last or ""):
             raise ContainerCommandError(container.work.image, container.work.command, reason)
         if not accept(outcome.exit_code):
-            last = str(written.stderr) or str(written.stdout)
             raise ContainerFailedError(
-                container.name, container.work.image, outcome.exit_code, str(outcome), last
+                container.name,
+                container.work.image,
+                outcome.exit_code,
+                f"{outcome}, and the engine was away meanwhile" if container.abandoned else str(outcome),
+                str(written.stderr) or str(written.stdout),
             )
         return Result(outcome.exit_code, {}, written.stdout.last)
     return Result(0, container.collect(limits, store), written.stdout.last, container.value())

@@ -35,7 +35,7 @@ def errors_of(client: APIClient, action: str) -> Iterator[None]:
     except APIError as error:
         raise EngineError(action, str(error.explanation or error)) from error
     except (RequestException, HTTPError, DockerException) as error:
-        raise unavailable([client.base_url], str(error)) from error
+        raise unavailable([address_of(client)], str(error)) from error
 
 
 def unavailable(addresses: Sequence[str], problem: str) -> EngineUnavailableError:
@@ -51,8 +51,6 @@ def unavailable(addresses: Sequence[str], problem: str) -> EngineUnavailableErro
 def diagnose(address: str) -> str:
     """Return what is wrong at an engine's address, as far as can be seen from here, and what mends it."""
     scheme, _, rest = address.partition("://")
-    if scheme == "http+docker":
-        return "the connection broke"
     if scheme != "unix":
         return "is it up, is the port right, and does a firewall or proxy let this worker through?"
     return _diagnose_socket(Path("/" + rest.lstrip("/")))
@@ -97,8 +95,12 @@ def spare(client: APIClient) -> APIClient:
     """Return a client of the same engine with connections of its own, for a signal handler: nothing is sent."""
     from docker import APIClient
 
-    unix = getattr(client.adapters.get("http+docker://"), "socket_path", None)
-    address = client.base_url if unix is None else f"unix://{unix}"
-    other = APIClient(base_url=address, version=client.api_version, timeout=5)
+    other = APIClient(base_url=address_of(client), version=client.api_version, timeout=5)
     other.verify, other.cert = client.verify, client.cert
     return other
+
+
+def address_of(client: APIClient) -> str:
+    """Return the URL of a client's engine, such as ``unix:///var/run/docker.sock``."""
+    unix = getattr(client.adapters.get("http+docker://"), "socket_path", None)
+    return str(client.base_url) if unix is None else f"unix://{unix}"

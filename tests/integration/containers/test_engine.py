@@ -113,7 +113,7 @@ def test_a_call_that_a_proxy_refuses_is_named(run, proxy):
         run("true", inputs={"a": "x"}, docker_url=proxy(rules).url)
 
 
-def test_an_engine_that_restarts_is_waited_for(run, proxy, content):
+def test_an_engine_that_restarts_is_waited_for(run, proxy, content, caplog):
     between = proxy()
 
     def restart():
@@ -132,6 +132,7 @@ def test_an_engine_that_restarts_is_waited_for(run, proxy, content):
     thread.join()
 
     assert seen["last_line"] == "line 8"
+    assert caplog.text.count("No container engine answers") == 1
     assert content(seen["outputs"]["x"]) == b"x\n"
 
 
