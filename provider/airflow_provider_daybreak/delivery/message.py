@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from airflow_provider_daybreak.delivery import headers
 from airflow_provider_daybreak.delivery.attachments import media_type_of
-from airflow_provider_daybreak.exceptions import MailTooLargeError
+from airflow_provider_daybreak.exceptions import InvalidValueError, MailTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -278,7 +278,8 @@ def _multipart(subtype: str, boundary: str, **parameters: str) -> MIMEPart:
 
 
 def _attached(attachment: Attachment) -> MIMEPart:
-    headers.plain("name of an attachment", attachment.name)
+    if headers.plain("name of an attachment", attachment.name) != attachment.name.strip():
+        raise InvalidValueError("name of an attachment", attachment.name, "no white space at its ends")
     part = MIMEPart(policy=SMTP)
     part.add_header("Content-Type", attachment.media_type or media_type_of(attachment.name))
     part.add_header("Content-Transfer-Encoding", "base64")
