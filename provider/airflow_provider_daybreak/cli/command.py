@@ -1,10 +1,10 @@
-"""How a command ends: 0 when it did what was asked, 1 with the error's own sentence when it could not."""
+"""How a command prints, and ends: 0 when it did what was asked, 1 with the error's own sentence when it could not."""
 
 from __future__ import annotations
 
 import sys
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from airflow_provider_daybreak.exceptions import DaybreakError
 
@@ -26,3 +26,24 @@ def command(function: Callable[_Params, None]) -> Callable[_Params, None]:
             raise SystemExit(1) from error
 
     return run
+
+
+def print_result(output: str, data: Any, nothing: str) -> None:
+    """
+    Print as Airflow's own commands do.
+
+    :param output: ``table``, ``plain``, ``json`` or ``yaml``.
+    :param data: rows of a table; anything plain for JSON and YAML.
+    :param nothing: the sentence in place of a table without rows.
+    """
+    from airflow.cli.simple_table import AirflowConsole
+
+    console = AirflowConsole()
+    if output == "json":
+        console.print_as_json(data)
+    elif output == "yaml":
+        console.print_as_yaml(data)
+    elif data:
+        console.print_as(data=data, output=output)
+    else:
+        print(nothing)

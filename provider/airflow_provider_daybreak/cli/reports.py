@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.archive.retention import prune as prune_archive
 from airflow_provider_daybreak.archive.verify import verify as verify_archive
-from airflow_provider_daybreak.cli.command import command
+from airflow_provider_daybreak.cli.command import command, print_result
 from airflow_provider_daybreak.exceptions import InvalidValueError, RevisionNotFoundError
 from airflow_provider_daybreak.hooks.archive import archive_of
 from airflow_provider_daybreak.reports.period import parse_date
@@ -24,7 +24,7 @@ def list_(args: Namespace) -> None:
     """Print a line a revision, by report and date."""
     since, until = _dates(args)
     revisions = archive_of().revisions(args.report, since=since, until=until)
-    _print(args.output, [_line(revision) for revision in revisions], "No revisions.")
+    print_result(args.output, [_line(revision) for revision in revisions], "No revisions.")
 
 
 @command
@@ -39,10 +39,10 @@ def show(args: Namespace) -> None:
     else:
         found = archive.revision(args.report, report_date, args.revision)
     if args.output in ("json", "yaml"):
-        _print(args.output, found.manifest.to_dict(), "")
+        print_result(args.output, found.manifest.to_dict(), "")
     else:
         facts = {"manifest": found.uri, **found.manifest.to_dict()}
-        _print(args.output, [{"field": name, "value": value} for name, value in _flat(facts)], "")
+        print_result(args.output, [{"field": name, "value": value} for name, value in _flat(facts)], "")
 
 
 @command
@@ -59,7 +59,7 @@ def verify(args: Namespace) -> None:
             {"manifest": verified.uri, "file": damage.name, "problem": damage.problem}
             for damage in verified.damages
         ]
-    _print(args.output, damages, f"{revisions} revisions, {size / 1e6:.1f} MB: all as published.")
+    print_result(args.output, damages, f"{revisions} revisions, {size / 1e6:.1f} MB: all as published.")
     if damaged:
         print(f"{damaged} of {revisions} revisions are not as published.", file=sys.stderr)
         raise SystemExit(1)
@@ -74,7 +74,7 @@ def prune(args: Namespace) -> None:
     removed = prune_archive(archive_of(), before=before, report=args.report, dry_run=args.dry_run)
     done = "would remove" if args.dry_run else "removed"
     lines = [{done: each.kind, "uri": each.uri} for each in removed]
-    _print(args.output, lines, "Nothing to remove.")
+    print_result(args.output, lines, "Nothing to remove.")
 
 
 def _dates(args: Namespace) -> tuple[date | None, date | None]:
@@ -112,18 +112,3 @@ def _flat(facts: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
         else:
             flat.append((f"{prefix}{name}", value))
     return flat
-
-
-def _print(output: str, data: Any, nothing: str) -> None:
-    """Print as Airflow's own commands do; an empty table as a sentence."""
-    from airflow.cli.simple_table import AirflowConsole
-
-    console = AirflowConsole()
-    if output == "json":
-        console.print_as_json(data)
-    elif output == "yaml":
-        console.print_as_yaml(data)
-    elif data:
-        console.print_as(data=data, output=output)
-    else:
-        print(nothing)

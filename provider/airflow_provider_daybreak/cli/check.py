@@ -1,0 +1,144 @@
+"""``airflow daybreak check``: what is configured, what is missing, and what answers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+from airflow_provider_daybreak.cli.command import command, print_result
+from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError
+from airflow_provider_daybreak.settings import Settings
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Iterator
+
+_GIBIBYTE = 1 << 30
+_SOCKET = "unix:///var/run/docker.sock"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """
+    What was found out about one part.
+
+    :param state: ``ok``, ``missing`` (not configured or not installed; what needs it can't be used) or
+        ``failed`` (configured, and it doesn't work).
+    """
+
+    part: str
+    state: Literal["ok", "missing", "failed"]
+    detail: str
+
+
+@command
+def check(args: Namespace) -> None:
+    """Print a line a part; exit with 1 when one that is configured doesn't work."""
+    findings = list(look())
+    print_result(args.output, [asdict(finding) for finding in findings], "")
+    if any(finding.state == "failed" for finding in findings):
+        raise SystemExit(1)
+
+
+def look() -> Iterator[Finding]:
+    """Look at each part in turn. What goes wrong with one is its finding."""
+    settings = Settings.load()
+    parts: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
+        (".env", _dotenv),
+        ("archive", _archive),
+        ("releases", _releases),
+        ("mail server", _mail_server),
+        ("Docker engine", _engine),
+    )
+    for part, function in parts:
+        try:
+            yield function(settings)
+        except (DaybreakError, OSError) as error:  # noqa: PERF203 - one part's fault is no other's
+            yield Finding(part, "failed", str(error))
+
+
+def _dotenv(_settings: Settings) -> Finding:
+    from airflow.configuration import conf
+
+    from airflow_provider_daybreak.dotenv import read_dotenv
+    from airflow_provider_daybreak.secrets.dotenv import DotenvBackend
+
+    backend = DotenvBackend.__module__ + "." + DotenvBackend.__qualname__
+    if conf.get("secrets", "backend", fallback="") != backend:
+        return Finding(
+            ".env",
+            "missing",
+            f"not served to Airflow; to serve one, set backend = {backend} in the section secrets",
+        )
+    kwargs = conf.getjson("secrets", "backend_kwargs", fallback={})
+    path = DotenvBackend(**kwargs).path  # type: ignore[arg-type]  # what is no object of arguments fails as such
+    dotenv = read_dotenv(path)
+    return Finding(".env", "ok", f"{path} sets {', '.join(dotenv.values) or 'nothing'}")
+
+
+def _archive(settings: Settings) -> Finding:
+    from airflow_provider_daybreak.delivery.ledger import Ledger
+    from airflow_provider_daybreak.hooks.archive import archive_of
+
+    archive = archive_of(settings)
+    Ledger(archive.root).probe()
+    reports = len(archive.reports())
+    return Finding(
+        "archive", "ok", f"{archive.uri} can be written, and holds {reports} report{'s' * (reports != 1)}"
+    )
+
+
+def _releases(settings: Settings) -> Finding:
+    from airflow_provider_daybreak.releases import uv
+
+    folder = settings.releases
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidValueError("[daybreak] releases", str(folder), "a folder that this user can write")
+    free = shutil.disk_usage(folder).free / _GIBIBYTE
+    store = settings.release_store or "none: releases stay on the worker that deployed them"
+    return Finding("releases", "ok", f"{folder}, {free:.0f} GiB free, uv {uv.version()}; store: {store}")
+
+
+def _mail_server(_settings: Settings) -> Finding:
+    from airflow.exceptions import AirflowException  # type: ignore[attr-defined]  # it is in each version
+
+    from airflow_provider_daybreak.delivery.transport import Session
+    from airflow_provider_daybreak.hooks.delivery import DeliveryHook
+
+    try:
+        settings = DeliveryHook().settings()
+    except AirflowException as error:  # Airflow has no connection of that name
+        detail = f"{error}. Add an smtp connection, or serve a .env"
+        return Finding("mail server", "missing", detail)
+    server = settings.server
+    session = Session.open(server)
+    session.close()
+    login = f"logged in as {server.login}" if server.logs_in else "without login"
+    recipients = "default recipients are set" if settings.default_recipients else "no default recipients"
+    return Finding(
+        "mail server", "ok", f"{server.host}:{server.port}, {server.security}, {login}; {recipients}"
+    )
+
+
+def _engine(_settings: Settings) -> Finding:
+    from airflow_provider_daybreak.containers.engine import diagnose
+
+    try:
+        import docker
+        from requests import RequestException
+    except ModuleNotFoundError:
+        detail = "not installed: pip install 'airflow-provider-daybreak[docker]'"
+        return Finding("Docker engine", "missing", detail)
+    address = os.environ.get("DOCKER_HOST", _SOCKET)
+    try:
+        version = docker.from_env(timeout=5).version()["Version"]
+    except (docker.errors.DockerException, RequestException) as error:
+        there = address != _SOCKET or Path(urlsplit(_SOCKET).path).exists()
+        detail = f"{address}: {diagnose(address)} ({error})"
+        return Finding("Docker engine", "failed" if there else "missing", detail)
+    return Finding("Docker engine", "ok", f"{address}, version {version}")
