@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_daybreak.exceptions import ContainerFailedError
+
 pytestmark = pytest.mark.engine
 
 
@@ -53,3 +55,16 @@ def test_a_secret_is_a_file_for_the_containers_user_alone(run):
     )
 
     assert "s3cr3t" not in result["last_line"]
+
+
+def test_a_secret_is_not_in_what_the_engine_tells_of_a_container(run, engine, containers, caplog):
+    canary = "canary-of-the-secret"
+
+    with pytest.raises(ContainerFailedError) as raised:
+        run("cat /run/secrets/token > /dev/null; exit 1", secrets={"token": canary}, keep_on_failure=True)
+    (kept,) = containers()
+    told = str(engine.inspect_container(kept["Id"]))
+    engine.remove_container(kept["Id"], v=True)
+
+    assert "/run/secrets" in told
+    assert canary not in told + str(kept) + str(raised.value) + caplog.text
