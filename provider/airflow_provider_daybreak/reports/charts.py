@@ -16,8 +16,17 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.reports.format import Format
+from airflow_provider_daybreak.reports.marks import printable
 from airflow_provider_daybreak.reports.picture import smaller
-from airflow_provider_daybreak.reports.scales import Scale, band_scale, number_scale, text_width, time_scale
+from airflow_provider_daybreak.reports.scales import (
+    DAY_AND_TIME,
+    Scale,
+    band_scale,
+    number_scale,
+    text_width,
+    tick_text,
+    time_scale,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,7 +86,7 @@ def svg(chart: Chart, language: Language, colours: Colours, *, font: str = _FONT
         f'<rect width="{width}" height="{height}" fill="{ground}"/>'
     )
     drawing = _Sparkline(chart, colours) if chart.kind == "sparkline" else _Plot(chart, language, colours)
-    return head + "".join(drawing.parts()) + "</svg>"
+    return printable(head + "".join(drawing.parts()) + "</svg>")
 
 
 def alt_text(chart: Chart, language: Language) -> str:
@@ -165,7 +174,7 @@ class _Plot:
             texts = [_x_text(chart, x, language) for x in chart.x]
             if chart.x_format is None and chart.x and isinstance(chart.x[0], date):
                 whole = all(not isinstance(x, datetime) for x in chart.x)
-                texts = [language.moment(x, "MMMd" if whole else "MMMdjm") for x in chart.x]
+                texts = [tick_text(x, "MMMd" if whole else DAY_AND_TIME, language) for x in chart.x]
             names = any(isinstance(x, str) for x in chart.x)
             return band_scale(texts, self.left, self.right, _SIZE, names=names)
         if chart.x and isinstance(chart.x[0], date):

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -30,6 +30,8 @@ from airflow_provider_daybreak.reports.language import is_missing, moment_of
 from airflow_provider_daybreak.reports.rows import Rows
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from airflow_provider_daybreak.reports.language import Language
     from airflow_provider_daybreak.reports.period import Period
 
@@ -37,6 +39,7 @@ _SAMPLE = 1000
 """Rows that a column's format is guessed from."""
 _MAX_SERIES = 12
 _MAX_POINTS = 500_000
+_DRAWABLE = 1e100  # a difference of such is a number still
 _CONDITION = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*\Z")
 _TOTALS = ("sum", "mean", "min", "max", "count")
 _MARGIN = 1e-12
@@ -373,14 +376,19 @@ def _places(values: list[Any], column: str) -> list[Any]:
     moments = [None if is_missing(value) or value == "" else moment_of(value) for value in values]
     if sum(isinstance(moment, date) for moment in moments) != len(present):
         return [None if is_missing(value) else str(value) for value in values]
-    if any(isinstance(moment, datetime) for moment in moments):
-        return [
-            datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001 - as naive as the date was
-            if isinstance(moment, date) and not isinstance(moment, datetime)
-            else moment
-            for moment in moments
-        ]
+    instants = [moment for moment in moments if isinstance(moment, datetime)]
+    if instants:
+        # On one axis all are of one kind: a date is its midnight, and one without a zone is of the zone that others have.
+        zone = next((instant.tzinfo for instant in instants if instant.tzinfo), None)
+        return [None if moment is None else _as_instant(moment, zone) for moment in moments]
     return moments
+
+
+def _as_instant(moment: date | time, zone: tzinfo | None) -> datetime:
+    if isinstance(moment, datetime):
+        return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    day = moment if isinstance(moment, date) else date.min
+    return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
 def _number(value: Any, column: str = "") -> float | None:
@@ -396,7 +404,7 @@ def _number(value: Any, column: str = "") -> float | None:
     except (TypeError, ValueError, OverflowError) as error:
         what = f"value in column {column!r} of a chart" if column else "value"
         raise InvalidValueError(what, value, "a number") from error
-    return number if math.isfinite(number) else None
+    return number if abs(number) <= _DRAWABLE else None  # nor NaN, nor infinity
 
 
 def _reference(value: Any) -> Reference | None:

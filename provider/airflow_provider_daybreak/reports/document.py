@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_daybreak.exceptions import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +42,18 @@ class Column:
     format: Format
     align: Align
     highlights: tuple[Highlight, ...] = ()
+
+    def write(self, value: object, language: Language) -> str:
+        """
+        Write a value of the column in the language.
+
+        :raises InvalidValueError: the column's format can't write it.
+        """
+        try:
+            return self.format.write(value, language)
+        except InvalidValueError as error:
+            expected = f"{error.expected}, as the column's format {self.format.kind!r} wants it"
+            raise InvalidValueError(f"value in column {self.name!r}", value, expected) from error
 
 
 @dataclass(frozen=True)
@@ -214,11 +229,10 @@ def metrics_together(tokens: Sequence[Token]) -> Iterator[Token | tuple[Metric, 
 def _holds(mark: Highlight, value: Any) -> bool:
     if value is None or value != value:  # noqa: PLR0124 - NaN differs from itself
         return False
-    if mark.operator == "==":
-        return bool(value == mark.operand)
-    if mark.operator == "!=":
-        return bool(value != mark.operand)
-    if isinstance(value, str) or isinstance(mark.operand, str):
+    if mark.operator in ("==", "!="):
+        same = bool(value == mark.operand)
+        return same if mark.operator == "==" else not same
+    if not isinstance(value, (int, float, Decimal)) or isinstance(mark.operand, str):
         return False
     holds: bool = {
         "<": value < mark.operand,

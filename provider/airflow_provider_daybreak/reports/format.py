@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -101,9 +102,10 @@ def guess(values: Iterable[object]) -> Format:
         )
         kinds.add(kind)
         if kind in (int, float, Decimal):
-            number: Any = value
-            largest = max(largest, abs(float(number)))
-            digits = digits or (kind is not int and number % 1 != 0)
+            number = float(value)  # type: ignore[arg-type]  # of the kinds above
+            if math.isfinite(number):
+                largest = max(largest, abs(number))
+                digits = digits or (kind is not int and number % 1 != 0)
     if not kinds or not kinds <= {int, float, Decimal}:
         names = {datetime: "datetime", date: "date", time: "time", timedelta: "duration"}
         return Format(names[kinds.pop()]) if len(kinds) == 1 and kinds <= names.keys() else Format("text")

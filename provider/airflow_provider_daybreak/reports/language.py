@@ -93,6 +93,8 @@ class Language:
         number = _number(value)
         if isinstance(number, str):
             return number
+        if abs(float(number)) >= _HUGE:
+            return f"{self.number(float(number) * 100)} %"
         pattern = _pattern(self.locale.percent_formats[None].pattern, digits)
         return format_percent(number, format=pattern, locale=self.locale)
 
@@ -110,6 +112,8 @@ class Language:
             return number
         if not is_currency(currency):
             raise InvalidValueError("currency", currency, "an ISO 4217 code, such as EUR or USD")
+        if abs(float(number)) >= _HUGE:
+            return f"{self.number(number)} {currency}"
         digits = get_currency_precision(currency) if digits is None else digits
         pattern = _pattern(self.locale.currency_formats["standard"].pattern, digits)
         return format_currency(number, currency, format=pattern, locale=self.locale, currency_digits=False)
@@ -166,6 +170,8 @@ class Language:
             return seconds
         sign = "\N{MINUS SIGN}" if seconds < 0 else ""
         whole = abs(float(seconds))
+        if whole >= _HUGE:
+            return f"{self.number(seconds)} s"
         if smallest == "minute" and whole >= 3600:  # noqa: PLR2004 - an hour
             whole = round(whole / 60) * 60
         whole = round(whole)

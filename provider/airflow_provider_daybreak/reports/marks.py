@@ -27,8 +27,12 @@ _VALUE = re.compile(f"{_OPEN}([0-9]+){BLOCK_CLOSE}")
 _ENCODED_VALUE = re.compile(re.escape(quote(_OPEN)) + "([0-9]+)" + re.escape(quote(BLOCK_CLOSE)))
 _SAFE_LINK = re.compile(r"(https?://|mailto:|tel:|#)", re.IGNORECASE)
 _PRIVATE = dict.fromkeys(map(ord, (_OPEN, BLOCK_OPEN, BLOCK_CLOSE)))
-# Marks, and control characters that neither HTML nor XML can hold.
-_UNPRINTABLE = {**_PRIVATE, **dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, 0xFFFE, 0xFFFF])}
+# Marks, and what neither HTML nor XML can hold: control characters, and halves of characters.
+_UNPRINTABLE: dict[int, str | None] = {
+    **_PRIVATE,
+    **dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, 0xFFFE, 0xFFFF]),
+    **dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}"),
+}
 
 BLOCK_MARK = re.compile(f"{BLOCK_OPEN}([0-9]+){BLOCK_CLOSE}")
 """Where a block stands in the body of an HTML template; its group is the block's index."""

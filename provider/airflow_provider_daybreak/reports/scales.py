@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -13,17 +14,18 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.reports.language import Language
 
 _DAY = 86_400
+TIME, DAY_AND_TIME = "time", "day and time"
 # Ticks of a time axis: seconds between them, months of the longer ones, how they are written, and how many
 # pixels such a text takes with its margin.
 _TIME_STEPS: tuple[tuple[int, int, str, int], ...] = (
-    (60, 0, "jm", 66),
-    (300, 0, "jm", 66),
-    (900, 0, "jm", 66),
-    (1800, 0, "jm", 66),
-    (3600, 0, "jm", 66),
-    (3 * 3600, 0, "jm", 66),
-    (6 * 3600, 0, "jm", 66),
-    (12 * 3600, 0, "MMMdjm", 120),
+    (60, 0, TIME, 66),
+    (300, 0, TIME, 66),
+    (900, 0, TIME, 66),
+    (1800, 0, TIME, 66),
+    (3600, 0, TIME, 66),
+    (3 * 3600, 0, TIME, 66),
+    (6 * 3600, 0, TIME, 66),
+    (12 * 3600, 0, DAY_AND_TIME, 120),
     (_DAY, 0, "MMMd", 58),
     (2 * _DAY, 0, "MMMd", 58),
     (7 * _DAY, 0, "MMMd", 58),
@@ -82,7 +84,7 @@ def number_scale(
     :param fit: whether the scale is widened to begin and end at a tick.
     """
     low, high = low / base, high / base
-    if low == high:
+    if high - low <= abs(low) * 1e-9:
         low, high = (low - 1, high + 1) if low else (0.0, 1.0)
     step = _round_step((high - low) / max(abs(end - start) / (48 if fit else 90), 2))
     first, last = math.floor(low / step), math.ceil(high / step)
@@ -121,13 +123,22 @@ def time_scale(values: Sequence[date], start: float, end: float, language: Langu
     width = max(end - start, 1)
     length, months, skeleton, _ = next((step for step in steps if span / step[0] <= width / step[3]), steps[-1])
     ticks = _month_ticks(low, high, months) if months else _even_ticks(low, high, length)
-    texts = tuple(
-        language.moment(
-            tick, "y" if skeleton == "MMM" and tick.month == 1 and _several_years(low, high) else skeleton
-        )
-        for tick in ticks
-    )
+    years = skeleton == "MMM" and low.year != high.year
+    texts = tuple(tick_text(tick, "y" if years and tick.month == 1 else skeleton, language) for tick in ticks)
     return Scale(seconds(low), seconds(high), start, end, ticks, texts)
+
+
+def tick_text(tick: date, skeleton: str, language: Language) -> str:
+    """
+    Return what is written at a tick of a time axis.
+
+    :param skeleton: of the CLDR, or ``TIME``, or ``DAY_AND_TIME``.
+    """
+    if skeleton == TIME:
+        return language.time(tick)
+    if skeleton == DAY_AND_TIME:
+        return f"{language.moment(tick, 'MMMd')} {language.time(tick)}"
+    return language.moment(tick, skeleton)
 
 
 def seconds(moment: date) -> float:
@@ -163,21 +174,18 @@ def _clean(value: float) -> float:
 
 
 def _even_ticks(low: date, high: date, length: int) -> tuple[date, ...]:
-    if length >= _DAY:
-        first = low if not isinstance(low, datetime) else low.replace(hour=0, minute=0, second=0, microsecond=0)
-        if length == 7 * _DAY or length == 14 * _DAY:
-            first -= timedelta(days=first.weekday())
-    else:
-        midnight = datetime(low.year, low.month, low.day, tzinfo=getattr(low, "tzinfo", None))
-        passed = (seconds(low) - seconds(midnight)) // length * length
-        first = midnight + timedelta(seconds=passed)
-    ticks = []
-    tick = first
-    while tick <= high:
-        if tick >= low:
-            ticks.append(tick)
-        tick += timedelta(seconds=length)
-    return tuple(ticks)
+    first = low
+    if isinstance(low, datetime):
+        first = low.replace(hour=0, minute=0, second=0, microsecond=0)
+    if length in (7 * _DAY, 14 * _DAY) and first.toordinal() > first.weekday():
+        first -= timedelta(days=first.weekday())
+    if length < _DAY:
+        first += timedelta(seconds=(seconds(low) - seconds(first)) // length * length)
+    count = int((seconds(high) - seconds(first)) // length)
+    ticks: list[date] = []
+    with suppress(OverflowError):  # at the calendar's end
+        ticks.extend(first + timedelta(seconds=index * length) for index in range(count + 1))
+    return tuple(tick for tick in ticks if low <= tick <= high)
 
 
 def _month_ticks(low: date, high: date, months: int) -> tuple[date, ...]:
@@ -185,6 +193,9 @@ def _month_ticks(low: date, high: date, months: int) -> tuple[date, ...]:
     ticks = []
     while index // 12 <= high.year:
         year, month = divmod(index, 12)
+        if year < date.min.year:
+            index += months
+            continue
         tick: date = date(year, month + 1, 1)
         if isinstance(low, datetime):
             tick = datetime(year, month + 1, 1, tzinfo=low.tzinfo)
@@ -192,10 +203,6 @@ def _month_ticks(low: date, high: date, months: int) -> tuple[date, ...]:
             ticks.append(tick)
         index += months
     return tuple(ticks)
-
-
-def _several_years(low: date, high: date) -> bool:
-    return low.year != high.year
 
 
 def _on_two_lines(text: str, font_size: float, width: float) -> str:

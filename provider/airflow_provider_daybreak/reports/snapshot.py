@@ -28,10 +28,10 @@ def file_name(data: str) -> str:
 def keep(name: str, value: Any) -> RenderedFile:
     """Return the file that keeps the value: columns in its first line and then a line a row, or one line of JSON."""
     if isinstance(value, Rows):
-        lines = [json.dumps({"columns": value.columns}, ensure_ascii=False)]
-        lines += [json.dumps(list(map(_plain, row)), ensure_ascii=False) for row in value.tuples()]
+        lines = [json.dumps({"columns": value.columns})]
+        lines += [json.dumps(list(map(_plain, row))) for row in value.tuples()]
     else:
-        lines = [json.dumps({"value": value}, ensure_ascii=False, sort_keys=True, default=_plain)]
+        lines = [json.dumps({"value": value}, sort_keys=True, default=_plain)]
     return RenderedFile(file_name(name), "application/jsonl", ("\n".join(lines) + "\n").encode())
 
 

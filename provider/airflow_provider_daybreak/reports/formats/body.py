@@ -133,7 +133,7 @@ class Body:
         return "".join(lines) + "\n"
 
     def _cell(self, table: Table, column: Column, value: object) -> str:
-        text = column.format.write(value, self.document.language)
+        text = column.write(value, self.document.language)
         # A column stays at its side, whichever way a cell's text is written.
         direction = ' dir="auto"' if _RTL.search(text) else ""
         align = f' align="{column.align}"' if column.align != "left" or direction else ""
@@ -162,7 +162,7 @@ def _styled(token: Token) -> Token:
 def total_texts(table: Table, document: Document) -> list[str]:
     """Return what the line of totals says in each column; our word for it stands in the first one that is free."""
     texts = [
-        column.format.write(table.totals[column.name], document.language) if column.name in table.totals else ""
+        column.write(table.totals[column.name], document.language) if column.name in table.totals else ""
         for column in table.columns
     ]
     if texts and not texts[0]:

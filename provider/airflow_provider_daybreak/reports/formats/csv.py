@@ -31,7 +31,9 @@ def render(document: Document) -> Iterator[RenderedFile]:
         positions = [table.rows.position(column.name) for column in table.columns]
         buffer = io.BytesIO()
         # With a byte order mark: without one, Excel takes the text for the machine's own code page.
-        with io.TextIOWrapper(buffer, encoding="utf-8-sig", newline="", write_through=True) as stream:
+        with io.TextIOWrapper(
+            buffer, encoding="utf-8-sig", errors="replace", newline="", write_through=True
+        ) as stream:
             writer = csv.writer(stream, lineterminator="\r\n")
             writer.writerow([neutral(column.title) for column in table.columns])
             for row in table.rows.tuples():

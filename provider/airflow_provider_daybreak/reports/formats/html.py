@@ -11,6 +11,7 @@ from airflow_provider_daybreak.exceptions import ReportTooLargeError
 from airflow_provider_daybreak.reports import charts
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats.body import Body
+from airflow_provider_daybreak.reports.marks import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,7 +86,7 @@ def _html(document: Document, theme: Theme, body: Body) -> str:
         f'<h1>{escape(document.title)}</h1><p class="period">{period} · {zone}</p>'
         f"{body.html()}{footer}</td></tr></table></td></tr></table></div></body></html>\n"
     )
-    return _CLASS.sub("", _inliner(_stylesheet(theme)).inline(html))
+    return _CLASS.sub("", _inliner(_stylesheet(theme)).inline(printable(html)))
 
 
 @lru_cache(maxsize=8)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_daybreak.reports import charts
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats.body import Body
+from airflow_provider_daybreak.reports.marks import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,7 +81,7 @@ def html(
     body = re.sub(r' (?:width="100%" )?cellspacing="0" cellpadding="0" border="0"', "", body)
     body = re.sub(r"<td([^>]*) nowrap>", r'<td\1 data-whole="">', body)
     body = re.sub(r'<(t[dh][^>]*?) align="(left|right|center)"', r'<\1 style="text-align:\2"', body)
-    return (
+    return printable(
         "<!doctype html>\n"
         f'<html lang="{language.tag}" dir="{language.direction}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

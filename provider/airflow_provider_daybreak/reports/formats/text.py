@@ -19,7 +19,7 @@ from airflow_provider_daybreak.reports.document import (
     Table,
 )
 from airflow_provider_daybreak.reports.formats.body import more_rows, total_texts
-from airflow_provider_daybreak.reports.marks import BLOCK_MARK
+from airflow_provider_daybreak.reports.marks import BLOCK_MARK, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -61,7 +61,7 @@ def render(document: Document, files: Mapping[str, str]) -> Iterator[RenderedFil
     writer = _Writer(document, files)
     body = writer.of_html(document.body) if isinstance(document.body, str) else writer.of_tokens(document.body)
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(head) + "\n\n" + body).strip() + "\n"
-    yield RenderedFile(FILE_NAME, "text/plain", text.encode())
+    yield RenderedFile(FILE_NAME, "text/plain", printable(text).encode())
 
 
 class _Writer:
@@ -103,7 +103,7 @@ class _Writer:
         cells = [[_short(column.title) for column in table.columns]]
         cells += [
             [
-                _short(column.format.write(row[at], language))
+                _short(column.write(row[at], language))
                 for column, at in zip(table.columns, positions, strict=True)
             ]
             for row in islice(table.rows.tuples(), shown)

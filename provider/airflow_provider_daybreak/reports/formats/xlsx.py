@@ -12,6 +12,7 @@ from airflow_provider_daybreak.exceptions import MissingExtraError, TooManyRowsE
 from airflow_provider_daybreak.reports.document import Document, RenderedFile, Table
 from airflow_provider_daybreak.reports.formats.body import total_texts
 from airflow_provider_daybreak.reports.language import is_missing, moment_of
+from airflow_provider_daybreak.reports.marks import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -151,7 +152,7 @@ class _Writer:
         sample = table.rows[:_SAMPLE]
         widths = []
         for column in table.columns:
-            texts = [column.format.write(value, self.language) for value in sample.values(column.name)]
+            texts = [column.write(value, self.language) for value in sample.values(column.name)]
             longest = max((len(text) for text in (*texts, column.title)), default=0)
             widths.append(float(min(max(longest + 3, 9), 60)))
         return widths
@@ -210,11 +211,11 @@ def _cell_writer(sheet: Any, format_: Format, style: Any) -> Callable[[int, int,
 
     def write(line: int, at: int, value: Any) -> object:
         kind = type(value)
-        if kind is str and not moments and len(value) <= _MAX_TEXT:
+        if kind is str and not moments and len(value) <= _MAX_TEXT and value.isascii():
             return write_string(line, at, value, style)
         if (kind is int or kind is float) and -_MAX_DIGITS < value < _MAX_DIGITS:
             return write_number(line, at, value / unit if unit > 1 else value, style)
-        cell = _cell(value, unit)
+        cell = _cell(value, unit) if moments or kind is not str else _text(value)
         if isinstance(cell, float):
             return write_number(line, at, cell, style)
         if isinstance(cell, bool):
@@ -239,7 +240,13 @@ def _cell(value: Any, unit: int) -> float | bool | str | None:
         return float(value) / unit
     text = {math.inf: "∞", -math.inf: "-∞"}.get(value) if isinstance(value, float) else None
     text = text or (value.isoformat() if isinstance(value, (date, time)) else str(value))
-    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+    return _text(text)
+
+
+def _text(text: str) -> str:
+    """Return text that a cell can hold."""
+    text = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+    return text if text.isascii() else printable(text)
 
 
 def _serial(value: date | time) -> float | None:
