@@ -6,7 +6,8 @@ COPY --chown=airflow:0 . /tmp/daybreak
 RUN pip wheel --quiet --no-cache-dir --no-deps --wheel-dir /tmp/wheels /tmp/daybreak
 
 FROM ${AIRFLOW_IMAGE}
-ARG EXTRAS=docker,s3,sql,xlsx
+# What the official image has already, such as the Amazon provider, needs no extra here.
+ARG EXTRAS=docker,sql,xlsx
 COPY --from=wheel --chown=airflow:0 /tmp/wheels /tmp/wheels
 # Naming Airflow at its own version keeps pip from moving it.
 RUN pip install --quiet --no-cache-dir "apache-airflow==${AIRFLOW_VERSION}" "$(echo /tmp/wheels/*.whl)[${EXTRAS}]" \
