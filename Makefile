@@ -37,4 +37,4 @@ lint: .venv/made ## ruff, mypy and the import contract
 
 .PHONY: bench
 bench: .venv/made ## measure; ARGS=releases measures one part
-	@$(BIN)/python tests/bench $(ARGS)
+	@PYTHONPATH=. $(BIN)/python tests/bench $(ARGS)

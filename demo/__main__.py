@@ -139,6 +139,7 @@ def _env(home: Path, catcher: Catcher, password: str, certificate: Path) -> dict
     return {
         "AIRFLOW__SECRETS__BACKEND": "airflow_provider_daybreak.secrets.dotenv.DotenvBackend",
         "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"path": str(dotenv)}),
+        "AIRFLOW_CONN_FLIGHTS": json.dumps({"conn_type": "sqlite", "host": str(home / "flights.db")}),
         "AIRFLOW__DAYBREAK__ARCHIVE": (home / "reports").as_uri(),
         "AIRFLOW__DAYBREAK__RELEASES": str(home / "releases"),
     }

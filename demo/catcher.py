@@ -47,7 +47,7 @@ class Catcher:
                 login.encode(),
                 password.encode(),
             )
-            return AuthResult(success=known)
+            return AuthResult(success=known, handled=known)  # unhandled, it answers 535
 
         self._controller = Controller(
             self,

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent.parent / ".bench" / "results.json"
-PARTS = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in ("__main__", "harness"))
+PARTS = sorted(
+    path.stem for path in HERE.glob("*.py") if path.stem not in ("__main__", "harness", "stock_report")
+)
 
 
 def main(wanted: list[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _GIBIBYTE = 1 << 30
+_PATIENCE = 10  # seconds
 _SOCKET = "unix:///var/run/docker.sock"
 
 
@@ -107,7 +108,7 @@ def _releases(settings: Settings) -> Finding:
 def _mail_server(_settings: Settings) -> Finding:
     from airflow.exceptions import AirflowException  # type: ignore[attr-defined]  # it is in each version
 
-    from airflow_provider_daybreak.delivery.transport import Session
+    from airflow_provider_daybreak.delivery.transport import Session, Timeouts
     from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 
     try:
@@ -116,7 +117,10 @@ def _mail_server(_settings: Settings) -> Finding:
         detail = f"{error}. Add an smtp connection, or serve a .env"
         return Finding("mail server", "missing", detail)
     server = settings.server
-    session = Session.open(server)
+    patience = Timeouts(
+        connect=_PATIENCE, greeting=_PATIENCE, command=_PATIENCE
+    )  # somebody waits for the answer
+    session = Session.open(replace(server, timeouts=patience))
     session.close()
     login = f"logged in as {server.login}" if server.logs_in else "without login"
     recipients = "default recipients are set" if settings.default_recipients else "no default recipients"
@@ -136,7 +140,7 @@ def _engine(_settings: Settings) -> Finding:
         return Finding("Docker engine", "missing", detail)
     address = os.environ.get("DOCKER_HOST", _SOCKET)
     try:
-        version = docker.from_env(timeout=5).version()["Version"]
+        version = docker.from_env(timeout=_PATIENCE).version()["Version"]
     except (docker.errors.DockerException, RequestException) as error:
         there = address != _SOCKET or Path(urlsplit(_SOCKET).path).exists()
         detail = f"{address}: {diagnose(address)} ({error})"

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_daybreak.delivery.mailing import Rules
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, Wanted
 from airflow_provider_daybreak.operators.approval import answer_of, ask
 from airflow_provider_daybreak.operators.failure import fail_at_once
 
@@ -17,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
+
+    from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, Wanted
 
 
 class DeliveryInfo(TypedDict):
@@ -142,6 +142,8 @@ class ReportEmailOperator(BaseOperator):
 
     def execute(self, context: Context) -> DeliveryInfo:
         """Send what was not sent before."""
+        from airflow_provider_daybreak.hooks.delivery import Delivery
+
         with fail_at_once():
             if self.mode == "send":
                 return _info(
@@ -175,9 +177,13 @@ class ReportEmailOperator(BaseOperator):
             )
 
     def _hook(self) -> DeliveryHook:
+        from airflow_provider_daybreak.hooks.delivery import DeliveryHook
+
         return DeliveryHook(self.smtp_conn_id, archive=self.archive)
 
     def _wanted(self) -> Wanted:
+        from airflow_provider_daybreak.hooks.delivery import Wanted
+
         return Wanted(
             self.report,
             self.to,
@@ -193,6 +199,8 @@ class ReportEmailOperator(BaseOperator):
         )
 
     def _when(self, context: Context) -> dict[str, Any]:
+        from airflow_provider_daybreak.delivery.mailing import Rules
+
         rules = Rules(
             max_lateness=self.max_lateness,
             on_correction=self.on_correction,

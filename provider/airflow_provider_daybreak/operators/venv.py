@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_daybreak.hooks.releases import ArtifactInfo, Output, ReleaseHook, ReleaseInfo
 from airflow_provider_daybreak.operators.failure import fail_at_once
-from airflow_provider_daybreak.releases.run import Running
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,9 +14,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context, XComArg
 
+    from airflow_provider_daybreak.hooks.releases import Output, ReleaseInfo
     from airflow_provider_daybreak.releases.privileges import Limits
-
-__all__ = ["ArtifactInfo", "ReleaseInfo", "VenvDeployOperator", "VenvRollbackOperator", "VenvRunOperator"]
+    from airflow_provider_daybreak.releases.run import Running
 
 
 class VenvDeployOperator(BaseOperator):
@@ -80,6 +78,8 @@ class VenvDeployOperator(BaseOperator):
 
     def execute(self, context: Context) -> ReleaseInfo:  # noqa: ARG002
         """Deploy, and return the release now current."""
+        from airflow_provider_daybreak.hooks.releases import ReleaseHook
+
         with fail_at_once():
             return ReleaseHook().deploy(
                 self.name,
@@ -155,10 +155,14 @@ class VenvRunOperator(BaseOperator):
         self.timezone = timezone
         self.period = period
         self.offset = offset
-        self._running = Running()
+        self._running: Running | None = None
 
     def execute(self, context: Context) -> Any:
         """Run the command to its end, and return its output."""
+        from airflow_provider_daybreak.hooks.releases import ReleaseHook
+        from airflow_provider_daybreak.releases.run import Running
+
+        self._running = Running()
         with fail_at_once():
             return ReleaseHook().run(
                 self.release,
@@ -178,7 +182,8 @@ class VenvRunOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """End the script and everything it started."""
-        self._running.kill()
+        if self._running is not None:
+            self._running.kill()
 
 
 class VenvRollbackOperator(BaseOperator):
@@ -199,5 +204,7 @@ class VenvRollbackOperator(BaseOperator):
 
     def execute(self, context: Context) -> ReleaseInfo:  # noqa: ARG002
         """Switch, and return the release now current."""
+        from airflow_provider_daybreak.hooks.releases import ReleaseHook
+
         with fail_at_once():
             return ReleaseHook().roll_back(self.name, to=self.to)

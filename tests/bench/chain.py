@@ -1,0 +1,128 @@
+"""The whole daily run under a scheduler, beside the same four steps by stock operators; and what imports cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import Figure
+
+from demo.airflow import Airflow, free_port
+from demo.catcher import Catcher, make_certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+PASSWORD = "a password of the benchmark"
+OPERATORS = "from airflow_provider_daybreak.operators import delivery, report, venv"
+
+
+def figures() -> Iterator[Figure]:
+    yield _imports()
+    yield _daily_run()
+
+
+def _imports() -> Figure:
+    """Measure what the operators add to the imports that any Dag file has."""
+    code = f"import time, airflow.sdk; from airflow.sdk import BaseHook, BaseOperator; s = time.perf_counter(); {OPERATORS}"
+    command = [sys.executable, "-c", f"{code}; print(1000 * (time.perf_counter() - s))"]
+    times = [
+        float(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(ROUNDS)
+    ]
+    return Figure("chain.import_operators", statistics.median(times), None, 50, "ms")
+
+
+def _daily_run() -> Figure:
+    home = Path(tempfile.mkdtemp(prefix="daybreak-bench-"))
+    certificate = make_certificate(home / "server.pem")
+    catcher = Catcher(home / "mail", home / "server.pem", login="reports@example.org", password=PASSWORD)
+    catcher.start()
+    airflow = Airflow(home / "airflow", port=free_port(), env=_env(home, catcher, certificate))
+    try:
+        airflow.start()
+        airflow.wait_until_ready()
+        airflow.wait_for_dag("daily_report")
+        airflow.wait_for_dag("stock_report")
+        days = iter(date(2026, 11, 1) + timedelta(days=n) for n in range(100))
+        _run(airflow, "daily_report", next(days))  # makes release, environment and image
+        _run(airflow, "stock_report", next(days))  # makes its environment
+        pairs = [
+            (_run(airflow, "daily_report", next(days)), _run(airflow, "stock_report", next(days)))
+            for _ in range(ROUNDS)
+        ]
+    finally:
+        airflow.stop()
+        catcher.stop()
+        shutil.rmtree(home, ignore_errors=True)
+    ours, stock = (statistics.median(times) for times in zip(*pairs, strict=True))
+    return Figure("chain.daily_run", ours, stock, 1.2, "s", "stock operators")
+
+
+def _env(home: Path, catcher: Catcher, certificate: Path) -> dict[str, str]:
+    from airflow_provider_daybreak.operators.docker import ImageBuild
+
+    files = ROOT / "dags" / "daily_report"
+    build = ImageBuild(files / "pdf", network="host")  # as the Dag has it
+    dotenv = home / ".env"
+    dotenv.touch(mode=0o600)
+    dotenv.write_text(
+        f"EMAIL_SENDER=reports@example.org\nEMAIL_PASSWORD='{PASSWORD}'\nSMTP_SERVER=localhost\n"
+        f"SMTP_PORT={catcher.port}\nSMTP_CA_FILE={certificate}\nEMAIL_RECEIVER=you@example.org\n"
+    )
+    # The stock hook trusts what the process trusts: the system's authorities and the catcher's.
+    authorities = home / "authorities.pem"
+    system = ssl.get_default_verify_paths().cafile or os.environ.get("SSL_CERT_FILE", "")
+    authorities.write_text((Path(system).read_text() if system else "") + certificate.read_text())
+    (home / "dags").mkdir()
+    shutil.copy(Path(__file__).parent / "stock_report.py", home / "dags")
+    bundles = [
+        {
+            "name": "daybreak",
+            "classpath": "airflow_provider_daybreak.bundles.package.PackageDagBundle",
+            "kwargs": {},
+        },
+        {
+            "name": "stock",
+            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+            "kwargs": {"path": str(home / "dags")},
+        },
+    ]
+    (home / "stock").mkdir()
+    return {
+        "AIRFLOW__SECRETS__BACKEND": "airflow_provider_daybreak.secrets.dotenv.DotenvBackend",
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"path": str(dotenv)}),
+        "AIRFLOW__DAYBREAK__ARCHIVE": (home / "reports").as_uri(),
+        "AIRFLOW__DAYBREAK__RELEASES": str(home / "releases"),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
+        "BENCH_FILES": str(files),
+        "BENCH_IMAGE": build.tag(build.context()),
+        "BENCH_WORK": str(home / "stock"),
+        "SSL_CERT_FILE": str(authorities),
+    }
+
+
+def _run(airflow: Airflow, dag_id: str, day: date) -> float:
+    """Run the Dag for the date; return the seconds from its start to its end, as the scheduler has them."""
+    run_id = airflow.trigger(dag_id, conf={"report_date": day.isoformat()})
+    while (state := airflow.runs(dag_id)[run_id]) not in ("success", "failed"):
+        time.sleep(0.5)
+    if state == "failed":
+        tasks = airflow.tasks(dag_id, run_id)
+        logs = [airflow.task_log(dag_id, run_id, task) for task, ended in tasks.items() if ended == "failed"]
+        raise RuntimeError(f"{dag_id} failed: {tasks}\n" + "\n".join(logs))
+    run = airflow.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
+    begin, end = (datetime.fromisoformat(run[key]) for key in ("start_date", "end_date"))
+    return (end - begin).total_seconds()
