@@ -1,0 +1,56 @@
+"""What README.md quotes is what works."""
+
+from __future__ import annotations
+
+import json
+import re
+from configparser import ConfigParser
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_daybreak.dotenv import read_dotenv
+from airflow_provider_daybreak.secrets.dotenv import smtp_connection
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def classes(settings):
+    if settings.has_section("secrets"):
+        yield settings["secrets"]["backend"]
+    if settings.has_section("dag_processor"):
+        for bundle in json.loads(settings["dag_processor"]["dag_bundle_config_list"]):
+            yield bundle["classpath"]
+
+
+@pytest.mark.parametrize("block", blocks("ini"))
+def test_settings_name_classes_that_are_there(block):
+    settings = ConfigParser(interpolation=None)
+    settings.read_string(block)
+
+    for class_path in classes(settings):
+        module, _, name = class_path.rpartition(".")
+        assert hasattr(import_module(module), name)
+
+
+def test_the_dotenv_it_shows_makes_a_connection(tmp_path):
+    [block] = [block for block in blocks("bash") if "EMAIL_SENDER" in block]
+    path = tmp_path / ".env"
+    path.touch(mode=0o600)
+    path.write_text(block)
+
+    connection = smtp_connection(read_dotenv(path), {})
+
+    assert connection["host"] == "smtp.example.org"
+    assert connection["extra"]["default_recipients"] == ["ann@example.org", "bo@example.org"]
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(((?!http)[^)#]+)\)|src=\"([^\"]+)\"", README))
+def test_what_it_links_to_is_there(link):
+    assert (ROOT / "".join(link)).exists()
