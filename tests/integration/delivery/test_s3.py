@@ -5,18 +5,23 @@ from botocore.exceptions import BotoCoreError
 
 from airflow_provider_daybreak.delivery.ledger import Ledger
 from airflow_provider_daybreak.exceptions import DaybreakError, StorageNotAtomicError
+from airflow_provider_daybreak.hooks.archive import archive_at
 from airflow_provider_daybreak.version_compat import AirflowFailException
-from tests.integration.archive.conftest import _served_store, archive, store, uri  # noqa: F401 - fixtures
 from tests.mail import draft
 
 
 @pytest.fixture
-def ledger(archive, revision):  # noqa: F811
+def archive(uri):
+    return archive_at(uri)
+
+
+@pytest.fixture
+def ledger(archive, revision):
     return Ledger(archive.deliveries("daily_report", revision.manifest.report_date))
 
 
 @pytest.fixture
-def revision(archive):  # noqa: F811
+def revision(archive):
     return archive.publish(draft())
 
 
@@ -30,7 +35,7 @@ def test_a_mail_goes_out_once_with_a_ledger_on_s3(mail, server, revision):
     assert revision.uri.startswith("s3://")
 
 
-def test_a_store_that_lets_two_create_a_file_is_refused_before_anything_is_sent(mail, server, revision, store):  # noqa: F811
+def test_a_store_that_lets_two_create_a_file_is_refused_before_anything_is_sent(mail, server, revision, store):
     assert revision
     store.deaf = True
 
@@ -39,7 +44,7 @@ def test_a_store_that_lets_two_create_a_file_is_refused_before_anything_is_sent(
     assert server.mails == []
 
 
-def test_a_commit_whose_answer_was_lost_is_still_ours(ledger, store):  # noqa: F811
+def test_a_commit_whose_answer_was_lost_is_still_ours(ledger, store):
     store.lose = 1
 
     assert ledger.commit("k", 0, {"digest": "d"})
@@ -60,7 +65,7 @@ def retried(mail):
 
 @pytest.mark.parametrize("applied", [False, True])
 @pytest.mark.parametrize("puts", range(1, 8))
-def test_a_store_that_fails_after_any_put_leads_to_no_second_mail(puts, applied, mail, server, revision, store):  # noqa: F811
+def test_a_store_that_fails_after_any_put_leads_to_no_second_mail(puts, applied, mail, server, revision, store):
     assert revision
     store.break_after(puts, applied=applied)
     retried(mail)
