@@ -175,7 +175,7 @@ time.sleep(60)
     outcome = run(deployed(text).release, Job(("report.py",)), on_line=kill_when_up, running=running)
 
     assert outcome.ending == "signal SIGKILL"
-    assert not is_running(next(int(line) for line in lines if line.isdigit()))
+    assert is_gone(next(int(line) for line in lines if line.isdigit()))
 
 
 def test_a_lease_lasts_as_long_as_the_script_though_its_parent_dies(deployed, layout):
