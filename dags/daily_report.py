@@ -20,7 +20,11 @@ from airflow_provider_daybreak.operators.report import ReportOperator
 from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
 
 FILES = Path(__file__).parent / "daily_report"
-SCHEDULE = CronTriggerTimetable("0 9 * * *", timezone="Europe/Berlin")
+SCHEDULE = CronTriggerTimetable(
+    "0 9 * * *",
+    timezone="Europe/Berlin",
+    run_immediately=timedelta(0),  # unpausing mails nothing: the first run is the next one due
+)
 PLACE = "Berlin"
 
 with DAG(

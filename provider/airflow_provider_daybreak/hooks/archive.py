@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_daybreak.archive import Archive
-from airflow_provider_daybreak.archive.layout import check_report
+from airflow_provider_daybreak.archive.layout import check_report, is_report
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.settings import Settings
 
@@ -78,26 +78,42 @@ def announce(context: Mapping[str, Any], archive: Archive, revision: Revision) -
     """
     Give the report's asset an event that says which revision there is, once the task succeeds.
 
-    Which asset that is shows only when the task runs, since a report's name may be templated: the event goes
-    through the alias ``daybreak_reports``, which becomes an outlet of the task.
+    A report whose name or archive is a template has its asset known only now: its event goes through the alias
+    ``daybreak_reports``, which becomes an outlet of the task. Airflow 3.3 fails one of two tasks that make the
+    same asset known at the same time, so a report with a plain name has its asset as an outlet beforehand.
 
     :param context: the context that Airflow gives to ``execute``.
     """
     from airflow.sdk import AssetAlias
 
     manifest = revision.manifest
+    asset = report_asset(manifest.report, archive=archive.uri)
+    facts = {
+        "report": manifest.report,
+        "report_date": manifest.report_date.isoformat(),
+        "period": dict(manifest.period),
+        "revision": manifest.revision,
+        "manifest": revision.uri,
+        "digest": manifest.digest,
+        "rows": dict(manifest.rows),
+    }
+    outlets, events = context["task"].outlets, context["outlet_events"]
+    if asset in outlets:
+        events[asset].extra = facts
+        return
     alias = AssetAlias(REPORTS_ALIAS)
-    if alias not in context["task"].outlets:
-        context["task"].outlets.append(alias)
-    context["outlet_events"][alias].add(
-        report_asset(manifest.report, archive=archive.uri),
-        extra={
-            "report": manifest.report,
-            "report_date": manifest.report_date.isoformat(),
-            "period": dict(manifest.period),
-            "revision": manifest.revision,
-            "manifest": revision.uri,
-            "digest": manifest.digest,
-            "rows": dict(manifest.rows),
-        },
-    )
+    if alias not in outlets:
+        outlets.append(alias)
+    events[alias].add(asset, extra=facts)
+
+
+def known_assets(report: object, archive: object) -> list[Asset]:
+    """
+    Return the asset of a report as a list, which is empty where its name or archive is yet to be rendered.
+
+    :param report: slug of the report, or a template of it.
+    :param archive: URI of its archive, or a template of it; the one of the ``[daybreak]`` section when None.
+    """
+    if not is_report(report) or not (archive is None or (isinstance(archive, str) and "{" not in archive)):
+        return []
+    return [report_asset(str(report), archive=archive)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_daybreak.hooks.archive import announce, known_assets
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.operators.failure import fail_at_once
 from airflow_provider_daybreak.version_compat import AirflowSkipException
@@ -123,10 +124,10 @@ class ReportOperator(BaseOperator):
         self.checks = checks
         self.when_empty = when_empty
         self.archive = archive
+        self.outlets = [*self.outlets, *known_assets(report, archive)]
 
     def execute(self, context: Context) -> ReportInfo:
         """Render and publish."""
-        from airflow_provider_daybreak.hooks.archive import announce
         from airflow_provider_daybreak.hooks.report import ReportHook
 
         with fail_at_once():

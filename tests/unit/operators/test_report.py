@@ -59,6 +59,28 @@ def test_the_reports_asset_gets_an_event_that_says_which_revision_there_is(run_r
     assert context["task"].outlets == [AssetAlias("daybreak_reports")]
 
 
+def test_a_report_with_a_plain_name_has_its_asset_as_an_outlet_that_gets_the_event(
+    run_report, make_context, tmp_path
+):
+    archive = (tmp_path / "archive").as_uri()
+    task = ReportOperator(
+        task_id="render_report", report="daily_report", template="report.md.j2", archive=archive
+    )
+    context = make_context() | {"task": task}
+
+    info = run_report(context=context)
+
+    [asset] = task.outlets
+    assert asset.uri.endswith("/archive/daily_report")
+    assert context["outlet_events"][asset].extra["manifest"] == info["manifest"]
+
+
+def test_a_report_whose_name_is_a_template_has_no_outlet_before_it_runs():
+    task = ReportOperator(task_id="render_report", report="{{ params.report }}", template="report.md.j2")
+
+    assert task.outlets == []
+
+
 def test_running_again_makes_no_second_revision(run_report):
     first, second = run_report(), run_report()
 
