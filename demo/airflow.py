@@ -211,9 +211,7 @@ class Airflow:
         """Return the log of a task's try as text."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         lines = self.api("GET", path, params={"full_content": True})["content"]
-        return "\n".join(
-            str(line.get("event", line)) if isinstance(line, dict) else str(line) for line in lines
-        )
+        return "\n".join(_text(line) for line in lines)
 
     def cli(self, *args: str) -> str:
         """
@@ -240,6 +238,14 @@ class Airflow:
             pid = int(self._pid_file.read_text())
             if b"standalone" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 _stop_group(pid)
+
+
+def _text(line: Any) -> str:
+    """Return a line of a task's log, with the errors that it tells of."""
+    if not isinstance(line, dict):
+        return str(line)
+    errors = line.get("error_detail") or ()
+    return "\n".join([str(line["event"]), *(f"{error['exc_type']}: {error['exc_value']}" for error in errors)])
 
 
 def _stop_group(group: int) -> None:
