@@ -37,6 +37,7 @@ from airflow_provider_daybreak.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.hooks.run import Run
     from airflow_provider_daybreak.releases.deploy import Deployed
     from airflow_provider_daybreak.releases.overview import ReleaseState
@@ -64,14 +65,6 @@ class ReleaseInfo(TypedDict):
     previous: str | None
     changed: bool
     lock_sha256: str
-
-
-class ArtifactInfo(TypedDict):
-    """A file that a script left, kept with the archive."""
-
-    uri: str
-    sha256: str
-    bytes: int
 
 
 class ReleaseHook:
@@ -403,7 +396,7 @@ def _stored(command: str, folder: Path, patterns: Sequence[str]) -> dict[str, Ar
     for name, path in files.items():
         with path.open("rb") as file:
             artifact = archive.store_artifact(path.name, file)
-        stored[name] = ArtifactInfo(uri=artifact.uri, sha256=artifact.sha256, bytes=artifact.bytes)
+        stored[name] = artifact.info()
     return stored
 
 
