@@ -26,10 +26,12 @@ from zoneinfo import ZoneInfo
 
 from airflow_provider_daybreak.archive import Archive
 from demo.airflow import Airflow, AirflowFailedError, free_port
-from demo.catcher import Catcher, make_certificate
+from demo.setting import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from demo.catcher import Catcher
 
 DAG_ID = "daily_report"
 ZONE = ZoneInfo("Europe/Berlin")  # the Dag's
@@ -59,16 +61,11 @@ def main() -> int:
     home: Path = arguments.home.resolve()
     home.mkdir(parents=True, exist_ok=True)
     with _only_one(home):
-        password = _password(home)
-        certificate = make_certificate(home / "mail-server.pem")
-        catcher = Catcher(
-            home / "mail", home / "mail-server.pem", login="reports@example.org", password=password
-        )
-        catcher.start()
+        catcher, env = prepare(home, _password(home))
         port = free_port(arguments.port)
         if port != arguments.port:
             say(f"Port {arguments.port} is taken: Airflow's UI will be on port {port}.")
-        airflow = Airflow(home / "airflow", port=port, env=_env(home, catcher, password, certificate))
+        airflow = Airflow(home / "airflow", port=port, env=env)
         (home / "demo.json").write_text(json.dumps({"url": airflow.url, "pid": os.getpid()}))
         worked = False
         try:
@@ -122,27 +119,6 @@ def _password(home: Path) -> str:
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(12))
     return path.read_text()
-
-
-def _env(home: Path, catcher: Catcher, password: str, certificate: Path) -> dict[str, str]:
-    """Write the ``.env`` of a script that mails, and return the environment that points Airflow to it."""
-    dotenv = home / ".env"
-    dotenv.touch(mode=0o600)
-    dotenv.write_text(
-        f"EMAIL_SENDER=reports@example.org\n"
-        f"EMAIL_PASSWORD='{password}'\n"
-        f"SMTP_SERVER=localhost\n"
-        f"SMTP_PORT={catcher.port}\n"
-        f"SMTP_CA_FILE={certificate}\n"
-        f"EMAIL_RECEIVER=you@example.org\n"
-    )
-    return {
-        "AIRFLOW__SECRETS__BACKEND": "airflow_provider_daybreak.secrets.dotenv.DotenvBackend",
-        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"path": str(dotenv)}),
-        "AIRFLOW_CONN_FLIGHTS": json.dumps({"conn_type": "sqlite", "host": str(home / "flights.db")}),
-        "AIRFLOW__DAYBREAK__ARCHIVE": (home / "reports").as_uri(),
-        "AIRFLOW__DAYBREAK__RELEASES": str(home / "releases"),
-    }
 
 
 def _run(airflow: Airflow, catcher: Catcher, *, days: int) -> bool:

@@ -46,9 +46,17 @@ class Airflow:
     :param home: its AIRFLOW_HOME: configuration, database and logs.
     :param port: of UI and REST API, on the loopback interface.
     :param env: further environment of all its processes.
+    :param dags: folders of Dags beside ours, by bundle name.
     """
 
-    def __init__(self, home: Path, *, port: int, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        port: int,
+        env: Mapping[str, str] | None = None,
+        dags: Mapping[str, Path] | None = None,
+    ) -> None:
         self.home = home
         self.port = port
         self.url = f"http://localhost:{port}"
@@ -56,14 +64,14 @@ class Airflow:
         self._pid_file = home / "standalone.pid"
         self._process: subprocess.Popen[bytes] | None = None
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
-        self.env = os.environ | self._own_env() | dict(env or {})
+        self.env = os.environ | self._own_env(dags or {}) | dict(env or {})
 
-    def _own_env(self) -> dict[str, str]:
-        bundle = {
-            "name": "daybreak",
-            "classpath": "airflow_provider_daybreak.bundles.package.PackageDagBundle",
-            "kwargs": {},
-        }
+    def _own_env(self, dags: Mapping[str, Path]) -> dict[str, str]:
+        package = "airflow_provider_daybreak.bundles.package.PackageDagBundle"
+        local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+        bundles: list[dict[str, object]] = [{"name": "daybreak", "classpath": package, "kwargs": {}}]
+        for name, folder in dags.items():
+            bundles.append({"name": name, "classpath": local, "kwargs": {"path": str(folder)}})
         return {
             "AIRFLOW_HOME": str(self.home),
             "PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", os.defpath),
@@ -79,7 +87,7 @@ class Airflow:
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         }
 

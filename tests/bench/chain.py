@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import ssl
@@ -18,7 +17,8 @@ from typing import TYPE_CHECKING
 from harness import Figure
 
 from demo.airflow import Airflow, free_port
-from demo.catcher import Catcher, make_certificate
+from demo.catcher import make_certificate
+from demo.setting import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,10 +47,11 @@ def _imports() -> Figure:
 
 def _daily_run() -> Figure:
     home = Path(tempfile.mkdtemp(prefix="daybreak-bench-"))
-    certificate = make_certificate(home / "server.pem")
-    catcher = Catcher(home / "mail", home / "server.pem", login="reports@example.org", password=PASSWORD)
-    catcher.start()
-    airflow = Airflow(home / "airflow", port=free_port(), env=_env(home, catcher, certificate))
+    catcher, env = prepare(home, PASSWORD)
+    dags = home / "dags"
+    dags.mkdir()
+    shutil.copy(Path(__file__).parent / "stock_report.py", dags)
+    airflow = Airflow(home / "airflow", port=free_port(), env=env | _env_of_stock(home), dags={"stock": dags})
     try:
         airflow.start()
         airflow.wait_until_ready()
@@ -71,42 +72,19 @@ def _daily_run() -> Figure:
     return Figure("chain.daily_run", ours, stock, 1.2, "s", "stock operators")
 
 
-def _env(home: Path, catcher: Catcher, certificate: Path) -> dict[str, str]:
+def _env_of_stock(home: Path) -> dict[str, str]:
+    """Return what the stock Dag needs to know, and whom its mail hook is to trust."""
     from airflow_provider_daybreak.operators.docker import ImageBuild
 
     files = ROOT / "dags" / "daily_report"
     build = ImageBuild(files / "pdf", network="host")  # as the Dag has it
-    dotenv = home / ".env"
-    dotenv.touch(mode=0o600)
-    dotenv.write_text(
-        f"EMAIL_SENDER=reports@example.org\nEMAIL_PASSWORD='{PASSWORD}'\nSMTP_SERVER=localhost\n"
-        f"SMTP_PORT={catcher.port}\nSMTP_CA_FILE={certificate}\nEMAIL_RECEIVER=you@example.org\n"
-    )
     # The stock hook trusts what the process trusts: the system's authorities and the catcher's.
     authorities = home / "authorities.pem"
     system = ssl.get_default_verify_paths().cafile or os.environ.get("SSL_CERT_FILE", "")
-    authorities.write_text((Path(system).read_text() if system else "") + certificate.read_text())
-    (home / "dags").mkdir()
-    shutil.copy(Path(__file__).parent / "stock_report.py", home / "dags")
-    bundles = [
-        {
-            "name": "daybreak",
-            "classpath": "airflow_provider_daybreak.bundles.package.PackageDagBundle",
-            "kwargs": {},
-        },
-        {
-            "name": "stock",
-            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-            "kwargs": {"path": str(home / "dags")},
-        },
-    ]
+    own = make_certificate(home / "mail-server.pem")
+    authorities.write_text((Path(system).read_text() if system else "") + own.read_text())
     (home / "stock").mkdir()
     return {
-        "AIRFLOW__SECRETS__BACKEND": "airflow_provider_daybreak.secrets.dotenv.DotenvBackend",
-        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"path": str(dotenv)}),
-        "AIRFLOW__DAYBREAK__ARCHIVE": (home / "reports").as_uri(),
-        "AIRFLOW__DAYBREAK__RELEASES": str(home / "releases"),
-        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
         "BENCH_FILES": str(files),
         "BENCH_IMAGE": build.tag(build.context()),
         "BENCH_WORK": str(home / "stock"),

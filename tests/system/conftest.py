@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
+from pathlib import Path
 
 import pytest
 
 from airflow_provider_daybreak.archive import Archive
 from demo.airflow import Airflow, free_port
-from demo.catcher import Catcher, make_certificate
+from demo.setting import prepare
 
 PASSWORD = "a password of the tests"
+DAGS = Path(__file__).parent / "dags"  # small ones, each of one test module
 
 
 class Stack:
@@ -57,22 +58,8 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory):
     home = tmp_path_factory.mktemp("system")
-    certificate = make_certificate(home / "server.pem")
-    catcher = Catcher(home / "mail", home / "server.pem", login="reports@example.org", password=PASSWORD)
-    catcher.start()
-    dotenv = home / ".env"
-    dotenv.touch(mode=0o600)
-    dotenv.write_text(
-        f"EMAIL_SENDER=reports@example.org\nEMAIL_PASSWORD='{PASSWORD}'\nSMTP_SERVER=localhost\n"
-        f"SMTP_PORT={catcher.port}\nSMTP_CA_FILE={certificate}\nEMAIL_RECEIVER=you@example.org\n"
-    )
-    env = {
-        "AIRFLOW__SECRETS__BACKEND": "airflow_provider_daybreak.secrets.dotenv.DotenvBackend",
-        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"path": str(dotenv)}),
-        "AIRFLOW__DAYBREAK__ARCHIVE": (home / "reports").as_uri(),
-        "AIRFLOW__DAYBREAK__RELEASES": str(home / "releases"),
-    }
-    airflow = Airflow(home / "airflow", port=free_port(), env=env)
+    catcher, env = prepare(home, PASSWORD)
+    airflow = Airflow(home / "airflow", port=free_port(), env=env, dags={"tests": DAGS})
     try:
         airflow.start()
         airflow.wait_until_ready()
