@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from airflow_provider_daybreak.archive import Archive
-from demo.airflow import Airflow, AirflowFailedError, free_port
+from demo.airflow import Airflow, free_port
+from demo.api import AirflowFailedError
 from demo.setting import prepare
 
 if TYPE_CHECKING:

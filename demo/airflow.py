@@ -13,18 +13,16 @@ import sys
 import time
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
+
+from demo.api import AirflowFailedError, Api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 STOP_SECONDS = 30
-
-
-class AirflowFailedError(Exception):
-    """The private Airflow could not start, or does not answer."""
 
 
 def free_port(wanted: int = 0) -> int:
@@ -39,7 +37,7 @@ def free_port(wanted: int = 0) -> int:
     raise AirflowFailedError("No free port on 127.0.0.1.")
 
 
-class Airflow:
+class Airflow(Api):
     """
     Airflow in one folder, by ``airflow standalone``.
 
@@ -57,13 +55,12 @@ class Airflow:
         env: Mapping[str, str] | None = None,
         dags: Mapping[str, Path] | None = None,
     ) -> None:
+        super().__init__(f"http://localhost:{port}")
         self.home = home
         self.port = port
-        self.url = f"http://localhost:{port}"
         self.log = home / "standalone.log"
         self._pid_file = home / "standalone.pid"
         self._process: subprocess.Popen[bytes] | None = None
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
         self.env = os.environ | self._own_env(dags or {}) | dict(env or {})
 
     def _own_env(self, dags: Mapping[str, Path]) -> dict[str, str]:
@@ -132,67 +129,14 @@ class Airflow:
             if self._process is None or self._process.poll() is not None:
                 raise AirflowFailedError(f"Airflow ended while it started. Its log: {self.log}")
             with suppress(httpx.HTTPError):
-                health = self._client.get("/api/v2/monitor/health").json()
+                health = self.client.get("/api/v2/monitor/health").json()
                 parts = ("metadatabase", "scheduler", "dag_processor")
                 if all((health.get(part) or {}).get("status") == "healthy" for part in parts):
-                    self._log_in()
+                    self.log_in(self.password)
                     return
             tick()
             time.sleep(1)
         raise AirflowFailedError(f"Airflow was not ready after {seconds:.0f} s. Its log: {self.log}")
-
-    def _log_in(self) -> None:
-        answer = self._client.post("/auth/token", json={"username": "admin", "password": self.password})
-        answer.raise_for_status()
-        self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-
-    def api(self, method: str, path: str, **kwargs: Any) -> Any:
-        """
-        Return the JSON that the REST API answers.
-
-        :param path: below ``/api/v2``.
-        :raises AirflowFailedError: it answered with an error, whose text is in the message.
-        """
-        answer = self._client.request(method, f"/api/v2{path}", **kwargs)
-        if answer.is_error:
-            raise AirflowFailedError(f"{method} {path}: {answer.status_code} {answer.text}")
-        return answer.json() if answer.content else None
-
-    def wait_for_dag(
-        self, dag_id: str, *, seconds: float = 120, tick: Callable[[], None] = lambda: None
-    ) -> None:
-        """
-        Wait until the Dag is there, then unpause it.
-
-        :raises AirflowFailedError: it can't be imported, or is not there in time.
-        """
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            errors = self.api("GET", "/importErrors")["import_errors"]
-            if errors:
-                raise AirflowFailedError("\n".join(f"{e['filename']}: {e['stack_trace']}" for e in errors))
-            if any(dag["dag_id"] == dag_id for dag in self.api("GET", "/dags")["dags"]):
-                self.api("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
-                return
-            tick()
-            time.sleep(1)
-        raise AirflowFailedError(
-            f"Airflow has found no Dag {dag_id} after {seconds:.0f} s. Its log: {self.log}"
-        )
-
-    def trigger(
-        self, dag_id: str, *, conf: Mapping[str, Any] | None = None, logical_date: str | None = None
-    ) -> str:
-        """Trigger a run, and return its id."""
-        body = {"logical_date": logical_date, "conf": dict(conf or {})}
-        run_id: str = self.api("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"]
-        return run_id
-
-    def runs(self, dag_id: str, **filters: str) -> dict[str, str]:
-        """Return the state of each run of the Dag by its id; filters are the REST API's."""
-        params = {"limit": "100", "order_by": "run_after"} | filters
-        runs = self.api("GET", f"/dags/{dag_id}/dagRuns", params=params)["dag_runs"]
-        return {run["dag_run_id"]: run["state"] for run in runs}
 
     def backfill(self, dag_id: str, *args: str, seconds: float = 120) -> str:
         """
@@ -209,17 +153,6 @@ class Airflow:
                 raise AirflowFailedError(f"A backfill of {dag_id} is still open after {seconds:.0f} s.")
             time.sleep(1)
         return self.cli("backfill", "create", "--dag-id", dag_id, *args)
-
-    def tasks(self, dag_id: str, run_id: str) -> dict[str, str | None]:
-        """Return the state of each task of the run by its id."""
-        found = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
-        return {task["task_id"]: task["state"] for task in found}
-
-    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
-        """Return the log of a task's try as text."""
-        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
-        lines = self.api("GET", path, params={"full_content": True})["content"]
-        return "\n".join(_text(line) for line in lines)
 
     def cli(self, *args: str) -> str:
         """
@@ -246,14 +179,6 @@ class Airflow:
             pid = int(self._pid_file.read_text())
             if b"standalone" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 _stop_group(pid)
-
-
-def _text(line: Any) -> str:
-    """Return a line of a task's log, with the errors that it tells of."""
-    if not isinstance(line, dict):
-        return str(line)
-    errors = line.get("error_detail") or ()
-    return "\n".join([str(line["event"]), *(f"{error['exc_type']}: {error['exc_value']}" for error in errors)])
 
 
 def _stop_group(group: int) -> None:

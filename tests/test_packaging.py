@@ -172,50 +172,6 @@ def test_the_wheel_holds_all_that_the_tree_holds(wheel):
     assert {str(path) for path in tree} - listed == set()
 
 
-@pytest.mark.engine
-def test_the_image_shows_provider_plugin_and_dags_once():
-    stand_in = f"daybreak-test-airflow:{AIRFLOW}"
-    build = ("docker", "build", "--quiet", "--network", "host")
-    base = ROOT / "tests" / "airflow-stand-in.Dockerfile"
-    run(
-        *build,
-        "--tag",
-        stand_in,
-        "--build-arg",
-        f"AIRFLOW_VERSION={AIRFLOW}",
-        "--file",
-        base,
-        ROOT / "tests" / "unit",
-    )
-    secrets = dict.fromkeys(
-        (
-            "AIRFLOW_FERNET_KEY",
-            "AIRFLOW_JWT_SECRET",
-            "AIRFLOW_API_SECRET_KEY",
-            "POSTGRES_PASSWORD",
-            "AIRFLOW_ADMIN_PASSWORD",
-        ),
-        "test",
-    )
-    env = os.environ | secrets | {"AIRFLOW_IMAGE": stand_in, "BUILD_NETWORK": "host"}
-    run("docker", "compose", "build", "--quiet", "airflow-init", env=env, cwd=ROOT)
-    script = (
-        "airflow db migrate && airflow dags reserialize && echo '[]' && airflow providers list --output json && "
-        "airflow plugins --output json && airflow dags list --output json && airflow dags list-import-errors"
-    )
-
-    printed = run(
-        *("docker", "run", "--rm", "--network", "none"),
-        *("--env", f"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST={json.dumps([BUNDLE])}"),
-        *("--env", "AIRFLOW__CORE__LOAD_EXAMPLES=False", f"daybreak-airflow:{AIRFLOW}", "bash", "-c", script),
-    )
-
-    assert printed.count('"airflow-provider-daybreak"') == 1
-    assert printed.count('"name": "daybreak"') == 1
-    assert printed.count('"dag_id": "daily_report"') == 1
-    assert "No data found" in printed
-
-
 def test_compose_has_no_default_secret():
     done = subprocess.run(
         ["docker", "compose", "--env-file", "/dev/null", "config", "--quiet"],

@@ -9,7 +9,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,12 +94,8 @@ def _env_of_stock(home: Path) -> dict[str, str]:
 def _run(airflow: Airflow, dag_id: str, day: date) -> float:
     """Run the Dag for the date; return the seconds from its start to its end, as the scheduler has them."""
     run_id = airflow.trigger(dag_id, conf={"report_date": day.isoformat()})
-    while (state := airflow.runs(dag_id)[run_id]) not in ("success", "failed"):
-        time.sleep(0.5)
-    if state == "failed":
-        tasks = airflow.tasks(dag_id, run_id)
-        logs = [airflow.task_log(dag_id, run_id, task) for task, ended in tasks.items() if ended == "failed"]
-        raise RuntimeError(f"{dag_id} failed: {tasks}\n" + "\n".join(logs))
+    if (state := airflow.wait_for_run(dag_id, run_id)) != "success":
+        raise RuntimeError(f"{dag_id}: {state}")
     run = airflow.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
     begin, end = (datetime.fromisoformat(run[key]) for key in ("start_date", "end_date"))
     return (end - begin).total_seconds()

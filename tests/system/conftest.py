@@ -25,17 +25,7 @@ class Stack:
 
     def wait(self, run_id, *, seconds=240, dag_id="daily_report"):
         """Wait until the run has ended; return its state, with the log of each failed task when it failed."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            state = self.airflow.runs(dag_id)[run_id]
-            if state == "failed":
-                tasks = self.airflow.tasks(dag_id, run_id)
-                logs = (self.airflow.task_log(dag_id, run_id, t) for t, s in tasks.items() if s == "failed")
-                return f"failed: {tasks}\n" + "\n".join(logs)
-            if state == "success":
-                return state
-            time.sleep(1)
-        return f"still {state} after {seconds} s: {self.airflow.tasks(dag_id, run_id)}"
+        return self.airflow.wait_for_run(dag_id, run_id, seconds=seconds)
 
     def wait_for_task(self, run_id, task_id, states, *, seconds=120, dag_id="daily_report"):
         deadline = time.monotonic() + seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import selectors
 import socket
+import sys
 import threading
 from contextlib import suppress
 
@@ -14,18 +15,18 @@ REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 21\r\nConnection: close\r\
 
 class Proxy:
     """
-    Listens on a port of the loopback interface, one request a connection.
+    Listens on a port, of the loopback interface unless another address is named; one request a connection.
 
     :param rules: a pattern of paths for each method; None lets all through.
     """
 
-    def __init__(self, rules=None):
+    def __init__(self, rules=None, address=("127.0.0.1", 0)):
         self.rules = rules
         self.calls = []
         self.refused = []
         self.away = False
         self._open = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(address)
         self.url = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -96,3 +97,9 @@ def _pass_on(client, engine):
                     ready.unregister(client)
                     with suppress(OSError):
                         engine.shutdown(socket.SHUT_WR)
+
+
+if __name__ == "__main__":  # in a container, told as the Compose file tells its proxy
+    allowed = (re.match("-allow([A-Z]+)=(.+)", argument) for argument in sys.argv)
+    Proxy(dict(rule.groups() for rule in allowed if rule), ("0.0.0.0", 2375))
+    threading.Event().wait()

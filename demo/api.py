@@ -1,0 +1,115 @@
+"""What is asked of an Airflow over its REST API."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class AirflowFailedError(Exception):
+    """Airflow could not start, or does not do what it is asked."""
+
+
+class Api:
+    """
+    The REST API of an Airflow.
+
+    :param url: its base address.
+    :ivar client: what asks, logged in after :meth:`log_in`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.client = httpx.Client(base_url=url, timeout=30)
+
+    def log_in(self, password: str) -> None:
+        """Be the user ``admin`` from here on."""
+        answer = self.client.post("/auth/token", json={"username": "admin", "password": password})
+        answer.raise_for_status()
+        self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def api(self, method: str, path: str, **kwargs: Any) -> Any:
+        """
+        Return the JSON that the REST API answers.
+
+        :param path: below ``/api/v2``.
+        :raises AirflowFailedError: it answered with an error, whose text is in the message.
+        """
+        answer = self.client.request(method, f"/api/v2{path}", **kwargs)
+        if answer.is_error:
+            raise AirflowFailedError(f"{method} {path}: {answer.status_code} {answer.text}")
+        return answer.json() if answer.content else None
+
+    def wait_for_dag(
+        self, dag_id: str, *, seconds: float = 120, tick: Callable[[], None] = lambda: None
+    ) -> None:
+        """
+        Wait until the Dag is there, then unpause it.
+
+        :raises AirflowFailedError: it can't be imported, or is not there in time.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            errors = self.api("GET", "/importErrors")["import_errors"]
+            if errors:
+                raise AirflowFailedError("\n".join(f"{e['filename']}: {e['stack_trace']}" for e in errors))
+            if any(dag["dag_id"] == dag_id for dag in self.api("GET", "/dags")["dags"]):
+                self.api("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+                return
+            tick()
+            time.sleep(1)
+        raise AirflowFailedError(
+            f"Airflow has found no Dag {dag_id} after {seconds:.0f} s. See the log of its Dag processor"
+        )
+
+    def trigger(
+        self, dag_id: str, *, conf: Mapping[str, Any] | None = None, logical_date: str | None = None
+    ) -> str:
+        """Trigger a run, and return its id."""
+        body = {"logical_date": logical_date, "conf": dict(conf or {})}
+        run_id: str = self.api("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"]
+        return run_id
+
+    def runs(self, dag_id: str, **filters: str) -> dict[str, str]:
+        """Return the state of each run of the Dag by its id; filters are the REST API's."""
+        params = {"limit": "100", "order_by": "run_after"} | filters
+        runs = self.api("GET", f"/dags/{dag_id}/dagRuns", params=params)["dag_runs"]
+        return {run["dag_run_id"]: run["state"] for run in runs}
+
+    def wait_for_run(self, dag_id: str, run_id: str, *, seconds: float = 240) -> str:
+        """Wait until the run has ended; return its state, with the log of each failed task when it failed."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            state = self.runs(dag_id)[run_id]
+            if state == "failed":
+                tasks = self.tasks(dag_id, run_id)
+                logs = (self.task_log(dag_id, run_id, task) for task, end in tasks.items() if end == "failed")
+                return f"failed: {tasks}\n" + "\n".join(logs)
+            if state == "success":
+                return state
+            time.sleep(0.5)
+        return f"still {state} after {seconds} s: {self.tasks(dag_id, run_id)}"
+
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, str | None]:
+        """Return the state of each task of the run by its id."""
+        found = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        return {task["task_id"]: task["state"] for task in found}
+
+    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
+        """Return the log of a task's try as text."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
+        lines = self.api("GET", path, params={"full_content": True})["content"]
+        return "\n".join(_text(line) for line in lines)
+
+
+def _text(line: Any) -> str:
+    """Return a line of a task's log, with the errors that it tells of."""
+    if not isinstance(line, dict):
+        return str(line)
+    errors = line.get("error_detail") or ()
+    return "\n".join([str(line["event"]), *(f"{error['exc_type']}: {error['exc_value']}" for error in errors)])
