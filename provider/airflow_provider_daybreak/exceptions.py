@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from typing_extensions import dataclass_transform
+else:
+    dataclass_transform = lambda **_: lambda cls: cls  # noqa: E731 - type checkers alone look at it
 
 _Error = TypeVar("_Error", bound="DaybreakError")
 
@@ -17,22 +20,45 @@ def _restore(cls: type[_Error], facts: dict[str, Any]) -> _Error:
     return error
 
 
+def _fields(cls: type[DaybreakError]) -> tuple[str, ...]:
+    """Return the names of an error's facts, in the order in which it takes them."""
+    import inspect
+
+    annotations = (inspect.get_annotations(each) for each in reversed(cls.__mro__))
+    return tuple(name for each in annotations for name, kind in each.items() if not kind.startswith("ClassVar"))
+
+
+@dataclass_transform(eq_default=False)
 class DaybreakError(Exception):
     """
     Base of every deliberate error.
 
-    Its facts are fields and its sentence is ``str(error)``. It survives pickling, so it reaches the
-    scheduler from any executor.
+    Its facts are fields and its sentence is ``str(error)``. It is made as a dataclass is, without what making
+    one of each class would cost whoever imports them: a quarter of all that our operators need. It survives
+    pickling, so it reaches the scheduler from any executor.
     """
 
     permanent: ClassVar[bool] = False
     """Whether trying again, with nothing changed, must fail again: operators then skip Airflow's retries."""
 
+    def __init__(self, *values: object, **named: object) -> None:
+        fields = _fields(type(self))
+        facts = dict(zip(fields, values, strict=False)) | named
+        wrong = [name for name in fields if name not in facts and not hasattr(type(self), name)]
+        wrong += facts.keys() - set(fields)
+        if wrong or len(facts) != len(values) + len(named):
+            raise TypeError(f"{type(self).__name__} takes {fields}; got {len(values)} values and {list(named)}")
+        super().__init__(*values)
+        self.__dict__.update(facts)
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{name}={getattr(self, name)!r}" for name in _fields(type(self)))
+        return f"{type(self).__name__}({facts})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.__dict__)
 
 
-@dataclass(eq=False)
 class MissingExtraError(DaybreakError):
     """A feature whose packages are not installed."""
 
@@ -47,7 +73,6 @@ class MissingExtraError(DaybreakError):
         )
 
 
-@dataclass(eq=False)
 class InvalidValueError(DaybreakError):
     """An argument, parameter or setting that can't be used as it is."""
 
@@ -63,7 +88,6 @@ class InvalidValueError(DaybreakError):
 # Reports
 
 
-@dataclass(eq=False)
 class TemplateUnreadableError(DaybreakError):
     """A report's template that is missing or no text."""
 
@@ -75,7 +99,6 @@ class TemplateUnreadableError(DaybreakError):
         return f"Cannot read template {self.path!r}: {self.problem}."
 
 
-@dataclass(eq=False)
 class TemplateError(DaybreakError):
     """A template, or a value in it, that can't be rendered. Line and column begin at 1; 0 where unknown."""
 
@@ -92,7 +115,6 @@ class TemplateError(DaybreakError):
         return f"{sentence}\n    {self.text}\n    {' ' * (self.column - 1)}^" if self.text else sentence
 
 
-@dataclass(eq=False)
 class TemplateLimitError(DaybreakError):
     """A template that ran too long or grew too big."""
 
@@ -109,7 +131,6 @@ class TemplateLimitError(DaybreakError):
         )
 
 
-@dataclass(eq=False)
 class InvalidThemeError(DaybreakError):
     """A theme file that can't be used."""
 
@@ -121,7 +142,6 @@ class InvalidThemeError(DaybreakError):
         return f"Cannot use theme {self.path!r}: {self.problem}."
 
 
-@dataclass(eq=False)
 class InvalidRowsError(DaybreakError):
     """Data of a report that is no table."""
 
@@ -133,7 +153,6 @@ class InvalidRowsError(DaybreakError):
         return f"Cannot use data {self.name or 'given'!r} as rows: {self.problem}."
 
 
-@dataclass(eq=False)
 class MissingColumnError(DaybreakError):
     """A column that the data doesn't have."""
 
@@ -149,7 +168,6 @@ class MissingColumnError(DaybreakError):
         )
 
 
-@dataclass(eq=False)
 class UnboundParameterError(DaybreakError):
     """A name in a query that has no value."""
 
@@ -164,7 +182,6 @@ class UnboundParameterError(DaybreakError):
         )
 
 
-@dataclass(eq=False)
 class QueryError(DaybreakError):
     """A query that the database refused. Holds the database's own words, and no value."""
 
@@ -176,7 +193,6 @@ class QueryError(DaybreakError):
         return f"The query of data {self.data!r} failed on connection {self.conn_id!r}: {self.problem}"
 
 
-@dataclass(eq=False)
 class DataUnreadableError(DaybreakError):
     """A file of a report's data that is missing or can't be read."""
 
@@ -188,7 +204,6 @@ class DataUnreadableError(DaybreakError):
         return f"Cannot read {self.path!r} for data {self.data!r}: {self.problem}."
 
 
-@dataclass(eq=False)
 class EmptyReportError(DaybreakError):
     """A report without any row, where that was said to be a failure."""
 
@@ -203,7 +218,6 @@ class EmptyReportError(DaybreakError):
         )
 
 
-@dataclass(eq=False)
 class ChecksFailedError(DaybreakError):
     """Data that isn't as it should be. The rendering is kept as a draft."""
 
@@ -219,7 +233,6 @@ class ChecksFailedError(DaybreakError):
         )
 
 
-@dataclass(eq=False)
 class DagFileError(DaybreakError):
     """A Dag file that can't be previewed."""
 
@@ -231,7 +244,6 @@ class DagFileError(DaybreakError):
         return f"Cannot preview {self.path!r}: {self.problem}."
 
 
-@dataclass(eq=False)
 class TooManyRowsError(DaybreakError):
     """A table that a sheet of a workbook can't hold."""
 
@@ -247,7 +259,6 @@ class TooManyRowsError(DaybreakError):
         )
 
 
-@dataclass(eq=False)
 class ResourceRefusedError(DaybreakError):
     """Something that a report's PDF would have to fetch."""
 
@@ -258,7 +269,6 @@ class ResourceRefusedError(DaybreakError):
         return f"Refused to fetch {self.url!r} for a PDF: expected a report that holds all it shows. Use a data: URI."
 
 
-@dataclass(eq=False)
 class ReportTooLargeError(DaybreakError):
     """A report whose HTML is too large for a mail even without rows of tables."""
 
@@ -281,7 +291,6 @@ class ContainerError(DaybreakError):
     """A container, its image or its engine that can't do what was asked."""
 
 
-@dataclass(eq=False)
 class EngineUnavailableError(ContainerError):
     """A container engine that doesn't answer."""
 
@@ -296,7 +305,6 @@ class EngineUnavailableError(ContainerError):
         )
 
 
-@dataclass(eq=False)
 class EngineError(ContainerError):
     """An engine that answers, and refuses."""
 
@@ -307,7 +315,6 @@ class EngineError(ContainerError):
         return f"The container engine refused to {self.action}: {self.problem}"
 
 
-@dataclass(eq=False)
 class ImageBuildError(ContainerError):
     """A folder that no image can be built from."""
 
@@ -322,7 +329,6 @@ class ImageBuildError(ContainerError):
         return f"Cannot build an image from {self.folder!r}{at}: {self.problem}{output}"
 
 
-@dataclass(eq=False)
 class ImagePullError(ContainerError):
     """An image that is not there and can't be pulled."""
 
@@ -339,7 +345,6 @@ class ImagePullError(ContainerError):
         return f"Cannot pull image {self.image!r}: {self.problem}. Check its name and tag; {login}."
 
 
-@dataclass(eq=False)
 class ContainerNameTakenError(ContainerError):
     """A container's name that belongs to a container of somebody else."""
 
@@ -353,7 +358,6 @@ class ContainerNameTakenError(ContainerError):
         )
 
 
-@dataclass(eq=False)
 class ContainerInputError(ContainerError):
     """A file that can't go into a container."""
 
@@ -365,7 +369,6 @@ class ContainerInputError(ContainerError):
         return f"Cannot put {self.name!r} into the container: {self.problem}."
 
 
-@dataclass(eq=False)
 class ContainerOutputError(ContainerError):
     """A file that can't come out of a container."""
 
@@ -377,7 +380,6 @@ class ContainerOutputError(ContainerError):
         return f"Cannot take output {self.name!r} from {self.path!r}: {self.problem}."
 
 
-@dataclass(eq=False)
 class ContainerCommandError(ContainerError):
     """A command that the image can't execute."""
 
@@ -393,7 +395,6 @@ class ContainerCommandError(ContainerError):
         )
 
 
-@dataclass(eq=False)
 class ContainerFailedError(ContainerError):
     """A container that ended, and not well."""
 
@@ -408,7 +409,6 @@ class ContainerFailedError(ContainerError):
         return f"Container {self.name} of image {self.image!r} failed: {self.outcome}.{last}"
 
 
-@dataclass(eq=False)
 class ContainerStoppedError(ContainerError):
     """A container that ended because its task was told to, or that somebody removed."""
 
@@ -420,7 +420,6 @@ class ContainerStoppedError(ContainerError):
         return f"Container {self.name} was stopped before its work was done.{last}"
 
 
-@dataclass(eq=False)
 class ContainerLogTooLargeError(ContainerError):
     """A container that writes without end."""
 
@@ -444,7 +443,6 @@ class DotenvError(DaybreakError):
     permanent: ClassVar[bool] = True
 
 
-@dataclass(eq=False)
 class DotenvUnreadableError(DotenvError):
     """A ``.env`` file that is missing or can't be read."""
 
@@ -455,7 +453,6 @@ class DotenvUnreadableError(DotenvError):
         return f"Cannot read {self.path!r}: {self.problem}."
 
 
-@dataclass(eq=False)
 class DotenvSyntaxError(DotenvError):
     """A line of a ``.env`` file that can't be understood. Holds no value of the file."""
 
@@ -467,7 +464,6 @@ class DotenvSyntaxError(DotenvError):
         return f"Cannot read {self.path!r} line {self.line}: {self.problem}"
 
 
-@dataclass(eq=False)
 class DotenvMissingKeyError(DotenvError):
     """A key that the others of a ``.env`` file need."""
 
@@ -478,7 +474,6 @@ class DotenvMissingKeyError(DotenvError):
         return f"{self.path!r} sets no {self.key}. Add a line {self.key}=…"
 
 
-@dataclass(eq=False)
 class DotenvValueError(DotenvError):
     """A key whose value can't be used. Holds no value. Without a line, the environment sets the key."""
 
@@ -501,7 +496,6 @@ class ArchiveError(DaybreakError):
     permanent: ClassVar[bool] = True
 
 
-@dataclass(eq=False)
 class StorageUnsupportedError(ArchiveError):
     """A place that can't hold an archive, since it has no way to create a file unless it is there."""
 
@@ -514,7 +508,6 @@ class StorageUnsupportedError(ArchiveError):
         )
 
 
-@dataclass(eq=False)
 class StorageNotAtomicError(ArchiveError):
     """Storage that creates a file a second time although it is there."""
 
@@ -527,7 +520,6 @@ class StorageNotAtomicError(ArchiveError):
         )
 
 
-@dataclass(eq=False)
 class RevisionNotFoundError(ArchiveError):
     """A revision that the archive does not hold."""
 
@@ -540,7 +532,6 @@ class RevisionNotFoundError(ArchiveError):
         )
 
 
-@dataclass(eq=False)
 class OutsideArchiveError(ArchiveError):
     """The URI of a manifest that lies in no place where this archive keeps one."""
 
@@ -555,7 +546,6 @@ class OutsideArchiveError(ArchiveError):
         )
 
 
-@dataclass(eq=False)
 class ManifestUnreadableError(ArchiveError):
     """A manifest that is damaged, or of a later version."""
 
@@ -566,7 +556,6 @@ class ManifestUnreadableError(ArchiveError):
         return f"Cannot read the manifest {self.uri!r}: {self.problem}."
 
 
-@dataclass(eq=False)
 class ArchivedFileNotFoundError(ArchiveError):
     """A file that a revision does not have."""
 
@@ -578,7 +567,6 @@ class ArchivedFileNotFoundError(ArchiveError):
         return f"No file {self.name!r} in the revision {self.uri!r}: it has {', '.join(self.names)}."
 
 
-@dataclass(eq=False)
 class ArchivedFileChangedError(ArchiveError):
     """An archived file that is no longer what was published."""
 
@@ -600,7 +588,6 @@ class ReleaseError(DaybreakError):
     """A script that could not be deployed, run or rolled back. The release that was current still is."""
 
 
-@dataclass(eq=False)
 class SourceUnreadableError(ReleaseError):
     """A source, or a file in it, that is missing or can't be read."""
 
@@ -615,7 +602,6 @@ class SourceUnreadableError(ReleaseError):
         )
 
 
-@dataclass(eq=False)
 class NoScriptError(ReleaseError):
     """A source without anything to run."""
 
@@ -626,7 +612,6 @@ class NoScriptError(ReleaseError):
         return f"Nothing to run in {self.path!r}: expected a .py file in it. Check source."
 
 
-@dataclass(eq=False)
 class SourceLinkError(ReleaseError):
     """A symbolic link that leaves the source."""
 
@@ -642,7 +627,6 @@ class SourceLinkError(ReleaseError):
         )
 
 
-@dataclass(eq=False)
 class SourceTooLargeError(ReleaseError):
     """A source of more than a script's size."""
 
@@ -658,7 +642,6 @@ class SourceTooLargeError(ReleaseError):
         )
 
 
-@dataclass(eq=False)
 class SourceChangedError(ReleaseError):
     """A file of the source that changed while it was deployed."""
 
@@ -668,7 +651,6 @@ class SourceChangedError(ReleaseError):
         return f"{self.path!r} changed while it was deployed. Deploy again when nobody writes to the source."
 
 
-@dataclass(eq=False)
 class RequirementsError(ReleaseError):
     """Requirements that are missing or can't be read."""
 
@@ -680,7 +662,6 @@ class RequirementsError(ReleaseError):
         return f"Cannot use the requirements {self.path!r}: {self.problem}"
 
 
-@dataclass(eq=False)
 class RequirementRefusedError(ReleaseError):
     """A line of the requirements that can't be deployed."""
 
@@ -694,7 +675,6 @@ class RequirementRefusedError(ReleaseError):
         return f"Cannot deploy {self.text!r} ({self.path!r} line {self.line}): {self.problem}"
 
 
-@dataclass(eq=False)
 class LockingError(ReleaseError):
     """Requirements that uv could not lock: they conflict, or nothing fits them."""
 
@@ -705,7 +685,6 @@ class LockingError(ReleaseError):
         return f"Cannot lock the requirements {self.path!r}. uv says:\n{self.explanation}"
 
 
-@dataclass(eq=False)
 class InstallError(ReleaseError):
     """An environment that uv could not build."""
 
@@ -716,7 +695,6 @@ class InstallError(ReleaseError):
         return f"Cannot build the environment {self.environment!r}. uv says:\n{self.explanation}"
 
 
-@dataclass(eq=False)
 class InterpreterError(ReleaseError):
     """A Python that is missing or can't be used."""
 
@@ -731,7 +709,6 @@ class InterpreterError(ReleaseError):
         )
 
 
-@dataclass(eq=False)
 class VerificationError(ReleaseError):
     """An environment or release that did not pass a check before it was to become current."""
 
@@ -743,7 +720,6 @@ class VerificationError(ReleaseError):
         return f"{self.what} did not pass {self.check}:\n{self.explanation}"
 
 
-@dataclass(eq=False)
 class DeployLockTimeoutError(ReleaseError):
     """Another deploy of the same name that went on for too long."""
 
@@ -758,7 +734,6 @@ class DeployLockTimeoutError(ReleaseError):
         )
 
 
-@dataclass(eq=False)
 class DiskFullError(ReleaseError):
     """A disk with too little room for a release."""
 
@@ -772,7 +747,6 @@ class DiskFullError(ReleaseError):
         )
 
 
-@dataclass(eq=False)
 class StorageError(ReleaseError):
     """A folder for releases that can't be read or written."""
 
@@ -786,7 +760,6 @@ class StorageError(ReleaseError):
         )
 
 
-@dataclass(eq=False)
 class LocksUnsupportedError(ReleaseError):
     """A file system on which two deploys can't keep out of each other's way."""
 
@@ -801,7 +774,6 @@ class LocksUnsupportedError(ReleaseError):
         )
 
 
-@dataclass(eq=False)
 class RunAsError(ReleaseError):
     """A user that a script can't be run as."""
 
@@ -813,7 +785,6 @@ class RunAsError(ReleaseError):
         return f"Cannot run a script as {self.user!r}: {self.problem}"
 
 
-@dataclass(eq=False)
 class ReleaseNotFoundError(ReleaseError):
     """A release that is not there."""
 
@@ -832,7 +803,6 @@ class ReleaseNotFoundError(ReleaseError):
         return f"There is no {which} here. There are: {there}. Deploy it with VenvDeployOperator first."
 
 
-@dataclass(eq=False)
 class StoredReleaseError(ReleaseError):
     """Something in the store of releases that is not what it should be."""
 
@@ -846,7 +816,6 @@ class StoredReleaseError(ReleaseError):
         )
 
 
-@dataclass(eq=False)
 class NoPreviousReleaseError(ReleaseError):
     """A roll back with nothing to go back to."""
 
@@ -859,7 +828,6 @@ class NoPreviousReleaseError(ReleaseError):
         return f"{self.name!r} has no earlier release to return to. There are: {there}. Name one of them in to."
 
 
-@dataclass(eq=False)
 class ScriptFailedError(ReleaseError):
     """A script that ended with an exit code other than 0, or by a signal."""
 
@@ -873,7 +841,6 @@ class ScriptFailedError(ReleaseError):
         return f"{self.command!r} ended with {self.ending}. {said}To run it by hand: {self.by_hand}"
 
 
-@dataclass(eq=False)
 class ScriptNotStartedError(ReleaseError):
     """A command that could not be started."""
 
@@ -886,7 +853,6 @@ class ScriptNotStartedError(ReleaseError):
         return f"Cannot start {self.command!r}: {self.problem}. To run it by hand: {self.by_hand}"
 
 
-@dataclass(eq=False)
 class ScriptOutputError(ReleaseError):
     """A script whose output is not what was asked of it."""
 
@@ -905,7 +871,6 @@ class DeliveryError(DaybreakError):
     """A mail that was not, or not surely, sent."""
 
 
-@dataclass(eq=False)
 class NoRecipientsError(DeliveryError):
     """A mail to nobody."""
 
@@ -918,7 +883,6 @@ class NoRecipientsError(DeliveryError):
         )
 
 
-@dataclass(eq=False)
 class RecipientNotAllowedError(DeliveryError):
     """Recipients outside of the allowed domains. Nothing was sent to anybody."""
 
@@ -933,7 +897,6 @@ class RecipientNotAllowedError(DeliveryError):
         )
 
 
-@dataclass(eq=False)
 class AttachmentChangedError(DeliveryError):
     """An attachment that is gone, or has other bytes than those that were recorded. Nothing was sent."""
 
@@ -949,7 +912,6 @@ class AttachmentChangedError(DeliveryError):
         )
 
 
-@dataclass(eq=False)
 class MailTooLargeError(DeliveryError):
     """A mail that is too large even without its attachments."""
 
@@ -964,7 +926,6 @@ class MailTooLargeError(DeliveryError):
         )
 
 
-@dataclass(eq=False)
 class ApprovalError(DeliveryError):
     """A mail that waited for a person in vain."""
 
@@ -975,7 +936,6 @@ class ApprovalError(DeliveryError):
         return f"The mail waited for an approval in vain: {self.problem}. Nothing was sent. Clear the task to ask again."
 
 
-@dataclass(eq=False)
 class ContentChangedError(DeliveryError):
     """Content that is not what somebody approved. Nothing was sent."""
 
@@ -991,7 +951,6 @@ class ContentChangedError(DeliveryError):
         )
 
 
-@dataclass(eq=False)
 class NothingToResendError(DeliveryError):
     """A report that nobody waits for."""
 
@@ -1006,7 +965,6 @@ class NothingToResendError(DeliveryError):
         )
 
 
-@dataclass(eq=False)
 class LedgerUnsafeError(DeliveryError):
     """A place for the ledger that lets two processes both create the same file. Nothing was sent."""
 
@@ -1020,7 +978,6 @@ class LedgerUnsafeError(DeliveryError):
         )
 
 
-@dataclass(eq=False)
 class SmtpError(DeliveryError):
     """A mail server that can't be used."""
 
@@ -1029,7 +986,6 @@ class SmtpError(DeliveryError):
     problem: str
 
 
-@dataclass(eq=False)
 class SmtpUnavailableError(SmtpError):
     """A mail server that can't be used now. Later it may."""
 
@@ -1040,7 +996,6 @@ class SmtpUnavailableError(SmtpError):
         )
 
 
-@dataclass(eq=False)
 class SmtpTlsError(SmtpError):
     """A connection that can't be secured as it must be. No credential was sent."""
 
@@ -1054,7 +1009,6 @@ class SmtpTlsError(SmtpError):
         )
 
 
-@dataclass(eq=False)
 class SmtpLoginError(DeliveryError):
     """Credentials that the server refuses. Holds no password."""
 
@@ -1071,7 +1025,6 @@ class SmtpLoginError(DeliveryError):
         )
 
 
-@dataclass(eq=False)
 class SenderRefusedError(SmtpError):
     """A sender, or a mail, that the server refuses whoever it is for."""
 
@@ -1084,7 +1037,6 @@ class SenderRefusedError(SmtpError):
         )
 
 
-@dataclass(eq=False)
 class DeliveryIncompleteError(DeliveryError):
     """Recipients who did not get a mail for good, or maybe did not, by address with the reason."""
 
@@ -1106,7 +1058,6 @@ class DeliveryIncompleteError(DeliveryError):
         return " ".join(parts)
 
 
-@dataclass(eq=False)
 class DeliveryPendingError(DeliveryError):
     """Recipients who did not get a mail yet, by address with the reason. The task's next try goes on."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
@@ -239,7 +239,7 @@ class _Rendering:
             frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
             line, path = (frames[-1].lineno, frames[-1].filename) if frames else (None, str(self.path))
         if isinstance(error, TemplateLimitError):
-            return replace(error, line=line or 0, path=str(path))
+            return TemplateLimitError(**vars(error) | {"line": line or 0, "path": str(path)})
         text, column = _line(Path(path or self.path), line, str(error))
         return TemplateError(str(path or self.path), line or 0, column, text, sentence(error))
 
