@@ -17,7 +17,8 @@ from airflow.timetables.trigger import CronTriggerTimetable
 from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
 from airflow_provider_daybreak.operators.docker import ImageBuild, ScriptDockerOperator
 from airflow_provider_daybreak.operators.report import ReportOperator
-from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
+from airflow_provider_daybreak.operators.venv import VenvDeployOperator
+from airflow_provider_daybreak.reports.sources import ScriptSource
 
 FILES = Path(__file__).parent / "daily_report"
 SCHEDULE = CronTriggerTimetable(
@@ -53,18 +54,11 @@ with DAG(
 ) as dag:
     deploy = VenvDeployOperator(task_id="deploy", name="daily_report", source=FILES / "script")
 
-    almanac = VenvRunOperator(
-        task_id="compute_almanac",
-        release=deploy.output,
-        command=["almanac.py", "--place", "{{ params.place }}"],
-        output="json",
-    )
-
     report = ReportOperator(
         task_id="render_report",
         report="daily_report",
         template=FILES / "report.md.j2",
-        data={"almanac": almanac.output},
+        data={"almanac": ScriptSource(deploy.output, ["almanac.py", "--place", "{{ params.place }}"])},
         locale="en_GB",
     )
 

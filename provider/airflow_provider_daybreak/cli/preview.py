@@ -13,18 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.cli.command import command
-from airflow_provider_daybreak.cli.rehearsal import Rehearsal, find_task
+from airflow_provider_daybreak.cli.rehearsal import Rehearsal, elsewhere, find_task
 from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError
 from airflow_provider_daybreak.hooks.report import ReportHook
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.operators.report import ReportOperator
 from airflow_provider_daybreak.reports.period import parse_date
+from airflow_provider_daybreak.reports.sources import ScriptSource
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterable, Iterator
 
-    from airflow_provider_daybreak.hooks.report import Rendered
+    from airflow_provider_daybreak.hooks.report import Rendered, ReportSpec
     from airflow_provider_daybreak.hooks.run import Run
 
 _LOOK_EVERY = 0.4  # seconds between looks at the files, with --watch
@@ -81,10 +82,9 @@ class _Preview:
         task = find_task(self.dag_file, self.task_id, self.dag_id)
         if not isinstance(task, ReportOperator):
             raise InvalidValueError("task", self.task_id, "that of a ReportOperator")
-        home = Path.home() / ".cache" / "daybreak" / "preview"
         if self.data:
             task.data = {**(task.data or {}), **self.data}
-        operator, context = Rehearsal(task.dag, day, home, self.params).rendered(task)
+        operator, context = Rehearsal(task.dag, day, _home(), self.params).rendered(task)
         self.run = run_of(context, report_date=operator.report_date, timezone=operator.timezone)
         self.operator = operator
 
@@ -93,7 +93,8 @@ class _Preview:
         if self.operator is None or self.run is None:
             return
         spec = replace(self.operator.spec(self.operator.dag), formats=_formats())
-        rendered = ReportHook(self.operator.archive).render(spec, self.run)
+        with elsewhere(_home(), archive=False) if _runs_what_was_deployed(spec) else nullcontext():
+            rendered = ReportHook(self.operator.archive).render(spec, self.run)
         for file in rendered.files:
             path = self.out / file.name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,6 +136,19 @@ def _watch(preview_: _Preview, day: Any) -> None:
             time.sleep(_LOOK_EVERY)
     except KeyboardInterrupt:
         return
+
+
+def _home() -> Path:
+    """Return the folder of what previews deploy."""
+    return Path.home() / ".cache" / "daybreak" / "preview"
+
+
+def _runs_what_was_deployed(spec: ReportSpec) -> bool:
+    """Return whether data comes from a release that a task has deployed, for this preview alone."""
+    return any(
+        isinstance(source, ScriptSource) and not isinstance(source.release, str)
+        for source in spec.data.values()
+    )
 
 
 def _formats() -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import sys
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from types import SimpleNamespace
@@ -128,8 +129,8 @@ class Rehearsal:
         if (task_id, "return_value") not in self.results:
             print(f"Running {task_id} …", file=sys.stderr)
             task, context = self.rendered(self.dag.get_task(task_id))
-            with _elsewhere(self.home):
-                self.results[task_id, "return_value"] = task.execute(context)
+            with elsewhere(self.home):
+                self.results[task_id, "return_value"] = _execute(task, context)
         return self.results.get((task_id, key))
 
     def _params(self) -> dict[str, Any]:
@@ -165,14 +166,25 @@ class _TaskInstance:
         return None
 
 
+def _execute(task: Any, context: dict[str, Any]) -> Any:
+    """Execute the task as a task runner does: operators refuse, or complain, when anybody else does."""
+    from airflow.sdk.bases.operator import ExecutorSafeguard
+
+    own = copy_context()
+    own.run(ExecutorSafeguard.tracker.set, task)
+    return own.run(task.execute, context)
+
+
 @contextmanager
-def _elsewhere(home: Path) -> Iterator[None]:
-    """Let tasks deploy and archive in that folder: a rehearsal must not change what runs in production."""
-    wanted = {
-        "AIRFLOW__DAYBREAK__RELEASES": str(home / "releases"),
-        "AIRFLOW__DAYBREAK__ARCHIVE": (home / "archive").as_uri(),
-        "AIRFLOW__DAYBREAK__RELEASE_STORE": "",
-    }
+def elsewhere(home: Path, *, archive: bool = True) -> Iterator[None]:
+    """
+    Let tasks deploy in that folder: a rehearsal must not change what runs in production.
+
+    :param archive: whether they archive there too.
+    """
+    wanted = {"AIRFLOW__DAYBREAK__RELEASES": str(home / "releases"), "AIRFLOW__DAYBREAK__RELEASE_STORE": ""}
+    if archive:
+        wanted["AIRFLOW__DAYBREAK__ARCHIVE"] = (home / "archive").as_uri()
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

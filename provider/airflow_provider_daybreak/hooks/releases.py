@@ -208,7 +208,7 @@ class ReleaseHook:
 
     def capture(
         self,
-        release: str,
+        release: Mapping[str, Any] | str,
         command: Sequence[str] | str,
         run_: Run,
         *,
@@ -217,7 +217,7 @@ class ReleaseHook:
         env: Mapping[str, str] | None = None,
     ) -> Finished:
         """
-        Run a command of a release's current version for a run's report date, and return how it ended.
+        Run a command of a release for a run's report date, and return how it ended.
 
         :raises ReleaseNotFoundError: it is not here.
         :raises ScriptFailedError: it ended with another exit code than 0, or by a signal.

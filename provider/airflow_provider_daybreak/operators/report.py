@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, XComArg
 
 from airflow_provider_daybreak.hooks.archive import announce, known_assets
 from airflow_provider_daybreak.hooks.run import run_of
@@ -125,6 +125,9 @@ class ReportOperator(BaseOperator):
         self.when_empty = when_empty
         self.archive = archive
         self.outlets = [*self.outlets, *known_assets(report, archive)]
+        for source in (data or {}).values():  # Airflow looks for tasks in the fields of operators alone
+            for name in getattr(source, "template_fields", ()):
+                XComArg.apply_upstream_relationship(self, getattr(source, name))
 
     def execute(self, context: Context) -> ReportInfo:
         """Render and publish."""

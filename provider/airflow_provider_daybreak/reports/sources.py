@@ -92,13 +92,13 @@ class ScriptSource:
     """
     What a deployed script prints.
 
-    :param release: name of the release, whose current version runs. (templated)
+    :param release: what a deploy returned, whose release runs, or a name, whose current release runs. (templated)
     :param command: program and arguments. (templated)
     :param format: json (all it prints, or its last line) or csv.
     :param env: environment variables beside those of the release. (templated)
     """
 
-    release: str
+    release: Any
     command: Sequence[str] | str
     format: Literal["json", "csv"] = "json"
     env: Mapping[str, str] = field(default_factory=dict)

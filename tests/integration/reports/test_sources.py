@@ -57,6 +57,16 @@ def test_a_script_knows_the_reports_period_and_its_own_environment(reader, relea
     assert reader.read({"facts": source})["facts"] == {"start": "2026-02-01T00:00:00+01:00", "place": "Rome"}
 
 
+def test_a_script_runs_in_the_release_that_a_deploy_returned(reader, release, tmp_path):
+    deployed = ReleaseHook().deploy(release, tmp_path / "script")
+    (tmp_path / "script" / "sales.py").write_text("print('[]')")
+    ReleaseHook().deploy(release, tmp_path / "script")
+
+    rows = reader.read({"sales": ScriptSource(deployed, ["sales.py", "json"])})["sales"]
+
+    assert len(rows) == 2
+
+
 def test_a_script_gives_csv(reader, release):
     rows = reader.read({"sales": ScriptSource(release, ["table.py"], format="csv")})["sales"]
 

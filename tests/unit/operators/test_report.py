@@ -3,10 +3,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk import AssetAlias
+from airflow.sdk import DAG, AssetAlias
 
 from airflow_provider_daybreak.hooks.archive import archive_at
 from airflow_provider_daybreak.operators.report import ReportOperator
+from airflow_provider_daybreak.operators.venv import VenvDeployOperator
+from airflow_provider_daybreak.reports.sources import ScriptSource
 from airflow_provider_daybreak.version_compat import AirflowFailException
 
 
@@ -128,3 +130,16 @@ def test_a_bad_value_fails_the_task_and_says_what_was_expected(run_report, optio
         run_report(**options)
 
     assert message in str(caught.value)
+
+
+def test_a_task_that_a_script_source_names_runs_before_the_report():
+    with DAG("daily_report", schedule=None):
+        deploy = VenvDeployOperator(task_id="deploy", name="daily_report", source="script")
+        report = ReportOperator(
+            task_id="render_report",
+            report="daily_report",
+            template="report.md.j2",
+            data={"almanac": ScriptSource(deploy.output, ["almanac.py"])},
+        )
+
+    assert report.upstream_task_ids == {"deploy"}
