@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import LockingError, RequirementRefusedError, RequirementsError
-from airflow_provider_daybreak.releases.uv import Index, run_uv
+from airflow_provider_daybreak.releases.uv import OWN_INDEX, Index, run_uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,11 @@ _TWO_INDEXES = (
     "the lock takes packages from {first} too. With two indexes, whoever can publish to one of them replaces "
     "packages of the other: keep one index, which may mirror both."
 )
+IN_CLEAR = "its credentials stand in clear. Put them into a connection, and name it in index_conn_id."
+_SAME_NAME = (
+    "another index has that name, and would get the credentials that are meant for this one. Give each a name of its "
+    "own, other than daybreak."
+)
 _ELSEWHERE = (
     "it is taken from a path or a repository, not from an index. Publish it, or copy it into the source."
 )
@@ -33,12 +38,14 @@ def uv_lock_entries(path: Path, *, index: Index | None) -> list[Entry]:
     """
     Return what a ``uv.lock`` installs, without the project itself and its development groups.
 
-    :raises RequirementRefusedError: a package comes from a path, a repository or a second index.
+    :raises RequirementRefusedError: a package comes from a path, a repository or a second index, or two indexes of
+        the project share a name.
     :raises LockingError: the lock is not that of the ``pyproject.toml`` beside it.
     """
     from airflow_provider_daybreak.releases.requirements import lines_of
 
     _check_uv_lock(path)
+    _check_indexes(path.with_name("pyproject.toml"))
     with tempfile.TemporaryDirectory(prefix="daybreak-lock-") as folder:
         exported = Path(folder, "lock.txt")
         # --frozen would take a stale lock silently
@@ -70,7 +77,7 @@ def pylock_entries(path: Path) -> list[Entry]:
             raise RequirementRefusedError(*place, _ELSEWHERE)
         first = first or package.get("index", "")
         if package.get("index", first) != first:
-            raise RequirementRefusedError(*place, _TWO_INDEXES.format(first=first))
+            raise RequirementRefusedError(*place, _TWO_INDEXES.format(first=without_credentials(first)))
         hashes = tuple(sorted(set(_hashes(package))))
         if not hashes:
             raise RequirementRefusedError(*place, "the lock has no sha256 of it. Lock it again.")
@@ -114,7 +121,38 @@ def _check_uv_lock(path: Path) -> None:
             raise RequirementRefusedError(str(path), number, name, _ELSEWHERE)
         first = first or source["where"]
         if source["where"] != first:
-            raise RequirementRefusedError(str(path), number, name, _TWO_INDEXES.format(first=first))
+            problem = _TWO_INDEXES.format(first=without_credentials(first))
+            raise RequirementRefusedError(str(path), number, name, problem)
+
+
+def _check_indexes(project: Path) -> None:
+    """Refuse what would hand the credentials of one index, which uv knows by name, to another."""
+    text = project.read_text(encoding="utf-8")
+    taken = {_variable(OWN_INDEX)}
+    for index in toml(str(project), text).get("tool", {}).get("uv", {}).get("index", []):
+        name, url = str(index.get("name", "")), str(index.get("url", ""))
+        if without_credentials(url) != url:
+            line = _last_line_with(text, url)
+            raise RequirementRefusedError(str(project), line, without_credentials(url), IN_CLEAR)
+        if name and _variable(name) in taken:
+            raise RequirementRefusedError(str(project), _last_line_with(text, name), name, _SAME_NAME)
+        taken.add(_variable(name))
+
+
+def _variable(name: str) -> str:
+    """Return an index's name as it stands in the variables that uv reads its credentials from."""
+    return re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def _last_line_with(text: str, value: str) -> int:
+    quoted = (f'"{value}"', f"'{value}'")
+    found = [n for n, line in enumerate(text.splitlines(), start=1) if any(one in line for one in quoted)]
+    return found[-1] if found else 1
+
+
+def without_credentials(text: str) -> str:
+    """Return a text without the user and password of any address in it."""
+    return re.sub(r"://[^/\s]*@", "://***@", text)
 
 
 def _hashes(package: dict[str, Any]) -> Iterator[str]:

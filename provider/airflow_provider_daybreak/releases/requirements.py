@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_daybreak.exceptions import RequirementRefusedError, RequirementsError
-from airflow_provider_daybreak.releases.lockfiles import requires_python, toml
+from airflow_provider_daybreak.releases.lockfiles import IN_CLEAR, requires_python, toml, without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,13 @@ class Line:
 
     @property
     def hashes(self) -> tuple[str, ...]:
-        """Its hashes, as ``sha256:…``."""
+        """
+        Its hashes, as ``sha256:…``.
+
+        :raises RequirementRefusedError: they can't be read.
+        """
+        if self.options and not _HASHES.fullmatch(self.options):
+            raise _refused(self, "its hashes can't be read. Write each as --hash=sha256:….")
         return tuple(sorted(_HASH.findall(self.options)))
 
 
@@ -195,12 +201,8 @@ def _read_into(
                 included_from=(*included_from, path),
             )
         elif index := _INDEX.fullmatch(line.text):
-            if re.search(r"://[^/]*@", index["url"]):
-                hidden = Line(line.path, line.number, re.sub(r"://[^/]*@", "://***@", line.text))
-                problem = (
-                    "its credentials stand in clear. Put them into a connection, and name it in index_conn_id."
-                )
-                raise _refused(hidden, problem)
+            if without_credentials(index["url"]) != index["url"]:
+                raise _refused(line, IN_CLEAR)
             indexes.append(Line(line.path, line.number, index["url"]))
         elif line.text.startswith("-"):
             _check_option(line)
@@ -250,8 +252,6 @@ def _check_option(line: Line) -> None:
 
 def _requirement(line: Line) -> Line:
     whole, mark, rest = line.text.partition(" --hash")
-    if mark and not _HASHES.fullmatch(mark + rest):
-        raise _refused(line, "its hashes can't be read. Write each as --hash=sha256:….")
     text = " ".join(whole.split())
     if not _PINNED.fullmatch(text):  # which is quick to see, and what a lock is made of
         _check_requirement(line, text)
@@ -261,6 +261,8 @@ def _requirement(line: Line) -> Line:
 def _check_requirement(line: Line, text: str) -> None:
     from packaging.requirements import InvalidRequirement, Requirement
 
+    if without_credentials(text) != text:
+        raise _refused(line, IN_CLEAR)
     if _VCS.match(text):
         raise _refused(line, _NO_VCS)
     if re.match(r"[./~]|file:", text) or re.search(r"\.(whl|zip|tar\.gz)$", re.split("[;@]", text)[0].strip()):
@@ -284,7 +286,7 @@ _NO_HTTP = "an address without TLS can be anybody's. Use https://."
 
 
 def _refused(line: Line, problem: str) -> RequirementRefusedError:
-    return RequirementRefusedError(line.path, line.number, line.text, problem)
+    return RequirementRefusedError(line.path, line.number, without_credentials(line.text), problem)
 
 
 # A script's own metadata (PEP 723)

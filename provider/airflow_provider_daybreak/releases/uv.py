@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OWN_INDEX = "daybreak"
+"""What uv knows an :class:`Index` by."""
+
 _PASSED_ON = (
     "ALL_PROXY",
     "HOME",
@@ -62,9 +65,10 @@ class Index:
         """Return how uv is told: by its environment, since others can read its arguments."""
         if not self.url:
             return {}
-        named = {"UV_DEFAULT_INDEX": f"daybreak={self.url}"}
+        named = {"UV_DEFAULT_INDEX": f"{OWN_INDEX}={self.url}"}
         if self.username or self.password:
-            named |= {"UV_INDEX_DAYBREAK_USERNAME": self.username, "UV_INDEX_DAYBREAK_PASSWORD": self.password}
+            prefix = f"UV_INDEX_{OWN_INDEX.upper()}"
+            named |= {f"{prefix}_USERNAME": self.username, f"{prefix}_PASSWORD": self.password}
         return named
 
 

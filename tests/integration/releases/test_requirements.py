@@ -280,3 +280,37 @@ def test_two_indexes_in_a_uv_lock_are_refused(index, source, deployed):
 
     with pytest.raises(RequirementRefusedError, match="With two indexes, whoever can publish to one of them"):
         deployed(folder)
+
+
+NAMED = '[[tool.uv.index]]\nname = "{}"\nurl = "{}"\n'
+
+
+@pytest.mark.parametrize("names", [("company", "Company"), ("daybreak",)])
+def test_two_indexes_that_share_a_name_are_refused_before_either_is_asked(index, source, deployed, names):
+    index.add("thing")
+    folder = source({"pyproject.toml": PROJECT})
+    uv_lock(folder, index)
+    with PackageIndex("robot:canary") as other:
+        named = "".join(NAMED.format(name, other.url) for name in names)
+        (folder / "pyproject.toml").write_text(PROJECT + named)
+
+        with pytest.raises(
+            RequirementRefusedError, match=r"pyproject.toml' line \d+\): another index has that name"
+        ):
+            deployed(folder, index=uv.Index(index.url, "robot", "canary"))
+
+        assert other.requests == []
+
+
+def test_credentials_of_an_index_in_a_project_are_refused_and_not_shown(index, source, deployed):
+    index.add("thing")
+    folder = source({"pyproject.toml": PROJECT})
+    uv_lock(folder, index)
+    (folder / "pyproject.toml").write_text(
+        PROJECT + NAMED.format("company", "https://robot:canary@packages.example")
+    )
+
+    with pytest.raises(RequirementRefusedError, match="stand in clear") as caught:
+        deployed(folder)
+
+    assert "canary" not in str(caught.value) + repr(caught.value)

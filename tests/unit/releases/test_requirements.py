@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_daybreak.exceptions import RequirementRefusedError, RequirementsError
+from airflow_provider_daybreak.releases.lock import make_lock
 from airflow_provider_daybreak.releases.requirements import read_requirements
 from airflow_provider_daybreak.releases.source import read_source
 
@@ -161,3 +162,28 @@ def test_a_file_that_is_named_and_missing_is_an_error(folder):
 
 def test_a_source_may_need_nothing(folder):
     assert read(folder(report_py="")).kind == "none"
+
+
+def test_hashes_that_cannot_be_read_are_refused_with_their_line(folder):
+    requirements = read(folder(report_py="", requirements_txt=f"attrs==1 --hash={HASH}\nidna==1 --hash=md5\n"))
+
+    with pytest.raises(
+        RequirementRefusedError, match=r"'idna==1' \(.*requirements.txt' line 2\): its hashes can't"
+    ):
+        make_lock(requirements, None, index=None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://robot:canary@packages.example/simple",
+        "--extra-index-url https://robot:canary@packages.example/simple",
+        "attrs @ https://robot:canary@packages.example/attrs-1-py3-none-any.whl",
+        "attrs @ git+https://robot:canary@packages.example/attrs",
+    ],
+)
+def test_credentials_in_a_line_are_refused_and_not_shown(folder, line):
+    with pytest.raises(RequirementRefusedError, match=r"https://\*\*\*@packages.example.* line 2") as caught:
+        read(folder(report_py="", requirements_txt=f"idna\n{line}\n"))
+
+    assert "canary" not in str(caught.value) + repr(caught.value)
