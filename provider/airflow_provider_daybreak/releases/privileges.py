@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from airflow_provider_daybreak.exceptions import InterpreterError, InvalidValueError, RunAsError
+from airflow_provider_daybreak.exceptions import InvalidValueError, RunAsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +40,9 @@ _RESOURCES = {
     "processes": "RLIMIT_NPROC",
 }
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+
+_OTHER_PYTHON = "Deploy with python set to an interpreter that every user may run, such as /usr/bin/python3.12."
+_OTHER_ROOT = "Set [daybreak] releases to a folder that every user may pass, and deploy again."
 
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
 
@@ -108,14 +111,17 @@ def read_limits(limits: Mapping[str, int | str]) -> dict[str, int]:
     return read
 
 
-def check_access(path: Path, user: User) -> None:
+def check_access(python: Path, user: User) -> None:
     """
-    Make sure that the user may run a file.
+    Make sure that the user may run an environment's Python.
 
-    :raises InterpreterError: a folder on the way, or the file itself, keeps the user out.
+    :raises RunAsError: it is missing, or a folder on the way, or the file itself, keeps the user out.
     """
-    for part in _way_to(path):
-        status = part.stat()
+    for part in _way_to(python):
+        try:
+            status = part.stat()
+        except FileNotFoundError as error:
+            raise RunAsError(user.name, f"the Python {str(part)!r} is missing. {_OTHER_PYTHON}") from error
         wanted = stat.S_IXOTH if user.uid != 0 else 0
         if status.st_uid == user.uid:
             wanted = stat.S_IXUSR
@@ -123,8 +129,9 @@ def check_access(path: Path, user: User) -> None:
             wanted = stat.S_IXGRP
         if wanted and not status.st_mode & wanted:
             owner = f"{pwd.getpwuid(status.st_uid).pw_name}:{grp.getgrgid(status.st_gid).gr_name}"
-            problem = f"user {user.name!r} may not pass {str(part)!r} (mode {stat.S_IMODE(status.st_mode):04o}, {owner})"
-            raise InterpreterError(str(path), problem)
+            barrier = f"{str(part)!r} (mode {stat.S_IMODE(status.st_mode):04o}, {owner})"
+            remedy = _OTHER_ROOT if part in python.parents else _OTHER_PYTHON
+            raise RunAsError(user.name, f"it may not pass {barrier} on the way to {str(python)!r}. {remedy}")
 
 
 def _way_to(path: Path) -> list[Path]:

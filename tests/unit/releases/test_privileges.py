@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_daybreak.exceptions import InterpreterError, InvalidValueError, RunAsError
+from airflow_provider_daybreak.exceptions import InvalidValueError, RunAsError
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
 from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
@@ -125,27 +125,51 @@ print("NoNewPrivs:\\t1" in pathlib.Path("/proc/self/status").read_text(), len((h
     assert finished.stdout.splitlines() == [f"{nobody.uid} True {nobody.home} False", "True 29"]
 
 
-@root_only
-def test_an_interpreter_in_a_private_home_is_an_error_that_names_the_barrier(public):
-    private = public / "private"
-    private.mkdir(mode=0o700)
-    python = private / "python"
-    python.touch(mode=0o755)
+@pytest.fixture
+def private(public):
+    """Return a folder that only root may pass, with a Python in it."""
+    folder = public / "private"
+    folder.mkdir(mode=0o700)
+    (folder / "python").touch(mode=0o755)
+    return folder
 
+
+@root_only
+def test_an_interpreter_in_a_private_home_is_an_error_that_names_the_barrier(public, private):
+    (public / "python").symlink_to(private / "python")  # as that of an environment
+
+    barrier = (
+        rf"Cannot run a script as 'nobody': it may not pass '{private}' \(mode 0700, root:root\) on the way to"
+    )
     with pytest.raises(
-        InterpreterError, match=rf"user 'nobody' may not pass '{private}' \(mode 0700, root:root\)"
+        RunAsError, match=rf"{barrier} '{public}/python'. Deploy with python set to an interpreter"
     ):
-        check_access(python, find_user("nobody"))
-
-
-@root_only
-def test_a_link_into_a_private_home_is_found_too(public):
-    private = public / "private"
-    private.mkdir(mode=0o700)
-    (private / "python").touch(mode=0o755)
-    (public / "python").symlink_to(private / "python")
-
-    with pytest.raises(InterpreterError, match="may not pass"):
         check_access(public / "python", find_user("nobody"))
     private.chmod(stat.S_IRWXU | stat.S_IXOTH)
     check_access(public / "python", find_user("nobody"))
+
+
+@root_only
+def test_releases_in_a_private_home_are_an_error_that_says_where_to_put_them(private):
+    with pytest.raises(RunAsError, match=rf"may not pass '{private}'.* Set \[daybreak\] releases to a folder"):
+        check_access(private / "python", find_user("nobody"))
+
+
+@root_only
+def test_an_interpreter_that_was_removed_is_an_error_that_says_so(public):
+    (public / "python").symlink_to(public / "gone")
+
+    with pytest.raises(RunAsError, match=rf"the Python '{public}/gone' is missing. Deploy with python set to"):
+        check_access(public / "python", find_user("nobody"))
+
+
+@root_only
+def test_a_script_of_a_private_release_never_starts_as_another_user(deployed, tmp_path):
+    release = deployed(
+        f"open({str(tmp_path / 'ran')!r}, 'w')"
+    ).release  # pytest's folders are for its user only
+
+    with pytest.raises(RunAsError, match=r"may not pass .* Set \[daybreak\] releases"):
+        run_with(release, user=find_user("nobody"))
+
+    assert not (tmp_path / "ran").exists()
