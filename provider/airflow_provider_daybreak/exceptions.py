@@ -803,6 +803,33 @@ class ReleaseNotFoundError(ReleaseError):
         return f"There is no {which} here. There are: {there}. Deploy it with VenvDeployOperator first."
 
 
+class ReleaseDamagedError(ReleaseError):
+    """What a release or an environment says of itself, and that can't be used."""
+
+    path: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot use {self.path!r}: {self.problem}. Deploy again, with the same source: it is made anew. For an "
+            "environment, 'airflow daybreak releases rebuild' does so too."
+        )
+
+
+class StillInUseError(ReleaseError):
+    """Something damaged that can't be made anew while a job runs from it."""
+
+    path: str
+    release: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot make {self.path!r} anew: a job still runs from release {self.release!r}. "
+            "Try again when it has ended."
+        )
+
+
 class StoredReleaseError(ReleaseError):
     """Something in the store of releases that is not what it should be."""
 

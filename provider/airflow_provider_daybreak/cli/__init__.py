@@ -64,6 +64,7 @@ def _release_commands() -> tuple[ActionCommand, ...]:
         ("show", "show", "Show what a release is made of", (name, release)),
         ("rollback", "rollback", "Make an earlier release current", (name, to)),
         ("verify", "verify", "Compare a release with what it was when it was made", (name, release)),
+        ("rebuild", "rebuild", "Make the environment of a release anew, of the same packages", (name, release)),
         ("prune", "prune", "Remove all but the newest releases", (name, keep)),
         ("pin", "pin", "Keep a release, however old it gets", (name, _arg(("release",), help="Its id"), off)),
         ("lock", "lock", "Write out the frozen lock of a release", (name, release)),

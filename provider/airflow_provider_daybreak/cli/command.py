@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
@@ -38,12 +39,11 @@ def print_result(output: str, data: Any, nothing: str) -> None:
     """
     from airflow.cli.simple_table import AirflowConsole
 
-    console = AirflowConsole()
-    if output == "json":
-        console.print_as_json(data)
+    if output == "json":  # the console would colour it, and break its lines
+        print(json.dumps(data, ensure_ascii=False, indent=2))
     elif output == "yaml":
-        console.print_as_yaml(data)
+        AirflowConsole().print_as_yaml(data)
     elif data:
-        console.print_as(data=data, output=output)
+        AirflowConsole().print_as(data=data, output=output)
     else:
         print(nothing)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.cli.command import command
+from airflow_provider_daybreak.cli.command import command, print_result
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+
+_NOTHING = "None."
 
 
 @command
 def list_releases(args: Namespace) -> None:
     """Show the releases of one name, or of all."""
-    _print(args, ReleaseHook().states(args.name))
+    print_result(args.output, ReleaseHook().states(args.name), _NOTHING)
 
 
 @command
@@ -42,30 +42,35 @@ def show(args: Namespace) -> None:
         "provider_version": manifest["provider_version"],
     }
     as_rows = args.output in ("table", "plain")
-    _print(args, [{"what": what, "value": value} for what, value in facts.items()] if as_rows else [facts])
+    rows = [{"what": what, "value": value} for what, value in facts.items()] if as_rows else [facts]
+    print_result(args.output, rows, _NOTHING)
 
 
 @command
 def rollback(args: Namespace) -> None:
     """Make an earlier release current."""
-    _print(args, [ReleaseHook().roll_back(args.name, to=args.to)])
+    print_result(args.output, [ReleaseHook().roll_back(args.name, to=args.to)], _NOTHING)
 
 
 @command
 def verify(args: Namespace) -> None:
     """Compare a release and its environment with what they were when they were made."""
     compared = ReleaseHook().verify(args.name, args.release)
-    _print(
-        args,
-        [{"name": args.name, **{f"{what}_files": number for what, number in compared.items()}, "ok": True}],
-    )
+    files = {f"{what}_files": number for what, number in compared.items()}
+    print_result(args.output, [{"name": args.name, **files, "ok": True}], _NOTHING)
+
+
+@command
+def rebuild(args: Namespace) -> None:
+    """Make the environment of a release anew, of the same packages."""
+    print_result(args.output, [ReleaseHook().rebuild(args.name, args.release)], _NOTHING)
 
 
 @command
 def prune(args: Namespace) -> None:
     """Remove all but the newest releases."""
     removed = ReleaseHook().prune(args.name, keep=args.keep)
-    _print(args, [{"name": args.name, "removed": release} for release in removed])
+    print_result(args.output, [{"name": args.name, "removed": release} for release in removed], _NOTHING)
 
 
 @command
@@ -73,7 +78,8 @@ def pin(args: Namespace) -> None:
     """Keep a release, however old it gets, or no longer."""
     hook = ReleaseHook()
     hook.pin(args.name, args.release, pinned=not args.off)
-    _print(args, [state for state in hook.states(args.name) if state["release"] == args.release])
+    states = [state for state in hook.states(args.name) if state["release"] == args.release]
+    print_result(args.output, states, _NOTHING)
 
 
 @command
@@ -81,17 +87,6 @@ def lock(args: Namespace) -> None:
     """Write out the frozen lock of a release."""
     text = ReleaseHook().lock(args.name, args.release)
     if args.output in ("json", "yaml"):
-        _print(args, [{"name": args.name, "lock": text}])
+        print_result(args.output, [{"name": args.name, "lock": text}], _NOTHING)
     else:
         sys.stdout.write(text)
-
-
-def _print(args: Namespace, rows: Sequence[Any]) -> None:
-    from airflow.cli.simple_table import AirflowConsole
-
-    if args.output == "json":  # the console colours it, and would break its lines
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
-    elif rows:
-        AirflowConsole().print_as(data=[dict(row) for row in rows], output=args.output)
-    else:
-        print("None.")

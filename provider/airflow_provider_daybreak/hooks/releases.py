@@ -7,6 +7,7 @@ import logging
 import shlex
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -14,11 +15,13 @@ from urllib.parse import urlsplit, urlunsplit
 from airflow_provider_daybreak.exceptions import InvalidValueError, ScriptFailedError, ScriptOutputError
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.releases.deploy import (
+    Deployed,
     Plan,
     catch_up,
     changing,
     deploy,
     ensure,
+    rebuild,
     roll_back,
     shared_previous,
 )
@@ -27,8 +30,8 @@ from airflow_provider_daybreak.releases.layout import Layout, names
 from airflow_provider_daybreak.releases.overview import states_of
 from airflow_provider_daybreak.releases.privileges import Privileges, find_user, read_limits
 from airflow_provider_daybreak.releases.prune import PINNED, prune
-from airflow_provider_daybreak.releases.release import get_release
-from airflow_provider_daybreak.releases.run import Job, Running, files_like, run
+from airflow_provider_daybreak.releases.release import get_release, previous_id
+from airflow_provider_daybreak.releases.run import Job, Running, files_like, run, words
 from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.releases.uv import Index
 from airflow_provider_daybreak.releases.verify import check_consistency, check_record, check_source
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.hooks.run import Run
-    from airflow_provider_daybreak.releases.deploy import Deployed
     from airflow_provider_daybreak.releases.overview import ReleaseState
     from airflow_provider_daybreak.releases.privileges import Limits
     from airflow_provider_daybreak.releases.release import Release
@@ -77,42 +79,14 @@ class ReleaseHook:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings.load()
 
-    def deploy(
-        self,
-        name: str,
-        source: str | Path,
-        *,
-        requirements: str = "auto",
-        python: str | None = None,
-        env_file: str | Path | None = None,
-        verify: Sequence[str] | str | None = None,
-        keep: int = 5,
-        require_hashes: bool = False,
-        only_binary: bool = True,
-        index_conn_id: str | None = None,
-        upgrade: bool = False,
-        lock_timeout: float = 600,
-    ) -> ReleaseInfo:
+    def deploy(self, name: str, plan: Plan) -> ReleaseInfo:
         """
-        Make the source's release current; see :class:`Plan` for what the parameters mean.
+        Make the plan's source the current release, installed from the index of its ``index_conn_id``.
 
-        :param index_conn_id: id of a package-index connection.
         :raises DaybreakError: see :func:`deploy`.
         """
-        plan = Plan(
-            source=_absolute("source", source),
-            requirements=requirements,
-            python=python or None,
-            env_file=_absolute("env_file", env_file) if env_file else None,
-            verify=_words("verify", verify) if verify else None,
-            keep=_at_least_one("keep", keep),
-            require_hashes=require_hashes,
-            only_binary=only_binary,
-            index=index_of(index_conn_id) if index_conn_id else None,
-            index_conn_id=index_conn_id,
-            upgrade=upgrade,
-            lock_timeout=lock_timeout,
-        )
+        if plan.index_conn_id:
+            plan = replace(plan, index=index_of(plan.index_conn_id))
         layout = self.layout(name)
         if self.settings.release_store is None and (executor := _distributed_executor()):
             log.warning(
@@ -190,7 +164,7 @@ class ReleaseHook:
         privileges = Privileges(
             user=find_user(run_as) if run_as else None, limits=read_limits(cast("dict[str, Any]", limits or {}))
         )
-        job = Job(_words("command", command), {**dates, **_strings(env or {})}, privileges)
+        job = Job(words("command", command), {**dates, **_strings(env or {})}, privileges)
         found = self.release(release)
         _mask(found)
         command_ = shlex.join(job.command)
@@ -222,7 +196,7 @@ class ReleaseHook:
         :raises ReleaseNotFoundError: it is not here.
         :raises ScriptFailedError: it ended with another exit code than 0, or by a signal.
         """
-        job = Job(_words("command", command), {**_dates(run_, period, offset), **_strings(env or {})})
+        job = Job(words("command", command), {**_dates(run_, period, offset), **_strings(env or {})})
         found = self.release(release)
         _mask(found)
         with tempfile.TemporaryDirectory(prefix="daybreak-run-", ignore_cleanup_errors=True) as folder:
@@ -252,16 +226,27 @@ class ReleaseHook:
         :raises VerificationError: a file is missing or was changed, or packages don't fit each other.
         """
         found = self.get(name, release)
-        compared = {"source": check_source(found), "environment": check_record(found.environment)}
+        remedy = f"Make it anew: airflow daybreak releases rebuild {name} {found.id}"
+        compared = {"source": check_source(found), "environment": check_record(found.environment, remedy)}
         check_consistency(found.environment)
         return compared
+
+    def rebuild(self, name: str, release: str | None = None) -> ReleaseInfo:
+        """
+        Make the environment of a release on this worker anew, of the same packages, fetched again.
+
+        :raises DaybreakError: see :func:`rebuild`.
+        """
+        layout = self.layout(name)
+        found = rebuild(layout, release or None, index_of=index_of)
+        return _info(Deployed(found, previous_id(layout), changed=False))
 
     def prune(self, name: str, *, keep: int = 5) -> list[str]:
         """Remove all but the newest releases of a name on this worker, and return their ids."""
         layout = self.layout(name)
         get_release(layout)  # before anything is made under a name that was misspelt
         with changing(layout, lock_timeout=600):
-            return prune(layout, keep=_at_least_one("keep", keep))
+            return prune(layout, keep=keep)
 
     def pin(self, name: str, release: str, *, pinned: bool = True) -> None:
         """
@@ -404,26 +389,5 @@ def _log_line(stream: str, line: str) -> None:
     logging.getLogger(f"{__name__}.{stream}").info("%s", line)
 
 
-def _absolute(name: str, value: str | Path) -> Path:
-    path = Path(value).expanduser()
-    if not path.is_absolute():
-        expected = "an absolute path, such as Path(__file__).parent / 'script'"
-        raise InvalidValueError(name, str(value), expected)
-    return path
-
-
-def _words(name: str, value: Sequence[str] | str) -> tuple[str, ...]:
-    words = shlex.split(value) if isinstance(value, str) else [str(word) for word in value]
-    if not words:
-        raise InvalidValueError(name, value, "a program and its arguments, such as ['report.py', '--verbose']")
-    return tuple(words)
-
-
 def _strings(values: Mapping[str, Any]) -> dict[str, str]:
     return {str(key): str(value) for key, value in values.items()}
-
-
-def _at_least_one(name: str, value: Any) -> int:
-    if not isinstance(value, int) or value < 1:
-        raise InvalidValueError(name, value, "a whole number of at least 1")
-    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -10,7 +11,6 @@ from airflow_provider_daybreak.operators.failure import fail_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from airflow.sdk import Context, XComArg
 
@@ -79,14 +79,14 @@ class VenvDeployOperator(BaseOperator):
     def execute(self, context: Context) -> ReleaseInfo:  # noqa: ARG002
         """Deploy, and return the release now current."""
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
+        from airflow_provider_daybreak.releases.deploy import Plan
 
         with fail_at_once():
-            return ReleaseHook().deploy(
-                self.name,
-                self.source,
+            plan = Plan(
+                source=Path(self.source).expanduser(),
                 requirements=self.requirements,
                 python=self.python,
-                env_file=self.env_file,
+                env_file=Path(self.env_file).expanduser() if self.env_file else None,
                 verify=self.verify,
                 keep=self.keep,
                 require_hashes=self.require_hashes,
@@ -95,6 +95,7 @@ class VenvDeployOperator(BaseOperator):
                 upgrade=self.upgrade,
                 lock_timeout=self.lock_timeout,
             )
+            return ReleaseHook().deploy(self.name, plan)
 
 
 class VenvRunOperator(BaseOperator):

@@ -19,26 +19,30 @@ from airflow_provider_daybreak import __version__
 from airflow_provider_daybreak.exceptions import (
     DiskFullError,
     InterpreterError,
+    InvalidValueError,
     NoPreviousReleaseError,
+    ReleaseDamagedError,
     ReleaseNotFoundError,
+    StillInUseError,
     StorageError,
     StoredReleaseError,
     VerificationError,
 )
 from airflow_provider_daybreak.releases import environment as environments
 from airflow_provider_daybreak.releases.dotenv_file import place_env_file, read_env_file
-from airflow_provider_daybreak.releases.environment import COMPLETE, LOCK_NAME, Environment
+from airflow_provider_daybreak.releases.environment import LOCK_NAME, Environment, facts_of
 from airflow_provider_daybreak.releases.files import (
     check_room,
     discard,
     protect,
-    read_json,
     sync_folder,
     write_json,
 )
 from airflow_provider_daybreak.releases.imports import imports_of
 from airflow_provider_daybreak.releases.interpreter import find_interpreter
+from airflow_provider_daybreak.releases.layout import ids_in
 from airflow_provider_daybreak.releases.lease import NAME as LEASE
+from airflow_provider_daybreak.releases.lease import exclusively
 from airflow_provider_daybreak.releases.lock import Lock, make_lock
 from airflow_provider_daybreak.releases.locking import deploy_locked
 from airflow_provider_daybreak.releases.prune import clean, prune, prune_store
@@ -46,10 +50,12 @@ from airflow_provider_daybreak.releases.release import (
     MANIFEST,
     SCHEMA,
     Release,
+    find_release,
     get_release,
     id_of,
     is_ready,
     previous_id,
+    ready_release,
     releases_of,
 )
 from airflow_provider_daybreak.releases.requirements import read_requirements
@@ -75,6 +81,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.requirements import Requirements
     from airflow_provider_daybreak.releases.source import Source
     from airflow_provider_daybreak.releases.store import Store
+    from airflow_provider_daybreak.releases.switch import History
 
 log = logging.getLogger(__name__)
 
@@ -86,25 +93,26 @@ class Plan:
     """
     What to deploy, and how.
 
-    :param source: the folder, or the script.
+    :param source: absolute path of the folder, or of the script.
     :param requirements: see :func:`read_requirements`.
     :param python: see :func:`find_interpreter`.
-    :param env_file: the ``.env`` to place; the one in the source when None.
+    :param env_file: absolute path of the ``.env`` to place; the one in the source when None.
     :param verify: a command that must succeed in the new release before it becomes current.
-    :param keep: how many releases stay.
+    :param keep: how many releases stay, at least 1.
     :param require_hashes: refuse requirements without hashes of their own.
     :param only_binary: take no package that would have to be built.
     :param index: where packages come from.
     :param index_conn_id: what the index is called, for the other workers.
     :param upgrade: resolve again, though the requirements are the same.
     :param lock_timeout: seconds to wait for another deploy of the name.
+    :raises InvalidValueError: a path is not absolute, or nothing is to stay.
     """
 
     source: Path
     requirements: str = "auto"
     python: str | None = None
     env_file: Path | None = None
-    verify: Sequence[str] | None = None
+    verify: Sequence[str] | str | None = None
     keep: int = 5
     require_hashes: bool = False
     only_binary: bool = True
@@ -112,6 +120,14 @@ class Plan:
     index_conn_id: str | None = None
     upgrade: bool = False
     lock_timeout: float = 600
+
+    def __post_init__(self) -> None:
+        for name, path in (("source", self.source), ("env_file", self.env_file)):
+            if path is not None and not path.is_absolute():
+                expected = "an absolute path, such as Path(__file__).parent / 'script'"
+                raise InvalidValueError(name, str(path), expected)
+        if not isinstance(self.keep, int) or self.keep < 1:
+            raise InvalidValueError("keep", self.keep, "a whole number of at least 1")
 
 
 @dataclass(frozen=True)
@@ -215,6 +231,28 @@ def roll_back(
         return Deployed(release, before, changed=True)
 
 
+def rebuild(
+    layout: Layout,
+    release_id: str | None,
+    *,
+    index_of: Callable[[str], Index],
+    lock_timeout: float = 600,
+) -> Release:
+    """
+    Make the environment of a release anew, of the same packages, fetched again.
+
+    :param release_id: the current one when None.
+    :param index_of: returns the index of a connection's id.
+    :raises StillInUseError: a job runs from it.
+    :raises ReleaseError: see the classes under it.
+    """
+    get_release(layout, release_id)  # before anything is made under a name that was misspelt
+    with changing(layout, lock_timeout=lock_timeout):
+        release = get_release(layout, release_id)
+        _build_for(layout, release.manifest, _lock_in(release), index_of, anew=True)
+        return release
+
+
 @contextmanager
 def changing(layout: Layout, *, lock_timeout: float, store: Store | None = None) -> Iterator[None]:
     """Hold the name for a change, after what an interrupted one left was removed."""
@@ -245,10 +283,10 @@ def _deploy(
         plan.python, cache=layout.state / "interpreters.json", requires=requirements.requires_python
     )
     input_digest = _input_digest(requirements, interpreter, plan)
-    lock = _lock_of(layout, requirements, interpreter, plan, input_digest)
+    history = read_history(layout)
+    lock = _lock_of(layout, requirements, interpreter, plan, input_digest, history)
     environment = Environment(lock, interpreter, only_binary=plan.only_binary)
     release_id = id_of(environment.id, source.digest)
-    history = read_history(layout)
     before = history.current
     if before is not None and release_id in history.rolled_back:
         log.warning(
@@ -257,15 +295,16 @@ def _deploy(
             release_id, before, layout.name, release_id,
         )  # fmt: skip
         return Deployed(get_release(layout, before), before, changed=False)
-    if not is_ready(layout, release_id):
+    release = ready_release(layout, release_id)
+    if release is None:
         environments.build(environment, environment.id, layout, index=plan.index)
         _check_imports(source, layout.environment(environment.id))
-        if read_json(layout.release(release_id) / MANIFEST) is None:
+        if find_release(layout, release_id) is None:
             manifest = _manifest(layout, release_id, source, environment, requirements, input_digest, plan)
             make_release(layout, manifest, source.read)
+        release = get_release(layout, release_id)
     if dotenv is not None:
         place_env_file(layout, dotenv)
-    release = get_release(layout, release_id)
     if before == release_id:
         if current_id(layout) != release_id:  # another worker was first
             point_to(layout, release_id)
@@ -298,9 +337,14 @@ def _input_digest(requirements: Requirements, interpreter: Interpreter, plan: Pl
 
 
 def _lock_of(
-    layout: Layout, requirements: Requirements, interpreter: Interpreter, plan: Plan, input_digest: str
+    layout: Layout,
+    requirements: Requirements,
+    interpreter: Interpreter,
+    plan: Plan,
+    input_digest: str,
+    history: History,
 ) -> Lock:
-    if not plan.upgrade and (known := _known_lock(layout, input_digest)):
+    if not plan.upgrade and (known := _known_lock(layout, input_digest, history)):
         return known
     lock = make_lock(
         requirements,
@@ -311,8 +355,8 @@ def _lock_of(
     )
     if not requirements.hashed:
         current = current_id(layout)
-        earlier = Lock((layout.release(current) / LOCK_NAME).read_text()) if current else None
-        moves = lock.moves_from(earlier)
+        earlier = find_release(layout, current) if current else None
+        moves = lock.moves_from(_lock_in(earlier) if earlier else None)
         log.warning(
             "The requirements %s leave versions open: they are locked now, until they change or upgrade is set. %s",
             requirements.path, "Moved: " + "; ".join(moves) if moves else "Nothing moved.",
@@ -320,13 +364,21 @@ def _lock_of(
     return lock
 
 
-def _known_lock(layout: Layout, input_digest: str) -> Lock | None:
+def _known_lock(layout: Layout, input_digest: str, history: History) -> Lock | None:
     """Return the lock of the newest release that was made of the same input, looking at the others only then."""
-    line = [one for one in reversed(read_history(layout).line) if layout.release(one).is_dir()]
-    for release in chain((get_release(layout, one) for one in line), releases_of(layout)):
-        if release.manifest["input_sha256"] == input_digest:
-            return Lock((release.path / LOCK_NAME).read_text())
+    for one in chain(reversed(history.line), ids_in(layout.releases)):
+        release = find_release(layout, one)
+        if release and release.manifest["input_sha256"] == input_digest:
+            return _lock_in(release)
     return None
+
+
+def _lock_in(release: Release) -> Lock:
+    path = release.path / LOCK_NAME
+    lock = Lock(path.read_text())
+    if lock.sha256 != release.lock_sha256:
+        raise ReleaseDamagedError(str(path), "its content is not what the release's manifest says")
+    return lock
 
 
 def _manifest(
@@ -367,7 +419,10 @@ def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[st
     path = layout.release(manifest["release"])
     check_room(layout.releases, sum(file["bytes"] for file in manifest["files"]))
     if path.exists():
-        discard(path, layout.trash)
+        with exclusively(path) as free:
+            if not free:
+                raise StillInUseError(str(path), manifest["release"])
+            discard(path, layout.trash)
     path.mkdir(mode=0o755)
     path.chmod(0o755)
     copy_files(manifest["files"], path / "src", read)
@@ -385,7 +440,9 @@ def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[st
 
 def _check_imports(source: Source, environment: Path) -> None:
     """Compare what the source imports with what the environment was seen to import."""
-    facts = read_json(environment / COMPLETE) or {}
+    facts = facts_of(environment)
+    if facts is None:
+        return
     for module, place in imports_of(source.folder, [file["path"] for file in source.files]).items():
         if module not in facts["modules"]:
             log.warning(
@@ -396,11 +453,12 @@ def _check_imports(source: Source, environment: Path) -> None:
             raise VerificationError(what, f"the import of {module}, which {place} needs", problem)
 
 
-def _verify(release: Release, command: Sequence[str]) -> None:
-    from airflow_provider_daybreak.releases.run import Job, run
+def _verify(release: Release, verify: Sequence[str] | str) -> None:
+    from airflow_provider_daybreak.releases.run import Job, run, words
 
+    command = words("verify", verify)
     lines: list[str] = []
-    finished = run(release, Job(tuple(command)), on_line=lambda _, line: lines.append(line))
+    finished = run(release, Job(command), on_line=lambda _, line: lines.append(line))
     if finished.code:
         said = "\n".join(lines[-_TAIL_LINES:]) or "It said nothing."
         check = f"its verify command {shlex.join(command)} ({finished.ending})"
@@ -443,26 +501,36 @@ def _fetch(layout: Layout, release_id: str, store: Store, index_of: Callable[[st
         return  # another task made it while this one waited
     manifest = store.manifest(release_id)
     lock = Lock(store.lock(manifest))
+    log.info("Release %s of %s is not on this worker: making it from the store", release_id, layout.name)
+    _build_for(layout, manifest, lock, index_of)
+    if find_release(layout, release_id) is None:
+        make_release(layout, manifest, lambda path: [store.read(manifest, path)])
+    if manifest["env_file"]:
+        _fetch_env_file(layout, Path(manifest["env_file"]))
+
+
+def _build_for(
+    layout: Layout,
+    manifest: Mapping[str, Any],
+    lock: Lock,
+    index_of: Callable[[str], Index],
+    *,
+    anew: bool = False,
+) -> None:
+    """Build the environment of a release that was made before, here or on another worker, under its id."""
     interpreter = find_interpreter(manifest["python"], cache=layout.state / "interpreters.json")
     if interpreter.identity() != manifest["interpreter"]:
         made, here = manifest["interpreter"], asdict(interpreter)
         different = ", ".join(
             f"{key} {here[key]!r} for {made[key]!r}" for key in made if here[key] != made[key]
         )
-        problem = (
-            f"release {release_id} was made for another one: here is {different}. Use one image on all workers"
-        )
+        problem = f"release {manifest['release']} was made for another one: here is {different}. Use one image on all workers"
         raise InterpreterError(interpreter.path, problem)
-    log.info("Release %s of %s is not on this worker: making it from the store", release_id, layout.name)
     index = Index(manifest["index"]) if manifest["index"] else None
     if manifest["index_conn_id"]:
         index = index_of(manifest["index_conn_id"])
     environment = Environment(lock, interpreter, only_binary=manifest["only_binary"])
-    environments.build(environment, manifest["environment"], layout, index=index)
-    if read_json(layout.release(release_id) / MANIFEST) is None:
-        make_release(layout, manifest, lambda path: [store.read(manifest, path)])
-    if manifest["env_file"]:
-        _fetch_env_file(layout, Path(manifest["env_file"]))
+    environments.build(environment, manifest["environment"], layout, index=index, anew=anew)
 
 
 def _fetch_env_file(layout: Layout, path: Path) -> None:

@@ -7,23 +7,30 @@ import json
 import logging
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
-from airflow_provider_daybreak.exceptions import DiskFullError, InstallError
+from airflow_provider_daybreak.exceptions import DiskFullError, InstallError, StillInUseError
 from airflow_provider_daybreak.releases import uv
 from airflow_provider_daybreak.releases.files import (
     check_room,
     discard,
     protect,
     read_json,
+    sync_file_system,
     write_atomically,
     write_json,
 )
+from airflow_provider_daybreak.releases.layout import ids_in
+from airflow_provider_daybreak.releases.lease import exclusively
 from airflow_provider_daybreak.releases.verify import check_consistency, check_imports, check_record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from airflow_provider_daybreak.releases.interpreter import Interpreter
@@ -36,6 +43,10 @@ SCHEMA = 1
 LOCK_NAME = "requirements.lock"
 COMPLETE = "COMPLETE.json"
 _LEAST_ROOM = 100 * 1024**2
+_DAMAGED = (
+    "These files are missing or were changed, here or in uv's cache, which they are linked from. Clear it with "
+    "'uv cache clean', and deploy again."
+)
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded")
 
 
@@ -65,13 +76,39 @@ class Environment:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
+class Facts(TypedDict):
+    """
+    What COMPLETE.json says of an environment, as far as it is read again.
+
+    :param imports: for each module that was imported, "" or why it can't be.
+    :param modules: every module that is there.
+    """
+
+    imports: Mapping[str, str]
+    modules: Sequence[str]
+
+
+def facts_of(path: Path) -> Facts | None:
+    """Return what is known of an environment that was built and verified to its end, or None."""
+    facts = read_json(path / COMPLETE) or {}
+    imports, modules = facts.get("imports"), facts.get("modules")
+    if facts.get("schema") != SCHEMA or not isinstance(imports, dict) or not isinstance(modules, list):
+        return None
+    return Facts(imports=imports, modules=modules)
+
+
 def is_complete(path: Path) -> bool:
     """Return whether the environment was built and verified to its end."""
-    return read_json(path / COMPLETE) is not None
+    return facts_of(path) is not None
 
 
 def build(
-    environment: Environment, environment_id: str, layout: Layout, *, index: uv.Index | None = None
+    environment: Environment,
+    environment_id: str,
+    layout: Layout,
+    *,
+    index: uv.Index | None = None,
+    anew: bool = False,
 ) -> Path:
     """
     Return the environment's folder, built unless it is there already.
@@ -79,48 +116,80 @@ def build(
     Only who holds the deploy lock may call this.
 
     :param environment_id: its own, or, when another worker deployed it, the one it has there.
+    :param anew: build it though it is there, and of packages that are fetched again: uv's cache, which its files
+        are linked from, may be damaged as they are.
+    :raises StillInUseError: it is there and damaged, and a job runs from it.
     :raises DiskFullError: there is too little room for it.
     :raises InstallError: uv could not make it.
     :raises VerificationError: it is not what the lock says, or can't be imported.
     """
     path = layout.environment(environment_id)
-    if is_complete(path):
+    if is_complete(path) and not anew:
         return path
-    if path.exists():
-        log.info("Removing the remains of an interrupted build of environment %s", environment_id)
-        discard(path, layout.trash)
+    with _unused(layout, environment_id):
+        if path.exists():
+            log.info("Removing environment %s, which is damaged or was never completed", environment_id)
+            discard(path, layout.trash)
+        _build(environment, path, index, cached=not anew)
+    return path
+
+
+@contextmanager
+def _unused(layout: Layout, environment_id: str) -> Iterator[None]:
+    """Let no job begin in the environment's releases meanwhile: it waits."""
+    with ExitStack() as kept:
+        for release in users_of(layout).get(environment_id, ()):
+            free = kept.enter_context(exclusively(layout.release(release)))
+            if not free and layout.environment(environment_id).exists():
+                raise StillInUseError(str(layout.environment(environment_id)), release)
+        yield
+
+
+def users_of(layout: Layout) -> dict[str, list[str]]:
+    """Return the releases by the environment that they run in."""
+    users: dict[str, list[str]] = {}
+    for release in ids_in(layout.releases):
+        link = layout.releases / release / "environment"
+        if link.is_symlink():
+            users.setdefault(link.readlink().name, []).append(release)
+    return users
+
+
+def _build(environment: Environment, path: Path, index: uv.Index | None, *, cached: bool) -> None:
     started = time.monotonic()
     packages = len(environment.lock.text.splitlines())
     log.info(
         "Building environment %s: Python %s, %d packages", path.name, environment.interpreter.version, packages
     )
-    check_room(layout.environments, _LEAST_ROOM if packages else 0)
-    _install(environment, path, index)
-    checks = check_record(path)
-    check_consistency(path)
-    imports, modules = check_imports(path)
+    check_room(path.parent, _LEAST_ROOM if packages else 0)
+    _install(environment, path, index, cached=cached)
+    with ThreadPoolExecutor(1) as beside:
+        importing = beside.submit(copy_context().run, check_imports, path)
+        files = check_record(path, _DAMAGED)
+        check_consistency(path)
+        imports, modules = importing.result()
     protect(path)
     path.chmod(0o755)  # its last file is still to come
+    sync_file_system(path)
     write_json(
         path / COMPLETE,
         {
             "schema": SCHEMA,
-            "environment": environment_id,
+            "environment": path.name,
             "lock_sha256": environment.lock.sha256,
             "interpreter": environment.interpreter.identity(),
             "installer": environment.installer,
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "files": checks,
+            "files": files,
             "imports": imports,
             "modules": modules,
         },
         mode=0o444,
     )
     log.info("Built environment %s in %.1f s", path.name, time.monotonic() - started)
-    return path
 
 
-def _install(environment: Environment, path: Path, index: uv.Index | None) -> None:
+def _install(environment: Environment, path: Path, index: uv.Index | None, *, cached: bool) -> None:
     _call(path, ["venv", "--quiet", "--no-project", "--python", environment.interpreter.path, str(path)], index)
     path.chmod(0o755)
     lock = path / LOCK_NAME
@@ -128,6 +197,7 @@ def _install(environment: Environment, path: Path, index: uv.Index | None) -> No
     arguments = ["pip", "sync", "--quiet", "--require-hashes", "--allow-empty-requirements"]
     arguments += ["--python", str(path / "bin" / "python")]
     arguments += ["--only-binary", ":all:"] if environment.only_binary else []
+    arguments += [] if cached else ["--no-cache"]
     _call(path, [*arguments, LOCK_NAME], index, cwd=path)
 
 

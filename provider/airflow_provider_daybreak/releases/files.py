@@ -61,11 +61,22 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 def sync_folder(path: Path) -> None:
     """Make the folder's entries survive a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with _opened_folder(path) as descriptor:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+
+
+def sync_file_system(path: Path) -> None:
+    """
+    Make all that was written to the folder's file system survive a loss of power: syncfs(2), which ``os`` lacks.
+
+    For the thousands of files of an environment it takes a tenth of what ``fsync`` of each does.
+    """
+    import ctypes
+
+    with _opened_folder(path) as descriptor:
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(path))
 
 
 def replace_link(link: Path, target: str) -> None:
@@ -125,8 +136,7 @@ def empty_trash(trash: Path) -> None:
 
 
 @contextmanager
-def opened_folder(path: Path) -> Iterator[int]:
-    """Open the folder for calls relative to it."""
+def _opened_folder(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield descriptor

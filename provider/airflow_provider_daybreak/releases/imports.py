@@ -6,6 +6,8 @@ import ast
 import sys
 from typing import TYPE_CHECKING
 
+from airflow_provider_daybreak.releases.source import has_src_layout
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -20,7 +22,8 @@ def imports_of(folder: Path, files: list[str]) -> dict[str, str]:
 
     :param files: paths of the source's files, relative to the folder.
     """
-    own = {path.split("/")[0].removesuffix(".py") for path in files}
+    tops = [path.removeprefix("src/") for path in files] if has_src_layout(files) else []
+    own = {path.split("/")[0].removesuffix(".py") for path in (*files, *tops)}
     found: dict[str, str] = {}
     for path in files:
         if not path.endswith(".py"):

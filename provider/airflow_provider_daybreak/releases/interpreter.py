@@ -25,6 +25,7 @@ print(json.dumps({
 }))
 """
 _VERSION = re.compile(r"[<>=!~]*\s*\d+(\.\d+)*.*")
+_IDENTITY = ("implementation", "version", "abi", "platform", "base")
 _SECONDS = 60
 
 
@@ -98,10 +99,10 @@ def _identify(path: str, cache: Path) -> Interpreter:
     stamp = [status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size]
     known = read_json(cache) or {}
     entry = known.get(path)
-    if isinstance(entry, dict) and entry.get("stamp") == stamp:
-        return Interpreter(path=path, **entry["identity"])
+    if isinstance(entry, dict) and entry.get("stamp") == stamp and entry.keys() == {"stamp", *_IDENTITY}:
+        return Interpreter(path=path, **{key: entry[key] for key in _IDENTITY})
     identity = _probe(path)
-    write_json(cache, known | {path: {"stamp": stamp, "identity": identity}})
+    write_json(cache, known | {path: {"stamp": stamp, **identity}})
     return Interpreter(path=path, **identity)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
@@ -42,47 +44,47 @@ class Layout:
             expected = "lower-case letters, digits, - and _, at most 64, such as daily_report"
             raise InvalidValueError("name of a release", self.name, expected)
 
-    @property
+    @cached_property
     def home(self) -> Path:
         """The folder of the name."""
         return self.root / self.name
 
-    @property
+    @cached_property
     def environments(self) -> Path:
         """Holds a folder an environment."""
         return self.home / "environments"
 
-    @property
+    @cached_property
     def releases(self) -> Path:
         """Holds a folder a release."""
         return self.home / "releases"
 
-    @property
+    @cached_property
     def dotenv(self) -> Path:
         """The ``.env`` that all releases of the name share."""
         return self.home / "shared" / ".env"
 
-    @property
+    @cached_property
     def current(self) -> Path:
         """The link to the release that runs next."""
         return self.home / "current"
 
-    @property
+    @cached_property
     def state(self) -> Path:
         """What deploys keep for the next one."""
         return self.home / "state"
 
-    @property
+    @cached_property
     def deploy_lock(self) -> Path:
         """Locked by whoever changes anything under the name; never removed or replaced."""
         return self.state / "deploy.lock"
 
-    @property
+    @cached_property
     def history(self) -> Path:
         """A JSON line for each time that ``current`` changed."""
         return self.state / "history.jsonl"
 
-    @property
+    @cached_property
     def trash(self) -> Path:
         """What was taken out of sight and waits to be removed."""
         return self.home / "trash"
@@ -101,6 +103,14 @@ class Layout:
             if not folder.is_dir():
                 folder.mkdir(mode=0o755, parents=True, exist_ok=True)
                 folder.chmod(0o755)  # whatever the umask says
+
+
+def ids_in(folder: Path) -> list[str]:
+    """Return the ids of the releases or environments in their folder, whether complete or not."""
+    try:
+        return sorted(entry.name for entry in os.scandir(folder) if ID.fullmatch(entry.name))
+    except FileNotFoundError:
+        return []
 
 
 def names(root: Path) -> list[str]:

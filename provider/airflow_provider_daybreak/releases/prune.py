@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.releases.environment import COMPLETE
+from airflow_provider_daybreak.releases.environment import COMPLETE, users_of
 from airflow_provider_daybreak.releases.files import discard, empty_trash
-from airflow_provider_daybreak.releases.layout import ID
+from airflow_provider_daybreak.releases.layout import ids_in
 from airflow_provider_daybreak.releases.lease import exclusively
 from airflow_provider_daybreak.releases.release import MANIFEST, previous_id
 from airflow_provider_daybreak.releases.switch import current_id, read_history
@@ -30,11 +30,11 @@ def clean(layout: Layout) -> None:
         for entry in os.scandir(folder):
             if entry.name.startswith(".") and entry.name.endswith(".tmp"):
                 Path(entry.path).unlink()
-    for release in _children(layout.releases):
+    for release in ids_in(layout.releases):
         if not (layout.releases / release / MANIFEST).exists():
             log.info("Removing the remains of an interrupted deploy: release %s", release)
             discard(layout.releases / release, layout.trash)
-    for environment in _children(layout.environments):
+    for environment in ids_in(layout.environments):
         if not (layout.environments / environment / COMPLETE).exists():
             log.info("Removing the remains of an interrupted build: environment %s", environment)
             discard(layout.environments / environment, layout.trash)
@@ -53,7 +53,7 @@ def prune(layout: Layout, *, keep: int) -> list[str]:
     history = read_history(layout)
     spared = {current_id(layout), previous_id(layout)}
     order = {release: place for place, release in enumerate(history.line)}
-    there = sorted(_children(layout.releases), key=lambda one: (order.get(one, -1), one), reverse=True)
+    there = sorted(ids_in(layout.releases), key=lambda one: (order.get(one, -1), one), reverse=True)
     removed = []
     for release in there[max(keep, 1) :]:
         path = layout.release(release)
@@ -65,8 +65,8 @@ def prune(layout: Layout, *, keep: int) -> list[str]:
                 removed.append(release)
             else:
                 log.info("Release %s is past keeping, but a job runs from it: it stays for now", release)
-    used = _environments_in_use(layout)
-    for environment in _children(layout.environments):
+    used = users_of(layout)
+    for environment in ids_in(layout.environments):
         if environment not in used:
             discard(layout.environment(environment), layout.trash)
     if removed:
@@ -87,15 +87,3 @@ def prune_store(layout: Layout, store: Store, *, keep: int) -> None:
     for release in store.release_ids():
         if release not in kept:
             store.remove(release)
-
-
-def _children(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in os.scandir(folder) if ID.fullmatch(entry.name))
-
-
-def _environments_in_use(layout: Layout) -> set[str]:
-    return {
-        (layout.releases / release / "environment").readlink().name
-        for release in _children(layout.releases)
-        if (layout.releases / release / "environment").is_symlink()
-    }

@@ -7,10 +7,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.exceptions import ReleaseNotFoundError
+from airflow_provider_daybreak.exceptions import ReleaseDamagedError, ReleaseNotFoundError
 from airflow_provider_daybreak.releases.environment import is_complete
 from airflow_provider_daybreak.releases.files import read_json
-from airflow_provider_daybreak.releases.layout import ID
+from airflow_provider_daybreak.releases.layout import ids_in
+from airflow_provider_daybreak.releases.source import has_src_layout
 from airflow_provider_daybreak.releases.switch import current_id, read_history
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 MANIFEST = "MANIFEST.json"
 SCHEMA = 1
+_KEYS = {
+    "created", "env_file", "environment", "files", "index", "index_conn_id", "input_sha256", "installer", "interpreter",
+    "lock_sha256", "name", "only_binary", "provider_version", "python", "release", "requirements", "source",
+    "source_sha256",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,12 @@ class Release:
         return self.path / "src"
 
     @property
+    def import_path(self) -> Path | None:
+        """Where the packages of a project lie that keeps them in ``src/``; None for any other source."""
+        paths = [file["path"] for file in self.manifest["files"]]
+        return self.src / "src" if has_src_layout(paths) else None
+
+    @property
     def environment_id(self) -> str:
         """Id of the environment it runs in."""
         return str(self.manifest["environment"])
@@ -72,10 +84,31 @@ class Release:
         return str(self.manifest["lock_sha256"])
 
 
+def problem_of(manifest: object) -> str:
+    """Return why this is no manifest that can be used, or ""."""
+    if not isinstance(manifest, dict):
+        return "it is empty, cut off, or no JSON object"
+    if manifest.get("schema") != SCHEMA:
+        return f"it is of format {manifest.get('schema')!r}, and this version of Daybreak reads format {SCHEMA}"
+    missing = ", ".join(sorted(_KEYS - manifest.keys()))
+    return f"it lacks {missing}" if missing else ""
+
+
+def find_release(layout: Layout, release_id: str) -> Release | None:
+    """Return a release whose manifest is there and can be used, or None."""
+    manifest = read_json(layout.release(release_id) / MANIFEST)
+    return None if manifest is None or problem_of(manifest) else Release(layout, release_id, manifest)
+
+
+def ready_release(layout: Layout, release_id: str) -> Release | None:
+    """Return the release if it and its environment were made to their end on this machine, or else None."""
+    release = find_release(layout, release_id)
+    return release if release and is_complete(release.environment) else None
+
+
 def is_ready(layout: Layout, release_id: str) -> bool:
     """Return whether the release and its environment were made to their end on this machine."""
-    manifest = read_json(layout.release(release_id) / MANIFEST)
-    return manifest is not None and is_complete(layout.environment(manifest["environment"]))
+    return ready_release(layout, release_id) is not None
 
 
 def previous_id(layout: Layout) -> str | None:
@@ -90,13 +123,8 @@ def id_of(environment_id: str, source_digest: str) -> str:
 
 
 def releases_of(layout: Layout) -> list[Release]:
-    """Return the complete releases of a name, in no order that means anything."""
-    try:
-        ids = sorted(path.name for path in layout.releases.iterdir() if ID.fullmatch(path.name))
-    except FileNotFoundError:
-        return []
-    found = ((one, read_json(layout.release(one) / MANIFEST)) for one in ids)
-    return [Release(layout, one, manifest) for one, manifest in found if manifest is not None]
+    """Return the releases of a name that were made to their end, in no order that means anything."""
+    return [release for one in ids_in(layout.releases) if (release := find_release(layout, one))]
 
 
 def get_release(layout: Layout, release_id: str | None = None) -> Release:
@@ -104,11 +132,16 @@ def get_release(layout: Layout, release_id: str | None = None) -> Release:
     Return a release, or the current one.
 
     :raises ReleaseNotFoundError: it is not here.
+    :raises ReleaseDamagedError: its manifest can't be used.
     :raises InvalidValueError: the id is none.
     """
     wanted = current_id(layout) if release_id is None else release_id
     if wanted is not None:
-        manifest = read_json(layout.release(wanted) / MANIFEST)
-        if manifest is not None:
+        path = layout.release(wanted) / MANIFEST
+        manifest = read_json(path)
+        problem = problem_of(manifest)
+        if manifest is not None and not problem:
             return Release(layout, wanted, manifest)
+        if path.exists():
+            raise ReleaseDamagedError(str(path), problem)
     raise ReleaseNotFoundError(layout.name, release_id or "", tuple(one.id for one in releases_of(layout)))

@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.dotenv import read_dotenv
-from airflow_provider_daybreak.exceptions import InvalidValueError, ReleaseNotFoundError, ScriptNotStartedError
+from airflow_provider_daybreak.exceptions import (
+    InvalidValueError,
+    ReleaseDamagedError,
+    ReleaseNotFoundError,
+    ScriptNotStartedError,
+)
+from airflow_provider_daybreak.releases.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.lease import leased
 from airflow_provider_daybreak.releases.privileges import Privileges, check_access
 from airflow_provider_daybreak.releases.redact import Redactor
@@ -105,6 +111,21 @@ class Finished:
         return lines[-1].strip() if lines else ""
 
 
+def words(name: str, command: Sequence[str] | str) -> tuple[str, ...]:
+    """
+    Return a command's program and arguments, of a list or as a shell would read them.
+
+    :param name: what the command is for, for the message.
+    :raises InvalidValueError: it is empty.
+    """
+    found = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
+    if not found:
+        raise InvalidValueError(
+            name, command, "a program and its arguments, such as ['report.py', '--verbose']"
+        )
+    return tuple(found)
+
+
 class Running:
     """The process group of a script, for whoever has to end it early."""
 
@@ -155,6 +176,7 @@ def run(
         that is removed at the end when None.
     :raises ScriptNotStartedError: there is no such program, or it can't be executed.
     :raises ReleaseNotFoundError: the release was pruned.
+    :raises ReleaseDamagedError: its environment can't be used.
     """
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="daybreak-run-", ignore_cleanup_errors=True) as name:
@@ -162,6 +184,9 @@ def run(
     with leased(release.path) as lease:
         if lease is None:
             raise ReleaseNotFoundError(release.layout.name, release.id, ())
+        if not is_complete(release.environment):
+            problem = "it is missing, damaged or of a format that this version of Daybreak does not read"
+            raise ReleaseDamagedError(str(release.environment / COMPLETE), problem)
         work, output = make_folders(release, folder)
         variables = environment_of(release, job, work=work, output=output)
         arguments = _arguments(release, job, variables["PATH"])
@@ -246,6 +271,8 @@ def environment_of(release: Release, job: Job, *, work: Path, output: Path) -> d
         "DAYBREAK_WORK_DIR": str(work),
         "DAYBREAK_OUTPUT_DIR": str(output),
     }
+    if release.import_path:
+        variables["PYTHONPATH"] = str(release.import_path)
     if user := job.privileges.user:
         variables |= {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
     variables |= _dotenv(release)
@@ -284,6 +311,7 @@ def _arguments(release: Release, job: Job, path: str) -> list[str]:
 
 def _by_hand(release: Release, arguments: list[str], job: Job) -> str:
     given = [f"{key}={value}" for key, value in job.env.items() if key.startswith("DAYBREAK_")]
+    given += [f"PYTHONPATH={release.import_path}"] if release.import_path else []
     return f"cd {shlex.quote(str(release.src))} && " + shlex.join(
         ["env", *given, *arguments] if given else arguments
     )

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import ReleaseNotFoundError, StoredReleaseError
 from airflow_provider_daybreak.releases.environment import LOCK_NAME
+from airflow_provider_daybreak.releases.files import read_json
 from airflow_provider_daybreak.releases.layout import ID
-from airflow_provider_daybreak.releases.release import MANIFEST, id_of
+from airflow_provider_daybreak.releases.release import MANIFEST, id_of, problem_of
 from airflow_provider_daybreak.releases.source import digest_of
+from airflow_provider_daybreak.releases.switch import entry_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +73,8 @@ class Store:
             raise ReleaseNotFoundError(self.name, release_id, tuple(self.release_ids())) from error
         except ValueError as error:
             raise StoredReleaseError(str(path), "it is no JSON") from error
+        if problem := problem_of(manifest):
+            raise StoredReleaseError(str(path), problem)
         source = digest_of(manifest["files"])
         if id_of(manifest["environment"], source) != release_id or manifest["name"] != self.name:
             raise StoredReleaseError(str(path), f"it is not that of release {release_id} of {self.name}")
@@ -104,7 +108,7 @@ class Store:
 
     def entries(self) -> list[dict[str, Any]]:
         """Return the history that all workers share, oldest first."""
-        return [json.loads(self._read(self.folder / "history" / name)) for name in self._history()]
+        return [self._entry(self.folder / "history" / name) for name in self._history()]
 
     def length(self) -> int:
         """Return how many entries the shared history has."""
@@ -123,10 +127,9 @@ class Store:
     def remove(self, release_id: str) -> None:
         """Remove what a release is made of, its manifest first."""
         top = self.folder / "releases" / release_id
-        try:
-            manifest = json.loads((top / MANIFEST).read_bytes())
-        except FileNotFoundError:
-            return
+        manifest = read_json(top / MANIFEST)
+        if manifest is None or problem_of(manifest):
+            return  # nothing tells which files it is made of, and a deploy of the same puts it there anew
         paths = [top / MANIFEST, top / LOCK_NAME]
         paths += [_inside(top / "src", file["path"]) for file in manifest["files"] if not file["link"]]
         for path in paths:
@@ -135,6 +138,12 @@ class Store:
 
     def _history(self) -> list[str]:
         return [name for name in _names(self.folder / "history") if name.endswith(".json")]
+
+    def _entry(self, path: Path) -> dict[str, Any]:
+        entry = entry_in(self._read(path))
+        if entry is None:
+            raise StoredReleaseError(str(path), "it is no entry of a history")
+        return entry
 
     def _read(self, path: Path) -> bytes:
         try:

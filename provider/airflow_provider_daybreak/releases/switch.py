@@ -105,15 +105,17 @@ def entries_of(layout: Layout) -> list[dict[str, Any]]:
         lines = layout.history.read_bytes().splitlines()
     except FileNotFoundError:
         return []
-    entries = []
-    for line in lines:
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and ID.fullmatch(str(entry.get("release"))):
-            entries.append(entry)
-    return entries
+    return [entry for line in lines if (entry := entry_in(line))]
+
+
+def entry_in(line: bytes) -> dict[str, Any] | None:
+    """Return the history's entry in a line, or None where there is none."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    known = isinstance(entry, dict) and "action" in entry and ID.fullmatch(str(entry.get("release")))
+    return entry if known else None
 
 
 def _append(layout: Layout, entry: dict[str, Any]) -> None:

@@ -19,24 +19,29 @@ from airflow_provider_daybreak.releases import uv
 from airflow_provider_daybreak.releases.locking import held_locks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_daybreak.releases.release import Release
     from airflow_provider_daybreak.releases.source import FileEntry
 
 log = logging.getLogger(__name__)
 
 _SHOWN = 10
+_CHUNK = 1 << 20
 _SMOKE_SECONDS = 600
+_MOST_SHARES = 4
 
 _SMOKE = str(Path(__file__).with_name("smoke.py"))
 
 
-def check_record(environment: Path) -> int:
+def check_record(environment: Path, remedy: str) -> int:
     """
     Compare every installed file with the hash that its package records for it (``RECORD`` of PEP 376).
 
     Files come hard-linked from uv's cache, so a change made to one there, or through another environment,
     would show here.
 
+    :param remedy: what to do about files that differ.
     :return: how many files were compared.
     :raises VerificationError: a file is missing or differs.
     """
@@ -48,14 +53,15 @@ def check_record(environment: Path) -> int:
                 for row in csv.reader(file)
                 if len(row) > 1 and row[1].startswith("sha256=")
             ]
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        wrong = [path for path in pool.map(_differs, expected, chunksize=64) if path]
+    threads = processors()
+    with ThreadPoolExecutor(threads) as pool:
+        shares = [expected[number::threads] for number in range(threads)]
+        wrong = sorted(path for found in pool.map(_different, shares) for path in found)
     if wrong:
         raise VerificationError(
             f"Environment {environment.name}",
             "the comparison with the hashes of its packages",
-            f"{_shown(wrong)}\nThese files are missing or were changed, here or in uv's cache, which they are linked "
-            f"from. Clear it with 'uv cache clean'. {_again(environment)}",
+            f"{_shown(wrong)}\n{remedy}",
         )
     return len(expected)
 
@@ -76,7 +82,7 @@ def check_source(release: Release) -> int:
     }
     wrong += sorted(found - listed.keys() - {".env"})
     if wrong:
-        explanation = f"{_shown(wrong)}\n{_again(release.path)}"
+        explanation = f"{_shown(wrong)}\nRemove {str(release.path)!r}, and deploy again: it is made anew."
         raise VerificationError(f"Release {release.id}", "the comparison with its manifest", explanation)
     return len(listed)
 
@@ -103,8 +109,7 @@ def check_imports(environment: Path) -> tuple[dict[str, str], list[str]]:
     outcome: dict[str, str] = {}
     available: list[str] = []
     # What several packages share is compiled by each share that comes to it: worth it only on idle processors.
-    processors = os.cpu_count() or 1
-    shares = processors if os.getloadavg()[0] < processors else 1
+    shares = min(processors(), _MOST_SHARES) if os.getloadavg()[0] < processors() else 1
     with (
         tempfile.TemporaryDirectory(prefix="daybreak-smoke-", ignore_cleanup_errors=True) as home,
         ThreadPoolExecutor(shares) as pool,
@@ -142,6 +147,11 @@ def _smoke(
     return imported, available
 
 
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def _changed(path: Path, file: FileEntry) -> bool:
     if file["link"]:
         return not path.is_symlink() or str(path.readlink()) != file["link"]
@@ -155,15 +165,23 @@ def _shown(paths: list[str]) -> str:
     return "\n".join(paths[:_SHOWN]) + (f"\n… and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else "")
 
 
-def _again(path: Path) -> str:
-    return f"Remove {str(path)!r}, and deploy again: it is made anew."
+def _different(expected: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the paths whose content has another digest than is expected, or none."""
+    return [path for path, digest in expected if _digest(path) != digest]
 
 
-def _differs(expected: tuple[str, str]) -> str:
-    path, digest = expected
+def _digest(path: str) -> str | None:
+    """Return a file's SHA-256 as ``RECORD`` writes it, with few calls: an environment has thousands of files."""
     try:
-        with Path(path).open("rb", buffering=0) as file:
-            found = hashlib.sha256(file.read()).digest()
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return path
-    return "" if base64.urlsafe_b64encode(found).rstrip(b"=").decode() == digest else path
+        return None
+    try:
+        digest = hashlib.sha256()
+        while chunk := os.read(descriptor, _CHUNK):
+            digest.update(chunk)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()

@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 from airflow_provider_daybreak.archive import create_if_absent
 from airflow_provider_daybreak.exceptions import ReleaseNotFoundError, StoredReleaseError
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
+from airflow_provider_daybreak.releases.deploy import Plan
 from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.settings import Settings
 
@@ -27,9 +28,11 @@ import json, logging, os, sys
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 from datetime import datetime, timezone
+from pathlib import Path
 from types import SimpleNamespace as Is
 from airflow_provider_daybreak.exceptions import DaybreakError
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
+from airflow_provider_daybreak.releases.deploy import Plan
 
 logging.basicConfig(stream=sys.stderr, level=logging.INFO)
 at = datetime(2026, 3, 29, 7, tzinfo=timezone.utc)
@@ -41,6 +44,9 @@ for line in sys.stdin:
     call, args, options = json.loads(line)
     if call == "run":
         options["context"] = context
+    elif call == "deploy":
+        args[1] = Plan(Path(args[1]), **options)
+        options = {}
     try:
         answer = getattr(ReleaseHook(), call)(*args, **options)
     except DaybreakError as error:
@@ -234,6 +240,10 @@ def test_a_release_that_was_shared_is_checked_before_it_is_made(worker, folder, 
     (stored / "MANIFEST.json").write_text(json.dumps(manifest))
     with pytest.raises(StoredReleaseError, match="it is not that of release"):
         hook.release(info)
+
+    (stored / "MANIFEST.json").write_text(json.dumps({**manifest, "schema": 99}))
+    with pytest.raises(StoredReleaseError, match="MANIFEST.json.* it is of format 99, .* reads format 1"):
+        hook.release(info)
     with pytest.raises(ReleaseNotFoundError):
         hook.release({"name": "daily", "release": "0" * 16})
 
@@ -241,11 +251,11 @@ def test_a_release_that_was_shared_is_checked_before_it_is_made(worker, folder, 
 def test_an_executor_on_several_machines_without_a_store_is_warned_of(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASES", str(tmp_path / "releases"))
     (tmp_path / "report.py").touch()
-    ReleaseHook().deploy("daily", tmp_path / "report.py")
+    ReleaseHook().deploy("daily", Plan(tmp_path / "report.py"))
     assert "release_store" not in caplog.text
 
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor,celery:CeleryExecutor")
-    ReleaseHook().deploy("daily", tmp_path / "report.py")
+    ReleaseHook().deploy("daily", Plan(tmp_path / "report.py"))
 
     assert "With CeleryExecutor another worker may run the script" in caplog.text
 

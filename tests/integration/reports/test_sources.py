@@ -10,6 +10,7 @@ from airflow_provider_daybreak.exceptions import ScriptFailedError, ScriptOutput
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.hooks.sources import Reader
+from airflow_provider_daybreak.releases.deploy import Plan
 from airflow_provider_daybreak.reports.sources import FileSource, ScriptSource
 
 SCRIPT = """
@@ -41,7 +42,7 @@ def release(reader, tmp_path):  # noqa: ARG001 - it says where releases live
     (tmp_path / "script").mkdir()
     (tmp_path / "script" / "sales.py").write_text(SCRIPT)
     (tmp_path / "script" / "table.py").write_text("print('n,name')\nprint('1,tea')\n")
-    ReleaseHook().deploy("sales", tmp_path / "script")
+    ReleaseHook().deploy("sales", Plan(tmp_path / "script"))
     return "sales"
 
 

@@ -6,6 +6,7 @@ import pytest
 from airflow.cli import cli_parser
 
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
+from airflow_provider_daybreak.releases.deploy import Plan
 from airflow_provider_daybreak.releases.files import remove_tree
 
 
@@ -21,7 +22,7 @@ def deploy(hook, tmp_path):
         source = tmp_path / "source"
         source.mkdir(exist_ok=True)
         (source / "report.py").write_text(text)
-        return hook.deploy("daily", source)["release"]
+        return hook.deploy("daily", Plan(source))["release"]
 
     return deploy_script
 
@@ -100,6 +101,15 @@ def test_an_environment_that_was_removed_is_made_anew(cli, deploy, hook):
     assert json.loads(cli("verify", "daily", "-o", "json"))[0]["ok"] is True
 
 
+def test_rebuild_makes_the_environment_anew(cli, deploy, hook):
+    release = deploy("print(1)")
+    config = hook.get("daily").environment / "pyvenv.cfg"
+    config.unlink()
+
+    assert json.loads(cli("rebuild", "daily", "-o", "json"))[0]["release"] == release
+    assert config.exists()
+
+
 def test_prune_spares_what_is_pinned(cli, deploy):
     releases = [deploy(f"print({number})") for number in range(4)]
     cli("pin", "daily", releases[0])
@@ -121,7 +131,7 @@ def test_lock_writes_the_lock_out(cli, deploy):
 
 
 @pytest.mark.usefixtures("hook")
-@pytest.mark.parametrize("command", ["show", "rollback", "verify", "prune", "lock"])
+@pytest.mark.parametrize("command", ["show", "rollback", "verify", "rebuild", "prune", "lock"])
 def test_a_name_that_is_not_deployed_is_one_sentence_and_leaves_nothing(cli, capsys, command, tmp_path):
     with pytest.raises(SystemExit):
         cli(command, "nothing")

@@ -19,7 +19,7 @@ def test_the_dag_in_the_documentation_is_one(tmp_path):
 
 def test_the_commands_in_the_documentation_exist():
     lines = re.findall(r"^airflow (daybreak releases .*)$", DOCS.read_text(), re.MULTILINE)
-    assert len(lines) == 7
+    assert len(lines) == 8
     for line in lines:
         words = [word.strip("[]") for word in line.split()]
         words = ["3" if word == "N" else word for word in words]

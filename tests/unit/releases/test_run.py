@@ -117,6 +117,20 @@ def test_a_link_is_no_output(finished, tmp_path):
     assert files_like(tmp_path, "*.csv") == {}
 
 
+def test_a_project_imports_its_own_packages_from_src(deployed, folder, caplog):
+    project = folder(**{"pyproject.toml": "[project]\nname='names'\nversion='1'\n"})
+    (project / "src" / "names").mkdir(parents=True)
+    (project / "src" / "names" / "__init__.py").write_text("people = 'Ada'\n")
+    release = deployed("import names; print(names.people)\n").release
+
+    finished = run(release, Job(("report.py",)), on_line=lambda *_: None)
+
+    assert finished.last_line == "Ada"
+    by_hand = subprocess.run(finished.by_hand, shell=True, capture_output=True, text=True, check=True)
+    assert by_hand.stdout == "Ada\n"
+    assert "neither in the source nor installed" not in caplog.text
+
+
 def test_an_exit_code_and_a_signal_are_told_apart(finished):
     assert finished("raise SystemExit(7)")[0].ending == "exit code 7"
     assert finished("import os; os.kill(os.getpid(), 9)")[0].ending == "signal SIGKILL"
