@@ -838,8 +838,8 @@ class StoredReleaseError(ReleaseError):
 
     def __str__(self) -> str:
         return (
-            f"Cannot use {self.path!r} of the release store: {self.problem}. Remove the release's folder from the "
-            "store, and deploy again: it is put there anew."
+            f"Cannot use {self.path!r} of the release store: {self.problem}. Remove it from the store, and if it is a "
+            "release's, the release's whole folder; then deploy again: it is put there anew."
         )
 
 
