@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
 
-from airflow_provider_daybreak.exceptions import InvalidValueError, ScriptFailedError, ScriptOutputError
+from airflow_provider_daybreak.exceptions import (
+    InvalidValueError,
+    ReleaseDamagedError,
+    ScriptFailedError,
+    ScriptOutputError,
+)
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.releases.deploy import (
     Deployed,
@@ -21,11 +26,12 @@ from airflow_provider_daybreak.releases.deploy import (
     changing,
     deploy,
     ensure,
+    frozen_lock,
     rebuild,
     roll_back,
     shared_previous,
 )
-from airflow_provider_daybreak.releases.environment import LOCK_NAME
+from airflow_provider_daybreak.releases.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.layout import Layout, names
 from airflow_provider_daybreak.releases.overview import states_of
 from airflow_provider_daybreak.releases.privileges import Privileges, find_user, read_limits
@@ -224,8 +230,12 @@ class ReleaseHook:
 
         :return: how many files were compared in either.
         :raises VerificationError: a file is missing or was changed, or packages don't fit each other.
+        :raises ReleaseDamagedError: its environment was never completed, or is of another format.
         """
         found = self.get(name, release)
+        frozen_lock(found)
+        if not is_complete(found.environment):
+            raise ReleaseDamagedError(str(found.environment / COMPLETE), "the environment is not complete")
         remedy = f"Make it anew: airflow daybreak releases rebuild {name} {found.id}"
         compared = {"source": check_source(found), "environment": check_record(found.environment, remedy)}
         check_consistency(found.environment)
@@ -261,8 +271,12 @@ class ReleaseHook:
             pin.unlink(missing_ok=True)
 
     def lock(self, name: str, release: str | None = None) -> str:
-        """Return the frozen lock of a release: hashed requirements, for any platform."""
-        return (self.get(name, release).path / LOCK_NAME).read_text()
+        """
+        Return the frozen lock of a release: hashed requirements, for any platform.
+
+        :raises VerificationError: it is not what it was.
+        """
+        return frozen_lock(self.get(name, release)).text
 
     def layout(self, name: str) -> Layout:
         """Return the folder of a name on this worker."""

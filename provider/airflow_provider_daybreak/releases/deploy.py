@@ -21,7 +21,6 @@ from airflow_provider_daybreak.exceptions import (
     InterpreterError,
     InvalidValueError,
     NoPreviousReleaseError,
-    ReleaseDamagedError,
     ReleaseNotFoundError,
     StillInUseError,
     StorageError,
@@ -249,7 +248,7 @@ def rebuild(
     get_release(layout, release_id)  # before anything is made under a name that was misspelt
     with changing(layout, lock_timeout=lock_timeout):
         release = get_release(layout, release_id)
-        _build_for(layout, release.manifest, _lock_in(release), index_of, anew=True)
+        _build_for(layout, release.manifest, frozen_lock(release), index_of, anew=True)
         return release
 
 
@@ -356,7 +355,7 @@ def _lock_of(
     if not requirements.hashed:
         current = current_id(layout)
         earlier = find_release(layout, current) if current else None
-        moves = lock.moves_from(_lock_in(earlier) if earlier else None)
+        moves = lock.moves_from(frozen_lock(earlier) if earlier else None)
         log.warning(
             "The requirements %s leave versions open: they are locked now, until they change or upgrade is set. %s",
             requirements.path, "Moved: " + "; ".join(moves) if moves else "Nothing moved.",
@@ -369,15 +368,21 @@ def _known_lock(layout: Layout, input_digest: str, history: History) -> Lock | N
     for one in chain(reversed(history.line), ids_in(layout.releases)):
         release = find_release(layout, one)
         if release and release.manifest["input_sha256"] == input_digest:
-            return _lock_in(release)
+            return frozen_lock(release)
     return None
 
 
-def _lock_in(release: Release) -> Lock:
+def frozen_lock(release: Release) -> Lock:
+    """
+    Return the lock that a release was made of.
+
+    :raises VerificationError: it is not what the manifest says.
+    """
     path = release.path / LOCK_NAME
-    lock = Lock(path.read_text())
+    lock = Lock(path.read_text(errors="replace"))
     if lock.sha256 != release.lock_sha256:
-        raise ReleaseDamagedError(str(path), "its content is not what the release's manifest says")
+        explanation = f"{path}\nRemove {str(release.path)!r}, and deploy again: it is made anew."
+        raise VerificationError(f"Release {release.id}", "the comparison with its manifest", explanation)
     return lock
 
 

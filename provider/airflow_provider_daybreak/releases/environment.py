@@ -124,7 +124,7 @@ def build(
     :raises VerificationError: it is not what the lock says, or can't be imported.
     """
     path = layout.environment(environment_id)
-    if is_complete(path) and not anew:
+    if not anew and is_complete(path) and (path / LOCK_NAME).read_bytes() == environment.lock.text.encode():
         return path
     with _unused(layout, environment_id):
         if path.exists():

@@ -272,3 +272,16 @@ def test_switches_of_many_workers_at_once_are_all_in_the_history(tmp_path):
         thread.join()
 
     assert sorted(entry["release"] for entry in stores[0].entries()) == [f"{n:016x}" for n in range(8)]
+
+
+def test_an_entry_of_the_shared_history_that_is_damaged_is_an_error_that_names_it(tmp_path):
+    store = Store(tmp_path / "daily", create_if_absent)
+    store.append({"action": "deploy", "release": "a" * 16})
+    [entry] = (tmp_path / "daily" / "history").iterdir()
+    entry.chmod(0o644)
+    entry.write_text('{"action": "dep')
+
+    with pytest.raises(
+        StoredReleaseError, match=rf"Cannot use '{entry}' .* it is no entry of a history. Remove it"
+    ):
+        store.entries()

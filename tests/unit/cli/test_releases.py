@@ -92,6 +92,23 @@ def test_verify_finds_a_changed_file_and_fails(cli, deploy, hook, capsys):
     assert "did not pass the comparison with its manifest:\nreport.py" in capsys.readouterr().err
 
 
+def test_a_changed_lock_is_found_and_a_deploy_that_follows_the_advice_mends_it(cli, deploy, hook, capsys):
+    deploy("print(1)")
+    release = hook.get("daily")
+    lock = release.path / "requirements.lock"
+    lock.chmod(0o644)
+    lock.write_text("evil==1\n")
+    for command in ("verify", "lock", "rebuild"):
+        with pytest.raises(SystemExit):
+            cli(command, "daily")
+        assert f"{lock}\nRemove '{release.path}', and deploy again" in capsys.readouterr().err
+
+    remove_tree(release.path)
+    deploy("print(1)")
+
+    assert json.loads(cli("verify", "daily", "-o", "json"))[0]["ok"] is True
+
+
 def test_an_environment_that_was_removed_is_made_anew(cli, deploy, hook):
     deploy("print(1)")
     remove_tree(hook.get("daily").environment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import sys
 
@@ -12,6 +13,7 @@ import pytest
 from airflow_provider_daybreak.exceptions import (
     DotenvUnreadableError,
     InterpreterError,
+    InvalidValueError,
     LocksUnsupportedError,
     StorageError,
 )
@@ -43,6 +45,23 @@ def test_a_python_by_its_version(deployed):
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
 
     assert deployed(python=version).release.manifest["interpreter"]["version"].startswith(version)
+
+
+@pytest.mark.parametrize("change", [lambda _: {}, lambda known: {"stamp": known["stamp"]}, lambda _: None])
+def test_what_was_remembered_of_an_interpreter_and_is_damaged_is_found_out_anew(layout, deployed, change):
+    first = deployed().release
+    memory = layout.state / "interpreters.json"
+    memory.write_text(
+        json.dumps({path: change(known) for path, known in json.loads(memory.read_text()).items()})
+    )
+
+    assert deployed().release.id == first.id
+
+
+@pytest.mark.parametrize("keep", [0, -1, "5"])
+def test_a_number_of_releases_to_keep_that_is_none(deployed, keep):
+    with pytest.raises(InvalidValueError, match="Invalid keep .* expected a whole number of at least 1"):
+        deployed(keep=keep)
 
 
 def test_a_file_system_without_locks(layout, deployed, monkeypatch):
