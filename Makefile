@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
+# Airflow is a lot to compile: what is imported by every task is compiled once, into .venv and __pycache__.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## show this
