@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.archive.storage import StoragePath
 
 
-def create_if_absent(path: StoragePath, data: bytes) -> bool:
+def create_if_absent(path: StoragePath, data: bytes, *, name_alone: bool = False) -> bool:
     """
     Create the file with that content, in one step, unless it is there. The folder is made when needed.
 
     Of any number of processes and machines that do so at once, one gets True. The file is durable when
     this returns, and never seen in part. Hidden names beside it are another's work in progress.
 
+    :param name_alone: whether just that it was created must outlast a loss of power, and what is in it may
+        then be torn. That costs a disk one synchronisation in place of two.
     :return: whether this call created it.
     :raises OSError: it could not be written; the file is then absent, or, if only making it durable
         failed, complete.
@@ -32,7 +34,7 @@ def create_if_absent(path: StoragePath, data: bytes) -> bool:
     if path.exists():
         return False
     make_folder(path.parent)
-    temporary = write_temporary(path, data)
+    temporary = write_temporary(path, data, durable=not name_alone)
     try:
         created = _link(temporary, path)
     finally:

@@ -117,10 +117,11 @@ def write(path: StoragePath, data: bytes) -> None:
         raise
 
 
-def write_temporary(path: Path, data: bytes) -> Path:
+def write_temporary(path: Path, data: bytes, *, durable: bool = True) -> Path:
     """
-    Write a hidden file beside the path and synchronise it.
+    Write a hidden file beside the path.
 
+    :param durable: whether to synchronise it.
     :return: where it lies. A process that is killed leaves it there; pruning sweeps it.
     """
     temporary = temporary_beside(path)
@@ -128,7 +129,8 @@ def write_temporary(path: Path, data: bytes) -> Path:
         with create_hidden(temporary) as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
     except BaseException:
         with suppress(OSError):
             temporary.unlink()

@@ -20,7 +20,8 @@ import json
 import os
 import re
 import secrets
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -41,8 +42,8 @@ SCHEMA = 1
 IN_DOUBT_AFTER = timedelta(minutes=20)
 """Age at which a commit without outcome is in doubt: RFC 5321 §4.5.3.2 gives 2 + 3 + 10 minutes from DATA on."""
 
-_SYNC_EVERY = 64  # outcomes
-_SYNC_AT_ONCE = 16
+_SYNC_THREADS = 4
+_MOST_UNSYNCHRONISED = 64  # outcomes
 _KEY = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"commit\.([0-9]{1,6})")
 _OUTCOME = re.compile(r"outcome\.([0-9]{1,6})\.json")
@@ -101,7 +102,8 @@ class Ledger:
 
     def __init__(self, folder: StoragePath) -> None:
         self.folder = folder
-        self._unsynchronised: list[Path] = []
+        self._pool = ThreadPoolExecutor(_SYNC_THREADS)
+        self._synchronising: deque[Future[None]] = deque()
 
     def __repr__(self) -> str:
         return f"Ledger({str(self.folder)!r})"
@@ -158,6 +160,9 @@ class Ledger:
         """
         Take the right to send this mail. Durable when it returns.
 
+        A loss of power may still tear what the commit says: that puts the mail in doubt, as does any commit
+        without an outcome.
+
         :param facts: what will be sent.
         :param intent: ``send``, or ``refused`` when the server refused it beforehand.
         :return: whether it is ours; somebody else's otherwise, and nothing must be sent.
@@ -175,7 +180,7 @@ class Ledger:
         path = self.folder / key / f"commit.{generation}"
         try:
             # A store's client tries again by itself: then the file that was there is the one it made before.
-            return create_if_absent(path, data) or _read(path) == data
+            return create_if_absent(path, data, name_alone=True) or _read(path) == data
         except OSError as error:
             if _read(path) == data:  # it is there, but may not be durable: say that nothing was sent by it
                 self.settle(key, generation, "deferred", f"the ledger can't be written: {error}", facts)
@@ -185,7 +190,7 @@ class Ledger:
         self, key: str, generation: int, status: Status, reason: str, facts: Mapping[str, object]
     ) -> None:
         """
-        Write down what became of a commit. Durable after :meth:`synchronise`, which this calls now and then.
+        Write down what became of a commit. Durable soon, beside what else is done, and after :meth:`synchronise`.
 
         Until it is durable a loss of power makes the mail one in doubt, never one that was not sent.
         """
@@ -194,14 +199,10 @@ class Ledger:
         if not isinstance(path, Path):
             create_if_absent(path, data)
             return
-        temporary = storage.temporary_beside(path)
-        temporary.write_bytes(data)
-        with suppress(FileExistsError):
-            os.link(temporary, path)
-        temporary.unlink()
-        self._unsynchronised.append(path)
-        if len(self._unsynchronised) >= _SYNC_EVERY:
-            self.synchronise()
+        _create(path, data)
+        self._synchronising.append(self._pool.submit(_synchronise, path))
+        if len(self._synchronising) > _MOST_UNSYNCHRONISED:
+            self._synchronising.popleft().result()
 
     def assume_sent(self, key: str, reason: str, facts: Mapping[str, object]) -> None:
         """Write down that the mail counts as sent, unless it was, or is being sent."""
@@ -219,13 +220,9 @@ class Ledger:
         self._put(self.folder / key / "note.json", note)
 
     def synchronise(self) -> None:
-        """Make everything durable that was settled: at once, since a disk writes many as fast as few."""
-        if not self._unsynchronised:
-            return
-        with ThreadPoolExecutor(min(_SYNC_AT_ONCE, len(self._unsynchronised))) as pool:
-            for what in (self._unsynchronised, [path.parent for path in self._unsynchronised]):
-                list(pool.map(_synchronise, what))
-        self._unsynchronised.clear()
+        """Wait until everything is durable that was settled."""
+        while self._synchronising:
+            self._synchronising.popleft().result()
 
     def records(self) -> Iterator[tuple[Entry, Facts]]:
         """Yield each mail's entry, and what else is known: what was prepared, or why nothing was sent."""
@@ -243,9 +240,10 @@ class Ledger:
             storage.write(path, _dump(facts))
             return
         path.parent.mkdir(mode=storage.FOLDER_MODE, parents=True, exist_ok=True)
-        temporary = storage.temporary_beside(path)
-        temporary.write_bytes(_dump(facts))
-        temporary.replace(path)
+        if not _create(path, _dump(facts)):
+            temporary = storage.temporary_beside(path)
+            _create(temporary, _dump(facts))
+            temporary.replace(path)
 
     def _entry(self, key: str, names: Sequence[str]) -> Entry:
         commits = [int(match[1]) for match in map(_COMMIT.fullmatch, names) if match]
@@ -280,6 +278,22 @@ def _standing(facts: Facts, *, settled: bool) -> Standing:
     return "in_doubt" if age >= IN_DOUBT_AFTER else "in_flight"
 
 
+def _create(path: Path, data: bytes) -> bool:
+    """
+    Create a local file, and return whether it was not there.
+
+    Who reads it meanwhile, or after a crash, may find it torn. It must be one that then counts as not there:
+    see :func:`_parse`.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, storage.FILE_MODE)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        file.write(data)
+    return True
+
+
 def _read(path: StoragePath) -> bytes | None:
     try:
         return storage.read(path)
@@ -288,11 +302,13 @@ def _read(path: StoragePath) -> bytes | None:
 
 
 def _synchronise(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Make a local file durable, and its name."""
+    for each in (path, path.parent):
+        descriptor = os.open(each, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _parse(data: bytes | None) -> Facts | None:

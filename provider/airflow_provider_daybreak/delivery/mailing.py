@@ -150,7 +150,8 @@ class Mailing:
             date=datetime.fromisoformat(mail.facts["date"]),
             answers=mail.facts.get("answers"),
         )
-        return chain([head], body.chunks()), len(head) + body.size
+        chunks = body.chunks()
+        return chain([head + next(chunks)], chunks), len(head) + body.size
 
     def body(self, limit: int | None) -> Body:
         """Return what all recipients get alike, within so many bytes."""

@@ -27,7 +27,11 @@ def _started(pid: int) -> str:
 
 def identity() -> dict[str, object]:
     """Return what :func:`has_ended` needs to know of this process, as plain JSON."""
-    pid = os.getpid()
+    return _identity(os.getpid())
+
+
+@cache
+def _identity(pid: int) -> dict[str, object]:
     try:
         return {"machine": _machine(), "pid": pid, "started": _started(pid)}
     except (OSError, IndexError):

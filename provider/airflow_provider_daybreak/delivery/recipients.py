@@ -73,7 +73,10 @@ class Recipient:
     @property
     def mailbox(self) -> Address:
         """Name and address as a header shows them."""
-        return Address(self.name, addr_spec=self.address)
+        user, _, domain = self.address.rpartition("@")
+        if user.startswith('"'):  # what is quoted how is left to its parser, which takes its time
+            return Address(self.name, addr_spec=self.address)
+        return Address(self.name, user, domain)
 
 
 def parse_address(value: object, *, kind: Kind = "to") -> Recipient:

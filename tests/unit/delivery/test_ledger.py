@@ -83,6 +83,21 @@ def test_an_outcome_torn_by_a_loss_of_power_leaves_the_mail_in_doubt(ledger):
     assert ledger.entry("k").standing in ("in_flight", "in_doubt")
 
 
+def test_a_commit_torn_by_a_loss_of_power_leaves_the_mail_in_doubt_and_the_right_to_send_taken(ledger):
+    ledger.commit("k", 0, FACTS)
+    (ledger.folder / "k" / "commit.0").write_bytes(b"")
+
+    assert ledger.entry("k").standing == "in_doubt"
+    assert not ledger.commit("k", 0, FACTS)
+
+
+def test_what_was_prepared_is_written_anew_when_it_was_torn(ledger):
+    ledger.prepare({"k": FACTS})
+    (ledger.folder / "k" / "prepared.json").write_bytes(b"{")
+
+    assert ledger.prepare({"k": {**FACTS, "date": "later"}})["k"]["date"] == "later"
+
+
 def test_what_was_prepared_for_the_same_content_is_kept(ledger):
     ledger.prepare({"k": FACTS})
 
