@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 _SHOWN = 10
 _CHUNK = 1 << 20
 _SMOKE_SECONDS = 600
-_MOST_SHARES = 4
+_MOST_SHARES = 2  # what several packages import is compiled by each share that comes to it
 
 _SMOKE = str(Path(__file__).with_name("smoke.py"))
 
@@ -108,8 +108,7 @@ def check_imports(environment: Path) -> tuple[dict[str, str], list[str]]:
     """
     outcome: dict[str, str] = {}
     available: list[str] = []
-    # What several packages share is compiled by each share that comes to it: worth it only on idle processors.
-    shares = min(processors(), _MOST_SHARES) if os.getloadavg()[0] < processors() else 1
+    shares = min(processors(), _MOST_SHARES)
     with (
         tempfile.TemporaryDirectory(prefix="daybreak-smoke-", ignore_cleanup_errors=True) as home,
         ThreadPoolExecutor(shares) as pool,
@@ -117,7 +116,7 @@ def check_imports(environment: Path) -> tuple[dict[str, str], list[str]]:
         locks = held_locks()
         for imported, there in pool.map(lambda n: _smoke(environment, home, n, shares, locks), range(shares)):
             outcome |= imported
-            available = there
+            available += there
     for module, problem in sorted(outcome.items()):
         if problem:
             log.warning("Package %s is installed, but can't be imported: %s", module, problem)

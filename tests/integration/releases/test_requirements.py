@@ -261,6 +261,16 @@ def test_importing_an_environment_leaves_its_bytecode(index, source, deployed):
     }
 
 
+def test_a_package_that_another_asks_for_by_an_extra_alone_is_imported_too(index, source, deployed):
+    index.add("thing")
+    index.add("other", requires=["thing ; extra == 'more'"])
+
+    release = deployed(source({"requirements.txt": "thing\nother\n"})).release
+
+    found = release.environment.rglob("__pycache__/*.pyc")
+    assert {path.name.split(".")[0] for path in found} == {"other", "thing"}
+
+
 def test_an_index_that_a_line_names_is_used(source, deployed, printed):
     with PackageIndex() as other:
         other.add("thing", "7.0")
