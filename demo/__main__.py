@@ -40,7 +40,7 @@ STARTED = monotonic()
 ENDED = ("success", "failed", "skipped", "upstream_failed", "up_for_retry")
 
 NO_ENGINE = """\
-No Docker engine answers: {problem}
+No Docker engine answers at {problem}
   The container step is skipped, and the mail comes without the PDF. To get an engine:
     Debian, Ubuntu:  sudo apt install docker.io && sudo usermod -aG docker $USER    (then log in again)
     Windows, macOS:  Docker Desktop (on Windows with its WSL integration switched on)
@@ -154,10 +154,13 @@ def _engine_problem() -> str | None:
     import docker
     import requests
 
+    from airflow_provider_daybreak.containers.engine import diagnose
+
     try:
         docker.from_env(timeout=5).ping()
-    except (docker.errors.DockerException, requests.RequestException) as error:
-        return str(error)
+    except (docker.errors.DockerException, requests.RequestException):
+        address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        return f"{address}: {diagnose(address)}"
     return None
 
 
