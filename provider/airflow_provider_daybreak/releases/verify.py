@@ -126,19 +126,25 @@ def check_imports(environment: Path) -> tuple[dict[str, str], list[str]]:
 def _smoke(
     environment: Path, home: str, share: int, shares: int, locks: tuple[int, ...]
 ) -> tuple[dict[str, str], list[str]]:
-    finished = subprocess.run(
-        [str(environment / "bin" / "python"), "-I", _SMOKE, str(share), str(shares)],
-        env={"PATH": os.defpath, "LANG": "C.UTF-8", "MPLBACKEND": "agg", "HOME": home},
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=_SMOKE_SECONDS,
-        pass_fds=locks,
-        umask=0o022,
-        check=False,
-    )
+    try:
+        finished = subprocess.run(
+            [str(environment / "bin" / "python"), "-I", _SMOKE, str(share), str(shares)],
+            env={"PATH": os.defpath, "LANG": "C.UTF-8", "MPLBACKEND": "agg", "HOME": home},
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SMOKE_SECONDS,
+            pass_fds=locks,
+            umask=0o022,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        said = f"They had not ended after {_SMOKE_SECONDS} seconds."
+        raise VerificationError(
+            f"Environment {environment.name}", "the imports of its packages", said
+        ) from error
     if finished.returncode:
         said = finished.stderr.strip() or f"It ended with {finished.returncode} and said nothing."
         raise VerificationError(f"Environment {environment.name}", "a start of its Python", said)

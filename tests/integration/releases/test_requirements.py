@@ -226,6 +226,16 @@ def test_a_package_that_cannot_be_imported_is_an_error_where_the_script_needs_it
     assert current_id(layout) is None
 
 
+def test_a_package_whose_import_never_ends_is_an_error(index, source, deployed, layout, monkeypatch):
+    monkeypatch.setattr("airflow_provider_daybreak.releases.verify._SMOKE_SECONDS", 1)
+    index.add("thing", text="import time; time.sleep(600)")
+
+    with pytest.raises(VerificationError, match="(?s)the imports of its packages:.*not ended after 1 seconds"):
+        deployed(source({"requirements.txt": "thing\n"}))
+
+    assert current_id(layout) is None
+
+
 def test_an_import_that_nothing_installs_is_told_beforehand(source, deployed, caplog):
     deployed(source())
 
