@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Tone = Literal["info", "success", "warning", "danger"]
 Align = Literal["left", "right", "center"]
 ChartKind = Literal["line", "area", "bar", "stacked_bar", "scatter", "sparkline"]
+Prose: TypeAlias = "tuple[Token, ...] | str"
+"""Tokens of Markdown with blocks among them, or HTML with a block's number in each mark."""
 
 
 @dataclass(frozen=True)
@@ -137,11 +139,16 @@ class Chart:
 
 @dataclass(frozen=True)
 class Notice:
-    """A remark that stands out."""
+    """
+    A remark that stands out.
+
+    :param body: prose in the place of text, in the form of a document's body.
+    """
 
     text: str
     tone: Tone = "info"
     title: str = ""
+    body: Prose | None = None
 
 
 Block = Table | Metric | Chart | Notice
@@ -160,7 +167,6 @@ class Document:
     A rendered template, before any format.
 
     :param report: slug of the report.
-    :param body: tokens of Markdown with blocks among them, or HTML with a block's number in each mark.
     :param blocks: all blocks in the order of the template.
     :param template_sha256: digest of the template and of everything it included.
     """
@@ -170,7 +176,7 @@ class Document:
     report_date: date
     period: Period
     language: Language
-    body: tuple[Token, ...] | str
+    body: Prose
     blocks: tuple[Block, ...]
     template_sha256: str = ""
 

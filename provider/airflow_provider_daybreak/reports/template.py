@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import re
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import dedent
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markdown_it.token import Token
 
-    from airflow_provider_daybreak.reports.document import Block
+    from airflow_provider_daybreak.reports.document import Block, Prose
     from airflow_provider_daybreak.reports.language import Language
     from airflow_provider_daybreak.reports.period import Period
 
@@ -83,10 +84,7 @@ def render(
         raise InvalidValueError("template", str(path), "a file whose name ends with " + " or ".join(SUFFIXES))
     rendering = _Rendering(path, subject, limits or Limits())
     text = rendering.text({**functions, **_context(subject, data)})
-    if path.name.endswith(".html.j2"):
-        body: tuple[Token, ...] | str = text
-    else:
-        body = rendering.marks.parsed(text)
+    body = rendering.prose(text)
     title = subject.title
     if not isinstance(body, str) and (heading := _first_heading(body)) is not None:
         body = body[3:] if not title or title == heading else body
@@ -147,6 +145,10 @@ class _Rendering:
             except failures() as error:
                 raise self._located(error) from error
 
+    def prose(self, text: str) -> Prose:
+        """Return what was written with its marks resolved: parsed where it is Markdown."""
+        return self.marks.parsed(text) if self.markdown else text
+
     def digest(self) -> str:
         """Return the SHA-256 of all sources that were read, in the order of their names."""
         digest = hashlib.sha256()
@@ -188,6 +190,7 @@ class _Rendering:
         }
         for name in COMPONENTS:
             environment.globals[name] = self._component(getattr(self._components, name))
+        environment.globals["notice"] = self._component(self._notice)
         return cast("Environment", environment)
 
     def _component(self, make: Callable[..., Block]) -> Callable[..., Any]:
@@ -199,9 +202,18 @@ class _Rendering:
             for value in (*args, *kwargs.values()):
                 if isinstance(value, Undefined):
                     str(value)  # raises, naming it
-            return Markup(self.marks.block(make(*args, **kwargs)))  # noqa: S704 - a mark, made here
+            # Jinja takes the line's end after {% endcall %} away, and Markdown needs it.
+            end = "\n\n" if "caller" in kwargs else ""
+            return Markup(self.marks.block(make(*args, **kwargs)) + end)  # noqa: S704 - a mark, made here
 
         return component
+
+    def _notice(self, *args: Any, caller: Callable[[], str] | None = None, **kwargs: Any) -> Block:
+        """Return a notice of a text, or of what stands between ``{% call notice(tone) %}`` and ``{% endcall %}``."""
+        if caller is None:
+            return self._components.notice(*args, **kwargs)
+        notice = self._components.notice("", *args, **kwargs)
+        return replace(notice, body=self.prose(self.meter.write(dedent(caller()))))
 
     def _load(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
         """Return the source of a template in the report's folder or in the one above."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -78,9 +79,56 @@ def test_notices_say_their_tone_in_words(text_of):
     assert "[!] Attention: Disk is full" in text_of("{{ notice('Disk is full', 'danger') }}\n")
 
 
+NOTICE = """
+{% call notice("warning", title="Stock") %}
+  Low on **{{ name }}**:
+
+  - {{ 3 | number }} left
+{% endcall %}
+## Next
+"""
+
+
+def test_a_notice_may_hold_markdown_with_values_that_stay_text(html_of, text_of):
+    html = html_of(NOTICE, {"name": "**tea** <script>"})
+
+    assert re.search(
+        r"<strong[^>]*>Stock</strong> <p[^>]*>Low on <strong[^>]*>\*\*tea\*\* &lt;script&gt;</strong>:</p>",
+        html,
+    )
+    assert re.search(r"<li[^>]*>3 left</li>", html)
+    assert re.search(r"</div>\s*<h2[^>]*>Next</h2>", html)
+    assert text_of(NOTICE, {"name": "tea"}).endswith("""
+[!] Stock:
+    Low on *tea*:
+
+    - 3 left
+
+Next
+----
+""")
+
+
+def test_a_notice_may_hold_a_table_that_every_format_has(render_files):
+    source = "{% call notice() %}\n{{ table(rows, name='late') }}\n{% endcall %}\n"
+    files = render_files(source, {"rows": FLIGHTS}, formats=("html", "text", "csv", "page"))
+
+    assert all(b"15,400" in files[name] for name in ("report.html", "report.txt", "page.html"))
+    assert b"15400" in files["data/late.csv"]
+
+
+def test_a_notice_of_an_html_template_holds_html(html_of, text_of):
+    source = "{% call notice('danger') %}<em>{{ name }}</em> is full{% endcall %}"
+    options = {"name": "report.html.j2"}
+
+    assert "<em>/var &lt;b&gt;</em> is full" in html_of(source, {"name": "/var <b>"}, **options)
+    assert "[!] Attention:\n    /var is full" in text_of(source, {"name": "/var"}, **options)
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
+        ("{% call notice('Low!') %}x{% endcall %}", "tone of a notice 'Low!': expected one of info"),
         ("{{ chart(rows, 'x', 'y', kind='pie') }}", "kind of a chart 'pie': expected one of line"),
         ("{{ chart(rows, 'x', 'z') }}", "No column 'z'"),
         ("{{ chart(rows) }}", "x and y of a chart"),

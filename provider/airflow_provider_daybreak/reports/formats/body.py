@@ -16,6 +16,7 @@ from airflow_provider_daybreak.reports.document import (
     Document,
     Metric,
     Notice,
+    Prose,
     Table,
     metrics_together,
 )
@@ -54,10 +55,12 @@ class Body:
 
     def html(self) -> str:
         """Return the body."""
-        body = self.document.body
-        if isinstance(body, str):
-            return BLOCK_MARK.sub(lambda match: self._block(self.document.blocks[int(match[1])]), body)
-        return "".join(self._parts(body))
+        return self._prose(self.document.body)
+
+    def _prose(self, prose: Prose) -> str:
+        if isinstance(prose, str):
+            return BLOCK_MARK.sub(lambda match: self._block(self.document.blocks[int(match[1])]), prose)
+        return "".join(self._parts(prose))
 
     def _parts(self, body: tuple[Token, ...]) -> Iterator[str]:
         from markdown_it import MarkdownIt
@@ -79,9 +82,14 @@ class Body:
         if isinstance(block, Metric):
             return self._metrics((block,))
         if isinstance(block, Notice):
-            return _notice(block)
+            return self._notice(block)
         title = f'<p class="caption">{escape(block.title)}</p>' if block.title else ""
         return f'<div class="figure">{title}{self.picture(block)}</div>\n'
+
+    def _notice(self, notice: Notice) -> str:
+        title = f"<strong>{escape(notice.title)}</strong> " if notice.title else ""
+        inside = escape(notice.text) if notice.body is None else self._prose(notice.body)
+        return f'<div class="notice {notice.tone}">{title}{inside}</div>\n'
 
     def _metrics(self, metrics: tuple[Metric, ...]) -> str:
         # Where one has a line more, all have: tiles side by side are then of one height.
@@ -176,8 +184,3 @@ def more_rows(table: Table, shown: int, document: Document, files: Mapping[str, 
     if table.name in files:
         return document.language.word("more_rows_in", count=count, file=files[table.name])
     return document.language.word("more_rows", count=count)
-
-
-def _notice(notice: Notice) -> str:
-    title = f"<strong>{escape(notice.title)}</strong> " if notice.title else ""
-    return f'<div class="notice {notice.tone}">{title}{escape(notice.text)}</div>\n'

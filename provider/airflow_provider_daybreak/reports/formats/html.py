@@ -136,5 +136,6 @@ def _stylesheet(theme: Theme) -> str:
         f".unit{{font-size:13px;font-weight:normal;color:{theme.muted}}}.change{{font-size:12px;color:{theme.muted}}}"
         ".figure{margin:0 0 16px}.chart{width:100%;max-width:600px;height:auto;display:block}"
         f".notice{{margin:0 0 16px;padding:10px 14px;background:{theme.surface};border-radius:4px}}{tones}"
+        ".notice p,.notice ul,.notice ol{margin:4px 0}"
         f".footer{{margin:28px 0 0;padding:12px 0 0;border-top:1px solid {theme.rule};font-size:12px;color:{theme.muted}}}"
     )

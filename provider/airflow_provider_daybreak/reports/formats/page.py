@@ -149,6 +149,7 @@ _RULES = (
     ".value{font-size:25px;line-height:1.3;font-weight:700}.unit{font-size:14px;font-weight:400;color:var(--muted)}"
     ".change{font-size:13px;color:var(--muted)}.figure{margin:0 0 18px;overflow:hidden}.chart{width:100%;max-width:720px;height:auto;display:block}"
     ".notice{margin:0 0 18px;padding:12px 16px;background:var(--surface);border-left:4px solid var(--rule);border-radius:4px}"
+    ".notice p,.notice ul,.notice ol{margin:4px 0}"
     + "".join(
         f".notice.{tone}{{border-left-color:var(--{tone})}}.change.{tone}{{color:var(--{tone})}}"
         f"td.{tone}{{color:var(--{tone});font-weight:700}}"

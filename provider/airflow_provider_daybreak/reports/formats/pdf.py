@@ -74,6 +74,7 @@ def _stylesheet(document: Document, theme: Theme) -> str:
         f".label,.change{{font-size:8pt;color:{theme.muted}}}.value{{font-size:14pt;font-weight:bold;line-height:1.3}}"
         f".unit{{font-size:9pt;font-weight:normal}}.chart{{width:100%;height:auto}}.logo{{height:10mm}}"
         f".notice{{padding:6pt 9pt;margin:0 0 8pt;background:{theme.surface};border-left:3pt solid {theme.rule}}}"
+        ".notice p,.notice ul,.notice ol{margin:2pt 0}"
         f"footer{{margin-top:14pt;padding-top:6pt;border-top:.5pt solid {theme.rule};font-size:8pt;color:{theme.muted}}}"
         f"code,pre{{font-size:8.5pt;background:{theme.surface}}}"
         f"blockquote{{margin:0 0 8pt;padding-left:8pt;border-left:2pt solid {theme.rule};color:{theme.muted}}}"

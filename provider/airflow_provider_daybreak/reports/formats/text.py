@@ -6,7 +6,7 @@ import re
 import unicodedata
 from html.parser import HTMLParser
 from itertools import islice
-from textwrap import fill
+from textwrap import fill, indent
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.reports.document import (
@@ -15,6 +15,7 @@ from airflow_provider_daybreak.reports.document import (
     Document,
     Metric,
     Notice,
+    Prose,
     RenderedFile,
     Table,
 )
@@ -59,7 +60,7 @@ def render(document: Document, files: Mapping[str, str]) -> Iterator[RenderedFil
     head = [document.title, "=" * _wide(document.title)]
     head.append(f"{document.language.period(document.period)} · {document.period.timezone}")
     writer = _Writer(document, files)
-    body = writer.of_html(document.body) if isinstance(document.body, str) else writer.of_tokens(document.body)
+    body = writer.of(document.body)
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(head) + "\n\n" + body).strip() + "\n"
     yield RenderedFile(FILE_NAME, "text/plain", printable(text).encode())
 
@@ -68,17 +69,15 @@ class _Writer:
     def __init__(self, document: Document, files: Mapping[str, str]) -> None:
         self.document, self.files = document, files
 
-    def of_html(self, body: str) -> str:
-        """Return the text of HTML, with blocks in their places."""
-        parts = BLOCK_MARK.split(body)
+    def of(self, prose: Prose) -> str:
+        """Return the text of prose, with blocks in their places."""
+        if not isinstance(prose, str):
+            return _Prose(prose, self.block).text()
+        parts = BLOCK_MARK.split(prose)
         return "".join(
             f"\n\n{self.block(self.document.blocks[int(part)])}\n\n" if position % 2 else _plain(part)
             for position, part in enumerate(parts)
         )
-
-    def of_tokens(self, tokens: Sequence[Token]) -> str:
-        """Return the text of Markdown's tokens."""
-        return _Prose(tokens, self.block).text()
 
     def block(self, block: Block) -> str:
         """Return a block as text."""
@@ -89,9 +88,15 @@ class _Writer:
             rest = "; ".join(part for part in (block.change, block.note) if part)
             return f"{block.label}: {block.value}{unit}" + (f" ({rest})" if rest else "")
         if isinstance(block, Notice):
-            title = f"{block.title}: " if block.title else ""
-            return fill(f"[!] {title}{block.text}", _WIDTH, subsequent_indent="    ", break_long_words=False)
+            return self._notice(block)
         return fill(f"[{block.alt}]", _WIDTH, break_long_words=False, break_on_hyphens=False)
+
+    def _notice(self, notice: Notice) -> str:
+        if notice.body is None:
+            title = f"{notice.title}: " if notice.title else ""
+            return fill(f"[!] {title}{notice.text}", _WIDTH, subsequent_indent="    ", break_long_words=False)
+        title = f"{notice.title}:\n    " if notice.title else ""
+        return f"[!] {title}{indent(self.of(notice.body).strip(), '    ').lstrip()}"
 
     def _table(self, table: Table) -> str:
         caption = [table.caption] if table.caption else []
