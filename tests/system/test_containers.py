@@ -1,0 +1,85 @@
+"""A running container under a real scheduler: whatever ends its task ends it, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+pytestmark = [pytest.mark.scheduler, pytest.mark.engine]
+
+SECONDS = 60  # far more than it takes
+
+
+@pytest.fixture
+def engine():
+    import docker
+
+    client = docker.APIClient(version="auto")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def job(stack, engine):
+    """Return a function that starts a run of a Dag, and returns its id and a function that lists its containers."""
+    volumes = {volume["Name"] for volume in engine.volumes()["Volumes"] or []}
+    dags = []
+
+    def containers(dag_id, *, every=False):
+        return engine.containers(all=every, filters={"label": f"daybreak.dag_id={dag_id}"})
+
+    def start(dag_id):
+        dags.append(dag_id)
+        stack.airflow.wait_for_dag(dag_id)
+        run = stack.airflow.trigger(dag_id)
+        until(lambda: any(b"begun" in engine.logs(each["Id"]) for each in containers(dag_id)))
+        return run, lambda **options: containers(dag_id, **options)
+
+    yield start
+    for kept in [each for dag_id in dags for each in containers(dag_id, every=True)]:
+        engine.remove_container(kept["Id"], v=True, force=True)
+    assert {volume["Name"] for volume in engine.volumes()["Volumes"] or []} <= volumes
+
+
+def until(done):
+    """Wait until it is done; return the seconds that it took."""
+    started = time.monotonic()
+    while not done():
+        assert time.monotonic() - started < SECONDS
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def mark_failed(stack, dag_id, run):
+    path = f"/dags/{dag_id}/dagRuns/{run}/taskInstances/work"
+    stack.airflow.api("PATCH", path, json={"new_state": "failed"})
+
+
+def test_marking_the_task_failed_removes_the_container(stack, job):
+    run, containers = job("containers_long_job")
+    mark_failed(stack, "containers_long_job", run)
+
+    seconds = until(lambda: not containers(every=True))
+
+    print(f"\nthe container was gone {seconds:.1f} s after the task was marked failed")
+    assert stack.airflow.tasks("containers_long_job", run)["work"] == "failed"
+    assert "Stopping container" in stack.airflow.task_log("containers_long_job", run, "work")
+
+
+def test_a_timeout_removes_the_container_and_is_the_error_that_is_told(stack, job):
+    run, containers = job("containers_timeout")
+
+    seconds = until(lambda: not containers(every=True))
+
+    print(f"\nthe container was gone {seconds:.1f} s after it began, with a timeout of 5 s")
+    assert stack.wait(run, dag_id="containers_timeout").startswith("failed")
+    assert "AirflowTaskTimeout" in stack.airflow.task_log("containers_timeout", run, "work")
+
+
+def test_a_container_that_is_to_be_kept_is_stopped_and_kept_under_a_name_of_its_own(stack, job):
+    run, containers = job("containers_kept")
+    mark_failed(stack, "containers_kept", run)
+
+    until(lambda: not containers())
+    until(lambda: any("-kept-" in name for each in containers(every=True) for name in each["Names"]))
