@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 import ssl
 import struct
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from email import message_from_bytes, policy
 from ipaddress import ip_address
-from threading import Thread
+from threading import Event, Thread
 
 from aiosmtpd.smtp import SMTP, AuthResult
 from cryptography import x509
@@ -82,6 +84,33 @@ class Authority:
         return builder.sign(key, hashes.SHA256())
 
 
+class Listener:
+    """
+    A port that somebody listens on.
+
+    :param serve: talks to a client, given its socket, in a thread of its own; what goes wrong there is its own.
+    """
+
+    def __init__(self, serve):
+        self._serve = serve
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self._listening.close()
+
+    def _accept(self):
+        with suppress(OSError):  # closed
+            while True:
+                client, _ = self._listening.accept()
+                Thread(target=self._talk, args=(client,), daemon=True).start()
+
+    def _talk(self, client):
+        with suppress(OSError):  # the client is gone
+            self._serve(client)
+
+
 @dataclass
 class Received:
     """A mail that a server took."""
@@ -102,6 +131,8 @@ class MailServer:
     :param tls: context for STARTTLS, or for TLS from the start with ``implicit``.
     :param replies: reply by recipient, at RCPT, in place of 250.
     :param data_replies: reply by recipient, after the mail, in place of 250.
+    :param pause: seconds between taking a mail and saying so.
+    :ivar taking: set once a mail was taken, before the pause.
     """
 
     tls: ssl.SSLContext | None = None
@@ -113,6 +144,8 @@ class MailServer:
     mails: list[Received] = field(default_factory=list)
     credentials: list[tuple[str, str]] = field(default_factory=list)
     connections: int = 0
+    pause: float = 0
+    taking: Event = field(default_factory=Event)
 
     def __enter__(self):
         self._loop = asyncio.new_event_loop()
@@ -162,6 +195,8 @@ class MailServer:
             if address in self.data_replies:
                 return self.data_replies[address]
         self.mails += [Received(address, envelope.original_content) for address in envelope.rcpt_tos]
+        self.taking.set()
+        await asyncio.sleep(self.pause)
         return f"250 taken as {len(self.mails)}"
 
     def authenticate(self, _server, _session, _envelope, _mechanism, data):

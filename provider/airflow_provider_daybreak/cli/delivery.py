@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from getpass import getuser
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.archive.layout import check_report
-from airflow_provider_daybreak.cli.command import command
+from airflow_provider_daybreak.cli.command import command, print_result
 from airflow_provider_daybreak.delivery.audit import deliveries
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.hooks.archive import archive_of
@@ -16,7 +16,6 @@ from airflow_provider_daybreak.reports.period import parse_date
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
 
 
 @command
@@ -26,7 +25,7 @@ def list_deliveries(args: Namespace) -> None:
         check_report(args.report)
     day = parse_date(args.date, name="--date") if args.date else None
     records = deliveries(archive_of(), args.report, report_date=day)
-    _print(args, [record.as_row() for record in records])
+    print_result(args.output, [record.as_row() for record in records], "No mail is in the ledger.")
 
 
 @command
@@ -49,10 +48,4 @@ def resend(args: Namespace) -> None:
         for result in ("sent", "already_sent")
         for address, answer in getattr(summary, result).items()
     ]
-    _print(args, rows)
-
-
-def _print(args: Namespace, rows: Sequence[dict[str, Any]]) -> None:
-    from airflow.cli.simple_table import AirflowConsole
-
-    AirflowConsole().print_as(data=list(rows), output=args.output)
+    print_result(args.output, rows, "Nothing was sent.")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
 from datetime import datetime, timezone
 from email.headerregistry import Address
-from threading import Thread
 
 import pytest
 
@@ -22,8 +20,15 @@ from airflow_provider_daybreak.exceptions import (
     SenderRefusedError,
     SmtpUnavailableError,
 )
+from tests.mail import LOGIN, PASSWORD, Listener
 
-STEPS = ("greeting", "EHLO", "MAIL", "RCPT", "DATA", "end")
+STEPS = ("greeting", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "end")
+GOOD = {
+    "greeting": "220 hi",
+    "EHLO": "250-hi\r\n250-STARTTLS\r\n250-AUTH PLAIN\r\n250 SIZE",
+    "AUTH": "235 welcome",
+    "DATA": "354 go on",
+}
 FAULTS = {
     "drops": None,
     "hangs": "",
@@ -34,50 +39,40 @@ FAULTS = {
 }
 
 
-class FaultyServer:
+class FaultyServer(Listener):
     """:param step: where it fails. :param reply: with what; None ends the connection, nothing says nothing."""
 
     def __init__(self, step, reply):
         self.step, self.reply, self.taken = step, reply, 0
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
-        Thread(target=self._accept, daemon=True).start()
-
-    def close(self):
-        self._listening.close()
-
-    def _accept(self):
-        with suppress(OSError):
-            while True:
-                Thread(target=self._serve, args=self._listening.accept()[:1], daemon=True).start()
+        super().__init__(self._serve)
 
     def _serve(self, client):
-        with client, client.makefile("rb") as lines, suppress(OSError):
+        with client, client.makefile("rb") as lines:
 
-            def answer(step, good):
-                reply = self.reply if step == self.step else good
+            def answer(step):
+                reply = self.reply if step == self.step else GOOD.get(step, "250 ok")
                 if reply is None:
                     client.shutdown(socket.SHUT_RDWR)
                     raise OSError
                 if reply:
                     client.sendall(reply.encode() + b"\r\n")
 
-            answer("greeting", "220 hi")
+            answer("greeting")
             for line in lines:
-                verb = line[:4].decode().strip().upper()
-                answer(verb, {"DATA": "354 go on", "EHLO": "250-hi\r\n250 SIZE"}.get(verb, "250 ok"))
+                verb = line.split()[0].decode().upper()
+                answer(verb)
                 if verb == "DATA" and self.step != "DATA":
                     while (line := lines.readline()) not in (b".\r\n", b""):
                         pass
                     self.taken += line == b".\r\n"
-                    answer("end", "250 ok")
+                    answer("end")
 
 
 @pytest.fixture
 def mail_over(tmp_path, revision):
     """Return a function that mails one person over a port."""
 
-    def mail(port):
+    def mail(port, step=""):
         letter = Letter(
             Address(addr_spec="r@example.org"),
             "Almanac",
@@ -87,7 +82,9 @@ def mail_over(tmp_path, revision):
         rules = Rules(max_lateness=None, pauses=(0,))
         one = Mailing(letter, Ledger(tmp_path / "ledger"), rules=rules, run={}, now=datetime.now(timezone.utc))
         quick = Timeouts(connect=2, greeting=0.3, command=0.3, data=0.3, block=0.3, final=0.3)
-        server = Server("127.0.0.1", port, security="none", timeouts=quick)
+        security = "starttls" if step == "STARTTLS" else "none"
+        login = {"login": LOGIN, "password": PASSWORD, "allow_insecure": True} if step == "AUTH" else {}
+        server = Server("127.0.0.1", port, security=security, timeouts=quick, **login)
         one.send(lambda: Session.open(server)).check("daily_report")
 
     return mail
@@ -100,7 +97,7 @@ def test_a_server_that_fails_is_tried_again_unless_it_may_have_the_mail(step, fa
     errors = []
     for _ in range(3):
         with pytest.raises(DaybreakError) as caught:
-            mail_over(server.port)
+            mail_over(server.port, step)
         errors.append(caught.value)
     server.close()
 
@@ -111,6 +108,16 @@ def test_a_server_that_fails_is_tried_again_unless_it_may_have_the_mail(step, fa
     else:
         assert isinstance(errors[-1], DeliveryPendingError | SmtpUnavailableError)
         assert not errors[-1].permanent
+
+
+@pytest.mark.parametrize("fault", ["drops", "talks nonsense", "says 421"])
+def test_a_server_that_fails_at_the_goodbye_has_taken_the_mail(fault, mail_over):
+    server = FaultyServer("QUIT", FAULTS[fault])
+    for _ in range(2):
+        mail_over(server.port)
+    server.close()
+
+    assert server.taken == 1
 
 
 def test_nobody_listening_is_tried_again(mail_over):

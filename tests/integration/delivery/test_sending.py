@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 from airflow.exceptions import AirflowException
@@ -187,6 +189,31 @@ def test_a_changed_archive_file_stops_the_mail(mail, server, revision):
     assert server.mails == []
 
 
+@pytest.mark.parametrize("name", ["report.html", "report.txt", "charts/daylight.png", "manifest.json"])
+def test_a_missing_archive_file_stops_the_mail(name, mail, server, revision):
+    (revision.path("report.html").parent / name).unlink()
+
+    with pytest.raises(AirflowException, match=name):
+        mail({"manifest": revision.uri})
+    assert server.mails == []
+
+
+def test_a_missing_attachment_stops_the_mail(mail, server, tmp_path):
+    info = {"uri": (tmp_path / "gone.pdf").as_uri(), "sha256": "0" * 64, "bytes": 1}
+
+    with pytest.raises(AirflowFailException, match=r"Cannot attach 'gone.pdf': there is no such file"):
+        mail(attachments=[info])
+    assert server.mails == []
+
+
+def test_of_ten_thousand_that_may_not_be_mailed_twenty_are_named(mail, server):
+    people = [f"p{number}@example.com" for number in range(10_000)]
+
+    with pytest.raises(AirflowFailException, match="p19@example.com and 9980 more: allowed_domains"):
+        mail(to=people, allowed_domains=["example.org"])
+    assert server.connections == 0
+
+
 def test_a_container_tasks_output_is_attached(mail, server, archive, tmp_path):
     path = tmp_path / "out"
     path.write_bytes(b"%PDF-1.7 \x00\xff" * 1000)
@@ -223,6 +250,30 @@ def test_attachments_without_room_are_left_out_with_a_line_that_says_where_they_
     for kind in ("plain", "html"):
         line = f"Left out for its size: large.bin (300.0 kB), at {info['uri']}"
         assert line in message.get_body((kind,)).get_content()
+
+
+@pytest.fixture
+def forty_megabytes(archive, tmp_path):
+    """Return an artifact of that size."""
+    path = tmp_path / "out"
+    path.write_bytes(os.urandom(1_000_000) * 40)
+    with path.open("rb") as file:
+        return archive.store_artifact("measured.bin", file).info()
+
+
+def test_forty_megabytes_are_left_out_where_nothing_else_was_said(mail, server, forty_megabytes):
+    mail(attachments=[forty_megabytes])
+
+    assert "measured.bin (40.0 MB)" in server.mails[0].message.get_body(("plain",)).get_content()
+    assert len(server.mails[0].content) < 10_000
+
+
+def test_forty_megabytes_arrive_where_they_may(mail, server, forty_megabytes):
+    server.size_limit = 60_000_000
+    mail(attachments=[forty_megabytes], max_bytes=60_000_000)
+
+    (attached,) = server.mails[0].message.iter_attachments()
+    assert sha256(attached.get_content()).hexdigest() == forty_megabytes["sha256"]
 
 
 def test_the_servers_own_limit_counts_too(mail, archive, tmp_path, server):

@@ -13,32 +13,24 @@ import pytest
 
 from airflow_provider_daybreak.delivery.transport import Server, Session, Timeouts
 from airflow_provider_daybreak.exceptions import SmtpError, SmtpLoginError, SmtpTlsError, SmtpUnavailableError
-from tests.mail import LOGIN, PASSWORD, MailServer, credential_traces
+from tests.mail import LOGIN, PASSWORD, Listener, MailServer, credential_traces
 
 QUICK = Timeouts(connect=3, greeting=2, command=2)
 
 
-class Tap:
+class Tap(Listener):
     """Passes bytes on to a server, and keeps those that came from the client."""
 
     def __init__(self, port, *, strip_starttls=False):
         self.sent = b""
         self._target = port
         self._strip = strip_starttls
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
-        Thread(target=self._accept, daemon=True).start()
+        super().__init__(self._join)
 
-    def close(self):
-        self._listening.close()
-
-    def _accept(self):
-        with suppress(OSError):
-            while True:
-                client, _ = self._listening.accept()
-                server = socket.create_connection(("127.0.0.1", self._target))
-                Thread(target=self._pass, args=(client, server, True), daemon=True).start()
-                Thread(target=self._pass, args=(server, client, False), daemon=True).start()
+    def _join(self, client):
+        server = socket.create_connection(("127.0.0.1", self._target))
+        Thread(target=self._pass, args=(server, client, False), daemon=True).start()
+        self._pass(client, server, from_client=True)
 
     def _pass(self, source, target, from_client):
         with suppress(OSError):
