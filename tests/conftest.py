@@ -38,13 +38,15 @@ def _missing(marker: str) -> str | None:
         docker = shutil.which("docker")
         if docker is None or subprocess.run([docker, "info"], capture_output=True, check=False).returncode:
             return "needs a Docker engine (Debian: apt install docker.io)"
+    if marker == "mail_readers" and not all(map(shutil.which, ("mutt", "ripmime", "spamassassin"))):
+        return "needs programs that read mails (Debian: apt install mutt ripmime spamassassin)"
     if marker == "strace" and shutil.which("strace") is None:
         return "needs strace (Debian: apt install strace)"
     return None
 
 
 def pytest_runtest_setup(item):
-    for marker in ("browser", "engine", "strace"):
+    for marker in ("browser", "engine", "mail_readers", "strace"):
         reason = _missing(marker) if item.get_closest_marker(marker) else None
         if reason:
             pytest.skip(reason)
