@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.hooks.delivery import mail_settings
+from airflow_provider_daybreak.hooks.smtp import mail_settings
 
 
 def settings(*, extra=None, **fields):

@@ -1,0 +1,151 @@
+"""What an ``smtp`` connection says, read strictly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.delivery.recipients import parse_address
+from airflow_provider_daybreak.delivery.transport import (
+    IMPLICIT_TLS_PORT,
+    SUBMISSION_PORT,
+    Server,
+    Timeouts,
+)
+from airflow_provider_daybreak.exceptions import InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from email.headerregistry import Address
+
+    from airflow_provider_daybreak.delivery.transport import Security
+
+
+@dataclass(frozen=True)
+class MailSettings:
+    """
+    What an ``smtp`` connection says, read strictly.
+
+    :param server: how to reach the server.
+    :param sender: whom mails are from.
+    :param default_recipients: who gets mails that name nobody.
+    :param allowed_domains: the only domains that may be mailed; any when empty.
+    :param redirect_all_to: the one address that gets all mails instead, for trials.
+    """
+
+    server: Server
+    sender: Address
+    default_recipients: object = ()
+    allowed_domains: Sequence[str] = ()
+    redirect_all_to: str | None = None
+
+
+def mail_settings(connection: Any, *, name: str) -> MailSettings:
+    """
+    Return what a connection says.
+
+    :param connection: an Airflow connection of type ``smtp``.
+    :param name: its id, for errors.
+    :raises InvalidValueError: a field can't be used.
+    """
+    extra = _Extra(name, connection.extra_dejson)
+    host, login = (connection.host or "").strip(), connection.login or ""
+    if not host:
+        raise InvalidValueError(f"host of the connection {name!r}", host, "the name of a mail server")
+    disable_ssl, disable_tls = extra.boolean("disable_ssl"), extra.boolean("disable_tls")
+    security: Security
+    if disable_ssl and disable_tls:
+        security = "none"
+    elif disable_tls:
+        security = "tls"
+    elif disable_ssl:
+        security = "starttls"
+    else:
+        security = "tls" if connection.port == IMPLICIT_TLS_PORT else "starttls"
+    port = connection.port or (IMPLICIT_TLS_PORT if security == "tls" else SUBMISSION_PORT)
+    if not 0 < port < 2**16:
+        raise InvalidValueError(f"port of the connection {name!r}", port, "a number such as 587 or 465")
+    if extra.get("ssl_context") not in (None, "", "default", "none"):
+        raise InvalidValueError(extra.name("ssl_context"), extra.get("ssl_context"), "default or none")
+    return MailSettings(
+        server=Server(
+            host=host,
+            port=port,
+            security=security,
+            ca_file=extra.text("ca_file") or None,
+            verify=extra.get("ssl_context") != "none",
+            login=login,
+            password=connection.password or "",
+            token=_token(connection, extra),
+            allow_insecure=extra.boolean("allow_insecure") or False,
+            timeouts=_timeouts(extra),
+        ),
+        sender=_sender(extra, login),
+        default_recipients=extra.get("default_recipients") or (),
+        allowed_domains=extra.get("allowed_domains") or (),
+        redirect_all_to=extra.text("redirect_all_to") or None,
+    )
+
+
+def _sender(extra: _Extra, login: str) -> Address:
+    given = extra.text("from_email") or (login if "@" in login else "")
+    if not given:
+        raise InvalidValueError(extra.name("from_email"), given, "the address that mails are from")
+    return parse_address(given).mailbox
+
+
+def _token(connection: Any, extra: _Extra) -> str:
+    """Return the OAuth2 access token, as Airflow's SMTP hook gets it, or nothing where that isn't asked for."""
+    if (extra.text("auth_type") or "basic") != "oauth2":
+        return ""
+    from airflow.providers.smtp.hooks.smtp import SmtpHook
+    from airflow.sdk.log import mask_secret
+
+    hook = SmtpHook(connection.conn_id, auth_type="oauth2")
+    hook.smtp_connection = connection
+    token = str(hook.access_token or hook._get_oauth2_token())  # noqa: SLF001 - it offers no other way
+    mask_secret(token)
+    return token
+
+
+def _timeouts(extra: _Extra) -> Timeouts:
+    """Return the timeouts: the RFC's, or the connection's for all but the end of a mail."""
+    given = extra.get("timeout")
+    if given in (None, ""):
+        return Timeouts()
+    try:
+        seconds = float(given)
+    except (TypeError, ValueError):
+        seconds = 0
+    if not 0 < seconds < 86_400:  # noqa: PLR2004 - a day
+        raise InvalidValueError(extra.name("timeout"), given, "seconds, such as 60")
+    return Timeouts(seconds, seconds, seconds, seconds, seconds)
+
+
+class _Extra:
+    """The extra of a connection, whose values are of the kind they should be or an error."""
+
+    def __init__(self, connection: str, values: Mapping[str, object]) -> None:
+        self._connection = connection
+        self._values = values
+
+    def name(self, key: str) -> str:
+        return f"{key} in the extra of the connection {self._connection!r}"
+
+    def get(self, key: str) -> Any:
+        return self._values.get(key)
+
+    def text(self, key: str) -> str:
+        value = self._values.get(key)
+        if value is not None and not isinstance(value, str):
+            raise InvalidValueError(self.name(key), value, "text")
+        return (value or "").strip()
+
+    def boolean(self, key: str) -> bool | None:
+        """Return true, false, or None where unset. The text "false", as URIs have it, is false, not true."""
+        value = self._values.get(key)
+        if isinstance(value, str) and value.strip().lower() in ("true", "false", ""):
+            value = {"true": True, "false": False}.get(value.strip().lower())
+        if value is None or isinstance(value, bool):
+            return value
+        raise InvalidValueError(self.name(key), value, "true or false")
