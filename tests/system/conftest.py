@@ -45,10 +45,27 @@ class Stack:
         return [mail for mail in parsed if text in mail.get_body(("plain",)).get_content()]
 
 
+@pytest.fixture
+def page(browser, stack):
+    """Return a page of Airflow's UI, logged in."""
+    page = browser.new_page(viewport={"width": 1300, "height": 900})
+    page.set_default_timeout(60_000)
+    page.goto(stack.airflow.url)
+    page.get_by_label("Username").fill("admin")
+    page.locator("input[type=password]").fill(stack.airflow.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="Dags").first.wait_for()
+    return page
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory):
     home = tmp_path_factory.mktemp("system")
     catcher, env = prepare(home, PASSWORD)
+    env |= {  # a task whose supervisor is gone is tried again soon
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+    }
     airflow = Airflow(home / "airflow", port=free_port(), env=env, dags={"tests": DAGS})
     try:
         airflow.start()

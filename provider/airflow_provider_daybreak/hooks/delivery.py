@@ -116,11 +116,17 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Question:
-    """What somebody has to approve before it is mailed."""
+    """
+    What somebody has to approve before it is mailed.
+
+    :param subject: one line.
+    :param body: Markdown.
+    :param manifests: of what it is about.
+    """
 
     subject: str
     body: str
-    digests: list[str]
+    manifests: list[Manifest]
 
 
 class DeliveryHook(BaseHook):
@@ -281,22 +287,26 @@ class DeliveryHook(BaseHook):
         for mailing, mails in pending:
             manifest = mailing.manifest
             mailing.body(rules.max_bytes)
+            people = [f"- {mail.recipient.mailbox}" for mail in mails[:_SHOWN]]
+            if len(mails) > _SHOWN:
+                people.append(f"- and {len(mails) - _SHOWN} more")
+            attached = ", ".join(f"`{each.name}`" for each in mailing.letter.attachments)
             lines += [
                 f"**{mailing.letter.subject}**",
                 (
-                    f"`{manifest.report}` of {manifest.report_date}, revision {manifest.revision}, "
-                    f"digest `{manifest.digest[:12]}`, to {len(mails)}:"
+                    f"Revision {manifest.revision} of `{manifest.report}` for {manifest.report_date}, digest "
+                    f"`{manifest.digest[:12]}`, with {attached or 'no attachment'}. It goes to {len(mails)}:"
                 ),
-                *(f"- {mail.recipient.mailbox}" for mail in mails[:_SHOWN]),
-                *([f"- and {len(mails) - _SHOWN} more"] if len(mails) > _SHOWN else []),
+                "\n".join(people),
             ]
             for mail in mails:
                 mailing.hold(mail, "waits for an approval", Summary())
-        first = pending[0][0]
         return Question(
-            subject=f"Send {first.letter.subject!r}?",
+            subject=f"Send {pending[0][0].letter.subject!r}?"
+            if len(pending) == 1
+            else f"Send {len(pending)} reports?",
             body="\n\n".join(lines),
-            digests=[mailing.manifest.digest for mailing, _ in pending],
+            manifests=[mailing.manifest for mailing, _ in pending],
         )
 
     def tell_failure(self, to: object, *, report: object, context: Mapping[str, Any]) -> None:

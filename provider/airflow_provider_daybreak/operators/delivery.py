@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_daybreak.archive import Manifest
     from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, Wanted
 
 
@@ -160,9 +161,9 @@ class ReportEmailOperator(BaseOperator):
             self,
             context,
             subject=found.subject,
-            body=found.body,
+            body="\n\n".join([found.body, *self._links(found.manifests)]),
             then=self.execute_answered.__name__,
-            digests=found.digests,
+            digests=[manifest.digest for manifest in found.manifests],
         )
 
     def execute_answered(self, context: Context, event: dict[str, Any], digests: list[str]) -> DeliveryInfo:
@@ -175,6 +176,15 @@ class ReportEmailOperator(BaseOperator):
             return _info(
                 hook.send(wanted, on_refused=self.on_refused, approved=digests, approved_by=answer.by, **when)
             )
+
+    def _links(self, manifests: Sequence[Manifest]) -> list[str]:
+        """Return Markdown links to the reports' pages, which those in the archive of the settings have."""
+        if self.archive:
+            return []
+        from airflow_provider_daybreak.web.links import report_address
+
+        addresses = (report_address(m.report, m.report_date.isoformat(), m.revision) for m in manifests)
+        return [f"[Open {m.report}]({address})" for m, address in zip(manifests, addresses, strict=True)]
 
     def _hook(self) -> DeliveryHook:
         from airflow_provider_daybreak.hooks.delivery import DeliveryHook

@@ -129,10 +129,12 @@ ERRORS = {
     "unlink": "EIO",
     "rename": "ENOSPC",
     "socket": "EMFILE",
+    "setsockopt": "ENOBUFS",
     "connect": "ECONNREFUSED",
     "sendto": "ECONNRESET",
     "recvfrom": "ECONNRESET",
     "getdents64": "EIO",
+    "newfstatat": "EIO",
 }
 
 
