@@ -98,7 +98,7 @@ def make_context():
             dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=map_index, try_number=try_number
         )
         dag = SimpleNamespace(dag_id=dag_id, timezone=SimpleNamespace(name=dag_timezone))
-        from airflow.sdk.execution_time.context import OutletEventAccessors
+        from airflow_provider_daybreak.cli.rehearsal import outlet_events
 
         return {
             "ti": ti,
@@ -107,7 +107,7 @@ def make_context():
             "dag": dag,
             "params": params or {},
             "run_id": run_id,
-            "outlet_events": OutletEventAccessors(),
+            "outlet_events": outlet_events(),
         }
 
     return make

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from airflow.sdk import Asset
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
 _MODULE = "daybreak_rehearsed_dag"
 _RUN_ID = "preview"
 
@@ -87,8 +90,6 @@ class Rehearsal:
 
         :raises InvalidValueError: a param is none of the Dag's, or its value is wrong.
         """
-        from airflow.sdk.execution_time.context import OutletEventAccessors
-
         instant = datetime.combine(self.day, time(12), self.dag.timezone)
         params = self._params()
         run = SimpleNamespace(
@@ -114,7 +115,7 @@ class Rehearsal:
             "ts": instant.isoformat(),
             "data_interval_start": instant,
             "data_interval_end": instant,
-            "outlet_events": OutletEventAccessors(),
+            "outlet_events": outlet_events(),
         }
 
     def rendered(self, task: Any) -> tuple[Any, dict[str, Any]]:
@@ -164,6 +165,20 @@ class _TaskInstance:
 
     def get_relevant_upstream_map_indexes(self, **_: Any) -> None:
         return None
+
+
+def outlet_events() -> OutletEventAccessors:
+    """Return what a task can say of its outlets where there is no Airflow to ask, and so no asset is known."""
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time.comms import ErrorResponse
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
+    class Unasked(OutletEventAccessors):
+        @staticmethod
+        def _get_asset_from_db(name: str | None = None, uri: str | None = None) -> Asset:  # noqa: ARG004 - Airflow's
+            raise AirflowRuntimeError(ErrorResponse(error=ErrorType.ASSET_NOT_FOUND))
+
+    return Unasked()
 
 
 def _execute(task: Any, context: dict[str, Any]) -> Any:

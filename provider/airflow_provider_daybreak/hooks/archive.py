@@ -14,7 +14,7 @@ from airflow_provider_daybreak.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow.sdk import Asset
+    from airflow.sdk import Asset, AssetAlias
 
     from airflow_provider_daybreak.archive import Revision
     from airflow_provider_daybreak.archive.storage import StoragePath
@@ -78,14 +78,12 @@ def announce(context: Mapping[str, Any], archive: Archive, revision: Revision) -
     """
     Give the report's asset an event that says which revision there is, once the task succeeds.
 
-    A report whose name or archive is a template has its asset known only now: its event goes through the alias
-    ``daybreak_reports``, which becomes an outlet of the task. Airflow 3.3 fails one of two tasks that make the
-    same asset known at the same time, so a report with a plain name has its asset as an outlet beforehand.
+    A report whose name or archive is a template has its asset known only now. Where a Dag names that asset, it
+    becomes an outlet of the task. Where none does, its event goes through the alias ``daybreak_reports``, which
+    makes the asset; Airflow 3.3 fails one of two tasks that make the same asset at the same time.
 
     :param context: the context that Airflow gives to ``execute``.
     """
-    from airflow.sdk import AssetAlias
-
     manifest = revision.manifest
     asset = report_asset(manifest.report, archive=archive.uri)
     facts = {
@@ -98,22 +96,44 @@ def announce(context: Mapping[str, Any], archive: Archive, revision: Revision) -
         "rows": dict(manifest.rows),
     }
     outlets, events = context["task"].outlets, context["outlet_events"]
+    if asset not in outlets and _is_known(asset, events):
+        outlets.append(asset)
     if asset in outlets:
         events[asset].extra = facts
         return
-    alias = AssetAlias(REPORTS_ALIAS)
+    alias = _alias()
     if alias not in outlets:
         outlets.append(alias)
     events[alias].add(asset, extra=facts)
 
 
-def known_assets(report: object, archive: object) -> list[Asset]:
+def outlets_of(report: object, archive: object) -> list[Asset | AssetAlias]:
     """
-    Return the asset of a report as a list, which is empty where its name or archive is yet to be rendered.
+    Return the outlets of a report's task: its asset, or our alias where name or archive is yet to be rendered.
 
     :param report: slug of the report, or a template of it.
     :param archive: URI of its archive, or a template of it; the one of the ``[daybreak]`` section when None.
     """
-    if not is_report(report) or not (archive is None or (isinstance(archive, str) and "{" not in archive)):
-        return []
-    return [report_asset(str(report), archive=archive)]
+    if is_report(report) and (archive is None or (isinstance(archive, str) and "{" not in archive)):
+        return [report_asset(str(report), archive=archive)]
+    return [_alias()]
+
+
+def _alias() -> AssetAlias:
+    from airflow.sdk import AssetAlias
+
+    return AssetAlias(REPORTS_ALIAS)
+
+
+def _is_known(asset: Asset, events: Mapping[Any, Any]) -> bool:
+    """Return whether a Dag names the asset, as what it waits for or as an inlet or outlet."""
+    from airflow.sdk import Asset
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+
+    try:
+        events[Asset.ref(uri=asset.uri)]
+    except AirflowRuntimeError as error:
+        if error.error.error is not ErrorType.ASSET_NOT_FOUND:
+            raise
+        return False
+    return True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import BaseOperator, XComArg
 
-from airflow_provider_daybreak.hooks.archive import announce, known_assets
+from airflow_provider_daybreak.hooks.archive import announce, outlets_of
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.operators.failure import fail_at_once
 from airflow_provider_daybreak.version_compat import AirflowSkipException
@@ -124,7 +124,7 @@ class ReportOperator(BaseOperator):
         self.checks = checks
         self.when_empty = when_empty
         self.archive = archive
-        self.outlets = [*self.outlets, *known_assets(report, archive)]
+        self.outlets = [*self.outlets, *outlets_of(report, archive)]
         for source in (data or {}).values():  # Airflow looks for tasks in the fields of operators alone
             for name in getattr(source, "template_fields", ()):
                 XComArg.apply_upstream_relationship(self, getattr(source, name))

@@ -8,6 +8,7 @@ import pytest
 from airflow.sdk import AssetAlias
 
 from airflow_provider_daybreak.archive import Draft, DraftFile
+from airflow_provider_daybreak.cli.rehearsal import outlet_events
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.hooks.archive import announce, archive_at, archive_of, report_asset
 from airflow_provider_daybreak.settings import Settings
@@ -52,8 +53,6 @@ def test_a_report_is_an_asset(archive, uri):
 
 
 def test_a_revision_is_announced_as_an_event_of_its_asset(tmp_path):
-    from airflow.sdk.execution_time.context import OutletEventAccessors
-
     archive = archive_at(tmp_path.as_uri())
     period = {"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"}
     revision = archive.publish(
@@ -68,7 +67,7 @@ def test_a_revision_is_announced_as_an_event_of_its_asset(tmp_path):
         )
     )
     task = SimpleNamespace(outlets=[])
-    events = OutletEventAccessors()
+    events = outlet_events()
 
     announce({"task": task, "outlet_events": events}, archive, revision)
 

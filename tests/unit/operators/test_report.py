@@ -77,10 +77,10 @@ def test_a_report_with_a_plain_name_has_its_asset_as_an_outlet_that_gets_the_eve
     assert context["outlet_events"][asset].extra["manifest"] == info["manifest"]
 
 
-def test_a_report_whose_name_is_a_template_has_no_outlet_before_it_runs():
+def test_a_report_whose_name_is_a_template_has_the_alias_as_its_outlet():
     task = ReportOperator(task_id="render_report", report="{{ params.report }}", template="report.md.j2")
 
-    assert task.outlets == []
+    assert task.outlets == [AssetAlias("daybreak_reports")]
 
 
 def test_running_again_makes_no_second_revision(run_report):
