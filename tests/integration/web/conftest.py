@@ -1,120 +1,13 @@
-"""A real API server under a path prefix, whose users may each read the Dags that bear their name."""
-
 from __future__ import annotations
 
-import json
-import os
-import secrets
-import socket
-import subprocess
-import sys
-import time
-from dataclasses import dataclass
-from datetime import date
-from typing import TYPE_CHECKING
-
-import httpx
 import pytest
 
-from airflow_provider_daybreak.archive import Archive, Draft, DraftFile
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-AUTH_MANAGER = """
-from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
-
-class EachTheirOwn(SimpleAuthManager):
-    def is_authorized_dag(self, *, method, user, access_entity=None, details=None):
-        anywhere = details is None or details.id in (None, "~")
-        return anywhere or details.id.startswith(user.username)
-"""
-USERS = {"ada": "viewer", "bob": "admin"}
-
-
-@dataclass(frozen=True)
-class Server:
-    """
-    The server, and what its tests say to it.
-
-    :param base: its address with a slash at the end.
-    """
-
-    base: str
-    archive: Archive
-    log: Path
-
-    def token(self, user: str) -> str:
-        answer = httpx.post(f"{self.base}auth/token", json={"username": user, "password": user}, timeout=30)
-        assert answer.status_code == 201, answer.text
-        return answer.json()["access_token"]
-
-    def client(self, user: str | None = None, **options: object) -> httpx.Client:
-        client = httpx.Client(base_url=self.base, timeout=30, **options)
-        if user is not None:
-            client.headers["Authorization"] = f"Bearer {self.token(user)}"
-        return client
-
-    def publish(self, *, dag_id: str, report: str, files: dict[str, tuple[str, bytes]]) -> str:
-        """Publish a report of a Dag and return its address, relative to the base."""
-        self.archive.publish(
-            Draft(
-                report=report,
-                report_date=date(2026, 3, 29),
-                period={"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"},
-                title="Almanac",
-                files=[DraftFile(name, *file) for name, file in files.items()],
-                rows={},
-                run={"dag_id": dag_id},
-            )
-        )
-        return f"daybreak/reports/{report}/2026-03-29/1/"
+from tests.integration.web.server import served
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    home = tmp_path_factory.mktemp("airflow")
-    (home / "each_their_own.py").write_text(AUTH_MANAGER)
-    (home / "simple_auth_manager_passwords.json.generated").write_text(json.dumps({u: u for u in USERS}))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    base = f"http://127.0.0.1:{port}/airflow/"
-    environment = {
-        **os.environ,
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__API__BASE_URL": base,
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
-        "AIRFLOW__CORE__AUTH_MANAGER": "each_their_own.EachTheirOwn",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
-        "AIRFLOW__DAYBREAK__ARCHIVE": (home / "my reports").as_uri(),
-        "PYTHONPATH": str(home),
-    }
-    airflow = [sys.executable, "-m", "airflow"]
-    log = home / "api-server.log"
-    with log.open("wb") as output:
-        subprocess.run([*airflow, "db", "migrate"], env=environment, stdout=output, stderr=output, check=True)
-        process = subprocess.Popen(
-            [*airflow, "api-server", "--host", "127.0.0.1", "--port", str(port)],
-            env=environment,
-            stdout=output,
-            stderr=output,
-        )
-        try:
-            _wait_for(f"{base}api/v2/version", process, log)
-            yield Server(base, Archive(home / "my reports"), log)
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(address, timeout=5).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.5)
-    pytest.fail(f"The API server does not answer:\n{log.read_text()[-4000:]}")
+    """A server whose archive is a folder."""
+    folder = tmp_path_factory.mktemp("archive") / "my reports"
+    with served(tmp_path_factory.mktemp("airflow"), folder.as_uri()) as server:
+        yield server
