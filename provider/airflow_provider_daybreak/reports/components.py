@@ -87,9 +87,11 @@ class Components:
         if columns is None:
             columns = data.columns
         wanted = columns if isinstance(columns, Mapping) else {str(column): None for column in columns}
-        if len(data) or data.columns:
+        if data.columns:
             for column in (*wanted, *(highlight or ()), *totals):
                 data.position(column)
+        else:  # a list without rows can't say which columns it would have
+            data = Rows(list(wanted), (), name=data.name)
         sample = data[:_SAMPLE] if len(data) > _SAMPLE else data
         sums = _totals(data, totals) if len(data) else {}
         built = tuple(
@@ -244,6 +246,8 @@ class Components:
             if isinstance(y, Mapping)
             else {column: _title(column) for column in ([y] if isinstance(y, str) else y)}
         )
+        if not data.columns:  # a list without rows can't say which columns it would have
+            data = Rows(list(dict.fromkeys([x, *columns, *([series] if series else [])])), (), name=data.name)
         places, built = _split(data, x, next(iter(columns)), series) if series else _straight(data, x, columns)
         if len(built) > _MAX_SERIES:
             raise InvalidValueError("number of series in a chart", len(built), f"at most {_MAX_SERIES}")

@@ -54,7 +54,12 @@ Prose with **emphasis**, [a link](https://example.org/), `code` and
 
 {{ notice("Doors close at six.") }}
 {{ notice("All sold.", "success") }}
-{{ notice("Stock is low.", "warning") }}
+{% call notice("warning", title="Stock is low") %}
+Order **tea** and [milk](https://example.org/) today:
+
+- 3 boxes left
+- none on Monday
+{% endcall %}
 {{ notice("Till 3 is broken.", "danger") }}
 
 {{ metric("Sold", 1234, previous=1100, good="up", trend=[3, 5, 4, 8]) }}

@@ -147,7 +147,7 @@ _RULES = (
     ".metrics{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin:0 0 18px}"
     ".metric{padding:14px 16px;background:var(--surface);border-radius:8px}.label{font-size:13px;color:var(--muted)}"
     ".value{font-size:25px;line-height:1.3;font-weight:700}.unit{font-size:14px;font-weight:400;color:var(--muted)}"
-    ".change{font-size:13px;color:var(--muted)}.figure{margin:0 0 18px;overflow:hidden}.chart{width:100%;max-width:720px;height:auto;display:block}"
+    ".change{font-size:13px;color:var(--muted)}.figure{margin:0 0 18px;overflow:hidden}.chart{width:100%;height:auto;display:block}"
     ".notice{margin:0 0 18px;padding:12px 16px;background:var(--surface);border-left:4px solid var(--rule);border-radius:4px}"
     ".notice p,.notice ul,.notice ol{margin:4px 0}"
     + "".join(
