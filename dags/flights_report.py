@@ -4,6 +4,7 @@ Flights from New York in 2013, daily and weekly, by SQL over 336,776 real rows.
 A database stands for yours: the script loads it, once, into the SQLite file that the connection ``flights``
 names, such as AIRFLOW_CONN_FLIGHTS='{"conn_type": "sqlite", "host": "/var/tmp/flights.db"}'. Each report reads its
 period's rows by four queries, compares with the period before, and is archived with a workbook.
+For a preview without a scheduler, load it by hand first: python flights_report/script/load.py --database …
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def main() -> None:
     )
     parser.add_argument("--database", required=True, type=Path)
     database = parser.parse_args().database
-    if database.exists():
+    if database.exists() and database.stat().st_size:  # a query before the first load leaves an empty file
         print(f"{database} is there already")
         return
     database.parent.mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,8 @@ _TIME_STEPS: tuple[tuple[int, int, str, int], ...] = (
     (10 * 365 * _DAY, 120, "y", 46),
     (50 * 365 * _DAY, 600, "y", 46),
 )
+_SPARE = 0.88
+"""How much of a band a name takes: a reader's font may be wider than the one that texts are measured by."""
 _NAME = 44  # pixels, less than which a name is no longer one
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[] \u00a0\u202f"), frozenset("mwMW%@")
 
@@ -108,7 +110,7 @@ def band_scale(
     count = max(len(texts), 1)
     band = (end - start) / count
     if names and band >= _NAME:
-        texts = [_on_two_lines(text, font_size, band - 6) for text in texts]
+        texts = [_on_two_lines(text, font_size, band * _SPARE - 6) for text in texts]
     widest = max((text_width(line, font_size) for text in texts for line in text.split("\n")), default=0)
     every = max(math.ceil((widest + 6) / band), 1)
     ticks = tuple(range(0, len(texts), every))

@@ -257,7 +257,7 @@ class _Rendering:
 
 
 def _filters(language: Language) -> dict[str, Callable[..., str]]:
-    return {
+    writers: dict[str, Callable[..., str]] = {
         "number": language.number,
         "percent": language.percent,
         "currency": language.currency,
@@ -267,6 +267,19 @@ def _filters(language: Language) -> dict[str, Callable[..., str]]:
         "duration": language.duration,
         "size": language.size,
     }
+    return {name: _of_something(write) for name, write in writers.items()}
+
+
+def _of_something(write: Callable[..., str]) -> Callable[..., str]:
+    """Return the filter so that a name which isn't there is what it complains of, and not what stands for it."""
+    from jinja2 import Undefined
+
+    def written(value: Any, *args: Any, **kwargs: Any) -> str:
+        if isinstance(value, Undefined):
+            str(value)  # raises, naming it
+        return write(value, *args, **kwargs)
+
+    return written
 
 
 def _first_heading(tokens: tuple[Token, ...]) -> str | None:

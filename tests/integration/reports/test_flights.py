@@ -23,8 +23,9 @@ DAGS = Path(__file__).parents[3] / "dags"
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    """The example's database, filled by the example's script."""
+    """The example's database, filled by the example's script after a query that came too early."""
     path = tmp_path_factory.mktemp("flights") / "flights.db"
+    path.touch()  # as SQLite does for it
     arguments, sys.argv = sys.argv, ["load.py", "--database", str(path)]
     try:
         runpy.run_path(str(DAGS / "flights_report" / "script" / "load.py"), run_name="__main__")

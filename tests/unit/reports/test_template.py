@@ -110,6 +110,11 @@ def test_an_unknown_name_is_pointed_at(make_document):
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
+def test_an_unknown_name_before_a_filter_is_pointed_at(make_document):
+    with pytest.raises(TemplateError, match=r"line 1, column 9: 'slaes' is undefined"):
+        make_document("Sold {{ slaes | number }} times.\n")
+
+
 def test_an_unknown_filter_is_pointed_at(make_document):
     with pytest.raises(TemplateError, match=r"line 2, column \d+: No filter named 'nubmer'"):
         make_document("\n{{ 1 | nubmer }}\n")
