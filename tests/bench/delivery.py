@@ -42,7 +42,7 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as name, sink() as port:
         folder = Path(name)
         _run("render", folder, port)
-        ours, bare = in_turn(lambda: rate("ours", folder, port), lambda: rate("bare", folder, port), rounds=3)
+        ours, bare = in_turn(lambda: rate("ours", folder, port), lambda: rate("bare", folder, port), rounds=5)
         yield Figure("delivery.thousand_recipients", ours, None, 100, "mails/s", higher_is_better=True)
         yield Figure(
             "delivery.against_bare_loop", ours, bare, 0.5, "mails/s", "smtplib.sendmail", higher_is_better=True
