@@ -59,9 +59,9 @@ def test_a_script_knows_the_reports_period_and_its_own_environment(reader, relea
 
 
 def test_a_script_runs_in_the_release_that_a_deploy_returned(reader, release, tmp_path):
-    deployed = ReleaseHook().deploy(release, tmp_path / "script")
+    deployed = ReleaseHook().deploy(release, Plan(tmp_path / "script"))
     (tmp_path / "script" / "sales.py").write_text("print('[]')")
-    ReleaseHook().deploy(release, tmp_path / "script")
+    ReleaseHook().deploy(release, Plan(tmp_path / "script"))
 
     rows = reader.read({"sales": ScriptSource(deployed, ["sales.py", "json"])})["sales"]
 

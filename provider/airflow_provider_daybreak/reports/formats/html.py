@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from airflow_provider_daybreak.reports import charts
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats.body import Body
 from airflow_provider_daybreak.reports.marks import printable
+from airflow_provider_daybreak.reports.picture import smaller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,9 +43,14 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
 
 
 def render_charts(document: Document, theme: Theme) -> Iterator[RenderedFile]:
-    """Yield the charts as pictures."""
-    for chart in document.charts:
-        yield RenderedFile(f"charts/{chart.name}.png", "image/png", charts.png(chart, document.language, theme))
+    """Yield the charts as pictures. One is packed while the next is drawn."""
+    with ThreadPoolExecutor(2, thread_name_prefix="daybreak-picture") as beside:
+        packed = [
+            (chart.name, beside.submit(smaller, charts.png(chart, document.language, theme)))
+            for chart in document.charts
+        ]
+        for name, picture in packed:
+            yield RenderedFile(f"charts/{name}.png", "image/png", picture.result())
 
 
 def _fitting(document: Document, theme: Theme, files: Mapping[str, str]) -> str:
