@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -31,8 +32,10 @@ class Chain:
     def ended(self, run):
         return self.stack.wait(run, dag_id=self.dag_id)
 
-    def waits(self, run, *states):
-        return self.stack.wait_for_task(run, "mail", states, dag_id=self.dag_id)
+    def waits(self, run):
+        """Wait until the mail waits for a person, and so does the scheduler: Airflow fails what is answered sooner."""
+        self.stack.wait_for_task(run, "mail", ("awaiting_input", "deferred"), dag_id=self.dag_id)
+        time.sleep(3)  # its turns take a second
 
     def backfill(self, day, behavior):
         """Backfill a day; return its run."""
@@ -155,7 +158,7 @@ def held(stack):
 
 def test_a_held_mail_that_is_rejected_is_not_sent(held):
     run = held.start(TODAY)
-    held.waits(run, "awaiting_input", "deferred")
+    held.waits(run)
 
     held.airflow.api("PATCH", held.path(run, "mail") + "/-1/hitlDetails", json={"chosen_options": ["Reject"]})
 
@@ -168,7 +171,7 @@ def test_a_held_mail_that_is_rejected_is_not_sent(held):
 def test_a_held_mail_is_shown_to_a_person_and_sent_once_that_one_approves(held, page):
     day = TODAY - timedelta(days=1)
     run = held.start(day)
-    held.waits(run, "awaiting_input", "deferred")
+    held.waits(run)
 
     page.goto(f"{held.airflow.url}/dags/{held.dag_id}/runs/{run}/tasks/mail/required_actions")
     page.get_by_text(f"Send 'delivery_held of {day}'?").wait_for()
