@@ -36,21 +36,17 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
     :param files: by table, the name of the file that has all of its rows.
     :raises ReportTooLargeError: without any row of a table it is still too large.
     """
-    yield RenderedFile(FILE_NAME, "text/html", _fitting(document, theme, files).encode())
-    yield from render_charts(document, theme)
-    if theme.logo is not None:
-        yield RenderedFile(_LOGO, *theme.logo)
-
-
-def render_charts(document: Document, theme: Theme) -> Iterator[RenderedFile]:
-    """Yield the charts as pictures. One is packed while the next is drawn."""
     with ThreadPoolExecutor(2, thread_name_prefix="daybreak-picture") as beside:
-        packed = [
+        # A picture is packed while the next one is drawn, and the text is laid out.
+        pictures = [
             (chart.name, beside.submit(smaller, charts.png(chart, document.language, theme)))
             for chart in document.charts
         ]
-        for name, picture in packed:
+        yield RenderedFile(FILE_NAME, "text/html", _fitting(document, theme, files).encode())
+        for name, picture in pictures:
             yield RenderedFile(f"charts/{name}.png", "image/png", picture.result())
+    if theme.logo is not None:
+        yield RenderedFile(_LOGO, *theme.logo)
 
 
 def _fitting(document: Document, theme: Theme, files: Mapping[str, str]) -> str:
