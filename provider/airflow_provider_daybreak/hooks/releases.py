@@ -35,7 +35,7 @@ from airflow_provider_daybreak.releases.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.layout import Layout, names
 from airflow_provider_daybreak.releases.overview import states_of
 from airflow_provider_daybreak.releases.privileges import Privileges, find_user, read_limits
-from airflow_provider_daybreak.releases.prune import PINNED, prune
+from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
 from airflow_provider_daybreak.releases.release import get_release, previous_id
 from airflow_provider_daybreak.releases.run import Job, Running, files_like, run, words
 from airflow_provider_daybreak.releases.store import Store
@@ -253,6 +253,7 @@ class ReleaseHook:
 
     def prune(self, name: str, *, keep: int = 5) -> list[str]:
         """Remove all but the newest releases of a name on this worker, and return their ids."""
+        check_keep(keep)
         layout = self.layout(name)
         get_release(layout)  # before anything is made under a name that was misspelt
         with changing(layout, lock_timeout=600):

@@ -44,7 +44,7 @@ from airflow_provider_daybreak.releases.lease import NAME as LEASE
 from airflow_provider_daybreak.releases.lease import exclusively
 from airflow_provider_daybreak.releases.lock import Lock, make_lock
 from airflow_provider_daybreak.releases.locking import deploy_locked
-from airflow_provider_daybreak.releases.prune import clean, prune, prune_store
+from airflow_provider_daybreak.releases.prune import check_keep, clean, prune, prune_store
 from airflow_provider_daybreak.releases.release import (
     MANIFEST,
     SCHEMA,
@@ -125,8 +125,7 @@ class Plan:
             if path is not None and not path.is_absolute():
                 expected = "an absolute path, such as Path(__file__).parent / 'script'"
                 raise InvalidValueError(name, str(path), expected)
-        if not isinstance(self.keep, int) or self.keep < 1:
-            raise InvalidValueError("keep", self.keep, "a whole number of at least 1")
+        check_keep(self.keep)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.releases.environment import COMPLETE, users_of
 from airflow_provider_daybreak.releases.files import discard, empty_trash
 from airflow_provider_daybreak.releases.layout import ids_in
@@ -38,6 +39,16 @@ def clean(layout: Layout) -> None:
         if not (layout.environments / environment / COMPLETE).exists():
             log.info("Removing the remains of an interrupted build: environment %s", environment)
             discard(layout.environments / environment, layout.trash)
+
+
+def check_keep(keep: object) -> None:
+    """
+    Make sure that this can be how many releases stay.
+
+    :raises InvalidValueError: it can't.
+    """
+    if not isinstance(keep, int) or keep < 1:
+        raise InvalidValueError("keep", keep, "a whole number of at least 1")
 
 
 def prune(layout: Layout, *, keep: int) -> list[str]:

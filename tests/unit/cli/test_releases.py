@@ -155,3 +155,13 @@ def test_a_name_that_is_not_deployed_is_one_sentence_and_leaves_nothing(cli, cap
 
     assert "airflow daybreak: There is no current release of 'nothing' here" in capsys.readouterr().err
     assert not (tmp_path / "releases" / "nothing").exists()
+
+
+@pytest.mark.parametrize("keep", ["0", "-1"])
+def test_pruning_that_would_keep_nothing_is_refused(cli, deploy, capsys, keep):
+    deploy("print(1)")
+
+    with pytest.raises(SystemExit):
+        cli("prune", "daily", f"--keep={keep}")
+
+    assert f"Invalid keep {keep}: expected a whole number of at least 1" in capsys.readouterr().err
