@@ -154,12 +154,12 @@ def _engine_problem() -> str | None:
     import docker
     import requests
 
-    from airflow_provider_daybreak.containers.engine import diagnose
+    from airflow_provider_daybreak.containers.engine import default_address, diagnose
 
     try:
         docker.from_env(timeout=5).ping()
     except (docker.errors.DockerException, requests.RequestException):
-        address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        address = default_address()
         return f"{address}: {diagnose(address)}"
     return None
 

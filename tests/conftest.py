@@ -70,6 +70,23 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def engine():
+    """Return a client of the Docker engine."""
+    import docker
+
+    client = docker.APIClient(version="auto")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def volumes(engine):
+    """Return a function that lists the volumes that were not there before the test."""
+    before = {volume["Name"] for volume in engine.volumes()["Volumes"] or []}
+    return lambda: {volume["Name"] for volume in engine.volumes()["Volumes"] or []} - before
+
+
 @pytest.fixture
 def make_context():
     """Return a function that makes the context of one task's try, as ``execute`` gets it."""

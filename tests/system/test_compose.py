@@ -14,13 +14,12 @@ import pytest
 
 from demo.airflow import free_port
 from demo.api import Api
+from tests.test_packaging import AIRFLOW, DAGS
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.engine]
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "daybreak-test"
-AIRFLOW = "3.3.2"
-DAGS = ["container_example", "daily_report", "flights_day", "flights_week"]
 STAND_INS = {
     "AIRFLOW_IMAGE": "airflow",
     "POSTGRES_IMAGE": "postgres",

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+
+from tests.waiting import until
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.engine]
 
-SECONDS = 60  # far more than it takes
-
 
 @pytest.fixture
-def engine():
-    import docker
-
-    client = docker.APIClient(version="auto")
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def job(stack, engine):
+def job(stack, engine, volumes):
     """Return a function that starts a run of a Dag, and returns its id and a function that lists its containers."""
-    volumes = {volume["Name"] for volume in engine.volumes()["Volumes"] or []}
     dags = []
 
     def containers(dag_id, *, every=False):
@@ -39,16 +27,7 @@ def job(stack, engine):
     yield start
     for kept in [each for dag_id in dags for each in containers(dag_id, every=True)]:
         engine.remove_container(kept["Id"], v=True, force=True)
-    assert {volume["Name"] for volume in engine.volumes()["Volumes"] or []} <= volumes
-
-
-def until(done):
-    """Wait until it is done; return the seconds that it took."""
-    started = time.monotonic()
-    while not done():
-        assert time.monotonic() - started < SECONDS
-        time.sleep(0.05)
-    return time.monotonic() - started
+    assert volumes() == set()
 
 
 def mark_failed(stack, dag_id, run):

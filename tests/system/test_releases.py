@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
-
 import pytest
 
+from tests.waiting import is_running, until
+
 pytestmark = pytest.mark.scheduler
-
-SECONDS = 60  # far more than it takes
-
-
-def runs(process):
-    """Return whether a process runs; one that nobody reaped doesn't."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def until(done):
-    """Wait until it is done; return the seconds that it took."""
-    started = time.monotonic()
-    while not done():
-        assert time.monotonic() - started < SECONDS
-        time.sleep(0.05)
-    return time.monotonic() - started
 
 
 @pytest.fixture
@@ -39,7 +19,7 @@ def job(stack, tmp_path):
         run = stack.airflow.trigger(dag_id, conf={"pids": str(pids)})
         until(pids.exists)
         processes = pids.read_text().split()
-        assert all(map(runs, processes))
+        assert all(map(is_running, processes))
         return run, processes
 
     return start
@@ -54,7 +34,7 @@ def test_marking_it_failed_ends_the_script_and_its_children(stack, job, what):
     else:
         stack.airflow.api("PATCH", path, json={"state": "failed"})
 
-    seconds = until(lambda: not any(map(runs, processes)))
+    seconds = until(lambda: not any(map(is_running, processes)))
 
     print(f"\nall processes ended {seconds:.1f} s after the {what} was marked failed")
     assert stack.airflow.tasks("releases_long_job", run)["run"] == "failed"
@@ -63,7 +43,7 @@ def test_marking_it_failed_ends_the_script_and_its_children(stack, job, what):
 def test_a_timeout_ends_the_script_and_its_children(stack, job):
     run, processes = job("releases_timeout")
 
-    seconds = until(lambda: not any(map(runs, processes)))
+    seconds = until(lambda: not any(map(is_running, processes)))
 
     print(f"\nall processes ended {seconds:.1f} s after they began, with a timeout of 5 s")
     assert stack.wait(run, dag_id="releases_timeout").startswith("failed")

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _GIBIBYTE = 1 << 30
 _PATIENCE = 10  # seconds
-_SOCKET = "unix:///var/run/docker.sock"
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def _mail_server(_settings: Settings) -> Finding:
 
 
 def _engine(_settings: Settings) -> Finding:
-    from airflow_provider_daybreak.containers.engine import diagnose
+    from airflow_provider_daybreak.containers.engine import SOCKET, default_address, diagnose
 
     try:
         import docker
@@ -138,11 +137,11 @@ def _engine(_settings: Settings) -> Finding:
     except ModuleNotFoundError:
         detail = "not installed: pip install 'airflow-provider-daybreak[docker]'"
         return Finding("Docker engine", "missing", detail)
-    address = os.environ.get("DOCKER_HOST", _SOCKET)
+    address = default_address()
     try:
         version = docker.from_env(timeout=_PATIENCE).version()["Version"]
     except (docker.errors.DockerException, RequestException) as error:
-        there = address != _SOCKET or Path(urlsplit(_SOCKET).path).exists()
+        there = address != SOCKET or Path(urlsplit(SOCKET).path).exists()
         detail = f"{address}: {diagnose(address)} ({error})"
         return Finding("Docker engine", "failed" if there else "missing", detail)
     return Finding("Docker engine", "ok", f"{address}, version {version}")

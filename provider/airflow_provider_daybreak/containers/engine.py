@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 
+SOCKET = "unix:///var/run/docker.sock"
+
+
+def default_address() -> str:
+    """Return the URL of the engine that is meant when none is named."""
+    return os.environ.get("DOCKER_HOST", SOCKET)
+
+
 @contextmanager
 def errors_of(client: APIClient, action: str) -> Iterator[None]:
     """

@@ -13,6 +13,7 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +42,8 @@ _SPARK_WIDTH, _SPARK_HEIGHT = 120, 32
 _SIZE = 14  # of text: still legible where a phone shows the picture at half its width
 _FONT = "Liberation Sans"
 _MAX_POINTS = 1200  # a line has no more detail than two points a pixel
-
-
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
-_FAINT = 0.18
+_FAINT = 0.18  # what an area has of its line's colour
 
 
 @dataclass(frozen=True)
@@ -228,26 +227,28 @@ class _Plot:
                     f'fill="{colours.text}">{escape(line)}</text>'
                 )
 
-    def _curves(self) -> Iterator[tuple[int, list[tuple[float, float]]]]:
-        """Yield the points of each line, with the index of its series: a gap in the values ends a line."""
+    @cached_property
+    def _curves(self) -> list[tuple[int, list[tuple[float, float]], str]]:
+        """The points of each line and its path, with the index of its series: a gap in the values ends a line."""
+        curves = []
         for index, one in enumerate(self.chart.series):
             for run in _runs(self.places, one.values):
-                yield index, _thinned([(self.x.at(x), self.y.at(value)) for x, value in run])
+                points = _thinned([(self.x.at(x), self.y.at(value)) for x, value in run])
+                curves.append((index, points, "L".join(f"{x:.1f} {y:.1f}" for x, y in points)))
+        return curves
 
     def _areas(self) -> Iterator[str]:
         base = self.y.at(0)
-        for index, points in self._curves():
-            line = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+        for index, points, line in self._curves:
             fill = self.colours.faint(index, alone=len(self.chart.series) == 1)
             yield f'<path d="M{points[0][0]:.1f} {base:.1f}L{line}L{points[-1][0]:.1f} {base:.1f}Z" {fill}/>'
 
     def _lines(self) -> Iterator[str]:
-        for index, points in self._curves():
+        for index, points, line in self._curves:
             colour = self.colours.series_at(index)
             if len(points) == 1:
                 yield f'<circle cx="{points[0][0]:.1f}" cy="{points[0][1]:.1f}" r="3" fill="{colour}"/>'
             else:
-                line = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
                 yield (
                     f'<path d="M{line}" fill="none" stroke="{colour}" stroke-width="2" '
                     'stroke-linejoin="round" stroke-linecap="round"/>'

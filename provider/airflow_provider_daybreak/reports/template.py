@@ -195,13 +195,10 @@ class _Rendering:
 
     def _component(self, make: Callable[..., Block]) -> Callable[..., Any]:
         """Return what templates call: a plain function, of which they can see nothing but what it gives."""
-        from jinja2 import Undefined
         from markupsafe import Markup
 
         def component(*args: Any, **kwargs: Any) -> Any:
-            for value in (*args, *kwargs.values()):
-                if isinstance(value, Undefined):
-                    str(value)  # raises, naming it
+            _check_defined(*args, *kwargs.values())
             # Jinja takes the line's end after {% endcall %} away, and Markdown needs it.
             end = "\n\n" if "caller" in kwargs else ""
             return Markup(self.marks.block(make(*args, **kwargs)) + end)  # noqa: S704 - a mark, made here
@@ -272,14 +269,21 @@ def _filters(language: Language) -> dict[str, Callable[..., str]]:
 
 def _of_something(write: Callable[..., str]) -> Callable[..., str]:
     """Return the filter so that a name which isn't there is what it complains of, and not what stands for it."""
-    from jinja2 import Undefined
 
     def written(value: Any, *args: Any, **kwargs: Any) -> str:
-        if isinstance(value, Undefined):
-            str(value)  # raises, naming it
+        _check_defined(value)
         return write(value, *args, **kwargs)
 
     return written
+
+
+def _check_defined(*values: object) -> None:
+    """Raise what Jinja does for a name that isn't there."""
+    from jinja2 import Undefined
+
+    for value in values:
+        if isinstance(value, Undefined):
+            str(value)  # raises, naming it
 
 
 def _first_heading(tokens: tuple[Token, ...]) -> str | None:

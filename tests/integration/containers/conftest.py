@@ -11,15 +11,6 @@ from tests.integration.containers.proxy import Proxy
 IMAGE = "python:3.12-slim"
 
 
-@pytest.fixture(scope="session")
-def engine():
-    import docker
-
-    client = docker.APIClient(version="auto")
-    yield client
-    client.close()
-
-
 @pytest.fixture
 def dag_id():
     return f"test-{uuid.uuid4().hex[:8]}"
@@ -34,13 +25,6 @@ def archive(tmp_path):
 def containers(engine, dag_id):
     """Return a function that lists the containers of this test's Dag."""
     return lambda: engine.containers(all=True, filters={"label": f"daybreak.dag_id={dag_id}"})
-
-
-@pytest.fixture
-def volumes(engine):
-    """Return a function that lists the volumes that were not there before the test."""
-    before = {volume["Name"] for volume in engine.volumes()["Volumes"] or []}
-    return lambda: {volume["Name"] for volume in engine.volumes()["Volumes"] or []} - before
 
 
 @pytest.fixture

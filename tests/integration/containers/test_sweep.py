@@ -57,15 +57,11 @@ def airflow(tmp_path_factory):
     (home / "dags").mkdir()
     (home / "pids").mkdir()
     (home / "dags" / "sweep.py").write_text(textwrap.dedent(DAG).format(pids=home / "pids"))
-    bundle = (
-        '[{"name": "sweep", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", '
-        f'"kwargs": {{"path": "{home / "dags"}"}}}}]'
-    )
     airflow = Airflow(
         home,
         port=free_port(),
+        dags={"sweep": home / "dags"},
         env={
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundle,
             # A lost task is noticed in seconds rather than in five minutes.
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "12",

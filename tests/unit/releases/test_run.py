@@ -13,14 +13,7 @@ from airflow_provider_daybreak.exceptions import ReleaseNotFoundError, ScriptNot
 from airflow_provider_daybreak.releases.files import discard
 from airflow_provider_daybreak.releases.lease import is_leased
 from airflow_provider_daybreak.releases.run import Job, Running, files_like, run
-
-
-def is_running(process):
-    """Return whether a process runs; one that nobody reaped doesn't."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
+from tests.waiting import is_running
 
 
 def is_gone(process):
