@@ -11,6 +11,9 @@ from airflow_provider_daybreak.reports.limits import Limits, Meter
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from jinja2 import BytecodeCache
+    from jinja2.bccache import Bucket
+
 _MAX_POWER = 4096  # bits
 
 
@@ -78,6 +81,36 @@ def sandbox() -> type[Any]:
             return not isinstance(obj, type) and super().is_safe_attribute(obj, attr, value)
 
     return Sandbox
+
+
+@lru_cache(maxsize=1)
+def compiled() -> BytecodeCache:
+    """
+    Return the process's compiled templates, by path: an edited one takes its former place.
+
+    For environments with ``optimized=False``; otherwise the code holds what constants gave, in one report's locale.
+    """
+    from jinja2 import BytecodeCache
+
+    class Compiled(BytecodeCache):
+        def __init__(self) -> None:
+            self._code: dict[str, tuple[str, Any]] = {}
+
+        def get_cache_key(self, name: str, filename: str | None = None) -> str:
+            return filename or name
+
+        def get_source_checksum(self, source: str) -> str:
+            return source
+
+        def load_bytecode(self, bucket: Bucket) -> None:
+            source, code = self._code.get(bucket.key, ("", None))
+            if source == bucket.checksum:
+                bucket.code = code
+
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            self._code[bucket.key] = bucket.checksum, bucket.code
+
+    return Compiled()
 
 
 def failures() -> tuple[type[Exception], ...]:

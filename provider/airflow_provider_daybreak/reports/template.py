@@ -29,7 +29,7 @@ from airflow_provider_daybreak.reports.document import Document
 from airflow_provider_daybreak.reports.limits import Limits, Meter
 from airflow_provider_daybreak.reports.marks import Marks, printable, unmarked
 from airflow_provider_daybreak.reports.rows import taken
-from airflow_provider_daybreak.reports.sandbox import failures, sandbox, sentence
+from airflow_provider_daybreak.reports.sandbox import compiled, failures, sandbox, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -180,6 +180,8 @@ class _Rendering:
             lstrip_blocks=True,
             keep_trailing_newline=True,
             cache_size=0,
+            bytecode_cache=compiled(),
+            optimized=False,
         )
         environment.meter = self.meter
         environment.filters |= _filters(self.subject.language)

@@ -84,6 +84,27 @@ def test_macros_and_partials_come_from_the_folder_above_too(html_of, tmp_path):
     assert "A part." in html
 
 
+def test_an_edited_template_and_an_edited_macro_are_read_anew(text_of, tmp_path):
+    macros = tmp_path / "macros.j2"
+    source = '{% from "macros.j2" import signed %}\n{{ signed() }} FIRST\n'
+
+    macros.write_text("{% macro signed() %}Night desk{% endmacro %}")
+    first = text_of(source)
+    macros.write_text("{% macro signed() %}Morning desk{% endmacro %}")
+    second = text_of(source.replace("FIRST", "SECOND"))
+
+    assert "Night desk FIRST" in first
+    assert "Morning desk SECOND" in second
+
+
+def test_a_number_in_a_template_is_written_in_each_reports_language(text_of):
+    source = "{{ 1234.5 | number }}\n"
+
+    assert "1,234.5" in text_of(source, locale="en")
+    assert "1.234,5" in text_of(source, locale="de")
+    assert "1,234.5" in text_of(source, locale="en")
+
+
 def test_nothing_outside_of_both_folders_is_included(html_of, tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "secret.md.j2").write_text("secret")

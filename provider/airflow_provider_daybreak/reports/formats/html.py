@@ -36,15 +36,12 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
     :param files: by table, the name of the file that has all of its rows.
     :raises ReportTooLargeError: without any row of a table it is still too large.
     """
-    with ThreadPoolExecutor(2, thread_name_prefix="daybreak-picture") as beside:
-        # A picture is packed while the next one is drawn, and the text is laid out.
-        pictures = [
-            (chart.name, beside.submit(smaller, charts.png(chart, document.language, theme)))
-            for chart in document.charts
-        ]
-        yield RenderedFile(FILE_NAME, "text/html", _fitting(document, theme, files).encode())
-        for name, picture in pictures:
-            yield RenderedFile(f"charts/{name}.png", "image/png", picture.result())
+    yield RenderedFile(FILE_NAME, "text/html", _fitting(document, theme, files).encode())
+    pictures = [charts.png(chart, document.language, theme) for chart in document.charts]
+    # All at once: drawing keeps the interpreter's lock, and packing beside it would mostly wait for that.
+    with ThreadPoolExecutor(2, thread_name_prefix="daybreak-picture") as pool:
+        for chart, content in zip(document.charts, pool.map(smaller, pictures), strict=True):
+            yield RenderedFile(f"charts/{chart.name}.png", "image/png", content)
     if theme.logo is not None:
         yield RenderedFile(_LOGO, *theme.logo)
 
