@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.reports.format import Format
@@ -308,14 +309,28 @@ class _Plot:
         y = self.y.at(reference.value)
         colour = self.colours.reference
         label = reference.label or _y_text(self.chart, reference.value, self.language)
-        above = y - 6 if y - 18 > self.top - 6 else y + 15
-        text = f'<text x="{self.right}" y="{above:.1f}" text-anchor="end"'
+        anchor, baseline = self._free_spot(y, text_width(label, _SIZE))
+        x = self.right if anchor == "end" else self.left + 4
+        text = f'<text x="{x}" y="{baseline:.1f}" text-anchor="{anchor}"'
         # Twice, since not every renderer can paint the halo first (paint-order).
         yield (
             f'<path d="M{self.left} {y:.1f}H{self.right}" stroke="{colour}" stroke-width="1.5" stroke-dasharray="5 4"/>'
             f'{text} fill="{colour}" stroke="{self.colours.background}" stroke-width="4" stroke-linejoin="round" '
             f'aria-hidden="true">{escape(label)}</text>{text} fill="{colour}">{escape(label)}</text>'
         )
+
+    def _free_spot(self, y: float, width: float) -> tuple[str, float]:
+        """Return the anchor and baseline of a label of that width at an end of the line at y: off the curves if it can be."""
+        baselines = [y - 6] if y - 24 > self.top - 6 else []
+        baselines += [y + 15] if y + 20 < self.bottom or not baselines else []
+        begins = {"end": self.right - width, "start": self.left + 4.0}
+        curves = self._curves if self.chart.kind in ("line", "area") else []
+        segments = [pair for _, points, _ in curves for pair in pairwise(points)]
+        spots = [(anchor, baseline) for anchor in begins for baseline in baselines]
+        for anchor, baseline in spots:
+            if not any(_meet(begins[anchor], baseline, width, *pair) for pair in segments):
+                return anchor, baseline
+        return spots[0]
 
     def _legend(self) -> Iterator[str]:
         x = float(self.left)
@@ -354,6 +369,16 @@ class _Sparkline:
             yield f'<path d="M{line}" fill="none" stroke="{colour}" stroke-width="1.5" stroke-linejoin="round"/>'
             last = points[-1]
         yield f'<circle cx="{last[0]:.1f}" cy="{last[1]:.1f}" r="3" fill="{colour}"/>'
+
+
+def _meet(left: float, baseline: float, width: float, a: tuple[float, float], b: tuple[float, float]) -> bool:
+    """Return whether the line from a to b, b further right, touches a text that begins at left."""
+    (x1, y1), (x2, y2) = a, b
+    start, end = max(x1, left - 4), min(x2, left + width)
+    if start > end or x1 == x2:
+        return False
+    low, high = sorted(y1 + (x - x1) / (x2 - x1) * (y2 - y1) for x in (start, end))
+    return low < baseline + 5 and high > baseline - 13
 
 
 def _runs(x: Sequence[Any], values: Sequence[float | None]) -> Iterator[list[tuple[Any, float]]]:

@@ -203,6 +203,27 @@ def test_a_chart_of_odd_values_is_a_picture_nonetheless(render_files, rows):
     assert files["charts/c.png"].startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    ("values", "anchor", "above"),
+    [
+        ([1, 3, 1, 1], "end", True),
+        ([1, 3, 2.1, 2.1], "end", False),
+        ([1, 3, 1, 2.1], "start", True),
+        ([2, 3, 1] * 10, "end", True),  # nowhere is free
+    ],
+)
+def test_the_label_of_a_reference_keeps_off_the_curve(render_files, values, anchor, above):
+    rows = [{"x": x, "y": value} for x, value in enumerate(values)]
+    source = "{{ chart(rows, 'x', 'y', reference={'value': 2, 'label': 'goal'}) }}\n"
+
+    page = render_files(source, {"rows": rows}, formats=("page",))["page.html"].decode()
+
+    line = re.search(r'<path d="M\d+ ([\d.]+)H[^>]*dasharray', page)
+    label = re.search(r'y="([\d.]+)" text-anchor="(\w+)"[^>]*>goal<', page)
+    assert label[2] == anchor
+    assert (float(label[1]) < float(line[1])) == above
+
+
 def test_the_same_input_gives_the_same_bytes(render_files):
     source = "{{ table(rows) }}\n\n{{ chart(rows, 'carrier', 'flights', kind='bar') }}\n"
 
