@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-from airflow_provider_daybreak.exceptions import TemplateError
+from airflow_provider_daybreak.exceptions import InvalidValueError, TemplateError
 from airflow_provider_daybreak.reports.document import BLOCK, BLOCK_CLOSE, BLOCK_OPEN
 
 if TYPE_CHECKING:
@@ -78,6 +78,17 @@ class Marks:
         """
         return tuple(self._placed(_markdown(self._link).parse(markdown)))
 
+    def text(self, written: str) -> str:
+        """
+        Return what a macro or a block wrote, as text: its values without their marks.
+
+        :raises InvalidValueError: there is a block in it.
+        """
+        if BLOCK_MARK.search(written):
+            expected = "text; a component that holds others is written {% call notice() %} … {% endcall %}"
+            raise InvalidValueError("text of a component", "a table, metric, chart or notice", expected)
+        return self._filled(written)
+
     def _value(self, match: re.Match[str]) -> str:
         return self._values[int(match[1])]
 
@@ -90,7 +101,7 @@ class Marks:
         first = _VALUE.match(plain)
         head = self._values[int(first[1])] if first else ""
         rest = plain[first.end() :] if first else plain
-        return quote(unquote(head), safe=":/?#[]@!$&'()*+,;=%~") + _VALUE.sub(
+        return quote(head, safe=":/?#[]@!$&'()*+,;=%~") + _VALUE.sub(
             lambda match: quote(self._value(match), safe=""), rest
         )
 

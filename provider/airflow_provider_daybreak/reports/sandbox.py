@@ -44,20 +44,27 @@ def sandbox() -> type[Any]:
     """Return the environment's class; made once, and only when something is rendered."""
     from jinja2 import nodes
     from jinja2.compiler import CodeGenerator, Frame
+    from jinja2.runtime import markup_join
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Metered(CodeGenerator):
-        """Lets the meter see every turn of a loop."""
+        """Lets the meter see every turn of a loop, and the environment join texts."""
 
         def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802 - Jinja's name
             each = nodes.EnvironmentAttribute("each", lineno=node.lineno)
             node.iter = nodes.Call(each, [node.iter], [], None, None, lineno=node.lineno)
             super().visit_For(node, frame)
 
+        def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+            joined = nodes.EnvironmentAttribute("joined", lineno=node.lineno)
+            parts = nodes.List(node.nodes, lineno=node.lineno)
+            self.visit(nodes.Call(joined, [parts], [], None, None, lineno=node.lineno), frame)
+
     class Sandbox(ImmutableSandboxedEnvironment):
         code_generator_class = Metered
-        intercepted_binops = frozenset({"**", "%"})
+        intercepted_binops = frozenset({"**", "%", "+"})
         meter: Meter
+        joined = staticmethod(markup_join)
 
         @property
         def each(self) -> Callable[[Any], Any]:
@@ -74,6 +81,8 @@ def sandbox() -> type[Any]:
                 raise InvalidValueError(
                     "operator % on text", left, "the filter |format, or a filter of ours such as |number"
                 )
+            if operator == "+" and (hasattr(left, "__html__") or hasattr(right, "__html__")):
+                return self.joined([left, right])
             return super().call_binop(context, operator, left, right)
 
         def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:

@@ -9,9 +9,11 @@ An HTML template escapes as Jinja does.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import traceback
 from dataclasses import dataclass, replace
+from html import unescape
 from pathlib import Path
 from textwrap import dedent
 from types import MappingProxyType
@@ -32,7 +34,7 @@ from airflow_provider_daybreak.reports.rows import taken
 from airflow_provider_daybreak.reports.sandbox import compiled, failures, sandbox, sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import date
 
     from jinja2 import Environment
@@ -83,7 +85,7 @@ def render(
     if not path.name.endswith(SUFFIXES):
         raise InvalidValueError("template", str(path), "a file whose name ends with " + " or ".join(SUFFIXES))
     rendering = _Rendering(path, subject, limits or Limits())
-    text = rendering.text({**functions, **_context(subject, data)})
+    text = rendering.text({**functions, **_context(subject, data, reserved=functions)})
     body = rendering.prose(text)
     title = subject.title
     if not isinstance(body, str) and (heading := _first_heading(body)) is not None:
@@ -101,10 +103,10 @@ def render(
     )
 
 
-def _context(subject: Subject, data: Mapping[str, Any]) -> dict[str, Any]:
-    reserved = {"report", "period", *COMPONENTS} & data.keys()
-    if reserved:
-        raise InvalidValueError("name of data", min(reserved), "a name that no part of a template has")
+def _context(subject: Subject, data: Mapping[str, Any], *, reserved: Iterable[str]) -> dict[str, Any]:
+    taken_names = {"report", "period", *COMPONENTS, *reserved} & data.keys()
+    if taken_names:
+        raise InvalidValueError("name of data", min(taken_names), "a name that no part of a template has")
     period = subject.period
     report = {
         "name": subject.report,
@@ -162,14 +164,17 @@ class _Rendering:
         from jinja2 import FunctionLoader, StrictUndefined, pass_context
         from markupsafe import Markup
 
+        def written(value: Any) -> str:
+            return printable(self.subject.language.value(value))
+
+        def marked(value: Any) -> Markup:
+            return Markup(self.marks.value(self.meter.write(written(value))))  # noqa: S704 - a mark, made here
+
         @pass_context  # also keeps Jinja from working constants out before there is a rendering
         def finalize(_: Any, value: Any) -> Any:
             if hasattr(value, "__html__"):
                 return value
-            written = printable(self.subject.language.value(value))
-            if not self.markdown:
-                return written
-            return Markup(self.marks.value(self.meter.write(written)))  # noqa: S704 - a mark, made here
+            return marked(value) if self.markdown else written(value)
 
         environment = sandbox()(
             loader=FunctionLoader(self._load),
@@ -185,6 +190,9 @@ class _Rendering:
         )
         environment.meter = self.meter
         environment.filters |= _filters(self.subject.language)
+        environment.filters["safe"] = _safe
+        if self.markdown:
+            _escape_for_markdown(environment, marked)
         environment.globals = {
             name: value
             for name, value in environment.globals.items()
@@ -201,11 +209,23 @@ class _Rendering:
 
         def component(*args: Any, **kwargs: Any) -> Any:
             _check_defined(*args, *kwargs.values())
+            args, kwargs = self._plain(args), self._plain(kwargs)
             # Jinja takes the line's end after {% endcall %} away, and Markdown needs it.
             end = "\n\n" if "caller" in kwargs else ""
             return Markup(self.marks.block(make(*args, **kwargs)) + end)  # noqa: S704 - a mark, made here
 
         return component
+
+    def _plain(self, value: Any) -> Any:
+        """Return arguments with what macros and ``{% set %}`` blocks wrote as text."""
+        if hasattr(value, "__html__"):
+            text = self.marks.text(str(value))
+            return text if self.markdown else unescape(text)
+        if type(value) is dict:
+            return {self._plain(key): self._plain(each) for key, each in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)(map(self._plain, value))
+        return value
 
     def _notice(self, *args: Any, caller: Callable[[], str] | None = None, **kwargs: Any) -> Block:
         """Return a notice of a text, or of what stands between ``{% call notice(tone) %}`` and ``{% endcall %}``."""
@@ -267,6 +287,41 @@ def _filters(language: Language) -> dict[str, Callable[..., str]]:
         "size": language.size,
     }
     return {name: _of_something(write) for name, write in writers.items()}
+
+
+def _safe(value: Any) -> Any:
+    from markupsafe import Markup
+
+    return value if hasattr(value, "__html__") else Markup(printable(str(value)))  # noqa: S704 - what the author asks for
+
+
+def _escape_for_markdown(environment: Environment, marked: Callable[[Any], str]) -> None:
+    """Let every value that Jinja would escape as HTML, or join with what a macro wrote, become a mark instead."""
+    from jinja2 import pass_environment
+    from jinja2.filters import make_attrgetter
+
+    def joined(parts: Iterable[Any]) -> Any:
+        parts = list(parts)
+        if not any(hasattr(part, "__html__") for part in parts):
+            return "".join(map(str, parts))
+        return _safe("").join(part if hasattr(part, "__html__") else marked(part) for part in parts)
+
+    @pass_environment
+    def join(environment: Environment, value: Iterable[Any], d: str = "", attribute: Any = None) -> Any:
+        if attribute is not None:
+            value = map(make_attrgetter(environment, attribute), value)
+        between = [part for each in value for part in (d, each)]
+        return joined(between[1:])
+
+    environment.joined = joined  # type: ignore[attr-defined]
+    environment.filters |= dict.fromkeys(("e", "escape", "forceescape"), lambda value: value)
+    environment.filters |= {"join": join, "tojson": _json}
+    for name in ("urlize", "xmlattr"):  # they write HTML
+        del environment.filters[name]
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, indent=indent, ensure_ascii=False, sort_keys=True)
 
 
 def _of_something(write: Callable[..., str]) -> Callable[..., str]:

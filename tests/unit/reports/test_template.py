@@ -39,6 +39,72 @@ def test_a_value_stays_text_whatever_it_looks_like(html_of, text_of, value):
     assert text.count(value) == 2
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "value | e",
+        "value | escape",
+        "[value] | tojson",
+        "bold() ~ value",
+        "value ~ bold()",
+        "bold() + value",
+        "[bold(), value] | join(', ')",
+        "[{'of': value}, {'of': bold()}] | join(', ', attribute='of')",
+    ],
+)
+def test_a_value_stays_text_however_it_is_joined_or_escaped(html_of, expression):
+    source = "{% macro bold() %}**big**{% endmacro %}\n{{ " + expression + " }}\n"
+
+    html = html_of(source, {"value": "**x** [y](https://evil.example) <b>&amp;"})
+
+    assert "**x** [y](https://evil.example) &lt;b&gt;&amp;amp;" in html
+    assert ("<strong>big</strong>" in html.replace(' style=""', "")) == ("bold()" in expression)
+    assert 'href="https://evil' not in html
+
+
+def test_markdown_that_the_author_calls_safe_is_markdown(html_of):
+    html = html_of("{{ value | safe }}\n", {"value": "**x** \ue00099\ue002 \ue00199\ue002"})
+
+    assert ">x</strong> 99 99" in html
+
+
+@pytest.mark.parametrize("name", ["report.md.j2", "report.html.j2"])
+def test_what_a_macro_or_a_block_wrote_is_text_for_a_component(text_of, name):
+    source = """
+{% macro money(x) %}{{ x | currency("EUR") }}{% endmacro %}
+{% set late %}{{ count }} < 5 late{% endset %}
+{{ metric("Sales", 3, note=money(7)) }}
+
+{{ table([{"a": money(8)}], {"a": {"title": late}}, caption=money(9)) }}
+
+{{ notice(late) }}
+"""
+    text = text_of(source, {"count": 4}, name=name)
+
+    for said in ("€7.00", "€8.00", "€9.00"):
+        assert said in text
+    assert text.count("4 < 5 late") == 2
+
+
+def test_a_component_in_the_text_of_another_is_refused(make_document):
+    source = "{% set block %}{{ metric('a', 1) }}{% endset %}\n{{ notice(block) }}\n"
+
+    with pytest.raises(TemplateError, match="text of a component"):
+        make_document(source)
+
+
+@pytest.mark.parametrize("name", ["previous", "report", "metric"])
+def test_data_cannot_take_the_name_of_a_part_of_templates(make_document, name):
+    with pytest.raises(InvalidValueError, match=f"name of data '{name}'"):
+        make_document("", {name: 1}, previous=lambda _: [])
+
+
+def test_an_encoded_address_stays_as_it_is(html_of):
+    url = "https://example.org/a%20b?token=a%2Bb%2F%3D&q=AT%26T"
+
+    assert f'href="{url.replace("&", "&amp;")}"' in html_of("[x]({{ url }})\n", {"url": url})
+
+
 def test_a_value_in_an_address_is_encoded(html_of):
     html = html_of("[x](https://example.org/?q={{ q }})\n", {"q": "a b&c=1"})
 
