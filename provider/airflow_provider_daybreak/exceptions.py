@@ -219,7 +219,11 @@ class EmptyReportError(DaybreakError):
 
 
 class ChecksFailedError(DaybreakError):
-    """Data that isn't as it should be. The rendering is kept as a draft."""
+    """
+    Data that isn't as it should be.
+
+    :param manifest: of the draft that the rendering is kept as; empty when the data couldn't be rendered either.
+    """
 
     report: str
     report_date: str
@@ -227,9 +231,10 @@ class ChecksFailedError(DaybreakError):
     manifest: str
 
     def __str__(self) -> str:
+        kept = f"What it would have been is kept as a draft: {self.manifest}"
         return (
             f"Report {self.report!r} for {self.report_date} failed {len(self.failed)} of its checks, so nothing is "
-            f"sent: {'; '.join(self.failed)}. What it would have been is kept as a draft: {self.manifest}"
+            f"sent: {'; '.join(self.failed)}. {kept if self.manifest else 'Nor could the data be rendered.'}"
         )
 
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import mimetypes
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
 
 from airflow_provider_daybreak.exceptions import AttachmentChangedError
@@ -83,10 +84,16 @@ class Attachment:
 def media_type_of(name: str) -> str:
     """Return the media type of a file by its name; ``application/octet-stream`` when unknown."""
     extension = name.rpartition(".")[2].lower()
-    guessed, encoding = mimetypes.guess_type(name)
+    guessed, encoding = _types().guess_type(name)
     if encoding:  # a compressed file is that, whatever is in it
         return {"gzip": "application/gzip"}.get(encoding, "application/octet-stream")
     return _MEDIA_TYPES.get(extension) or guessed or "application/octet-stream"
+
+
+@lru_cache(maxsize=1)
+def _types() -> mimetypes.MimeTypes:
+    """Return Python's own types: those that a machine adds differ from worker to worker."""
+    return mimetypes.MimeTypes()
 
 
 def _read_fully(source: BinaryIO, size: int) -> bytes:

@@ -10,11 +10,10 @@ from datetime import datetime, timezone
 from functools import partial
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_daybreak.delivery.attachments import Attachment, media_type_of
+from airflow_provider_daybreak.delivery.attachments import Attachment
 from airflow_provider_daybreak.delivery.audit import records_of
 from airflow_provider_daybreak.delivery.courier import Summary
 from airflow_provider_daybreak.delivery.mailing import Mailing, Rules, ledger_of
@@ -34,7 +33,8 @@ from airflow_provider_daybreak.exceptions import (
     NothingToResendError,
     RevisionNotFoundError,
 )
-from airflow_provider_daybreak.hooks.archive import archive_at, archive_of, storage_path
+from airflow_provider_daybreak.hooks.archive import archive_at, archive_of
+from airflow_provider_daybreak.hooks.attachments import each_attachment
 from airflow_provider_daybreak.hooks.failure import failure_text
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.hooks.smtp import mail_settings
@@ -435,53 +435,17 @@ def find_attachments(given: object, revision: Revision) -> list[Attachment]:
     :raises InvalidValueError: an item is none of these.
     :raises ArchivedFileNotFoundError: the revision has no file of that name.
     """
-    if given is None:
-        return []
-    if isinstance(given, (str, Mapping)):
-        given = [given]
-    if not isinstance(given, Iterable):
-        raise InvalidValueError("attachments", given, "a list")
-    found: list[Attachment] = []
-    for item in given:
-        if item is None:
-            log.info("an attachment is None: the task that makes it was skipped, or makes none")
-        elif isinstance(item, str):
-            file = revision.file(item)
-            uri = f"{revision.uri.rpartition('/')[0]}/{item}"
-            found.append(
-                Attachment(
-                    item.rpartition("/")[2], file.media_type, uri, revision.path(item), file.sha256, file.bytes
-                )
-            )
-        else:
-            found += [_artifact(each) for each in _artifacts(item)]
-    return found
+    return [
+        one if isinstance(one, Attachment) else _of_revision(one, revision) for one in each_attachment(given)
+    ]
 
 
-def _artifacts(item: object) -> list[object]:
-    """Return the artifacts in a task's result."""
-    if isinstance(item, Mapping):
-        for name in ("outputs", "artifacts"):
-            if isinstance(item.get(name), Mapping):
-                return list(item[name].values())
-    if isinstance(item, (list, tuple)):
-        return list(item)
-    return [item]
-
-
-def _artifact(item: object) -> Attachment:
-    if not isinstance(item, Mapping) or not {"uri", "sha256", "bytes"} <= item.keys():
-        raise InvalidValueError(
-            "attachment",
-            item,
-            "the result of a container task, an artifact {uri, sha256, bytes}, or the name of a file of the revision",
-        )
-    uri = str(item["uri"])
-    name = unquote(urlsplit(uri).path).rpartition("/")[2]
-    if not name:
-        raise InvalidValueError("uri of an attachment", uri, "the URI of a file")
-    path = storage_path(uri, name="uri of an attachment")
-    return Attachment(name, media_type_of(name), uri, path, str(item["sha256"]), int(item["bytes"]))
+def _of_revision(name: str, revision: Revision) -> Attachment:
+    file = revision.file(name)
+    uri = f"{revision.uri.rpartition('/')[0]}/{name}"
+    return Attachment(
+        name.rpartition("/")[2], file.media_type, uri, revision.path(name), file.sha256, file.bytes
+    )
 
 
 def _further(given: object) -> Mapping[str, str]:

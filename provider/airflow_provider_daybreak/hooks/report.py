@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak import __version__
 from airflow_provider_daybreak.archive import Draft, DraftFile
+from airflow_provider_daybreak.delivery.attachments import media_type_of
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileNotFoundError,
     ChecksFailedError,
     DataUnreadableError,
     EmptyReportError,
     InvalidValueError,
+    TemplateError,
 )
 from airflow_provider_daybreak.hooks.archive import archive_at, archive_of, storage_path
+from airflow_provider_daybreak.hooks.attachments import each_attachment, name_of
 from airflow_provider_daybreak.hooks.sources import Reader
 from airflow_provider_daybreak.reports import rendering, snapshot
 from airflow_provider_daybreak.reports.document import Notice, RenderedFile, with_notice
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.hooks.run import Run
     from airflow_provider_daybreak.reports.checks import Check, Outcome
     from airflow_provider_daybreak.reports.document import Document
+    from airflow_provider_daybreak.reports.period import Period
 
 log = logging.getLogger(__name__)
 
@@ -58,26 +61,51 @@ class ReportSpec:
     title: str = ""
     locale: str = "en"
     formats: Sequence[str] = ("html", "text")
-    attachments: Sequence[Mapping[str, Any] | str] = ()
+    attachments: object = ()
     checks: Sequence[Check] = ()
     when_empty: str = "send"
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """A report before it is published. Outcome is ``ok``, ``empty`` or ``failed_checks``."""
+class _Gathered:
+    """
+    What a report's data is, before anything is rendered.
 
-    document: Document
-    files: tuple[RenderedFile, ...]
+    :param rows: how many rows each table has.
+    :param queries: SHA-256 of each query.
+    """
+
+    period: Period
+    data: Mapping[str, Any]
     rows: Mapping[str, int]
     queries: Mapping[str, str]
     checks: tuple[Outcome, ...]
-    outcome: str
 
     @property
     def failed(self) -> tuple[str, ...]:
         """The checks that failed, with what they found."""
         return tuple(f"{one.check}: {one.found}" for one in self.checks if not one.passed)
+
+    @property
+    def outcome(self) -> str:
+        """One of ``ok``, ``empty`` or ``failed_checks``."""
+        if self.failed:
+            return "failed_checks"
+        return "empty" if self.rows and not any(self.rows.values()) else "ok"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A report before it is published, and the data that it was made of."""
+
+    document: Document
+    files: tuple[RenderedFile, ...]
+    data: _Gathered
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The checks that failed, with what they found."""
+        return self.data.failed
 
 
 class ReportHook:
@@ -105,11 +133,17 @@ class ReportHook:
         :raises EmptyReportError: it is empty, and is to fail then.
         :raises ChecksFailedError: a check failed; the rendering was published as a draft.
         """
-        rendered = self.render(spec, run)
-        if rendered.outcome == "empty" and spec.when_empty != "send":
+        found = _gathered(spec, run)
+        if found.outcome == "empty" and spec.when_empty != "send":
             if spec.when_empty == "skip":
                 return None
-            raise EmptyReportError(spec.report, run.report_date.isoformat(), tuple(rendered.rows))
+            raise EmptyReportError(spec.report, run.report_date.isoformat(), tuple(found.rows))
+        try:
+            rendered = self._rendered(spec, run, found)
+        except TemplateError as error:
+            if found.failed:  # late data is what's wrong, and may be there at the next try
+                raise ChecksFailedError(spec.report, run.report_date.isoformat(), found.failed, "") from error
+            raise
         revision = self.archive.publish(draft_of(rendered, run))
         said = "was there already" if revision.existing else "published"
         log.info("Report %s for %s %s: %s", spec.report, run.report_date, said, revision.uri)
@@ -123,33 +157,23 @@ class ReportHook:
 
         :raises DaybreakError: an argument is wrong, data can't be read, or the template can't be rendered.
         """
-        formats = rendering.check_formats(spec.formats)
-        if spec.when_empty not in WHEN_EMPTY:
-            raise InvalidValueError("when_empty", spec.when_empty, "one of " + ", ".join(WHEN_EMPTY))
-        period, language = run.period(spec.period, spec.offset), Language(spec.locale)
-        theme = find_theme(spec.template.parent)
-        reader = Reader(run, period, spec.folder, spec.offset)
-        data = reader.read(spec.data)
-        rows = {name: len(value) for name, value in data.items() if isinstance(value, Rows)}
-        outcomes = tuple(check.outcome(data, period) for check in spec.checks)
-        for one in outcomes:
-            log.log(logging.INFO if one.passed else logging.ERROR, "Check %s: %s", one.check, one.found)
+        return self._rendered(spec, run, _gathered(spec, run))
 
-        subject = Subject(spec.report, run.report_date, period, language, spec.title)
+    def _rendered(self, spec: ReportSpec, run: Run, found: _Gathered) -> Rendered:
+        language, theme = Language(spec.locale), find_theme(spec.template.parent)
+        attached = _attached(spec.attachments)
         asked: dict[str, None] = {}
 
         def previous(name: str) -> Any:
-            return self._previous(spec, run, data, asked, name)
+            return self._previous(spec, run, found.data, asked, name)
 
-        document = render(spec.template, subject, data, previous=previous)
-        outcome = "empty" if rows and not any(rows.values()) else "ok"
-        if not all(one.passed for one in outcomes):
-            outcome = "failed_checks"
+        subject = Subject(spec.report, run.report_date, found.period, language, spec.title)
+        document = render(spec.template, subject, found.data, previous=previous)
+        if found.failed:
             document = with_notice(document, Notice(language.word("draft"), "danger", language.word("danger")))
-        files = [*rendering.render(document, formats, theme)]
-        files += [snapshot.keep(name, data[name]) for name in asked]
-        files += [_attached(attachment) for attachment in spec.attachments]
-        return Rendered(document, tuple(files), rows, reader.queries, outcomes, outcome)
+        files = [*rendering.render(document, spec.formats, theme)]
+        files += [snapshot.keep(name, found.data[name]) for name in asked]
+        return Rendered(document, (*files, *attached), found)
 
     def _previous(
         self, spec: ReportSpec, run: Run, data: Mapping[str, Any], asked: dict[str, None], name: str
@@ -170,28 +194,57 @@ class ReportHook:
         return snapshot.nothing_like(name, data[name])
 
 
-def _attached(attachment: Mapping[str, Any] | str) -> RenderedFile:
-    """Return a file that goes with the report: by its URI, or as an artifact, whose digest then must be right."""
-    import mimetypes
+def _gathered(spec: ReportSpec, run: Run) -> _Gathered:
+    rendering.check_formats(spec.formats)
+    if spec.when_empty not in WHEN_EMPTY:
+        raise InvalidValueError("when_empty", spec.when_empty, "one of " + ", ".join(WHEN_EMPTY))
+    period = run.period(spec.period, spec.offset)
+    reader = Reader(run, period, spec.folder, spec.offset)
+    data = reader.read(spec.data)
+    # A list without rows is a table whose columns nobody knows.
+    tables = {
+        name: value
+        for name, value in data.items()
+        if isinstance(value, Rows) or (isinstance(value, (list, tuple)) and not value)
+    }
+    rows = {name: len(table) for name, table in tables.items()}
+    found = _Gathered(period, data, rows, reader.queries, ())
+    for check in spec.checks:
+        try:
+            outcome = check.outcome(data, period)
+        except TemplateError as error:
+            if found.outcome == "ok":
+                raise
+            log.warning("A check can't be made of data like that: %s", error)
+            continue
+        log.log(logging.INFO if outcome.passed else logging.ERROR, "Check %s: %s", outcome.check, outcome.found)
+        found = replace(found, checks=(*found.checks, outcome))
+    return found
 
-    uri = attachment if isinstance(attachment, str) else str(attachment.get("uri", ""))
-    path = storage_path(uri, name="attachment")
-    name = PurePosixPath(uri).name
-    try:
-        content: bytes = path.read_bytes()
-    except OSError as error:
-        raise DataUnreadableError("attachments", uri, error.strerror or str(error)) from error
-    expected = None if isinstance(attachment, str) else attachment.get("sha256")
-    if expected and hashlib.sha256(content).hexdigest() != expected:
-        raise DataUnreadableError("attachments", uri, f"its SHA-256 is not {expected}; it was changed")
-    return RenderedFile(
-        f"attachments/{name}", mimetypes.guess_type(name)[0] or "application/octet-stream", content
-    )
+
+def _attached(given: object) -> list[RenderedFile]:
+    """Return the files that go with the report: by their URIs, or as artifacts, whose digests then must be right."""
+    files: dict[str, RenderedFile] = {}
+    for one in each_attachment(given):
+        name, uri = (name_of(one), one) if isinstance(one, str) else (one.name, one.uri)
+        path = storage_path(uri, name="uri of an attachment")
+        try:
+            content: bytes = path.read_bytes()
+        except OSError as error:
+            raise DataUnreadableError("attachments", uri, error.strerror or str(error)) from error
+        if not isinstance(one, str) and hashlib.sha256(content).hexdigest() != one.sha256:
+            raise DataUnreadableError("attachments", uri, f"its SHA-256 is not {one.sha256}; it was changed")
+        if name in files:
+            raise InvalidValueError(
+                "attachments", uri, f"one file called {name!r}; give the other another name"
+            )
+        files[name] = RenderedFile(f"attachments/{name}", media_type_of(name), content)
+    return list(files.values())
 
 
 def draft_of(rendered: Rendered, run: Run) -> Draft:
     """Return what the archive gets of a rendering."""
-    document, period = rendered.document, rendered.document.period
+    document, period, data = rendered.document, rendered.document.period, rendered.data
     return Draft(
         report=document.report,
         report_date=document.report_date,
@@ -203,12 +256,12 @@ def draft_of(rendered: Rendered, run: Run) -> Draft:
         },
         title=document.title,
         files=[DraftFile(file.name, file.media_type, file.content) for file in rendered.files],
-        rows=rendered.rows,
+        rows=data.rows,
         run=run.ref,
         template_sha256=document.template_sha256,
-        queries=rendered.queries,
-        checks=[one.info() for one in rendered.checks],
-        outcome=rendered.outcome,
+        queries=data.queries,
+        checks=[one.info() for one in data.checks],
+        outcome=data.outcome,
         provider_version=__version__,
-        draft=bool(rendered.failed),
+        draft=bool(data.failed),
     )

@@ -69,7 +69,7 @@ class Reader:
         Queries, files and scripts are read at the same time; functions, of which nobody knows whether they
         may be, one after the other.
 
-        :raises DaybreakError: a source can't be read; that of the first by name.
+        :raises DaybreakError: a source can't be read; of several, that of the first.
         """
         jobs = {name: job for name, source in data.items() if (job := self._job(name, source)) is not None}
         with ThreadPoolExecutor(max_workers=_AT_A_TIME, thread_name_prefix="daybreak-source") as pool:
@@ -186,9 +186,13 @@ def _fetched(cursor: Any) -> Iterator[Sequence[Any]]:
 
 
 def _as_text(value: Any) -> Any:
-    """Return dates as SQLite's own functions write them: it has no type for them."""
+    """
+    Return dates as text, for SQLite has no type for them: instants by the clock of the report's zone.
+
+    With an offset, midnight would sort after the ``2026-03-29 00:00:00`` that tables hold.
+    """
     if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
+        return value.replace(tzinfo=None).isoformat(sep=" ")
     return value.isoformat() if isinstance(value, date) else value
 
 
@@ -199,10 +203,8 @@ def _matching(path: str, folder: Path) -> list[Any]:
     # The pattern begins at the first part with a wildcard; what is before it is a folder.
     parts = path.split("/")
     wild = next((index for index, part in enumerate(parts) if "*" in part or "?" in part), len(parts))
-    root_text = "/".join(parts[:wild])
-    root: Any = (
-        storage_path(root_text, name="path of a FileSource") if "://" in path else folder / (root_text or "/")
-    )
+    root_text = "/".join(parts[:wild]) or ("/" if path.startswith("/") else "")
+    root: Any = storage_path(root_text, name="path of a FileSource") if "://" in path else folder / root_text
     if wild == len(parts):
         return [root] if root.exists() else []
     return sorted((found for found in root.glob("/".join(parts[wild:])) if found.is_file()), key=str)

@@ -67,7 +67,8 @@ class ReportOperator(BaseOperator):
     :param locale: how numbers and dates are written. (templated)
     :param formats: what to write: ``html`` and ``text`` for mail, ``csv`` and ``xlsx`` of the tables, ``page`` (one file
         for browsers) and ``pdf``.
-    :param attachments: files to keep with the report: URIs, or artifacts as ``{uri, sha256, bytes}``. (templated)
+    :param attachments: files to keep with the report: URIs, results of container tasks, or artifacts as
+        ``{uri, sha256, bytes}``; None is a task that was skipped. (templated)
     :param checks: what must hold of the data; see :mod:`airflow_provider_daybreak.reports.checks`. When one
         fails, so does the task, and the rendering is kept as a draft.
     :param when_empty: what to do when no source has a row: ``send``, ``skip`` or ``fail``.
@@ -103,7 +104,7 @@ class ReportOperator(BaseOperator):
         timezone: str | None = None,
         locale: str = "en",
         formats: Sequence[str] = ("html", "text"),
-        attachments: Sequence[Mapping[str, Any] | str] = (),
+        attachments: Sequence[Mapping[str, Any] | str | None] = (),
         checks: Sequence[Check] = (),
         when_empty: str = "send",
         archive: str | None = None,

@@ -374,12 +374,13 @@ def _split(rows: Rows, x: str, y: str, by: str) -> tuple[tuple[Any, ...], tuple[
 
 def _places(values: list[Any], column: str) -> list[Any]:
     """Return the values as dates, datetimes, numbers or text: of one kind, None where one is missing."""
-    present = [value for value in values if not is_missing(value) and value != ""]
+    values = [None if is_missing(value) or value == "" else value for value in values]
+    present = [value for value in values if value is not None]
     if all(isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) for value in present):
         return [_number(value, column) for value in values]
-    moments = [None if is_missing(value) or value == "" else moment_of(value) for value in values]
+    moments = [None if value is None else moment_of(value) for value in values]
     if sum(isinstance(moment, date) for moment in moments) != len(present):
-        return [None if is_missing(value) else str(value) for value in values]
+        return [None if value is None else str(value) for value in values]
     instants = [moment for moment in moments if isinstance(moment, datetime)]
     if instants:
         # On one axis all are of one kind: a date is its midnight, and one without a zone is of the zone that others have.

@@ -18,6 +18,7 @@ _KINDS: tuple[tuple[str, type], ...] = (
     ("decimal", Decimal),
     ("seconds", timedelta),
 )
+_MAPPING = "mapping"
 
 
 def file_name(data: str) -> str:
@@ -31,7 +32,7 @@ def keep(name: str, value: Any) -> RenderedFile:
         lines = [json.dumps({"columns": value.columns})]
         lines += [json.dumps(list(map(_plain, row))) for row in value.tuples()]
     else:
-        lines = [json.dumps({"value": value}, sort_keys=True, default=_plain)]
+        lines = [json.dumps({"value": _plain(value)}, sort_keys=True)]
     return RenderedFile(file_name(name), "application/jsonl", ("\n".join(lines) + "\n").encode())
 
 
@@ -40,7 +41,7 @@ def restore(name: str, content: bytes) -> Any:
     head, *lines = content.decode().rstrip("\n").split("\n")
     facts = json.loads(head)
     if "value" in facts:
-        return facts["value"]
+        return _value(facts["value"])
     return Rows(facts["columns"], (list(map(_value, json.loads(line))) for line in lines), name=name)
 
 
@@ -48,12 +49,19 @@ def nothing_like(name: str, value: Any) -> Any:
     """Return what stands where nothing was kept: no rows under the same columns, or nothing."""
     if isinstance(value, Rows):
         return Rows(value.columns, (), name=name)
+    if isinstance(value, (list, tuple)):
+        return Rows((), (), name=name)
     return {} if isinstance(value, Mapping) else None
 
 
 def _plain(value: Any) -> Any:
+    """Return a value as JSON: what JSON has no type for, as a mapping of the type's name to text."""
     if value is None or isinstance(value, (str, int, float)):
         return value
+    if isinstance(value, Mapping):
+        return {_MAPPING: {str(key): _plain(each) for key, each in value.items()}}
+    if isinstance(value, (list, tuple, Rows)):
+        return list(map(_plain, value))
     kind = next((kind for kind, type_ in _KINDS if isinstance(value, type_)), None)
     if kind is None:
         return str(value)
@@ -63,9 +71,13 @@ def _plain(value: Any) -> Any:
 
 
 def _value(value: Any) -> Any:
+    if isinstance(value, list):
+        return list(map(_value, value))
     if not isinstance(value, dict):
         return value
-    ((kind, text),) = value.items()
+    ((kind, content),) = value.items()
+    if kind == _MAPPING:
+        return {key: _value(each) for key, each in content.items()}
     if kind == "seconds":
-        return timedelta(seconds=text)
-    return Decimal(text) if kind == "decimal" else dict(_KINDS)[kind].fromisoformat(text)  # type: ignore[attr-defined]
+        return timedelta(seconds=content)
+    return Decimal(content) if kind == "decimal" else dict(_KINDS)[kind].fromisoformat(content)  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from datetime import date
@@ -9,7 +10,7 @@ import pytest
 from airflow_provider_daybreak.exceptions import ChecksFailedError, EmptyReportError, QueryError
 from airflow_provider_daybreak.hooks.archive import archive_at
 from airflow_provider_daybreak.operators.report import ReportOperator
-from airflow_provider_daybreak.reports.checks import fresh, min_rows
+from airflow_provider_daybreak.reports.checks import expression, fresh, min_rows
 from airflow_provider_daybreak.reports.sources import FileSource, SqlSource
 from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowSkipException
 
@@ -45,7 +46,9 @@ def run_report(tmp_path, make_context):
         operator = ReportOperator(
             task_id="render_report", report="sales", template=template, data=data, archive=archive, **options
         )
-        info = operator.execute(make_context())
+        context = make_context()
+        context["dag"].fileloc = str(tmp_path / "sales.py")
+        info = operator.execute(context)
         revision = archive_at(archive).open(info["manifest"])
         return info, revision.read("report.txt").decode(), revision
 
@@ -129,14 +132,31 @@ def test_checks_that_hold_stand_in_the_manifest(run_report):
     assert revision.manifest.outcome == "ok"
 
 
-def test_a_report_without_rows_is_sent_skipped_or_fails(run_report, database):
-    data = {"sales": SqlSource("SELECT 1 AS n WHERE 1 = 0", conn_id=database)}
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("sales", [SqlSource("SELECT 1 AS n WHERE 1 = 0", conn_id="shop"), [], list])
+def test_a_report_without_rows_is_sent_skipped_or_fails(run_report, sales):
+    data = {"sales": sales}
+    needs_a_row = "{{ sales[0].n }}"
 
     assert run_report("x", data)[0]["outcome"] == "empty"
     with pytest.raises(AirflowSkipException, match="has no rows: skipped"):
-        run_report("x", data, when_empty="skip")
+        run_report(needs_a_row, data, when_empty="skip")
     with pytest.raises(EmptyReportError, match="has no rows in sales: expected some"):
-        run_report("x", data, when_empty="fail")
+        run_report(needs_a_row, data, when_empty="fail")
+
+
+def test_data_that_is_late_fails_its_check_although_nothing_can_be_made_of_it(run_report):
+    checks = [min_rows("sales"), expression("sales | map(attribute='n') | min > 0")]
+
+    with pytest.raises(
+        ChecksFailedError, match=r"min_rows\(sales, 1\): 0 rows. Nor could the data be rendered"
+    ):
+        run_report("{{ sales[0].n }}", {"sales": []}, checks=checks)
+
+
+def test_an_expression_that_says_nothing_of_good_data_fails_at_once(run_report):
+    with pytest.raises(AirflowFailException, match="'sold' is undefined"):
+        run_report("x", {"sales": [{"n": 1}]}, checks=[min_rows("sales"), expression("sold > 0")])
 
 
 def test_the_report_of_the_day_before_can_be_compared_with(run_report):
@@ -169,3 +189,39 @@ def test_files_can_go_with_a_report(run_report, tmp_path):
     assert revision.read("attachments/terms.pdf") == b"%PDF"
     with pytest.raises(Exception, match="its SHA-256 is not"):
         run_report("x", {}, attachments=[{"uri": uri, "sha256": "0" * 64, "bytes": 4}])
+
+
+def test_what_a_container_made_can_go_with_a_report_under_its_own_name(run_report, tmp_path):
+    path = tmp_path / "März.csv.gz"
+    path.write_bytes(b"1f8b")
+    made = {"uri": path.as_uri(), "sha256": hashlib.sha256(b"1f8b").hexdigest(), "bytes": 4}
+
+    _, _, revision = run_report("x", {}, attachments=[{"outputs": {"sales": made}}, None])
+
+    file = revision.file("attachments/März.csv.gz")
+    assert file.media_type == "application/gzip"
+    with pytest.raises(AirflowFailException, match="one file called 'März.csv.gz'"):
+        run_report("x", {}, attachments=[made, made])
+
+
+def test_a_query_of_sqlite_gets_the_whole_day_and_not_a_moment_of_the_next(run_report, database):
+    moments = ["2026-03-28 23:59:59", "2026-03-29 00:00:00", "2026-03-29 23:59:59", "2026-03-30 00:00:00"]
+    rows = " UNION ALL ".join(f"SELECT '{moment}' AS at" for moment in moments)
+    query = f"SELECT at FROM ({rows}) WHERE at >= :period_start AND at < :period_end"
+
+    _, text, _ = run_report(
+        "{% for row in found %}{{ row.at }}; {% endfor %}\n", {"found": SqlSource(query, conn_id=database)}
+    )
+
+    assert "2026-03-29 00:00:00; 2026-03-29 23:59:59;" in " ".join(text.split())
+    assert "28 23:59:59" not in text
+    assert "30 00:00:00" not in text
+
+
+@pytest.mark.parametrize("pattern", ["*.csv", "{folder}/*.csv"])
+def test_a_relative_pattern_begins_at_the_dags_folder(run_report, tmp_path, pattern):
+    (tmp_path / "sales.csv").write_text("n\n1\n")
+
+    info, _, _ = run_report("x", {"sales": FileSource(pattern.format(folder=tmp_path))})
+
+    assert info["rows"] == {"sales": 1}

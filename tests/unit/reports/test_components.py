@@ -187,6 +187,8 @@ def test_each_kind_of_chart_is_a_picture(render_files, kind):
     [
         [],
         [{"x": None, "y": None}],
+        [{"x": "", "y": 1}],
+        [{"x": "", "y": 1}, {"x": "Rome", "y": 2}],
         [{"x": "2026-03-29", "y": math.nan}],
         [{"x": "a", "y": math.inf}],
         [{"x": 1, "y": 1e300}, {"x": 2, "y": -1e300}],
@@ -197,7 +199,7 @@ def test_each_kind_of_chart_is_a_picture(render_files, kind):
 def test_a_chart_of_odd_values_is_a_picture_nonetheless(render_files, rows):
     files = render_files(
         "{{ chart(rows, 'x', 'y', name='c') }}\n",
-        {"rows": rows} if rows else {"rows": [{"x": None, "y": None}]},
+        {"rows": rows},
     )
 
     assert files["charts/c.png"].startswith(b"\x89PNG")

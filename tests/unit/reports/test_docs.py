@@ -33,6 +33,7 @@ def test_python_runs(code):
 def test_templates_render(text_of, template):
     text = text_of(template, {"sales": SALES}, previous=lambda _: [])
 
+    assert "▲" not in text  # there was no report before
     assert "€" in text or "1,234.50 · 25.7% · Sunday, March 29, 2026 · 7" in text
 
 
