@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+"""What every PNG begins with."""
+
 _RGBA = b"\x08\x06\x00\x00\x00"  # 8 bits, with alpha, nothing interlaced
 _RGB = b"\x08\x02\x00\x00\x00"
 
@@ -36,11 +38,11 @@ def smaller(png: bytes) -> bytes:
         thin += line
     body = [(b"IHDR", header[:8] + _RGB), *((kind, data) for kind, data in chunks if kind == b"pHYs")]
     body += [(b"IDAT", zlib.compress(thin, 5)), (b"IEND", b"")]
-    return _SIGNATURE + b"".join(_packed(kind, data) for kind, data in body)
+    return SIGNATURE + b"".join(_packed(kind, data) for kind, data in body)
 
 
 def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    position = len(_SIGNATURE)
+    position = len(SIGNATURE)
     while position < len(png):
         (length,) = struct.unpack(">I", png[position : position + 4])
         yield png[position + 4 : position + 8], png[position + 8 : position + 8 + length]

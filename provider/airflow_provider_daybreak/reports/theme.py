@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import InvalidThemeError
+from airflow_provider_daybreak.reports.picture import SIGNATURE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 
 FILE_NAME = "theme.toml"
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
-_FONTS = re.compile(r"[\w ,'\"-]+\Z")
+_WORD = r"-{0,2}[^\W\d][\w-]*"
+_FONT = rf"""(?:{_WORD}(?: +{_WORD})*|'[\w .,&+-]+'|"[\w .,&+-]+")"""
+_FONTS = re.compile(rf" *{_FONT}(?: *, *{_FONT})* *\Z")
 _LOGO_LIMIT = 64 * 1024
-_LOGOS = {".png": "image/png"}  # what every mail program shows inline
+_LOGOS = {".png": ("image/png", SIGNATURE)}  # what every mail program shows inline, and how it begins
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Theme:
         """
         Read a theme from a TOML file whose keys are the parameters of this class.
 
-        :raises InvalidThemeError: the file is no TOML, or a key or value can't be used.
+        :raises InvalidThemeError: the file can't be read or is no TOML, or a key or value can't be used.
         """
         if sys.version_info >= (3, 11):
             import tomllib
@@ -68,6 +71,8 @@ class Theme:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InvalidThemeError(str(path), str(error)) from error
+        except OSError as error:
+            raise InvalidThemeError(str(path), f"it can't be read: {error.strerror}") from error
         return cls(**_checked(path, values))
 
 
@@ -104,7 +109,9 @@ def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
             checked[key] = _logo(path, value)
         elif key == "font" and not _FONTS.match(value):
             raise InvalidThemeError(
-                str(path), f"font is {value!r}; expected names of fonts with commas between"
+                str(path),
+                f"font is {value!r}; expected names of fonts with commas between, "
+                "those with digits or other signs in quotes",
             )
         elif key not in ("font", "footer", "logo_alt") and not _COLOUR.match(value):
             raise InvalidThemeError(str(path), f"{key} is {value!r}; expected a colour like #1d5fd1")
@@ -115,13 +122,17 @@ def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _logo(path: Path, name: str) -> tuple[str, bytes]:
     picture = path.parent / name
-    media_type = _LOGOS.get(picture.suffix.lower())
-    if media_type is None:
+    if picture.suffix.lower() not in _LOGOS:
         raise InvalidThemeError(str(path), f"logo is {name!r}; expected a .png file")
+    media_type, signature = _LOGOS[picture.suffix.lower()]
     try:
         content = picture.read_bytes()
     except OSError as error:
         raise InvalidThemeError(str(path), f"logo {str(picture)!r} can't be read: {error.strerror}") from error
     if len(content) > _LOGO_LIMIT:
         raise InvalidThemeError(str(path), f"logo has {len(content)} bytes; expected at most {_LOGO_LIMIT}")
+    if not content.startswith(signature):
+        raise InvalidThemeError(
+            str(path), f"logo {name!r} is no {media_type} inside; export the picture in that format"
+        )
     return media_type, content

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_daybreak.exceptions import TemplateError
+from airflow_provider_daybreak.reports.picture import SIGNATURE
 from airflow_provider_daybreak.reports.theme import Theme
 
 ROOT = Path(__file__).parents[3]
@@ -39,7 +40,7 @@ def test_templates_render(text_of, template):
 
 def test_the_theme_loads(tmp_path):
     (code,) = blocks("toml")
-    (tmp_path / "logo.png").write_bytes(b"\x89PNG")
+    (tmp_path / "logo.png").write_bytes(SIGNATURE)
     (tmp_path / "theme.toml").write_text(code)
 
     assert Theme.load(tmp_path / "theme.toml").footer == "Questions? sales@example.org"

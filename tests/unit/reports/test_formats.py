@@ -8,14 +8,17 @@ import math
 import re
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from html.parser import HTMLParser
 
 import openpyxl
 import pytest
+import tinycss2
 
 from airflow_provider_daybreak.exceptions import ResourceRefusedError, TooManyRowsError
 from airflow_provider_daybreak.reports.document import Table
-from airflow_provider_daybreak.reports.formats import xlsx
+from airflow_provider_daybreak.reports.formats import pdf, xlsx
 from airflow_provider_daybreak.reports.formats.csv import neutral
+from airflow_provider_daybreak.reports.marks import printable
 from airflow_provider_daybreak.reports.rows import Rows
 from airflow_provider_daybreak.reports.theme import Theme
 
@@ -200,6 +203,55 @@ def test_the_page_needs_nothing_beside_it(render_files):
 def test_a_pdf_fetches_nothing(render_files):
     with pytest.raises(ResourceRefusedError, match="etc/passwd"):
         render_files('<img src="file:///etc/passwd">', name="report.html.j2", formats=("pdf",))
+
+
+def test_a_mail_has_no_classes_left(html_of):
+    assert "class=" not in html_of(SOURCE, {"sales": SALES})
+
+
+HOSTILE = [
+    "</style><h1>FORGED</h1>",
+    "</style><img src='http://169.254.169.254/'>",
+    "T\r;}}body{display:none}",
+    'T";}}body{display:none}',
+    "T\n;}}body{display:none}",
+    "T\f;}}body{display:none}",
+    "T\\",
+    "/* T",
+    "Ends with 7 \u2028 ünï שלום 🙂",
+]
+
+
+@pytest.mark.parametrize("title", HOSTILE)
+@pytest.mark.parametrize("format_", ["html", "page"])
+def test_a_title_is_text_in_every_page(render_files, title, format_):
+    files = render_files("Sold.\n", formats=(format_,), title=title)
+
+    pieces, tags = [], []
+    parser = HTMLParser()
+    parser.handle_data = pieces.append
+    parser.handle_starttag = lambda tag, _: tags.append(tag)
+    parser.feed(next(iter(files.values())).decode())
+    assert printable(title).replace("\r", "\n") in [piece.replace("\r", "\n") for piece in pieces]
+    assert tags.count("h1") == 1
+    assert "img" not in tags
+
+
+@pytest.mark.parametrize("title", HOSTILE)
+def test_the_footer_of_a_pdf_says_the_title_and_nothing_else(make_document, title):
+    document = make_document("Sold.\n", title=title)
+
+    css = pdf._stylesheet(document, Theme())
+    page_rule, *others = tinycss2.parse_stylesheet(css)
+    footer = next(token for token in page_rule.content if token.type == "{} block")
+    assert next(token.value for token in footer.content if token.type == "string") == printable(title)
+    assert len(others) == len(tinycss2.parse_stylesheet(pdf._stylesheet(make_document("Sold.\n"), Theme()))) - 1
+    assert "<" not in css
+
+
+@pytest.mark.parametrize("title", HOSTILE)
+def test_a_pdf_takes_every_title(render_files, title):
+    assert render_files("Sold.\n", formats=("pdf",), title=title)["report.pdf"].startswith(b"%PDF-")
 
 
 def test_html_templates_have_all_formats(render_files):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+from html import unescape
 
 import pytest
 
@@ -103,6 +105,15 @@ def test_an_encoded_address_stays_as_it_is(html_of):
     url = "https://example.org/a%20b?token=a%2Bb%2F%3D&q=AT%26T"
 
     assert f'href="{url.replace("&", "&amp;")}"' in html_of("[x]({{ url }})\n", {"url": url})
+
+
+@pytest.mark.parametrize("text", ['element <div class="price"> missing', 'say class="x" now', "class='x' > 1"])
+def test_words_that_look_like_markup_are_all_in_the_mail(html_of, text):
+    html = html_of("Say {{ text }}\n\n{{ table(rows) }}\n", {"text": text, "rows": [{"fault": text}]})
+
+    said = unescape(re.sub(r"<[^>]*>", "\n", html)).splitlines()
+    assert f"Say {text}" in said
+    assert text in said
 
 
 def test_a_value_in_an_address_is_encoded(html_of):

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from airflow_provider_daybreak.exceptions import InvalidThemeError
+from airflow_provider_daybreak.reports.picture import SIGNATURE
 from airflow_provider_daybreak.reports.theme import Theme, find_theme
 
 
@@ -35,6 +38,9 @@ def test_its_colours_footer_and_logo_are_in_mail_and_page(render_files):
         ("accent = 5", "accent is 5; expected text in quotes"),
         ('series = ["blue"]', "expected a list of colours"),
         ('font = "x; } body { display: none"', "expected names of fonts"),
+        ("""font = "'Segoe UI" """, "expected names of fonts"),
+        ('font = "Arial, , serif"', "expected names of fonts"),
+        ('font = "Source Sans 3"', "those with digits or other signs in quotes"),
         ('logo = "logo.svg"', "expected a .png file"),
         ('logo = "none.png"', "can't be read: No such file"),
     ],
@@ -46,3 +52,37 @@ def test_a_wrong_theme_says_what_was_expected(tmp_path, text, message):
         Theme.load(tmp_path / "theme.toml")
 
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "font",
+    [
+        Theme().font,
+        "serif",
+        "Arial",
+        "Times New Roman, serif",
+        '"Source Sans 3", sans-serif',
+        "'Noto Sans日本語'",
+        "-apple-system",
+    ],
+)
+def test_a_font_is_any_list_of_names_that_css_takes(tmp_path, font):
+    (tmp_path / "theme.toml").write_text(f"font = {json.dumps(font)}\n", encoding="utf-8")
+
+    assert Theme.load(tmp_path / "theme.toml").font == font
+
+
+def test_a_theme_that_is_gone_before_it_is_read_says_so(tmp_path):
+    with pytest.raises(InvalidThemeError, match="it can't be read: No such file"):
+        Theme.load(tmp_path / "theme.toml")
+
+
+def test_a_logo_is_what_its_name_says(tmp_path):
+    (tmp_path / "logo.png").write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (tmp_path / "theme.toml").write_text('logo = "logo.png"\n')
+
+    with pytest.raises(InvalidThemeError, match="logo 'logo.png' is no image/png inside"):
+        Theme.load(tmp_path / "theme.toml")
+
+    (tmp_path / "logo.png").write_bytes(SIGNATURE)
+    assert Theme.load(tmp_path / "theme.toml").logo[0] == "image/png"

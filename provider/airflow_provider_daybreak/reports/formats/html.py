@@ -26,7 +26,8 @@ MAX_BYTES = 90_000
 """Gmail clips a mail near 102 kB of HTML; its own footer and the transfer encoding need the rest."""
 
 _LOGO = "charts/theme.logo.png"  # no chart has it: their names have no dot
-_CLASS = re.compile(r' class="[^"]*"')
+# In a tag: there alone a ">" comes before the next "<", since those of text are written as entities.
+_CLASS = re.compile(r' class="[^"]*"(?=[^<>]*>)')
 
 
 def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterator[RenderedFile]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import MissingExtraError, ResourceRefusedError
 from airflow_provider_daybreak.reports import charts
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats import page
+from airflow_provider_daybreak.reports.marks import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,9 +60,9 @@ def _fetcher(refused: list[str]) -> Any:
 
 
 def _stylesheet(document: Document, theme: Theme) -> str:
-    footer = document.title.replace("\\", "").replace('"', "'").replace("\n", " ")
     return (
-        f'@page{{size:A4;margin:18mm 16mm 20mm;@bottom-left{{content:"{footer}";font:8pt {theme.font};color:{theme.muted}}}'
+        f"@page{{size:A4;margin:18mm 16mm 20mm;@bottom-left{{content:{_quoted(document.title)};"
+        f"font:8pt {theme.font};color:{theme.muted}}}"
         f'@bottom-right{{content:counter(page) " / " counter(pages);font:8pt {theme.font};color:{theme.muted}}}}}'
         f"body{{margin:0;color:{theme.text};font:10pt/1.5 {theme.font}}}"
         f"main{{border-top:3pt solid {theme.accent};padding-top:10pt}}h1{{margin:0;font-size:20pt;line-height:1.2}}"
@@ -89,3 +91,8 @@ def _stylesheet(document: Document, theme: Theme) -> str:
             )
         )
     )
+
+
+def _quoted(text: str) -> str:
+    """Return the text as a string of CSS that ends neither itself nor the stylesheet, whatever is in it."""
+    return '"' + re.sub(r"[^\w ]", lambda match: f"\\{ord(match[0]):x} ", printable(text)) + '"'
