@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _OPEN = "\ue000"
 _VALUE = re.compile(f"{_OPEN}([0-9]+){BLOCK_CLOSE}")
-_ENCODED_VALUE = re.compile(re.escape(quote(_OPEN)) + "([0-9]+)" + re.escape(quote(BLOCK_CLOSE)))
 _SAFE_LINK = re.compile(r"(https?://|mailto:|tel:|#)", re.IGNORECASE)
 _PRIVATE = dict.fromkeys(map(ord, (_OPEN, BLOCK_OPEN, BLOCK_CLOSE)))
 # Marks, and what neither HTML nor XML can hold: control characters, and halves of characters.
@@ -90,20 +89,26 @@ class Marks:
         return self._filled(written)
 
     def _value(self, match: re.Match[str]) -> str:
-        return self._values[int(match[1])]
+        index = int(match[1])
+        return self._values[index] if index < len(self._values) else ""
 
     def _filled(self, text: str) -> str:
         return _VALUE.sub(self._value, text)
 
     def _link(self, link: str) -> str:
         """Return a link's address: a value is a whole address where it begins one, else a part of one."""
-        plain = _ENCODED_VALUE.sub(lambda match: f"{_OPEN}{match[1]}{BLOCK_CLOSE}", link)
-        first = _VALUE.match(plain)
-        head = self._values[int(first[1])] if first else ""
-        rest = plain[first.end() :] if first else plain
-        return quote(head, safe=":/?#[]@!$&'()*+,;=%~") + _VALUE.sub(
-            lambda match: quote(self._value(match), safe=""), rest
-        )
+
+        def written(match: re.Match[str]) -> str:
+            before = link[: match.start()].lower()
+            if not before:
+                safe = ":/?#[]@!$&'()*+,;=%~"
+            elif before == "mailto:":
+                safe = "@"
+            else:  # a host may have a port
+                safe = ":" if before in ("http://", "https://") else ""
+            return quote(self._value(match), safe=safe)
+
+        return _VALUE.sub(written, link)
 
     def _placed(self, tokens: list[Token]) -> Iterator[Token]:
         index = 0
@@ -158,6 +163,6 @@ def _markdown(link: Callable[[str], str]) -> MarkdownIt:
     # Indented by an {% if %}, prose would turn into code. Fences are there for code.
     parser.disable(["code", "html_block", "html_inline", "image"])
     normalize = parser.normalizeLink
-    parser.normalizeLink = lambda url: link(normalize(url))  # type: ignore[method-assign]
+    parser.normalizeLink = lambda url: normalize(link(url))  # type: ignore[method-assign]
     parser.validateLink = lambda url: _SAFE_LINK.match(url) is not None  # type: ignore[method-assign]
     return parser

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, TemplateError
 from airflow_provider_daybreak.reports.limits import Limits, Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from jinja2 import BytecodeCache
     from jinja2.bccache import Bucket
@@ -24,10 +27,10 @@ def evaluate(text: str, data: Mapping[str, Any], *, limits: Limits | None = None
     :raises TemplateError: it can't be evaluated.
     :raises TemplateLimitError: it ran too long or grew too big.
     """
-    from jinja2 import StrictUndefined, Undefined
+    from jinja2 import Undefined
 
     meter = Meter(limits or Limits(), text)
-    environment = sandbox()(undefined=StrictUndefined)
+    environment = sandbox()(undefined=missing())
     environment.meter = meter
     with meter.memory():
         try:
@@ -122,11 +125,42 @@ def compiled() -> BytecodeCache:
     return Compiled()
 
 
+@lru_cache(maxsize=1)
+def missing() -> type[Any]:
+    """Return the class of what isn't there: any use of it is an error, which names what is there."""
+    from jinja2 import StrictUndefined
+
+    class Missing(StrictUndefined):
+        @property
+        def _undefined_message(self) -> str:
+            there = self._undefined_obj
+            if not isinstance(there, Mapping):
+                return super()._undefined_message
+            names = ", ".join(map(str, islice(there, 20))) or "nothing"
+            return f"no {self._undefined_name!r} there: expected one of {names}"
+
+    return Missing
+
+
 def failures() -> tuple[type[Exception], ...]:
     """Return what a template that is wrong, or that meets a value that is, may raise."""
     from jinja2 import TemplateError as JinjaError
 
-    return JinjaError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError
+    wrong_code = (
+        SyntaxError,
+        NameError,
+        AssertionError,
+        RecursionError,
+    )  # Jinja lets some of it through to Python
+    return (
+        JinjaError,
+        TypeError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        AttributeError,
+        *wrong_code,
+    )
 
 
 def _bits(number: Any) -> int:
@@ -135,7 +169,19 @@ def _bits(number: Any) -> int:
 
 def sentence(error: Exception) -> str:
     """Return what an error of a template says."""
+    from jinja2 import TemplateNotFound
+    from jinja2.exceptions import SecurityError
+
     if isinstance(error, RecursionError):
         return "a macro or an include calls itself without end"
+    if isinstance(error, TemplateNotFound):
+        return f"no file {error.name!r} in the template's folder or in the one above"
     text = str(error) or type(error).__name__
-    return text if isinstance(error, DaybreakError) or text.endswith(".") else text.rstrip(".")
+    if isinstance(error, DaybreakError):
+        return text
+    if isinstance(error, SecurityError):
+        text = (
+            f"{text.rstrip('.')}; templates change no data: do it in the query, or in a function that gives it"
+        )
+    # Authors know chart(), not Components.chart().
+    return re.sub(r"^\w+\.(\w+\(\))", r"\1", text).rstrip(".")

@@ -13,6 +13,8 @@ import json
 import re
 import traceback
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import wraps
 from html import unescape
 from pathlib import Path
 from textwrap import dedent
@@ -31,7 +33,7 @@ from airflow_provider_daybreak.reports.document import Document
 from airflow_provider_daybreak.reports.limits import Limits, Meter
 from airflow_provider_daybreak.reports.marks import Marks, printable, unmarked
 from airflow_provider_daybreak.reports.rows import taken
-from airflow_provider_daybreak.reports.sandbox import compiled, failures, sandbox, sentence
+from airflow_provider_daybreak.reports.sandbox import compiled, failures, missing, sandbox, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,6 +48,25 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".md.j2", ".html.j2")
 COMPONENTS = ("table", "metric", "chart", "notice")
+WRITERS = ("number", "percent", "currency", "date", "time", "datetime", "duration", "size")
+"""Filters that write a value in the report's language: methods of it."""
+_OF_VALUES = (
+    *(
+        "abs",
+        "capitalize",
+        "count",
+        "filesizeformat",
+        "float",
+        "format",
+        "int",
+        "length",
+        "lower",
+        "pprint",
+        "reverse",
+    ),
+    *("round", "string", "striptags", "title", "truncate", "upper", "urlencode", "wordcount", "wordwrap"),
+)
+"""Filters of Jinja that make another value of one."""
 
 
 @dataclass(frozen=True)
@@ -131,11 +152,14 @@ class _Rendering:
         self.marks = Marks(str(path))
         self.markdown = path.name.endswith(".md.j2")
         self._sources: dict[str, str] = {}
+        self._names: list[str] = []
+        self._filters: list[str] = []
         self._components = Components(subject.language, subject.period)
 
     def text(self, context: Mapping[str, Any]) -> str:
         """Return what the template writes: Markdown or HTML with marks in it."""
         environment = self._environment()
+        self._names, self._filters = [*context, *environment.globals], list(environment.filters)
         with self.meter.memory():
             try:
                 template = environment.get_template(self.path.name)
@@ -161,7 +185,7 @@ class _Rendering:
         return digest.hexdigest()
 
     def _environment(self) -> Environment:
-        from jinja2 import FunctionLoader, StrictUndefined, pass_context
+        from jinja2 import FunctionLoader, pass_context
         from markupsafe import Markup
 
         def written(value: Any) -> str:
@@ -180,7 +204,7 @@ class _Rendering:
             loader=FunctionLoader(self._load),
             autoescape=True,
             finalize=finalize,
-            undefined=StrictUndefined,
+            undefined=missing(),
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
@@ -192,7 +216,7 @@ class _Rendering:
         environment.filters |= _filters(self.subject.language)
         environment.filters["safe"] = _safe
         if self.markdown:
-            _escape_for_markdown(environment, marked)
+            _escape_for_markdown(environment, marked, self._plain)
         environment.globals = {
             name: value
             for name, value in environment.globals.items()
@@ -236,10 +260,14 @@ class _Rendering:
 
     def _load(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
         """Return the source of a template in the report's folder or in the one above."""
-        for folder in (self.path.parent, self.path.parent.parent):
+        beside, above = self.path.parent, self.path.parent.parent
+        for folder in (beside,) if name == self.path.name else (beside, above):
             path = folder / name
-            inside = path.resolve().is_relative_to(folder.resolve())
-            if inside and path.is_file():
+            try:
+                found = path.resolve().is_relative_to(folder.resolve()) and path.is_file()
+            except OSError as error:  # a name that no file can have, or a folder that nobody may read
+                raise TemplateUnreadableError(str(path)[:500], error.strerror or str(error)) from error
+            if found:
                 return self._read(name, path), str(path), lambda: True
         if name == self.path.name:
             problem = "No such file; expected a template, by an absolute path or one from the Dag file's folder"
@@ -248,7 +276,7 @@ class _Rendering:
 
     def _read(self, name: str, path: Path) -> str:
         try:
-            source = path.read_text(encoding="utf-8")
+            source = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             raise TemplateUnreadableError(
                 str(path), f"byte {error.start} is no UTF-8 text; save it as UTF-8"
@@ -260,7 +288,9 @@ class _Rendering:
 
     def _located(self, error: Exception) -> DaybreakError:
         """Return the error with the place in the template that it comes from."""
-        line, path = getattr(error, "lineno", None), getattr(error, "filename", None)
+        line, path = None, None
+        if not isinstance(error, SyntaxError):  # whose line is one of the code that Jinja made
+            line, path = getattr(error, "lineno", None), getattr(error, "filename", None)
         if line is None:
             files = {
                 str(folder / name)
@@ -272,21 +302,23 @@ class _Rendering:
         if isinstance(error, TemplateLimitError):
             return TemplateLimitError(**vars(error) | {"line": line or 0, "path": str(path)})
         text, column = _line(Path(path or self.path), line, str(error))
-        return TemplateError(str(path or self.path), line or 0, column, text, sentence(error))
+        return TemplateError(
+            str(path or self.path), line or 0, column, text, sentence(error) + self._meant(error)
+        )
+
+    def _meant(self, error: Exception) -> str:
+        """Return which known name or filter is like the one that an error calls unknown."""
+        for pattern, known in (
+            (r"'(\w+)' is undefined", self._names),
+            (r"No filter named '(\w+)'", self._filters),
+        ):
+            if (match := re.match(pattern, str(error))) and (like := get_close_matches(match[1], known, n=1)):
+                return f"; perhaps {like[0]!r} is meant"
+        return ""
 
 
 def _filters(language: Language) -> dict[str, Callable[..., str]]:
-    writers: dict[str, Callable[..., str]] = {
-        "number": language.number,
-        "percent": language.percent,
-        "currency": language.currency,
-        "date": language.date,
-        "time": language.time,
-        "datetime": language.datetime,
-        "duration": language.duration,
-        "size": language.size,
-    }
-    return {name: _of_something(write) for name, write in writers.items()}
+    return {name: _of_something(getattr(language, name)) for name in WRITERS}
 
 
 def _safe(value: Any) -> Any:
@@ -295,8 +327,15 @@ def _safe(value: Any) -> Any:
     return value if hasattr(value, "__html__") else Markup(printable(str(value)))  # noqa: S704 - what the author asks for
 
 
-def _escape_for_markdown(environment: Environment, marked: Callable[[Any], str]) -> None:
-    """Let every value that Jinja would escape as HTML, or join with what a macro wrote, become a mark instead."""
+def _escape_for_markdown(
+    environment: Environment, marked: Callable[[Any], str], plain: Callable[[Any], Any]
+) -> None:
+    """
+    Let every value that Jinja would escape as HTML, or join with what a macro wrote, become a mark instead.
+
+    :param marked: returns the mark of a value.
+    :param plain: returns what a macro wrote without marks, for filters that make another value of it.
+    """
     from jinja2 import pass_environment
     from jinja2.filters import make_attrgetter
 
@@ -318,6 +357,16 @@ def _escape_for_markdown(environment: Environment, marked: Callable[[Any], str])
     environment.filters |= {"join": join, "tojson": _json}
     for name in ("urlize", "xmlattr"):  # they write HTML
         del environment.filters[name]
+    for name in (*_OF_VALUES, *WRITERS):
+        environment.filters[name] = _of_plain(environment.filters[name], plain)
+
+
+def _of_plain(filter_: Callable[..., Any], plain: Callable[[Any], Any]) -> Callable[..., Any]:
+    @wraps(filter_)  # with what Jinja wants to pass to it
+    def filtered(*args: Any, **kwargs: Any) -> Any:
+        return filter_(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
+
+    return filtered
 
 
 def _json(value: Any, indent: int | None = None) -> str:
@@ -352,7 +401,7 @@ def _first_heading(tokens: tuple[Token, ...]) -> str | None:
 def _line(path: Path, number: int | None, message: str) -> tuple[str, int]:
     """Return the template's line, and the column (from 1) of what the error names; of its expression if that isn't said."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError:
         return "", 0
     if not number or number > len(lines):

@@ -50,7 +50,7 @@ def test_the_error_reads_like_that(make_document):
     (shown,) = blocks("text")
 
     with pytest.raises(TemplateError) as caught:
-        make_document("\n\nWe sold {{ slaes }} pieces.\n")
+        make_document("\n\nWe sold {{ slaes }} pieces.\n", {"sales": SALES})
 
     assert re.sub(r"'/[^']*'", "'/dags/sales.md.j2'", str(caught.value)) == shown.strip()
 
