@@ -32,11 +32,13 @@ def find_task(path: Path, task_id: str, dag_id: str | None = None) -> Any:
     :param dag_id: which of the file's Dags; needed where several have such a task.
     :raises DagFileError: the file can't be loaded, or has no such task, or several.
     """
-    from airflow.sdk import DAG
-
-    dags = {value.dag_id: value for value in vars(_load(path)).values() if isinstance(value, DAG)}
+    dags = {dag.dag_id: dag for dag in _load(path)}
     if dag_id is not None:
-        dags = {name: dag for name, dag in dags.items() if name == dag_id}
+        if dag_id not in dags:
+            raise DagFileError(
+                str(path), f"it has no Dag {dag_id!r}; expected one of {', '.join(dags) or 'none'}"
+            )
+        dags = {dag_id: dags[dag_id]}
     having = [name for name, dag in dags.items() if task_id in dag.task_dict]
     if len(having) == 1:
         return dags[having[0]].get_task(task_id)
@@ -45,11 +47,14 @@ def find_task(path: Path, task_id: str, dag_id: str | None = None) -> Any:
             str(path), f"several Dags have a task {task_id!r}; say --dag {' or --dag '.join(having)}"
         )
     tasks = sorted({name for dag in dags.values() for name in dag.task_dict})
-    known = ", ".join(tasks) or "none; a Dag must stand in a variable of the file"
-    raise DagFileError(str(path), f"it has no task {task_id!r}; its tasks are {known}")
+    raise DagFileError(str(path), f"it has no task {task_id!r}; expected one of {', '.join(tasks) or 'none'}")
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> list[Any]:
+    """Return the Dags that Airflow finds in the file: in its variables, and what ``with DAG(…)`` makes without one."""
+    from airflow.sdk import DAG
+    from airflow.sdk.definitions._internal.contextmanager import DagContext
+
     if not path.is_file():
         raise DagFileError(str(path), "no such file")
     spec = importlib.util.spec_from_file_location(_MODULE, path)
@@ -57,6 +62,8 @@ def _load(path: Path) -> Any:
         raise DagFileError(str(path), "it is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[_MODULE] = module
+    DagContext.autoregistered_dags.clear()
+    DagContext.current_autoregister_module_name = _MODULE
     sys.path.append(str(path.parent))  # as Airflow does with the bundle's folder
     try:
         spec.loader.exec_module(module)
@@ -64,7 +71,9 @@ def _load(path: Path) -> Any:
         raise DagFileError(str(path), f"{type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(path.parent))
-    return module
+        DagContext.current_autoregister_module_name = None
+    named = [value for value in vars(module).values() if isinstance(value, DAG)]
+    return [*named, *(dag for dag, _ in DagContext.autoregistered_dags)]
 
 
 @dataclass

@@ -117,7 +117,10 @@ class Reader:
         try:
             found: Any = BaseHook.get_connection(source.conn_id)
         except AirflowNotFoundException as error:
-            expected = f"one that is defined: in the UI, or as AIRFLOW_CONN_{source.conn_id.upper()}"
+            expected = (
+                f"one that is defined: as AIRFLOW_CONN_{source.conn_id.upper()}, in a secrets backend, or in the UI, "
+                "where tasks find it but a preview doesn't"
+            )
             raise InvalidValueError(f"connection of data {name!r}", source.conn_id, expected) from error
         hook = found.get_hook()
         if not isinstance(hook, DbApiHook):

@@ -54,6 +54,14 @@ def arguments(dag_file, **options):
     return Namespace(dag_file=str(dag_file), out=str(dag_file.parent / "out"), **{**given, **options})
 
 
+def test_a_dag_that_no_variable_holds_is_found_as_airflow_does(dag_file, capsys):
+    dag_file.write_text(DAG.replace(" as dag:", ":"))
+
+    preview(arguments(dag_file))
+
+    assert "report.html" in capsys.readouterr().out
+
+
 def test_all_formats_and_the_mail_are_written_and_named(dag_file, capsys):
     preview(arguments(dag_file))
 
@@ -104,7 +112,8 @@ def test_nothing_is_archived_where_reports_are(dag_file, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"task_id": "nope"}, "it has no task 'nope'; its tasks are count, render_report"),
+        ({"task_id": "nope"}, "it has no task 'nope'; expected one of count, render_report"),
+        ({"dag": "nope"}, "it has no Dag 'nope'; expected one of sales"),
         ({"task_id": "count"}, "Invalid task 'count': expected that of a ReportOperator"),
         ({"date": "29.3."}, "Invalid --date '29.3.'"),
         ({"data": "[1]"}, "Invalid --data '[1]'"),
@@ -126,7 +135,7 @@ def test_a_template_error_shows_the_line_and_points_at_the_column(dag_file, caps
         preview(arguments(dag_file))
 
     assert (
-        "line 3, column 9: 'slaes' is undefined.\n    Sold {{ slaes }}\n            ^"
+        "line 3, column 9: 'slaes' is undefined; perhaps 'sales' is meant.\n    Sold {{ slaes }}\n            ^"
         in capsys.readouterr().err
     )
 
