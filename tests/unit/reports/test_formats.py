@@ -159,6 +159,31 @@ def test_a_sheet_has_a_header_that_stays_filters_and_totals(workbook_of):
     assert [cell.value or None for cell in sheet[10]] == ["Total", 36, None]
 
 
+@pytest.mark.parametrize(
+    ("totals", "last_line"),
+    [
+        (["a"], ["6", "Total", ""]),
+        (["a", "b"], ["6", "15", "Total"]),
+        (["a", "b", "c"], ["6", "15", "24"]),
+        (["b"], ["Total", "15", ""]),
+    ],
+)
+def test_the_word_total_stands_in_the_first_column_that_has_none(render_files, totals, last_line):
+    rows = [{"a": n, "b": n + 3, "c": n + 6} for n in (1, 2, 3)]
+
+    files = render_files(
+        "{{ table(rows, totals=totals) }}\n",
+        {"rows": rows, "totals": totals},
+        formats=("html", "text", "xlsx"),
+    )
+
+    foot = re.search(r"<tfoot.*</tfoot>", files["report.html"].decode())[0]
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", foot) == last_line
+    assert files["report.txt"].decode().splitlines()[-1].split() == [text for text in last_line if text]
+    sheet = openpyxl.load_workbook(io.BytesIO(files["report.xlsx"]))["rows"]
+    assert [str(cell.value or "") for cell in sheet[5]] == last_line
+
+
 def test_each_table_has_a_sheet_of_its_own(workbook_of):
     book = workbook_of(
         "{{ table(sales) }}\n{{ table(sales) }}\n{{ table(sales, name='x' * 60) }}\n", {"sales": SALES}
@@ -263,6 +288,23 @@ def test_html_templates_have_all_formats(render_files):
     assert b"Day          Sold" in files["report.txt"]
     assert b"<h2" in files["report.html"]
     assert "data/sales.csv" in files
+
+
+def test_a_page_has_an_html_templates_own_tags_as_they_are(render_files):
+    source = (
+        '<table border="1" cellspacing="0"><tr><td style="color:red" align="right" nowrap>7</td></tr></table>'
+    )
+
+    assert source in render_files(source, name="report.html.j2", formats=("page",))["page.html"].decode()
+
+
+def test_a_pdf_lays_out_by_an_html_templates_attributes(render_files):
+    right, styled, left = (
+        render_files(f"<table><tr><td {attribute}>7</td></tr></table>", name="report.html.j2", formats=("pdf",))
+        for attribute in ('align="right"', 'style="text-align:right"', "")
+    )
+
+    assert right == styled != left
 
 
 def test_a_table_is_a_type_that_formats_share(make_document):

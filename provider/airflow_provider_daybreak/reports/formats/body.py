@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.reports.document import (
     BLOCK,
+    Align,
     Block,
     Chart,
     Column,
@@ -27,15 +28,25 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-_TABLE: Mapping[str, str] = {
-    "class": "data",
-    "width": "100%",
-    "cellspacing": "0",
-    "cellpadding": "0",
-    "border": "0",
-}
 _UNBROKEN = frozenset({"date", "time", "datetime", "duration"})
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """
+    What tags say beside their classes: mail programs need other things than browsers.
+
+    :param align: name and value of a cell's side; ``{}`` is the side.
+    :param whole: of a cell whose text stays on one line.
+    :param table: of every table.
+    :param scroll: of what scrolls a table that is too wide.
+    """
+
+    align: tuple[str, str]
+    whole: str
+    table: Mapping[str, str] = field(default_factory=dict)
+    scroll: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ class Body:
 
     document: Document
     picture: Callable[[Chart], str]
+    attributes: Attributes
     limits: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,12 +81,21 @@ class Body:
         tokens: list[Token] = []
         for token in metrics_together(body):
             if not isinstance(token, tuple) and token.type != BLOCK:
-                tokens.append(_styled(token))
+                tokens.append(self._styled(token))
                 continue
             yield markdown.renderer.render(tokens, markdown.options, {})
             tokens = []
             yield self._metrics(token) if isinstance(token, tuple) else self._block(token.meta["block"])
         yield markdown.renderer.render(tokens, markdown.options, {})
+
+    def _styled(self, token: Token) -> Token:
+        """Return a token of Markdown with what makes its tables look like those of components."""
+        if token.type == "table_open":
+            return token.copy(attrs={"class": "data", **self.attributes.table})
+        if token.type == "th_open" and "style" not in token.attrs:
+            name, value = self.attributes.align
+            return token.copy(attrs={name: value.format("left")})
+        return token
 
     def _block(self, block: Block) -> str:
         if isinstance(block, Table):
@@ -122,10 +143,14 @@ class Body:
         if not len(table.rows):
             return f'{caption}<p class="more">{escape(self.document.language.word("no_rows"))}</p>\n'
         head = "".join(
-            f'<th scope="col" align="{column.align}">{escape(column.title)}</th>' for column in table.columns
+            f'<th scope="col"{self._aligned(column.align)}>{escape(column.title)}</th>'
+            for column in table.columns
         )
-        attributes = "".join(f' {name}="{value}"' for name, value in _TABLE.items())
-        lines = [(f'{caption}<div class="scroll"><table{attributes}><thead><tr>{head}</tr></thead><tbody>')]
+        attributes = "".join(f' {name}="{value}"' for name, value in self.attributes.table.items())
+        lines = [
+            f'{caption}<div class="scroll"{self.attributes.scroll}><table class="data"{attributes}>',
+            f"<thead><tr>{head}</tr></thead><tbody>",
+        ]
         positions = [table.rows.position(column.name) for column in table.columns]
         for row in islice(table.rows.tuples(), shown):
             cells = (
@@ -144,37 +169,33 @@ class Body:
         text = column.write(value, self.document.language)
         # A column stays at its side, whichever way a cell's text is written.
         direction = ' dir="auto"' if _RTL.search(text) else ""
-        align = f' align="{column.align}"' if column.align != "left" or direction else ""
+        align = self._aligned(column.align) if column.align != "left" or direction else ""
         tone = table.tone(column, value)
         mark = f' class="{tone}"' if tone else ""
-        whole = " nowrap" if column.format.kind in _UNBROKEN else ""
+        whole = self.attributes.whole if column.format.kind in _UNBROKEN else ""
         return f"<td{align}{direction}{mark}{whole}>{escape(text)}</td>"
 
     def _totals(self, table: Table) -> str:
         cells = []
         for column, text in zip(table.columns, total_texts(table, self.document), strict=True):
-            align = f' align="{column.align}"' if column.align != "left" else ""
+            align = self._aligned(column.align) if column.align != "left" else ""
             cells.append(f"<td{align}>{escape(text)}</td>")
         return f'<tfoot><tr class="total">{"".join(cells)}</tr></tfoot>'
 
-
-def _styled(token: Token) -> Token:
-    """Return a token of Markdown with what makes its tables look like those of components."""
-    if token.type == "table_open":
-        return token.copy(attrs=dict(_TABLE))
-    if token.type == "th_open" and "style" not in token.attrs:
-        return token.copy(attrs={"align": "left"})
-    return token
+    def _aligned(self, side: Align) -> str:
+        name, value = self.attributes.align
+        return f' {name}="{value.format(side)}"'
 
 
 def total_texts(table: Table, document: Document) -> list[str]:
-    """Return what the line of totals says in each column; our word for it stands in the first one that is free."""
-    texts = [
-        column.write(table.totals[column.name], document.language) if column.name in table.totals else ""
-        for column in table.columns
-    ]
-    if texts and not texts[0]:
-        texts[0] = document.language.word("total")
+    """Return what the line of totals says in each column; our word for it stands in the first that is free."""
+    texts, word = [], document.language.word("total")
+    for column in table.columns:
+        if column.name in table.totals:
+            texts.append(column.write(table.totals[column.name], document.language))
+        else:
+            texts.append(word)
+            word = ""
     return texts
 
 

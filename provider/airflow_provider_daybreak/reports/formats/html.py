@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_daybreak.exceptions import ReportTooLargeError
 from airflow_provider_daybreak.reports import charts
 from airflow_provider_daybreak.reports.document import RenderedFile
-from airflow_provider_daybreak.reports.formats.body import Body
+from airflow_provider_daybreak.reports.formats.body import Attributes, Body
 from airflow_provider_daybreak.reports.marks import printable
 from airflow_provider_daybreak.reports.picture import smaller
 
@@ -25,6 +25,11 @@ FILE_NAME = "report.html"
 MAX_BYTES = 90_000
 """Gmail clips a mail near 102 kB of HTML; its own footer and the transfer encoding need the rest."""
 
+_ATTRIBUTES = Attributes(
+    align=("align", "{}"),
+    whole=" nowrap",
+    table={"width": "100%", "cellspacing": "0", "cellpadding": "0", "border": "0"},
+)
 _LOGO = "charts/theme.logo.png"  # no chart has it: their names have no dot
 # In a tag: there alone a ">" comes before the next "<", since those of text are written as entities.
 _CLASS = re.compile(r' class="[^"]*"(?=[^<>]*>)')
@@ -51,7 +56,7 @@ def _fitting(document: Document, theme: Theme, files: Mapping[str, str]) -> str:
     """Return the HTML, with the longest table cut in half until it fits."""
     shown = {table.name: min(table.limit, len(table.rows)) for table in document.tables}
     while True:
-        text = _html(document, theme, Body(document, _picture, shown, files))
+        text = _html(document, theme, Body(document, _picture, _ATTRIBUTES, shown, files))
         size = len(text.encode())
         if size <= MAX_BYTES:
             return text

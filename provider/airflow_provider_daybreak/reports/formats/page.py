@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import re
 from html import escape
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.reports import charts
 from airflow_provider_daybreak.reports.document import RenderedFile
-from airflow_provider_daybreak.reports.formats.body import Body
+from airflow_provider_daybreak.reports.formats.body import Attributes, Body
 from airflow_provider_daybreak.reports.marks import printable
 
 if TYPE_CHECKING:
@@ -20,6 +19,11 @@ if TYPE_CHECKING:
 
 FILE_NAME = "page.html"
 
+_ATTRIBUTES = Attributes(
+    align=("style", "text-align:{}"),
+    whole=' data-whole=""',
+    scroll=' tabindex="0" role="group"',  # so that it scrolls without a mouse
+)
 _TONES = ("info", "success", "warning", "danger")
 # Of the dark mode; what a theme says of colours is meant for the light one.
 _DARK = {
@@ -75,12 +79,7 @@ def html(
         data = base64.b64encode(content).decode()
         logo = f'<img class="logo" src="data:{media_type};base64,{data}" alt="{escape(theme.logo_alt)}">'
     footer = f"<footer>{escape(theme.footer)}</footer>" if theme.footer else ""
-    body = Body(document, picture, files=files).html()
-    # A table that scrolls must be reachable without a mouse; the layout's attributes are for mail programs.
-    body = body.replace('<div class="scroll">', '<div class="scroll" tabindex="0" role="group">')
-    body = re.sub(r' (?:width="100%" )?cellspacing="0" cellpadding="0" border="0"', "", body)
-    body = re.sub(r"<td([^>]*) nowrap>", r'<td\1 data-whole="">', body)
-    body = re.sub(r'<(t[dh][^>]*?) align="(left|right|center)"', r'<\1 style="text-align:\2"', body)
+    body = Body(document, picture, _ATTRIBUTES, files=files).html()
     return printable(
         "<!doctype html>\n"
         f'<html lang="{language.tag}" dir="{language.direction}"><head><meta charset="utf-8">'

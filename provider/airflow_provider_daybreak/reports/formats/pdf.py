@@ -38,7 +38,7 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
     refused: list[str] = []
     buffer = io.BytesIO()
     HTML(string=text, url_fetcher=_fetcher(refused)).write_pdf(
-        buffer, pdf_identifier=b"daybreak", pdf_variant="pdf/ua-1"
+        buffer, pdf_identifier=b"daybreak", pdf_variant="pdf/ua-1", presentational_hints=True
     )
     if refused:
         raise ResourceRefusedError(refused[0])
