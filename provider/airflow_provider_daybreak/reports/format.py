@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.reports.language import Language
 
 _DIGITS = {"number", "percent"}
-_WIDTHS = {"date", "time", "datetime"}
 NUMERIC = frozenset({"number", "percent", "currency", "duration", "size", "plain"})
 
 _WRITERS: dict[str, Callable[[Language, Any, Any], str]] = {
@@ -87,7 +86,7 @@ class Format:
 def guess(values: Iterable[object]) -> Format:
     """Return the format that suits a column of such values when none is given."""
     kinds: set[type] = set()
-    largest = 0.0
+    largest: float = 0
     digits = False
     for value in values:
         if is_missing(value):
@@ -101,11 +100,11 @@ def guess(values: Iterable[object]) -> Format:
             str,
         )
         kinds.add(kind)
-        if kind in (int, float, Decimal):
-            number = float(value)  # type: ignore[arg-type]  # of the kinds above
-            if math.isfinite(number):
-                largest = max(largest, abs(number))
-                digits = digits or (kind is not int and number % 1 != 0)
+        if isinstance(value, int):  # of any size; a float has one
+            largest = max(largest, abs(value))
+        elif isinstance(value, (float, Decimal)) and math.isfinite(value):
+            largest = max(largest, abs(float(value)))
+            digits = digits or float(value) % 1 != 0
     if not kinds or not kinds <= {int, float, Decimal}:
         names = {datetime: "datetime", date: "date", time: "time", timedelta: "duration"}
         return Format(names[kinds.pop()]) if len(kinds) == 1 and kinds <= names.keys() else Format("text")

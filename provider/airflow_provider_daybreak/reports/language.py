@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 MISSING = "\N{EN DASH}"
 """What stands where there is no value: None, NaN and NaT."""
 
-_HUGE = 1e18  # more digits than anybody reads
+_HUGE = 1e18
+_MAX_EXPONENT = 900_000  # of what one can calculate with
 _DAY, _CLOCK = re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{2}:\d{2}")
 _Moment = TypeVar("_Moment", date, datetime, time)
 Width = Literal["short", "medium", "long", "full"]
@@ -81,8 +82,8 @@ class Language:
         number = _number(value)
         if isinstance(number, str):
             return number
-        if abs(float(number)) >= _HUGE:
-            return format_scientific(float(number), format="0.##E0", locale=self.locale)
+        if _huge(number):
+            return format_scientific(number, format="0.##E0", locale=self.locale)
         pattern = None if digits is None else _pattern(self.locale.decimal_formats[None].pattern, digits)
         return format_decimal(number, format=pattern, locale=self.locale)
 
@@ -93,8 +94,8 @@ class Language:
         number = _number(value)
         if isinstance(number, str):
             return number
-        if abs(float(number)) >= _HUGE:
-            return f"{self.number(float(number) * 100)} %"
+        if _huge(number):
+            return f"{self.number(Decimal(number) * 100)} %"
         pattern = _pattern(self.locale.percent_formats[None].pattern, digits)
         return format_percent(number, format=pattern, locale=self.locale)
 
@@ -112,7 +113,7 @@ class Language:
             return number
         if not is_currency(currency):
             raise InvalidValueError("currency", currency, "an ISO 4217 code, such as EUR or USD")
-        if abs(float(number)) >= _HUGE:
+        if _huge(number):
             return f"{self.number(number)} {currency}"
         digits = get_currency_precision(currency) if digits is None else digits
         pattern = _pattern(self.locale.currency_formats["standard"].pattern, digits)
@@ -168,10 +169,10 @@ class Language:
         seconds = value.total_seconds() if isinstance(value, timedelta) else _number(value)
         if isinstance(seconds, str):
             return seconds
+        if _huge(seconds):
+            return f"{self.number(seconds)} s"
         sign = "\N{MINUS SIGN}" if seconds < 0 else ""
         whole = abs(float(seconds))
-        if whole >= _HUGE:
-            return f"{self.number(seconds)} s"
         if smallest == "minute" and whole >= 3600:  # noqa: PLR2004 - an hour
             whole = round(whole / 60) * 60
         whole = round(whole)
@@ -191,10 +192,11 @@ class Language:
         number = _number(value)
         if isinstance(number, str):
             return number
-        size, index = float(number), 0
-        while abs(size) >= 1000 and index < len(_SIZES) - 1:  # noqa: PLR2004 - SI prefixes
+        size: float | Decimal = Decimal(number) if _huge(number) else float(number)
+        index = 0
+        while not -1000 < size < 1000 and index < len(_SIZES) - 1:  # noqa: PLR2004 - SI prefixes
             size, index = size / 1000, index + 1
-        text = self.number(size, 0 if index == 0 or abs(size) >= 100 else 1)  # noqa: PLR2004 - three figures
+        text = self.number(size, 0 if index == 0 or not -100 < size < 100 else 1)  # noqa: PLR2004 - three figures
         return f"{text} {_SIZES[index]}{'o' if self.locale.language == 'fr' else 'B'}"
 
     def period(self, period: Period) -> str:
@@ -300,10 +302,17 @@ def _number(value: object) -> float | Decimal | str:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, (int, float, Decimal)):
-        if isinstance(value, (float, Decimal)) and math.isinf(value):
+        if value in (math.inf, -math.inf):
             return "∞" if value > 0 else "\N{MINUS SIGN}∞"
+        if isinstance(value, Decimal) and abs(value.adjusted()) > _MAX_EXPONENT:
+            return str(value)
         return value
     raise InvalidValueError("number", value, "a number")
+
+
+def _huge(number: float | Decimal) -> bool:
+    """Return whether it has more digits than anybody reads, and perhaps more than a float holds."""
+    return not -_HUGE < number < _HUGE
 
 
 @lru_cache(maxsize=16)

@@ -93,3 +93,14 @@ def test_clocks_are_not_moved():
 def test_an_unknown_locale_is_refused(code):
     with pytest.raises(InvalidValueError, match="expected a locale such as en"):
         Language(code)
+
+
+@pytest.mark.parametrize("value", [10**400, Decimal("1e400"), "1e400"], ids=["int", "Decimal", "text"])
+def test_a_number_that_no_float_holds_is_written_too(value):
+    language = Language("en")
+
+    assert language.number(value, 2) == "1E400"
+    assert language.percent(value) == "1E402 %"
+    assert language.currency(value, "EUR") == "1E400 EUR"
+    assert language.duration(value) == "1E400 s"
+    assert language.size(value) == "1E385 PB"

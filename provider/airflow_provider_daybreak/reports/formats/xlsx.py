@@ -235,8 +235,10 @@ def _cell(value: Any, unit: int) -> float | bool | str | None:
         return value.total_seconds() / _DAY
     if (moment := moment_of(value)) is not None and (serial := _serial(moment)) is not None:
         return serial
-    fits = isinstance(value, Decimal) and len(value.as_tuple().digits) <= _DIGITS and abs(value) < _MAX_DIGITS
-    if fits or (isinstance(value, (int, float)) and abs(value) < _MAX_DIGITS):
+    exact = isinstance(value, (int, float)) or (
+        isinstance(value, Decimal) and len(value.as_tuple().digits) <= _DIGITS
+    )
+    if exact and -_MAX_DIGITS < value < _MAX_DIGITS:
         return float(value) / unit
     text = {math.inf: "∞", -math.inf: "-∞"}.get(value) if isinstance(value, float) else None
     text = text or (value.isoformat() if isinstance(value, (date, time)) else str(value))
