@@ -198,6 +198,10 @@ def _gathered(spec: ReportSpec, run: Run) -> _Gathered:
     rendering.check_formats(spec.formats)
     if spec.when_empty not in WHEN_EMPTY:
         raise InvalidValueError("when_empty", spec.when_empty, "one of " + ", ".join(WHEN_EMPTY))
+    if isinstance(spec.offset, bool) or not isinstance(spec.offset, int):
+        raise InvalidValueError("offset", spec.offset, "a number of periods, such as -1")
+    if not isinstance(spec.checks, (list, tuple)):
+        raise InvalidValueError("checks", spec.checks, "a list of checks, such as [min_rows('sales', 1)]")
     period = run.period(spec.period, spec.offset)
     reader = Reader(run, period, spec.folder, spec.offset)
     data = reader.read(spec.data)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import (
     DataUnreadableError,
+    DaybreakError,
     InvalidValueError,
     MissingExtraError,
     QueryError,
@@ -104,6 +105,17 @@ class Reader:
         return source(**{name: value for name, value in offered.items() if name in parameters})
 
     def _query(self, name: str, source: SqlSource) -> Rows:
+        text = self._sql(name, source.sql)
+        self.queries[name] = hashlib.sha256(text.encode()).hexdigest()
+        try:
+            return self._rows_of(name, text, source)
+        except DaybreakError:
+            raise
+        except Exception as error:  # a driver's: they have no base in common
+            where = f" ({source.sql.strip()})" if text is not source.sql else ""
+            raise QueryError(name, source.conn_id, f"{type(error).__name__}: {error}{where}") from error
+
+    def _rows_of(self, name: str, text: str, source: SqlSource) -> Rows:
         try:
             from airflow.providers.common.sql.hooks.sql import DbApiHook
         except ImportError as error:
@@ -112,8 +124,6 @@ class Reader:
 
         from airflow_provider_daybreak.version_compat import AirflowNotFoundException
 
-        text = self._sql(name, source.sql)
-        self.queries[name] = hashlib.sha256(text.encode()).hexdigest()
         try:
             found: Any = BaseHook.get_connection(source.conn_id)
         except AirflowNotFoundException as error:
@@ -129,16 +139,11 @@ class Reader:
         if hook.conn_name_attr == "sqlite_conn_id":
             values = {key: _as_text(value) for key, value in values.items()}
         query, bound = bind(text, values, hook.placeholder)
-        with closing(hook.get_conn()) as connection:
-            # PEP 249 lets a connection name its driver's base of errors; all that we know do.
-            failures: type[Exception] | tuple[()] = getattr(connection, "Error", ())
-            try:
-                with closing(connection.cursor()) as cursor:
-                    cursor.execute(query, bound)
-                    columns = [column[0] for column in cursor.description or ()]
-                    return Rows(columns, _fetched(cursor), name=name)
-            except failures as error:
-                raise QueryError(name, source.conn_id, f"{type(error).__name__}: {error}") from error
+        with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute(query, bound)
+            if cursor.description is None:
+                raise QueryError(name, source.conn_id, "it gives no rows: expected a query")
+            return Rows([column[0] for column in cursor.description], _fetched(cursor), name=name)
 
     def _sql(self, name: str, sql: str) -> str:
         if not sql.strip().endswith(".sql"):

@@ -96,6 +96,44 @@ def test_a_query_that_the_database_refuses_says_why(run_report, database):
         run_report("x", {"sales": SqlSource("SELECT nope FROM sales", conn_id=database)})
 
 
+def test_a_query_in_a_file_that_fails_names_the_file(run_report, database, tmp_path):
+    (tmp_path / "sales.sql").write_text("SELEC n FROM sales")
+
+    with pytest.raises(QueryError, match=r"syntax error \(sales.sql\)"):
+        run_report("x", {"sales": SqlSource("sales.sql", conn_id=database)})
+
+
+@pytest.mark.parametrize(
+    ("connection", "problem"),
+    [
+        ({"conn_type": "sqlite", "host": "/nowhere/at/all.db"}, "unable to open database file"),
+        ({"conn_type": "no_such_database"}, "no_such_database"),
+    ],
+)
+def test_a_database_that_cannot_be_opened_is_named(run_report, monkeypatch, connection, problem):
+    monkeypatch.setenv("AIRFLOW_CONN_GONE", json.dumps(connection))
+
+    with pytest.raises(QueryError, match=f"data 'sales' failed on connection 'gone'.*{problem}"):
+        run_report("x", {"sales": SqlSource("SELECT 1", conn_id="gone")})
+
+
+def test_a_statement_that_gives_no_rows_changes_nothing(run_report, database):
+    with pytest.raises(QueryError, match="it gives no rows: expected a query"):
+        run_report("x", {"sales": SqlSource("DELETE FROM sales", conn_id=database)})
+
+    info, _, _ = run_report("x", {"sales": SqlSource("SELECT n FROM sales", conn_id=database)})
+    assert info["rows"] == {"sales": len(SALES)}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"offset": "-1"}, "Invalid offset '-1'"), ({"checks": min_rows("sales")}, "expected a list of checks")],
+)
+def test_a_wrong_argument_is_named(run_report, options, message):
+    with pytest.raises(AirflowFailException, match=message):
+        run_report("x", {"sales": [{"n": 1}]}, **options)
+
+
 def test_a_query_that_names_what_has_no_value_fails_at_once(run_report, database):
     with pytest.raises(AirflowFailException, match=":ds, which has no value: expected one of period_end"):
         run_report("x", {"sales": SqlSource("SELECT :ds", conn_id=database)})
