@@ -25,6 +25,7 @@ class Store:
     :ivar deaf: whether ``If-None-Match`` is ignored.
     :ivar lose: how many answers to a put are lost after the put was made.
     :ivar conflicts: how many conditional puts are answered with 409.
+    :ivar keeps: whether it refuses to remove anything.
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,7 @@ class Store:
 
     def mend(self) -> None:
         """Behave from now on."""
-        self.deaf, self.lose, self.conflicts = False, 0, 0
+        self.deaf, self.lose, self.conflicts, self.keeps = False, 0, 0, False
         self.puts_left: int | None = None
         self.applied = False
 
@@ -47,6 +48,9 @@ class Store:
         if self.puts_left is not None and self.puts_left < 0:
             if self.puts_left == -1 and self.applied and environ["REQUEST_METHOD"] == "PUT":
                 b"".join(self.app(environ, lambda *_: None))
+            start_response("403 Forbidden", [("Content-Type", "application/xml")])
+            return [DENIED]
+        if self.keeps and environ["REQUEST_METHOD"] == "DELETE":
             start_response("403 Forbidden", [("Content-Type", "application/xml")])
             return [DENIED]
         conditional = environ["REQUEST_METHOD"] == "PUT" and "HTTP_IF_NONE_MATCH" in environ

@@ -91,7 +91,7 @@ def probe(folder: StoragePath) -> None:
             raise StorageNotAtomicError(str(folder))
     finally:
         with suppress(FileNotFoundError, PermissionError):  # who may not delete leaves an empty object
-            remove(folder, [name.rpartition("/")[2]])
+            remove(folder / name.rpartition("/")[2])
 
 
 def _put_if_absent(filesystem: Any, name: str, data: bytes) -> bool:
@@ -177,12 +177,23 @@ def files_below(folder: StoragePath) -> list[tuple[str, datetime]]:
     ]
 
 
-def remove(folder: StoragePath, relative: list[str]) -> None:
-    """Remove objects by their names relative to a folder."""
-    filesystem, name = filesystem_of(folder)
-    if relative:
+def changed(path: StoragePath) -> datetime | None:
+    """Return when an object was last changed, as the store has it now, or None where there is none."""
+    filesystem, name = filesystem_of(path)
+    bucket, key, _version = filesystem.split_path(name)
+    try:
         with connected():
-            filesystem.rm([f"{name}/{each}" for each in relative])
+            head = filesystem.call_s3("head_object", Bucket=bucket, Key=key)
+    except FileNotFoundError:
+        return None
+    return cast("datetime", head["LastModified"])
+
+
+def remove(path: StoragePath) -> None:
+    """Remove the object of exactly that name, if it is there."""
+    filesystem, name = filesystem_of(path)
+    with connected():
+        filesystem.rm_file(name)  # rm takes names for patterns, and is silent of what the store refuses
 
 
 @contextmanager

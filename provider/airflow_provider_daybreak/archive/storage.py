@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
-from airflow_provider_daybreak.archive import objects
+from airflow_provider_daybreak.archive import layout, objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -172,16 +172,26 @@ def files_below(folder: StoragePath) -> list[tuple[str, datetime]]:
         links = [name for name in folders if Path(parent, name).is_symlink()]
         for name in sorted(files + links):
             path = Path(parent, name)
-            with suppress(FileNotFoundError):
-                changed = datetime.fromtimestamp(path.lstat().st_mtime, timezone.utc)
-                found.append((path.relative_to(folder).as_posix(), changed))
+            time = changed(path)
+            if time is not None:
+                found.append((path.relative_to(folder).as_posix(), time))
     return found
+
+
+def changed(path: StoragePath) -> datetime | None:
+    """Return when a file was last changed, as of now, or None where there is none."""
+    if not isinstance(path, Path):
+        return objects.changed(path)
+    try:
+        return datetime.fromtimestamp(path.lstat().st_mtime, timezone.utc)
+    except FileNotFoundError:
+        return None
 
 
 def remove(folder: StoragePath, relative: Iterable[str]) -> None:
     """Remove files below a folder, and what folders they leave empty there."""
     if not isinstance(folder, Path):
-        objects.remove(folder, list(relative))
+        list(each(folder, lambda name: objects.remove(layout.below(folder, name)), relative))
         return
     parents: set[PurePath] = set()
     for name in relative:

@@ -4,9 +4,10 @@ import io
 import json
 import threading
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timezone
 
 import pytest
+import time_machine
 
 from airflow_provider_daybreak.archive import Draft, DraftFile, create_if_absent, objects, storage
 from airflow_provider_daybreak.archive.retention import prune
@@ -217,3 +218,38 @@ def test_what_is_older_goes_but_for_what_was_mailed(archive):
     ]
     assert list(prune(archive, before=date(2026, 4, 1))) == []
     assert archive.publish(draft()).number == 1
+
+
+@pytest.mark.parametrize("name", ["Umsatz [EU].pdf", "Umsatz*.pdf", "Umsatz?.pdf", "100% #1.pdf"])
+def test_a_file_goes_by_its_name_and_not_by_a_pattern(archive, name):
+    files = [DraftFile(f"attachments/{name}", "application/pdf", b"%PDF")]
+    manifest = replace(archive.publish(draft(files=files)).manifest, created="2026-03-29T00:00:00+00:00")
+    (archive.root / "daily_report/2026/03/29/r0001/manifest.json").write_bytes(manifest.to_json())
+
+    assert len(list(prune(archive, before=date(2026, 4, 1)))) == 1
+    assert storage.files_below(archive.root / "daily_report") == []
+    assert list(prune(archive, before=date(2026, 4, 1))) == []
+
+
+def test_what_the_store_refuses_to_remove_is_an_error(archive, store):
+    manifest = replace(archive.publish(draft()).manifest, created="2026-03-29T00:00:00+00:00")
+    (archive.root / "daily_report/2026/03/29/r0001/manifest.json").write_bytes(manifest.to_json())
+    store.keeps = True
+
+    with pytest.raises(PermissionError):
+        list(prune(archive, before=date(2026, 4, 1)))
+
+
+def test_an_artifact_that_is_stored_again_while_pruning_is_at_work_stays(archive):
+    with time_machine.travel(datetime(2026, 3, 29, tzinfo=timezone.utc)):
+        stored = {archive.store_artifact("a.pdf", io.BytesIO(data)).uri: data for data in (b"1", b"2")}
+
+    removals = prune(archive, before=date(2026, 4, 1))
+    del stored[next(removals).uri]
+    ((uri, data),) = stored.items()
+    archive.store_artifact("a.pdf", io.BytesIO(data))
+
+    assert list(removals) == []
+    assert [
+        f"{archive.uri}/_artifacts/{name}" for name, _ in storage.files_below(archive.root / "_artifacts")
+    ] == [uri]

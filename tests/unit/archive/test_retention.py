@@ -218,6 +218,20 @@ def test_an_artifact_that_is_stored_again_is_new_again(archive):
     assert list(prune(archive, before=BEFORE)) == []
 
 
+def test_an_artifact_that_is_stored_again_while_pruning_is_at_work_stays(archive):
+    stored = {archive.store_artifact("a.pdf", io.BytesIO(data)).uri: data for data in (b"1", b"2")}
+    for uri in stored:
+        made_on(uri, OLD)
+
+    removals = prune(archive, before=BEFORE)
+    del stored[next(removals).uri]
+    ((uri, data),) = stored.items()
+    archive.store_artifact("a.pdf", io.BytesIO(data))
+
+    assert list(removals) == []
+    assert Path(uri.removeprefix("file://")).read_bytes() == data
+
+
 def test_pruning_one_report_leaves_the_artifacts_of_all(archive, publish):
     publish(OLD)
     made_on(archive.store_artifact("a.pdf", io.BytesIO(b"a")).uri, OLD)
