@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timezone
@@ -24,6 +25,7 @@ from airflow_provider_daybreak.archive.manifest import Manifest, claim_of
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileChangedError,
     ArchivedFileNotFoundError,
+    ManifestUnreadableError,
     OutsideArchiveError,
     RevisionNotFoundError,
 )
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.archive.artifacts import Artifact
     from airflow_provider_daybreak.archive.manifest import ArchivedFile, Draft
     from airflow_provider_daybreak.archive.storage import StoragePath
+
+log = logging.getLogger(__name__)
+
+_VERIFY = "`airflow daybreak reports verify` lists all that is damaged."
 
 
 @dataclass(frozen=True)
@@ -116,14 +122,17 @@ class Archive:
         Put a rendering into the archive, whole or not at all.
 
         When the latest revision for its date and period has the same content, that one is returned, with
-        ``existing`` set.
+        ``existing`` set. A later one that is damaged may have been anything: then this is a new revision.
 
         :raises OSError: storage refused something. Nothing of the revision is then visible, and publishing
             the same draft again takes up where this ended.
         """
         number = 0
-        for revision in self._newest_first(draft.report, draft.report_date):
-            number = max(number, revision.number)
+        for taken, revision in self._newest_first(draft.report, draft.report_date):
+            number = max(number, taken)
+            if isinstance(revision, ManifestUnreadableError):
+                log.warning("Publishing a new revision, whatever this one was: %s %s", revision, _VERIFY)
+                break
             if _stands_for(revision.manifest, draft):
                 if revision.manifest.digest == draft.digest:
                     return replace(revision, existing=True)
@@ -153,8 +162,11 @@ class Archive:
 
         :param period_key: only revisions for that period, such as ``day:2026-03-29:Europe/Berlin``.
         :param drafts: whether a revision whose checks failed counts.
+        :raises ManifestUnreadableError: the manifest of one that may be it is damaged.
         """
-        for revision in self._newest_first(report, report_date):
+        for _, revision in self._newest_first(report, report_date):
+            if isinstance(revision, ManifestUnreadableError):
+                raise revision
             manifest = revision.manifest
             if (drafts or not manifest.draft) and period_key in (None, manifest.period_key):
                 return revision
@@ -194,6 +206,8 @@ class Archive:
     ) -> Iterator[Revision]:
         """
         Yield complete revisions by report, date and number.
+
+        One whose manifest is damaged is left out, with a warning in the log.
 
         :param report: only that report's.
         :param since: first report date.
@@ -259,12 +273,24 @@ class Archive:
         return f"{self.uri}/{layout.check_report(report)}/{report_date.year:04d}/{day}/{name}/{layout.MANIFEST}"
 
     def _of_day(self, report: str, report_date: date) -> list[Revision]:
-        return list(self._newest_first(report, report_date))[::-1]
+        revisions = []
+        for _, revision in self._newest_first(report, report_date):
+            if isinstance(revision, ManifestUnreadableError):
+                log.warning("Left out: %s %s", revision, _VERIFY)
+            else:
+                revisions.append(revision)
+        return revisions[::-1]
 
-    def _newest_first(self, report: str, report_date: date) -> Iterator[Revision]:
+    def _newest_first(
+        self, report: str, report_date: date
+    ) -> Iterator[tuple[int, Revision | ManifestUnreadableError]]:
+        """Yield the number of each complete revision with what it is, or with what is wrong with its manifest."""
         for number in reversed(self.numbers(report, report_date)):
             with suppress(RevisionNotFoundError):
-                yield self.revision(report, report_date, number)
+                try:
+                    yield number, self.revision(report, report_date, number)
+                except ManifestUnreadableError as error:
+                    yield number, error
 
 
 def _numbered(folder: StoragePath, first: int, last: int) -> list[str]:

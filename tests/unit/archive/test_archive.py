@@ -251,6 +251,48 @@ def test_a_damaged_manifest_is_an_error(archive, data):
         archive.open(revision.uri)
 
 
+def damage(revision):
+    revision.folder.joinpath("manifest.json").write_text("{")
+
+
+def test_a_damaged_revision_is_left_out_of_a_list_with_a_warning(archive, caplog):
+    archive.publish(draft("a"))
+    damaged = archive.publish(draft("b"))
+    archive.publish(draft(report_date=date(2026, 3, 30)))
+    damage(damaged)
+
+    assert numbers(archive.revisions()) == [
+        ("daily_report", "2026-03-29", 1),
+        ("daily_report", "2026-03-30", 1),
+    ]
+    (warning,) = caplog.messages
+    assert f"Cannot read the manifest {damaged.uri!r}: it is no manifest" in warning
+    assert "airflow daybreak reports verify" in warning
+
+
+@pytest.mark.parametrize("text", ["a", "b", "c"])
+def test_a_date_with_a_damaged_revision_is_published_under_the_next_number(archive, text, caplog):
+    archive.publish(draft("a"))
+    damaged = archive.publish(draft("b"))
+    damage(damaged)
+
+    published = archive.publish(draft(text))
+
+    assert (published.number, published.existing) == (3, False)
+    assert archive.publish(draft(text)) == published
+    assert archive.latest("daily_report", DAY) == published
+    assert damaged.uri in caplog.text
+
+
+def test_a_damaged_revision_is_not_passed_over_for_the_one_before(archive):
+    """Else what it had put right would be mailed."""
+    archive.publish(draft("a"))
+    damage(archive.publish(draft("b")))
+
+    with pytest.raises(ManifestUnreadableError):
+        archive.latest("daily_report", DAY)
+
+
 def test_an_artifact_lies_under_its_digest_once(archive):
     first = archive.store_artifact("report.pdf", io.BytesIO(b"%PDF"))
     second = archive.store_artifact("report.pdf", io.BytesIO(b"%PDF"))

@@ -54,6 +54,15 @@ def test_revisions_are_listed_by_date(daybreak):
     ]
 
 
+def test_a_damaged_manifest_does_not_take_the_list_down(archive, daybreak):
+    (archive.root / "daily_report/2026/03/28/r0001/manifest.json").write_text("{")
+
+    code, out, _ = daybreak("reports", "list", "--output", "json")
+
+    assert code == 0
+    assert [line["date"] for line in json.loads(out)] == ["2026-03-29", "2026-03-29"]
+
+
 def test_an_empty_list_says_so(daybreak):
     assert daybreak("reports", "list", "weekly") == (0, "No revisions.\n", "")
 
