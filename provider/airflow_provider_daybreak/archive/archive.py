@@ -1,7 +1,7 @@
 """
 Revisions of reports, published atomically.
 
-A publisher claims a number by creating ``claim.json``, which names the content, in the revision's folder;
+A publisher claims a number by creating ``claim.json``, which names what it writes, in the revision's folder;
 writes the files; and creates ``manifest.json``. The revision exists from then on, complete. A publisher
 that dies leaves a claim that the same content can take over; other content takes the next number.
 """

@@ -20,21 +20,27 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class DraftFile:
-    """A file to archive, under a relative name such as ``charts/daylight.png``."""
+    """
+    A file to archive, under a relative name such as ``charts/daylight.png``.
+
+    :param snapshot: whether it is kept for the next report to compare with, and not for a reader.
+    """
 
     name: str
     media_type: str
     content: bytes = field(repr=False)
+    snapshot: bool = False
 
 
 @dataclass(frozen=True)
 class ArchivedFile:
-    """A file of a revision, as its manifest lists it."""
+    """A file of a revision, as its manifest lists it. A snapshot is as in :class:`DraftFile`."""
 
     name: str
     media_type: str
     bytes: int
     sha256: str
+    snapshot: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,11 @@ class Draft:
         files = sorted(self.files, key=lambda file: file.name)
         return tuple(
             ArchivedFile(
-                file.name, file.media_type, len(file.content), hashlib.sha256(file.content).hexdigest()
+                file.name,
+                file.media_type,
+                len(file.content),
+                hashlib.sha256(file.content).hexdigest(),
+                file.snapshot,
             )
             for file in files
         )
@@ -102,7 +112,7 @@ class Draft:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the content: files, title and period, but not who made it when."""
+        """SHA-256 of the content: files but for snapshots, title and period, but not who made it when."""
         return content_digest(self.archived_files, title=self.title, period=self.plain_period)
 
 
@@ -187,9 +197,9 @@ class Manifest:
 
 
 def content_digest(files: Sequence[ArchivedFile], *, title: str, period: Mapping[str, str]) -> str:
-    """Return the SHA-256 of what a reader gets to see. Files are in order of their names."""
+    """Return the SHA-256 of what a reader gets to see: no snapshots. Files are in order of their names."""
     content = {
-        "files": [[file.name, file.media_type, file.sha256] for file in files],
+        "files": [[file.name, file.media_type, file.sha256] for file in files if not file.snapshot],
         "title": title,
         "period": dict(period),
     }
@@ -198,5 +208,11 @@ def content_digest(files: Sequence[ArchivedFile], *, title: str, period: Mapping
 
 
 def claim_of(content: Draft | Manifest) -> bytes:
-    """Return what a publisher puts into the folder of a number that it takes for this content."""
-    return json.dumps({"digest": content.digest, "draft": content.draft}).encode()
+    """
+    Return what a publisher puts into the folder of a number that it takes for this content.
+
+    Whoever puts the same there joins it, so it stands for every byte, those of snapshots too.
+    """
+    files = content.archived_files if isinstance(content, Draft) else content.files
+    snapshots = {file.name: file.sha256 for file in files if file.snapshot}
+    return json.dumps({"digest": content.digest, "snapshots": snapshots, "draft": content.draft}).encode()

@@ -2,7 +2,7 @@
 Removing what is older than it has to be kept.
 
 What was mailed to whom is never removed, and a revision that it may speak of keeps its number: made again, the
-same content gets the same number, and other content another one.
+same content, with the same snapshots, gets the same number, and other content another one.
 """
 
 from __future__ import annotations

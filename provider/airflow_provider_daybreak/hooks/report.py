@@ -96,10 +96,15 @@ class _Gathered:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A report before it is published, and the data that it was made of."""
+    """
+    A report before it is published, and the data that it was made of.
+
+    :param snapshots: what the next report compares with. No reader sees it.
+    """
 
     document: Document
     files: tuple[RenderedFile, ...]
+    snapshots: tuple[RenderedFile, ...]
     data: _Gathered
 
     @property
@@ -171,9 +176,9 @@ class ReportHook:
         document = render(spec.template, subject, found.data, previous=previous)
         if found.failed:
             document = with_notice(document, Notice(language.word("draft"), "danger", language.word("danger")))
-        files = [*rendering.render(document, spec.formats, theme)]
-        files += [snapshot.keep(name, found.data[name]) for name in asked]
-        return Rendered(document, (*files, *attached), found)
+        files = (*rendering.render(document, spec.formats, theme), *attached)
+        snapshots = tuple(snapshot.keep(name, found.data[name]) for name in asked)
+        return Rendered(document, files, snapshots, found)
 
     def _previous(
         self, spec: ReportSpec, run: Run, data: Mapping[str, Any], asked: dict[str, None], name: str
@@ -259,7 +264,13 @@ def draft_of(rendered: Rendered, run: Run) -> Draft:
             "timezone": period.timezone,
         },
         title=document.title,
-        files=[DraftFile(file.name, file.media_type, file.content) for file in rendered.files],
+        files=[
+            *(DraftFile(file.name, file.media_type, file.content) for file in rendered.files),
+            *(
+                DraftFile(file.name, file.media_type, file.content, snapshot=True)
+                for file in rendered.snapshots
+            ),
+        ],
         rows=data.rows,
         run=run.ref,
         template_sha256=document.template_sha256,

@@ -293,6 +293,35 @@ def test_a_damaged_revision_is_not_passed_over_for_the_one_before(archive):
         archive.latest("daily_report", DAY)
 
 
+def with_snapshot(content):
+    return draft(
+        files=[
+            DraftFile("report.html", "text/html", b"<p>"),
+            DraftFile("data/sales.snapshot.jsonl", "application/jsonl", content, snapshot=True),
+        ]
+    )
+
+
+def test_a_snapshot_is_not_what_a_reader_sees(archive):
+    first = archive.publish(with_snapshot(b"1"))
+
+    again = archive.publish(with_snapshot(b"2"))
+
+    assert again.existing
+    assert again == first
+    assert first.read("data/sales.snapshot.jsonl") == b"1"
+    assert first.manifest.digest == draft(files=[DraftFile("report.html", "text/html", b"<p>")]).digest
+
+
+def test_a_number_is_not_shared_by_publishers_of_other_snapshots(archive):
+    """The second may write its snapshot after the first has made the manifest."""
+    first = archive.publish(with_snapshot(b"1"))
+    first.folder.joinpath("manifest.json").unlink()
+
+    assert archive.publish(with_snapshot(b"2")).number == 2
+    assert archive.publish(with_snapshot(b"1")).number == 2
+
+
 def test_an_artifact_lies_under_its_digest_once(archive):
     first = archive.store_artifact("report.pdf", io.BytesIO(b"%PDF"))
     second = archive.store_artifact("report.pdf", io.BytesIO(b"%PDF"))

@@ -209,6 +209,16 @@ def test_the_report_of_the_day_before_can_be_compared_with(run_report):
     assert "0 then 5" in other
 
 
+def test_what_only_the_next_report_reads_makes_no_new_revision(run_report):
+    source = "{{ previous('sales') | length }} then {{ sales | sum(attribute='n') }}\n"
+
+    first, _, _ = run_report(source, {"sales": [{"n": 3, "loaded_at": "07:00"}]})
+    second, _, revision = run_report(source, {"sales": [{"n": 3, "loaded_at": "07:05"}]})
+
+    assert (second["revision"], second["digest"]) == (1, first["digest"])
+    assert b"07:00" in revision.read("data/sales.snapshot.jsonl")
+
+
 def test_a_weekly_report_compares_with_the_week_before(run_report):
     source = "{{ previous('sales') | sum(attribute='n') }} then {{ sales | sum(attribute='n') }}\n"
     weekly = {"period": "week", "offset": -1}
