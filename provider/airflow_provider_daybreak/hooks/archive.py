@@ -28,18 +28,19 @@ def archive_of(settings: Settings | None = None) -> Archive:
 
     :raises InvalidValueError: its URI can't be used.
     """
-    return archive_at((settings or Settings.load()).archive)
+    return archive_at((settings or Settings.load()).archive, name="[daybreak] archive")
 
 
-def archive_at(uri: str) -> Archive:
+def archive_at(uri: str, *, name: str = "archive") -> Archive:
     """
     Return the archive in a folder.
 
     :param uri: ``file:///absolute/folder``, or any URI that Airflow's ``ObjectStoragePath`` takes, such as
         ``s3://connection@bucket/prefix``.
+    :param name: what the URI is called where it was given, for the error.
     :raises InvalidValueError: it is none of these.
     """
-    return Archive(storage_path(uri.rstrip("/"), name="[daybreak] archive"))
+    return Archive(storage_path(uri.rstrip("/"), name=name))
 
 
 def storage_path(uri: str, *, name: str) -> StoragePath:
@@ -49,9 +50,10 @@ def storage_path(uri: str, *, name: str) -> StoragePath:
     :param name: what the URI is called where it was given, for the error.
     :raises InvalidValueError: it is no absolute URI.
     """
+    local = _local_path(uri)
+    if local is not None:
+        return local
     parts = urlsplit(uri)
-    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
-        return Path(unquote(parts.path))
     if not parts.scheme or parts.scheme == "file" or not parts.netloc:
         expected = "a URI such as file:///var/lib/daybreak/reports or s3://connection@bucket/prefix"
         raise InvalidValueError(name, uri, expected)
@@ -60,16 +62,28 @@ def storage_path(uri: str, *, name: str) -> StoragePath:
     return ObjectStoragePath(uri)
 
 
+def _local_path(uri: str) -> Path | None:
+    """Return the path that a URI with ``file://`` names, or None where it names none."""
+    parts = urlsplit(uri)
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+        return Path(unquote(parts.path))
+    return None
+
+
 def report_asset(report: str, *, archive: str | None = None) -> Asset:
     """
     Return the asset that a report is, for a Dag's ``schedule``: ``daybreak://<archive>/<report>``.
+
+    It has one name, however the folder of the archive is spelled.
 
     :param report: slug of the report.
     :param archive: URI of its archive; the one of the ``[daybreak]`` section by default.
     """
     from airflow.sdk import Asset
 
-    parts = urlsplit(archive or Settings.load().archive)
+    uri = archive or Settings.load().archive
+    local = _local_path(uri)
+    parts = urlsplit(uri if local is None else local.as_uri())
     place = parts.netloc.rpartition("@")[2] or "localhost"
     return Asset(f"daybreak://{place}{parts.path.rstrip('/')}/{check_report(report)}")
 

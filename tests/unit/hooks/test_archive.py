@@ -11,6 +11,7 @@ from airflow_provider_daybreak.archive import Draft, DraftFile
 from airflow_provider_daybreak.cli.rehearsal import outlet_events
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.hooks.archive import announce, archive_at, archive_of, report_asset
+from airflow_provider_daybreak.hooks.report import ReportHook
 from airflow_provider_daybreak.settings import Settings
 
 
@@ -50,6 +51,24 @@ def test_a_report_is_an_asset(archive, uri):
     asset = report_asset("daily_report", archive=archive)
 
     assert (asset.name, asset.uri) == (uri, uri)
+
+
+@pytest.mark.parametrize(
+    "archive",
+    ["file:///tmp/a b", "file:///tmp/a%20b", "file:/tmp/a b/", "file:///tmp//a b", "file:///tmp/./%61 b"],
+)
+def test_a_reports_asset_has_one_name_however_its_folder_is_spelled(archive):
+    name = "daybreak://localhost/tmp/a%20b/daily_report"
+
+    assert report_asset("daily_report", archive=archive).uri == name
+    assert report_asset("daily_report", archive=archive_at(archive).uri).uri == name
+
+
+def test_a_uri_that_cannot_be_used_is_named_after_where_it_was_given(tmp_path):
+    with pytest.raises(InvalidValueError, match="^Invalid archive 'reports'"):
+        ReportHook("reports").archive  # noqa: B018 - a property
+    with pytest.raises(InvalidValueError, match=r"^Invalid \[daybreak\] archive 'reports'"):
+        archive_of(Settings(archive="reports", releases=tmp_path, release_store=None))
 
 
 def test_a_revision_is_announced_as_an_event_of_its_asset(tmp_path):
