@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive import Revision
 
+_MOST_DAYS = 36500  # a century: no report is older, and every date can be reckoned
+
 
 @command
 def list_(args: Namespace) -> None:
@@ -67,14 +69,20 @@ def verify(args: Namespace) -> None:
 
 @command
 def prune(args: Namespace) -> None:
-    """Remove what is older than the days to keep; print what went, or would go."""
-    if args.keep_days < 1:
-        raise InvalidValueError("--keep-days", args.keep_days, "a number of days, 1 or more")
+    """Remove what is older than the days to keep; print what went, or would go, also when it ends in an error."""
+    if not 1 <= args.keep_days <= _MOST_DAYS:
+        raise InvalidValueError("--keep-days", args.keep_days, f"a number of days from 1 to {_MOST_DAYS}")
     before = datetime.now(timezone.utc).date() - timedelta(days=args.keep_days)
-    removed = prune_archive(archive_of(), before=before, report=args.report, dry_run=args.dry_run)
     done = "would remove" if args.dry_run else "removed"
-    lines = [{done: each.kind, "uri": each.uri} for each in removed]
-    print_result(args.output, lines, "Nothing to remove.")
+    lines: list[dict[str, str]] = []
+    try:
+        for each in prune_archive(archive_of(), before=before, report=args.report, dry_run=args.dry_run):
+            lines.append({done: each.kind, "uri": each.uri})  # noqa: PERF401 - an error leaves what was removed
+    finally:
+        if lines:
+            print_result(args.output, lines, "")
+    if not lines:
+        print_result(args.output, lines, "Nothing to remove.")
 
 
 def _dates(args: Namespace) -> tuple[date | None, date | None]:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime, timezone
 
 import pytest
+import time_machine
 
 from airflow_provider_daybreak.archive import Archive, Draft, DraftFile
 
@@ -13,18 +14,29 @@ def archive(tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE", tmp_path.as_uri())
     archive = Archive(tmp_path)
     for day, text in ((28, "a"), (29, "a"), (29, "b")):
-        archive.publish(
-            Draft(
-                report="daily_report",
-                report_date=date(2026, 3, day),
-                period={"name": "day", "start": f"2026-03-{day}T00:00:00+00:00", "end": "x", "timezone": "UTC"},
-                title="Almanac",
-                files=[DraftFile("report.html", "text/html", text.encode())],
-                rows={"almanac": 3, "holidays": 2},
-                run={"dag_id": "daily_report"},
-            )
-        )
+        publish(archive, date(2026, 3, day), text)
     return archive
+
+
+def publish(archive, day, text):
+    return archive.publish(
+        Draft(
+            report="daily_report",
+            report_date=day,
+            period={"name": "day", "start": f"{day}T00:00:00+00:00", "end": "x", "timezone": "UTC"},
+            title="Almanac",
+            files=[DraftFile("report.html", "text/html", text.encode())],
+            rows={"almanac": 3, "holidays": 2},
+            run={"dag_id": "daily_report"},
+        )
+    )
+
+
+@pytest.fixture
+def old(archive):
+    """Two revisions that were made years ago."""
+    with time_machine.travel(datetime(2020, 1, 2, tzinfo=timezone.utc)):
+        return [publish(archive, date(2020, 1, day), "a") for day in (1, 2)]
 
 
 @pytest.fixture
@@ -124,9 +136,34 @@ def test_pruning_can_be_looked_at_first(daybreak):
     )
 
 
-def test_keeping_no_days_is_refused(archive, daybreak):
-    code, _, err = daybreak("reports", "prune", "--keep-days", "0")
+def test_pruning_removes_what_its_dry_run_listed(old, archive, daybreak):
+    words = ("reports", "prune", "--keep-days", "400", "--output", "json")
 
-    assert code == 1
-    assert "Invalid --keep-days 0: expected a number of days, 1 or more." in err
+    code, out, _ = daybreak(*words, "--dry-run")
+    assert (code, json.loads(out)) == (0, [{"would remove": "revision", "uri": each.uri} for each in old])
+    assert len(list(archive.revisions())) == 5
+
+    code, out, _ = daybreak(*words)
+    assert (code, json.loads(out)) == (0, [{"removed": "revision", "uri": each.uri} for each in old])
+    assert len(list(archive.revisions())) == 3
+    assert daybreak("reports", "prune", "--keep-days", "400") == (0, "Nothing to remove.\n", "")
+
+
+def test_what_was_removed_is_printed_also_when_pruning_fails(old, daybreak, capsys):
+    claim = old[1].folder / "claim.json"
+    claim.unlink()
+    (claim / "in the way").mkdir(parents=True)
+
+    with pytest.raises(IsADirectoryError):
+        daybreak("reports", "prune", "--keep-days", "400", "--output", "json")
+
+    assert json.loads(capsys.readouterr().out) == [{"removed": "revision", "uri": old[0].uri}]
+
+
+@pytest.mark.parametrize("days", ["0", "36501", "10000000", "10000000000"])
+def test_days_that_cannot_be_kept_are_refused(archive, daybreak, days):
+    code, out, err = daybreak("reports", "prune", "--keep-days", days)
+
+    assert (code, out) == (1, "")
+    assert err == f"airflow daybreak: Invalid --keep-days {days}: expected a number of days from 1 to 36500.\n"
     assert len(list(archive.revisions())) == 3
