@@ -6,10 +6,12 @@ import json
 import logging
 import sys
 import time
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
-from datetime import datetime, timezone
+import traceback
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.cli.command import command
@@ -17,13 +19,14 @@ from airflow_provider_daybreak.cli.rehearsal import Rehearsal, elsewhere, find_t
 from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError
 from airflow_provider_daybreak.hooks.report import ReportHook
 from airflow_provider_daybreak.hooks.run import run_of
+from airflow_provider_daybreak.hooks.sources import Reader
 from airflow_provider_daybreak.operators.report import ReportOperator
 from airflow_provider_daybreak.reports.period import parse_date
-from airflow_provider_daybreak.reports.sources import ScriptSource
+from airflow_provider_daybreak.reports.sources import ScriptSource, SqlSource
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from airflow_provider_daybreak.hooks.report import Rendered, ReportSpec
     from airflow_provider_daybreak.hooks.run import Run
@@ -62,80 +65,135 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What the Dag file says: the report, and the run that it is of."""
+
+    spec: ReportSpec
+    run: Run
+    archive: str | None
+
+
 class _Preview:
+    """
+    A report task's preview, time and again.
+
+    :param given: data by name, in the place of what the task has.
+    :param params: values that replace the Dag's own.
+    """
+
     def __init__(
         self,
         dag_file: Path,
         task_id: str,
         dag_id: str | None,
         out: Path,
-        data: dict[str, Any],
+        given: dict[str, Any],
         params: dict[str, Any],
     ) -> None:
         self.dag_file, self.task_id, self.dag_id = dag_file, task_id, dag_id
-        self.out, self.data, self.params = out, data, params
-        self.operator: ReportOperator | None = None
-        self.run: Run | None = None
+        self.out, self.given, self.params = out, given, params
+        self.found: _Found | None = None
+        self.data: dict[str, Any] | None = None  # None until it has been read, and after reading failed
 
-    def load(self, day: Any) -> None:
-        """Load the Dag file, and run what the report's data comes from."""
+    def load(self, day: date) -> None:
+        """Load the Dag file, run what the report's data comes from, and read it."""
+        self.data = None
         task = find_task(self.dag_file, self.task_id, self.dag_id)
         if not isinstance(task, ReportOperator):
             raise InvalidValueError("task", self.task_id, "that of a ReportOperator")
-        if self.data:
-            task.data = {**(task.data or {}), **self.data}
+        if self.given:
+            task.data = {**(task.data or {}), **self.given}
         operator, context = Rehearsal(task.dag, day, _home(), self.params).rendered(task)
-        self.run = run_of(context, report_date=operator.report_date, timezone=operator.timezone)
-        self.operator = operator
+        run = run_of(context, report_date=operator.report_date, timezone=operator.timezone)
+        spec = operator.spec(operator.dag)
+        self.found = _Found(spec, run, operator.archive)
+        reader = Reader(run, run.period(spec.period, spec.offset), spec.folder, spec.offset)
+        with elsewhere(_home(), archive=False) if _runs_what_was_deployed(spec) else nullcontext():
+            self.data = reader.read(spec.data)
 
     def render(self) -> None:
-        """Render all formats that can be rendered here, and the mail."""
-        if self.operator is None or self.run is None:
+        """Render the data in all formats that can be rendered here, and the mail."""
+        if self.found is None or self.data is None:
             return
-        spec = replace(self.operator.spec(self.operator.dag), formats=_formats())
-        with elsewhere(_home(), archive=False) if _runs_what_was_deployed(spec) else nullcontext():
-            rendered = ReportHook(self.operator.archive).render(spec, self.run)
+        spec = replace(self.found.spec, data=self.data, formats=_formats())
+        rendered = ReportHook(self.found.archive).render(spec, self.found.run)
         for file in rendered.files:
             path = self.out / file.name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(file.content)
-        (self.out / "mail.eml").write_bytes(_mail(rendered, self.run, self.out))
+        (self.out / "mail.eml").write_bytes(_mail(rendered, self.found.run))
         for failed in rendered.failed:
             print(f"Check failed: {failed}", file=sys.stderr)
         print(f"{rendered.document.title}: {rendered.document.language.period(rendered.document.period)}")
         for name in sorted([*(file.name for file in rendered.files), "mail.eml"]):
             print(f"  {self.out / name}")
 
-    def sources(self) -> Iterable[Path]:
-        """Return the files that a save of should render again: the Dag file, and what lies beside the template."""
+    def saved(self) -> dict[Path, int]:
+        """Return when each file that a save of should render again was saved last."""
+        times = {}
+        for path in (*self.read_from(), *self._written_by()):
+            with suppress(FileNotFoundError):  # an editor may put a new file into its place
+                times[path] = path.stat().st_mtime_ns
+        return times
+
+    def read_from(self) -> Iterator[Path]:
+        """Return the files that say what data there is: the Dag file, and queries."""
         yield self.dag_file
-        if self.operator is not None:
-            folder = self.operator.spec(self.operator.dag).template.parent
+        if self.found is not None:
+            for source in self.found.spec.data.values():
+                if isinstance(source, SqlSource) and source.sql.strip().endswith(".sql"):
+                    yield self.found.spec.folder / source.sql.strip()
+
+    def _written_by(self) -> Iterator[Path]:
+        """Return the files that say how data is written: templates, macros and themes."""
+        if self.found is not None:
+            folder = self.found.spec.template.parent
             for place in (folder, folder.parent):
-                yield from (path for path in place.glob("*") if path.suffix in (".j2", ".toml", ".sql"))
+                yield from (path for path in place.glob("*") if path.suffix in (".j2", ".toml"))
 
 
-def _watch(preview_: _Preview, day: Any) -> None:
-    """Render at each save until Ctrl-C. Data is read again only when the Dag file has changed."""
-    seen: dict[Path, int] = {}
+def _watch(preview_: _Preview, day: date) -> None:
+    """Render at each save until Ctrl-C. Data is read again only when the Dag file or a query has changed."""
+    seen = {preview_.dag_file: 0}
     print("Rendering at each save. Ctrl-C ends it.", file=sys.stderr)
     try:
         while True:
-            now = {path: path.stat().st_mtime_ns for path in preview_.sources() if path.exists()}
-            if now != seen:
-                load = preview_.operator is None or now.get(preview_.dag_file) != seen.get(preview_.dag_file)
-                seen = now
-                try:
-                    if load:
-                        preview_.load(day)
-                        seen = {path: path.stat().st_mtime_ns for path in preview_.sources() if path.exists()}
+            now = preview_.saved()
+            changed = {path for path, _ in now.items() ^ seen.items()}
+            seen = now
+            if changed and (preview_.data is None or not changed.isdisjoint(preview_.read_from())):
+                with _errors_shown(preview_.dag_file.parent):
+                    preview_.load(day)
+                seen = {**preview_.saved(), **now}  # what was saved while it was read is seen at the next look
+            if changed:
+                with _errors_shown(preview_.dag_file.parent):
                     preview_.render()
-                except DaybreakError as error:
-                    print(f"airflow daybreak: {error}", file=sys.stderr)
                 sys.stdout.flush()
             time.sleep(_LOOK_EVERY)
     except KeyboardInterrupt:
         return
+
+
+@contextmanager
+def _errors_shown(folder: Path) -> Iterator[None]:
+    """
+    Show what goes wrong, and go on: it is mended, and saved.
+
+    :param folder: what lies in it is the author's own code, from which on the way to an error is shown.
+    """
+    try:
+        yield
+    except DaybreakError as error:
+        print(f"airflow daybreak: {error}", file=sys.stderr)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the author's code runs here, and may raise anything
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [at for at, frame in enumerate(frames) if Path(frame.filename).is_relative_to(folder)]
+        shown = [
+            *traceback.format_list(frames[own[0] if own else -3 :]),
+            *traceback.format_exception_only(error),
+        ]
+        print(f"airflow daybreak: an error in the code of the Dag:\n{''.join(shown)}", end="", file=sys.stderr)
 
 
 def _home() -> Path:
@@ -165,7 +223,7 @@ def _formats() -> tuple[str, ...]:
     return tuple(one for one in _ALL if one not in missing)
 
 
-def _mail(rendered: Rendered, run: Run, out: Path) -> bytes:
+def _mail(rendered: Rendered, run: Run) -> bytes:
     """Return the mail that a ReportEmailOperator would send of it, to nobody in particular."""
     from email.headerregistry import Address
 
@@ -174,14 +232,15 @@ def _mail(rendered: Rendered, run: Run, out: Path) -> bytes:
     from airflow_provider_daybreak.delivery.recipients import parse_recipients
     from airflow_provider_daybreak.hooks.report import draft_of
 
-    revision = Archive(out / ".archive").publish(draft_of(rendered, run))
     recipients = parse_recipients(["reader@example.org"])
-    letter = Letter(
-        sender=Address("Daybreak preview", "preview", "example.org"),
-        subject=rendered.document.title,
-        revision=revision,
-        recipients=recipients,
-    )
+    with TemporaryDirectory(prefix="daybreak-preview-") as folder:
+        letter = Letter(
+            sender=Address("Daybreak preview", "preview", "example.org"),
+            subject=rendered.document.title,
+            revision=Archive(Path(folder)).publish(draft_of(rendered, run)),
+            recipients=recipients,
+        )
+        body = b"".join(build_body(letter).chunks())
     head = head_for(
         recipients[0],
         common=letter.common_head(),
@@ -189,7 +248,7 @@ def _mail(rendered: Rendered, run: Run, out: Path) -> bytes:
         message_id="<preview@example.org>",
         date=datetime.combine(run.report_date, datetime.min.time(), timezone.utc),
     )
-    return head + b"".join(build_body(letter).chunks())
+    return head + body
 
 
 def _json(text: str | None, name: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import email
 import email.policy
+import json
+import sqlite3
 import threading
 import time
 from argparse import Namespace
@@ -149,26 +151,146 @@ def test_a_dag_file_that_cannot_be_loaded_says_why(dag_file, capsys):
     assert "ModuleNotFoundError: No module named 'no_such_module'" in capsys.readouterr().err
 
 
-def test_watching_renders_at_each_save_and_survives_errors(dag_file, capsys, monkeypatch):
-    text = dag_file.parent / "out" / "report.txt"
+@pytest.fixture
+def watch(dag_file, monkeypatch):
+    """Return a function that watches while files are saved, one after the other."""
+
+    def run(*saves):
+        waits, sleep = iter(saves), time.sleep
+
+        def save_meanwhile(_):
+            sleep(0.01)  # so that a save has a time of its own
+            save = next(waits, None)
+            if save is None:
+                raise KeyboardInterrupt
+            save()
+
+        monkeypatch.setattr("airflow_provider_daybreak.cli.preview.time", Namespace(sleep=save_meanwhile))
+        watcher = threading.Thread(target=preview, args=(arguments(dag_file, watch=True),))
+        watcher.start()
+        watcher.join(60)
+        assert not watcher.is_alive()
+        assert next(waits, None) is None
+
+    return run
+
+
+@pytest.fixture
+def shop(tmp_path, dag_file, monkeypatch):
+    """A Dag whose report is of a query in a file and of a function, which says that it was called."""
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute("CREATE TABLE sales AS SELECT 'tea' AS item, 3 AS n UNION SELECT 'milk', 4")
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_SHOP", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "shop.db")})
+    )
+    (tmp_path / "queries").mkdir()
+    (tmp_path / "queries" / "sales.sql").write_text("SELECT item, n FROM sales ORDER BY n")
+    dag_file.write_text(
+        DAG.replace("def count", "def unused")
+        .replace("with DAG", "def counted():\n    print('counted')\n    return [{'n': 1}]\n\nwith DAG")
+        .replace(
+            "import ReportOperator",
+            "import ReportOperator\nfrom airflow_provider_daybreak.reports.sources import SqlSource",
+        )
+        .replace("count()", "SqlSource('queries/sales.sql', conn_id='shop'), 'counts': counted")
+    )
+    return dag_file
+
+
+def test_watching_renders_at_each_save_and_survives_errors(dag_file, watch, capsys):
     template = dag_file.parent / "report.md.j2"
-    waits = iter(["{{ broken\n", "Second.\n"])
-    sleep = time.sleep
 
-    def save_meanwhile(_):
-        sleep(0.01)  # so that a save has a time of its own
-        change = next(waits, None)
-        if change is None:
-            raise KeyboardInterrupt
-        template.write_text(change)
-
-    monkeypatch.setattr("airflow_provider_daybreak.cli.preview.time", Namespace(sleep=save_meanwhile))
-
-    watcher = threading.Thread(target=preview, args=(arguments(dag_file, watch=True),))
-    watcher.start()
-    watcher.join(60)
+    watch(lambda: template.write_text("{{ broken\n"), lambda: template.write_text("Second.\n"))
 
     captured = capsys.readouterr()
-    assert "Second." in text.read_text()
+    assert "Second." in (dag_file.parent / "out" / "report.txt").read_text()
     assert "Cannot render" in captured.err
     assert captured.err.count("Running count") == 1
+
+
+def test_a_save_of_a_template_or_a_theme_does_not_read_the_data_again(shop, watch, capsys):
+    folder = shop.parent
+
+    watch(
+        (folder / "shop.db").unlink,
+        lambda: (folder / "report.md.j2").write_text("Again.\n\n{{ table(sales) }}\n"),
+        lambda: (folder / "theme.toml").write_text('footer = "Ask the shop"\n'),
+    )
+
+    assert capsys.readouterr().out.count("counted") == 1
+    assert "tea" in (folder / "out" / "report.txt").read_text()
+    assert "Ask the shop" in (folder / "out" / "report.html").read_text()
+
+
+def test_a_save_of_a_query_reads_the_data_again(shop, watch, capsys):
+    query = shop.parent / "queries" / "sales.sql"
+
+    watch(lambda: query.write_text("SELECT item, n FROM sales WHERE n > 3"))
+
+    assert capsys.readouterr().out.count("counted") == 2
+    assert "tea" not in (shop.parent / "out" / "report.txt").read_text()
+
+
+def test_after_a_query_that_fails_any_save_reads_the_data_again(shop, watch, capsys):
+    query = shop.parent / "queries" / "sales.sql"
+
+    watch(
+        lambda: query.write_text("SELECT item FROM nowhere"),
+        lambda: (shop.parent / "report.md.j2").write_text("Again.\n"),
+    )
+
+    assert capsys.readouterr().err.count("no such table: nowhere") == 2
+    assert "Again." not in (shop.parent / "out" / "report.txt").read_text()
+
+
+@pytest.mark.parametrize("error", ["{}['amount']", "1 / 0", "sys.exit('no such shop')", "(lambda: {}['x'])()"])
+def test_watching_shows_where_the_authors_code_failed_and_waits_for_its_next_save(shop, watch, capsys, error):
+    whole = shop.read_text()
+    broken = "import sys\n" + whole.replace("print('counted')", error)
+
+    watch(lambda: shop.write_text(broken), lambda: shop.write_text(whole))
+
+    captured = capsys.readouterr()
+    assert captured.out.count("counted") == 2
+    shown = captured.err.partition("an error in the code of the Dag:\n")[2].splitlines()
+    assert shown[0].startswith(f'  File "{shop}", line ')
+    assert shown[0].endswith(", in counted")
+    assert shown[1].strip() == error
+
+
+def test_watching_sees_a_save_within_the_second_that_is_as_long_as_the_one_before(shop, watch, capsys):
+    whole = shop.read_text()
+
+    watch(
+        lambda: shop.write_text(whole.replace("counted')", "Counted')")),
+        lambda: shop.write_text(whole.replace("counted')", "COUNTED')")),
+    )
+
+    said = capsys.readouterr().out
+    assert [said.count(word) for word in ("counted", "Counted", "COUNTED")] == [1, 1, 1]
+
+
+def test_watching_survives_a_file_that_is_gone_for_a_moment(shop, watch, capsys):
+    whole = shop.read_text()
+    template = shop.parent / "report.md.j2"
+
+    watch(shop.unlink, lambda: shop.write_text(whole), template.unlink, lambda: template.write_text("Back.\n"))
+
+    assert "Back." in (shop.parent / "out" / "report.txt").read_text()
+    assert "no such file" in capsys.readouterr().err
+
+
+def test_a_preview_leaves_nothing_but_its_files(dag_file):
+    preview(arguments(dag_file))
+
+    out = dag_file.parent / "out"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "charts",
+        "data",
+        "mail.eml",
+        "page.html",
+        "report.html",
+        "report.pdf",
+        "report.txt",
+        "report.xlsx",
+    ]
