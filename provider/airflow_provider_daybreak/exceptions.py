@@ -82,7 +82,16 @@ class InvalidValueError(DaybreakError):
     permanent: ClassVar[bool] = True
 
     def __str__(self) -> str:
-        return f"Invalid {self.name} {self.value!r}: expected {self.expected}."
+        return f"Invalid {self.name} {_shown(self.value)}: expected {self.expected}."
+
+
+def _shown(value: object, most: int = 200) -> str:
+    """Return a value as a sentence can hold it."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more digits than Python writes
+        text = f"<{type(value).__name__} too long to be written>"
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 # Reports

@@ -54,3 +54,12 @@ def test_every_error_survives_pickling():
 
         assert type(again) is cls
         assert vars(again) == vars(error)
+
+
+@pytest.mark.parametrize("value", ["x" * 1_000_000, 10**5000], ids=["text", "number"])
+def test_a_long_value_is_shortened_in_the_sentence(value):
+    sentence = str(InvalidValueError("limit", value, "a number"))
+
+    assert sentence.startswith("Invalid limit ")
+    assert sentence.endswith(": expected a number.")
+    assert len(sentence) < 300

@@ -127,7 +127,11 @@ class Components:
             title=str(options.get("title") or _title(name)),
             format=format_,
             align=cast("Align", align),
-            highlights=tuple(_highlight(name, tone, condition) for tone, condition in highlight.items()),
+            highlights=tuple(
+                _highlight(name, tone, condition, text=_all_text(values))
+                for tone, condition in highlight.items()
+            ),
+            sample=sample,
         )
 
     def metric(
@@ -157,7 +161,7 @@ class Components:
             raise InvalidValueError("good direction of a metric", good, "'up', 'down' or none")
         if change not in ("percent", "absolute"):
             raise InvalidValueError("change of a metric", change, "'percent' or 'absolute'")
-        format_ = Format.parse(format) if format else guess([value, previous])
+        format_ = Format.parse(format) if format else guess([value, previous], years=False)
         words, tone = "", None
         if not is_missing(previous):
             words, tone = self._change(value, previous, format_, change=change, good=good)
@@ -300,7 +304,16 @@ def _title(column: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _highlight(column: str, tone: str, condition: Any) -> Highlight:
+def _all_text(values: list[Any]) -> bool:
+    return all(isinstance(value, str) or is_missing(value) for value in values)
+
+
+def _highlight(column: str, tone: str, condition: Any, *, text: bool) -> Highlight:
+    """
+    Return the highlight that a condition asks for.
+
+    :param text: whether the column's values are text, which equals text alone: 007 is no 7 there.
+    """
     if tone not in get_args(Tone):
         raise InvalidValueError(f"highlight of column {column!r}", tone, "a tone: " + ", ".join(get_args(Tone)))
     match = _CONDITION.match(condition) if isinstance(condition, str) else None
@@ -309,14 +322,23 @@ def _highlight(column: str, tone: str, condition: Any) -> Highlight:
             f"highlight of column {column!r}", condition, "a comparison such as '> 30' or '== late'"
         )
     operand: Any = match[2].strip("'\"")
-    try:
-        operand = float(operand)
-    except ValueError:
-        if match[1] not in ("==", "!="):
-            raise InvalidValueError(
-                f"highlight of column {column!r}", condition, "a number after < or >"
-            ) from None
+    number = _finite(operand)
+    if match[1] not in ("==", "!="):
+        if number is None:
+            expected = "a number after < or >"
+            raise InvalidValueError(f"highlight of column {column!r}", condition, expected)
+        operand = number
+    elif number is not None and not text:
+        operand = number
     return Highlight(cast("Any", match[1]), operand, cast("Tone", tone))
+
+
+def _finite(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _totals(rows: Rows, wanted: Mapping[str, str] | Sequence[str]) -> dict[str, Any]:
@@ -342,13 +364,19 @@ def _total(rows: Rows, column: str, kind: str) -> Any:
         return None
     if kind in ("min", "max"):
         return min(values) if kind == "min" else max(values)
-    if any(isinstance(value, float) for value in values):
-        total: Any = (
-            math.fsum(values) if all(math.isfinite(value) for value in values) else sum(map(float, values))
-        )
-    else:
-        total = sum(values)
-    return total / len(values) if kind == "mean" else total
+    try:
+        total = _sum(values)
+        return total / len(values) if kind == "mean" else total
+    except ArithmeticError as error:
+        largest = max(values, key=abs)
+        expected = f"numbers whose {kind} is a number too"
+        raise InvalidValueError(f"value in column {column!r}, which has a total", largest, expected) from error
+
+
+def _sum(values: list[Any]) -> Any:
+    if not any(isinstance(value, float) for value in values):
+        return sum(values)
+    return math.fsum(values) if all(math.isfinite(value) for value in values) else sum(map(float, values))
 
 
 def _straight(rows: Rows, x: str, columns: Mapping[str, str]) -> tuple[tuple[Any, ...], tuple[Series, ...]]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.reports.language import is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,13 +38,18 @@ class Highlight:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table, by the name it has in the rows."""
+    """
+    One column of a table, by the name it has in the rows.
+
+    :param sample: the first rows, to say in which of them a value is wrong.
+    """
 
     name: str
     title: str
     format: Format
     align: Align
     highlights: tuple[Highlight, ...] = ()
+    sample: Rows | None = field(default=None, repr=False, compare=False)
 
     def write(self, value: object, language: Language) -> str:
         """
@@ -54,8 +60,16 @@ class Column:
         try:
             return self.format.write(value, language)
         except InvalidValueError as error:
+            if error.value is not value:  # the format itself asks for what there isn't
+                name = f"{error.name} in the format of column {self.name!r}"
+                raise InvalidValueError(name, error.value, error.expected) from error
             expected = f"{error.expected}, as the column's format {self.format.kind!r} wants it"
-            raise InvalidValueError(f"value in column {self.name!r}", value, expected) from error
+            raise InvalidValueError(f"value in {self._place(value)}", value, expected) from error
+
+    def _place(self, value: object) -> str:
+        values = enumerate(self.sample.values(self.name), start=1) if self.sample else ()
+        row = next((f"row {number} of " for number, each in values if each is value), "")
+        return f"{row}column {self.name!r}"
 
 
 @dataclass(frozen=True)
@@ -233,7 +247,7 @@ def metrics_together(tokens: Sequence[Token]) -> Iterator[Token | tuple[Metric, 
 
 
 def _holds(mark: Highlight, value: Any) -> bool:
-    if value is None or value != value:  # noqa: PLR0124 - NaN differs from itself
+    if is_missing(value):
         return False
     if mark.operator in ("==", "!="):
         same = bool(value == mark.operand)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.reports.language import MISSING, is_missing
+from airflow_provider_daybreak.reports.language import MISSING, currency_code, decimals, is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.reports.language import Language
 
 _DIGITS = {"number", "percent"}
+_YEARS = range(1900, 2101)
+_SHOWN = 1e-8  # what is smaller, as sums of floats leave it for nothing, asks for no decimals
 NUMERIC = frozenset({"number", "percent", "currency", "duration", "size", "plain"})
 
 _WRITERS: dict[str, Callable[[Language, Any, Any], str]] = {
@@ -41,10 +43,12 @@ class Format:
     :param kind: text, plain (a number without separators), number, percent, currency, date, time,
         datetime, duration (of seconds) or size (of bytes).
     :param argument: digits, a currency with digits, or a width, as the kind takes it.
+    :param guessed: whether nobody asked for it: values of another kind are then written as they are.
     """
 
     kind: str
     argument: Any = None
+    guessed: bool = field(default=False, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Format:
@@ -62,7 +66,7 @@ class Format:
         if kind == "currency":
             if not arguments or not arguments[0]:
                 raise InvalidValueError("format", text, "the currency's ISO 4217 code, as in currency:EUR")
-            argument = (arguments[0], *(_digits(text, digits) for digits in arguments[1:2]))
+            argument = (currency_code(arguments[0]), *(_digits(text, digits) for digits in arguments[1:2]))
         if kind == "duration" and argument not in (None, "minute", "second"):
             raise InvalidValueError("format", text, "duration, duration:minute or duration:second")
         return cls(kind, argument)
@@ -74,20 +78,28 @@ class Format:
 
     def write(self, value: object, language: Language) -> str:
         """
-        Write the value in the language; text that is no number stays as it is.
+        Write the value in the language.
 
-        :raises InvalidValueError: the value is of another kind.
+        :raises InvalidValueError: the value is of another kind than the format was asked for.
         """
         if isinstance(value, bool):
             return language.value(value)
-        return _WRITERS[self.kind](language, value, self.argument)
+        try:
+            return _WRITERS[self.kind](language, value, self.argument)
+        except InvalidValueError:
+            if not self.guessed:
+                raise
+            return language.value(value)
 
 
-def guess(values: Iterable[object]) -> Format:
-    """Return the format that suits a column of such values when none is given."""
+def guess(values: Iterable[Any], *, years: bool = True) -> Format:
+    """
+    Return the format that suits a column of such values when none is given.
+
+    :param years: whether whole numbers that are all like 2026 are years, which take no separator.
+    """
     kinds: set[type] = set()
-    largest: float = 0
-    digits = False
+    largest, digits, broken = 0.0, 0, False
     for value in values:
         if is_missing(value):
             continue
@@ -100,17 +112,21 @@ def guess(values: Iterable[object]) -> Format:
             str,
         )
         kinds.add(kind)
-        if isinstance(value, int):  # of any size; a float has one
+        if kind is int:
             largest = max(largest, abs(value))
-        elif isinstance(value, (float, Decimal)) and math.isfinite(value):
-            largest = max(largest, abs(float(value)))
-            digits = digits or float(value) % 1 != 0
+            years = years and value in _YEARS
+        elif kind in (float, Decimal) and math.isfinite(number := float(value)):
+            largest = max(largest, abs(number))
+            broken = broken or number % 1 != 0
+            digits = max(digits, decimals(number) if abs(number) >= _SHOWN else 0)
     if not kinds or not kinds <= {int, float, Decimal}:
         names = {datetime: "datetime", date: "date", time: "time", timedelta: "duration"}
-        return Format(names[kinds.pop()]) if len(kinds) == 1 and kinds <= names.keys() else Format("text")
-    if kinds == {int} and largest < 10_000:  # noqa: PLR2004 - years and other small whole numbers take no separator
-        return Format("plain")
-    return Format("number", (2 if largest < 1000 else 1) if digits else 0)  # noqa: PLR2004 - about four figures
+        name = names.get(kinds.pop(), "text") if len(kinds) == 1 else "text"
+        return Format(name, guessed=True)
+    if kinds == {int} and years:
+        return Format("plain", guessed=True)
+    usual = 2 if largest < 1000 else 1  # noqa: PLR2004 - about four figures
+    return Format("number", max(usual, digits) if broken else 0, guessed=True)
 
 
 def _digits(text: str, digits: str) -> int:

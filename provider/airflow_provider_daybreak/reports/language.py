@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.reports.words import WORDS
@@ -17,17 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from babel import Locale
+    from babel.numbers import NumberPattern
 
     from airflow_provider_daybreak.reports.period import Period
 
 MISSING = "\N{EN DASH}"
-"""What stands where there is no value: None, NaN and NaT."""
+"""What stands where there is no value: None, NaN, NA and NaT."""
 
-_HUGE = 1e18
+_HUGE = 10**21  # more digits than anybody reads
 _MAX_EXPONENT = 900_000  # of what one can calculate with
+_SMALL = 0.01  # two decimals say little or nothing of what is smaller
+_MAX_DECIMALS = 8
+_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)  # digits of any number below _HUGE with 15 decimals
+_THREE_FIGURES = Context(prec=3, rounding=ROUND_HALF_UP)
+_NOTHING = frozenset({"NAType", "NaTType"})
 _DAY, _CLOCK = re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{2}:\d{2}")
 _Moment = TypeVar("_Moment", date, datetime, time)
 Width = Literal["short", "medium", "long", "full"]
+_WIDTHS = get_args(Width)
 _SIZES = ("", "k", "M", "G", "T", "P")
 
 
@@ -75,29 +82,29 @@ class Language:
         """
         Write a number with the locale's separators.
 
-        :param digits: how many after the decimal point; up to three, as needed, when None.
+        :param digits: how many after the decimal point; up to three, as needed, when None, or as many as the
+            first figures of a small number need.
         """
-        from babel.numbers import format_decimal, format_scientific
+        from babel.numbers import format_scientific
 
         number = _number(value)
         if isinstance(number, str):
             return number
-        if _huge(number):
-            return format_scientific(number, format="0.##E0", locale=self.locale)
-        pattern = None if digits is None else _pattern(self.locale.decimal_formats[None].pattern, digits)
-        return format_decimal(number, format=pattern, locale=self.locale)
+        if abs(number) >= _HUGE:
+            short = _THREE_FIGURES.plus(number)
+            return format_scientific(short, format="0.##E0", locale=self.locale)
+        if digits is None:
+            return self._written(number, max(3, decimals(number)), self.locale.decimal_formats[None], least=0)
+        return self._written(number, digits, self.locale.decimal_formats[None])
 
     def percent(self, value: object, digits: int = 0) -> str:
         """Write a share, such as 0.25, as percent."""
-        from babel.numbers import format_percent
-
         number = _number(value)
         if isinstance(number, str):
             return number
-        if _huge(number):
-            return f"{self.number(Decimal(number) * 100)} %"
-        pattern = _pattern(self.locale.percent_formats[None].pattern, digits)
-        return format_percent(number, format=pattern, locale=self.locale)
+        if abs(number) >= _HUGE:
+            return f"{self.number(number * 100)} %"
+        return self._written(number, digits, self.locale.percent_formats[None])
 
     def currency(self, value: object, currency: str, digits: int | None = None) -> str:
         """
@@ -106,18 +113,36 @@ class Language:
         :param currency: the ISO 4217 code.
         :param digits: how many after the decimal point; as many as the currency has when None.
         """
-        from babel.numbers import format_currency, get_currency_precision, is_currency
+        from babel.numbers import get_currency_precision
 
         number = _number(value)
         if isinstance(number, str):
             return number
-        if not is_currency(currency):
-            raise InvalidValueError("currency", currency, "an ISO 4217 code, such as EUR or USD")
-        if _huge(number):
+        currency = currency_code(currency)
+        if abs(number) >= _HUGE:
             return f"{self.number(number)} {currency}"
         digits = get_currency_precision(currency) if digits is None else digits
-        pattern = _pattern(self.locale.currency_formats["standard"].pattern, digits)
-        return format_currency(number, currency, format=pattern, locale=self.locale, currency_digits=False)
+        return self._written(number, digits, self.locale.currency_formats["standard"], currency=currency)
+
+    def _written(
+        self,
+        number: Decimal,
+        digits: int,
+        pattern: NumberPattern,
+        *,
+        least: int | None = None,
+        currency: str | None = None,
+    ) -> str:
+        """
+        Return the number in the locale's pattern.
+
+        :param digits: how many after the decimal point.
+        :param least: how many of them are written even if they are zeros; all when None.
+        """
+        chosen = _pattern(pattern.pattern, digits, digits if least is None else least)
+        with localcontext(_EXACT):
+            number = rounded(number, digits + chosen.scale)  # a pattern of percent multiplies by 10²
+            return str(chosen.apply(number, self.locale, currency=currency, currency_digits=False))
 
     def date(self, value: object, width: str = "medium") -> str:
         """
@@ -126,15 +151,20 @@ class Language:
         :param value: a date, a datetime or ISO text.
         :param width: short, medium, long or full, or a pattern of the CLDR such as ``EEE d MMM``.
         """
-        from babel.dates import format_date
+        from babel.dates import format_date, format_datetime
 
         moment = _moment(value)
         if moment is None or isinstance(moment, time):
             return MISSING if moment is None else self.time(moment)
-        return format_date(moment, format=width, locale=self.locale)
+        clock = isinstance(moment, datetime) and width not in _WIDTHS
+        return self._by_pattern(format_datetime if clock else format_date, moment, width)
 
     def time(self, value: object, width: str = "short") -> str:
-        """Write a time of day, in the zone that the value has (clocks are not moved)."""
+        """
+        Write a time of day, in the zone that the value has (clocks are not moved).
+
+        :param width: short, medium, long or full, or a pattern of the CLDR such as ``HH:mm``.
+        """
         from babel.dates import format_time
 
         moment = _moment(value)
@@ -144,18 +174,32 @@ class Language:
             moment = moment.timetz()
         if not isinstance(moment, time):
             raise InvalidValueError("time", value, "a time or a datetime, or ISO text of one")
-        return format_time(moment.replace(tzinfo=None), format=width, locale=self.locale)
+        return self._by_pattern(format_time, moment.replace(tzinfo=None), width)
 
     def datetime(self, value: object, width: str = "medium") -> str:
-        """Write a date with its time of day, in the zone that the value has (clocks are not moved)."""
+        """
+        Write a date with its time of day, in the zone that the value has (clocks are not moved).
+
+        :param width: short, medium, long or full, or a pattern of the CLDR such as ``d MMM HH:mm``.
+        """
         from babel.dates import get_datetime_format
 
         moment = _moment(value)
-        if not isinstance(moment, datetime):
+        if not isinstance(moment, datetime) or width not in _WIDTHS:
             return self.date(value, width)
-        length = cast("Width", width if width in ("short", "long", "full") else "medium")
-        both = str(get_datetime_format(length, locale=self.locale))
+        both = str(get_datetime_format(cast("Width", width), locale=self.locale))
         return both.replace("'", "").format(self.time(moment), self.date(moment, width))
+
+    def _by_pattern(self, write: Callable[..., str], moment: Any, pattern: str) -> str:
+        # A field that there isn't, or that the value doesn't have, is one of these to Babel; % it would write.
+        if "%" not in pattern:
+            with suppress(AttributeError, KeyError, ValueError):
+                return write(moment, format=pattern, locale=self.locale)
+        kind, example = type(moment).__name__, "HH:mm" if isinstance(moment, time) else "d MMM y"
+        expected = (
+            f"short, medium, long, full, or a pattern of the CLDR that a {kind} can fill, such as {example}"
+        )
+        raise InvalidValueError("pattern of a date or time", pattern, expected)
 
     def duration(self, value: object, *, smallest: str = "minute") -> str:
         """
@@ -166,16 +210,15 @@ class Language:
         """
         from babel.units import format_unit
 
-        seconds = value.total_seconds() if isinstance(value, timedelta) else _number(value)
+        seconds = _number(value)
         if isinstance(seconds, str):
             return seconds
-        if _huge(seconds):
+        if abs(seconds) >= _HUGE:
             return f"{self.number(seconds)} s"
-        sign = "\N{MINUS SIGN}" if seconds < 0 else ""
-        whole = abs(float(seconds))
+        whole = int(rounded(abs(seconds), 0))
         if smallest == "minute" and whole >= 3600:  # noqa: PLR2004 - an hour
-            whole = round(whole / 60) * 60
-        whole = round(whole)
+            whole = int(rounded(abs(seconds) / 60, 0)) * 60
+        sign = "\N{MINUS SIGN}" if seconds < 0 and whole else ""
         parts: list[str] = []
         # The short Spanish hour has no singular in the CLDR data that Babel ships.
         length_: Literal["short", "narrow"] = "narrow" if self.locale.language == "es" else "short"
@@ -192,11 +235,11 @@ class Language:
         number = _number(value)
         if isinstance(number, str):
             return number
-        size: float | Decimal = Decimal(number) if _huge(number) else float(number)
-        index = 0
-        while not -1000 < size < 1000 and index < len(_SIZES) - 1:  # noqa: PLR2004 - SI prefixes
+        size, index = number, 0
+        # By what is written: 999,950 bytes are no 1,000 kB.
+        while _THREE_FIGURES.abs(size) >= 1000 and index < len(_SIZES) - 1:  # noqa: PLR2004 - SI prefixes
             size, index = size / 1000, index + 1
-        text = self.number(size, 0 if index == 0 or not -100 < size < 100 else 1)  # noqa: PLR2004 - three figures
+        text = self.number(size, 0 if index == 0 or _THREE_FIGURES.abs(size) >= 100 else 1)  # noqa: PLR2004 - three figures
         return f"{text} {_SIZES[index]}{'o' if self.locale.language == 'fr' else 'B'}"
 
     def period(self, period: Period) -> str:
@@ -250,12 +293,40 @@ class Language:
 
 
 def is_missing(value: object) -> bool:
-    """Return whether there is no value: None, NaN or NaT, which differ from themselves."""
+    """Return whether there is no value: None, NaN, or what pandas has for it, NA and NaT."""
     if value is None:
         return True
-    if isinstance(value, (float, Decimal)):
-        return math.isnan(value)
-    return isinstance(value, datetime) and value.isoformat() == "NaT"
+    if isinstance(value, float):
+        return value != value  # noqa: PLR0124 - NaN alone differs from itself
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return type(value).__name__ in _NOTHING
+
+
+def rounded(number: Decimal, digits: int) -> Decimal:
+    """Return the number with that many decimals, halves rounded away from zero as spreadsheets do; 0 has no sign."""
+    return number.quantize(Decimal((0, (1,), -digits)), context=_EXACT) or Decimal(0)
+
+
+def decimals(number: float | Decimal) -> int:
+    """Return how many decimals the first three figures of a small number take, at most eight; 0 for others."""
+    if not number or not -_SMALL < number < _SMALL:
+        return 0
+    first = _THREE_FIGURES.create_decimal(str(number)).normalize()
+    return min(-cast("int", first.as_tuple().exponent), _MAX_DECIMALS)
+
+
+def currency_code(code: str) -> str:
+    """
+    Return the code of a currency.
+
+    :raises InvalidValueError: there is no such currency.
+    """
+    from babel.numbers import is_currency
+
+    if not is_currency(code):
+        raise InvalidValueError("currency", code, "an ISO 4217 code, such as EUR or USD")
+    return code
 
 
 def moment_of(value: object) -> date | datetime | time | None:
@@ -288,39 +359,43 @@ def _moment(value: object) -> date | datetime | time | None:
     return moment
 
 
-def _number(value: object) -> float | Decimal | str:
+def _number(value: object) -> Decimal | str:
     """Return the value as a number, or what is written for one that is none."""
     if is_missing(value):
         return MISSING
-    if isinstance(value, str):
-        try:
-            value = Decimal(value.strip())
-        except ArithmeticError as error:
-            raise InvalidValueError("number", value, "a number, or text of one such as 1234.5") from error
-        if value.is_nan():
-            return MISSING
+    number = _exact(value)
+    if number is None:
+        raise InvalidValueError("number", value, "a number, or text of one such as 1234.5")
+    if number.is_infinite():
+        return "∞" if number > 0 else "\N{MINUS SIGN}∞"
+    if number.is_nan():
+        return MISSING
+    return number if abs(number.adjusted()) <= _MAX_EXPONENT else str(number)
+
+
+def _exact(value: object) -> Decimal | None:
+    """Return a number, or text of one, with the digits that it is written with; None when it is none."""
     if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, (int, float, Decimal)):
-        if value in (math.inf, -math.inf):
-            return "∞" if value > 0 else "\N{MINUS SIGN}∞"
-        if isinstance(value, Decimal) and abs(value.adjusted()) > _MAX_EXPONENT:
-            return str(value)
-        return value
-    raise InvalidValueError("number", value, "a number")
+        value = value.total_seconds()
+    if isinstance(value, (int, Decimal)):
+        return Decimal(value)
+    if not isinstance(value, (float, str)):
+        return None
+    try:
+        return Decimal(str(value).strip())
+    except ArithmeticError:
+        return None
 
 
-def _huge(number: float | Decimal) -> bool:
-    """Return whether it has more digits than anybody reads, and perhaps more than a float holds."""
-    return not -_HUGE < number < _HUGE
+@lru_cache(maxsize=64)
+def _pattern(pattern: str, digits: int, least: int) -> NumberPattern:
+    """Return the locale's pattern with so many digits after the decimal point, that many of them even if zeros."""
+    from babel.numbers import parse_pattern
 
-
-@lru_cache(maxsize=16)
-def _pattern(pattern: str, digits: int) -> str:
-    """Return the locale's pattern with that many digits after the decimal point."""
     if not isinstance(digits, int) or not 0 <= digits <= 15:  # noqa: PLR2004 - what a float can hold
         raise InvalidValueError("digits", digits, "a whole number from 0 to 15")
-    return re.sub(r"0(\.[0#]+)?", "0." + "0" * digits if digits else "0", pattern)
+    places = "." + "0" * least + "#" * (digits - least) if digits else ""
+    return parse_pattern(re.sub(r"0(\.[0#]+)?", f"0{places}", pattern))
 
 
 @lru_cache(maxsize=64)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import pickle
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from itertools import chain, islice
 from typing import IO, Any, cast
 
 from airflow_provider_daybreak.exceptions import InvalidRowsError, InvalidValueError, MissingColumnError
+from airflow_provider_daybreak.reports.language import is_missing
 
 _BATCH = 5_000
 _IN_MEMORY = 50_000
 """Rows that are kept in memory. What comes after them goes to an unlinked temporary file."""
+_OWN = {str, int, float, bool, type(None), Decimal, date, datetime, time, timedelta, bytes, list, dict}
 
 
 class Rows:
@@ -39,7 +43,8 @@ class Rows:
         self._count = 0
         iterator = iter(tuples)
         while batch := list(islice(iterator, _BATCH)):
-            self._append(batch)
+            own = _OWN.issuperset(map(type, chain.from_iterable(batch)))
+            self._append(batch if own else [tuple(map(_plain, row)) for row in batch])
 
     @classmethod
     def of(cls, value: object, *, name: str = "") -> Rows:
@@ -85,17 +90,19 @@ class Rows:
     @classmethod
     def _of_frame(cls, value: object, name: str) -> Rows:
         import narwhals as nw
+        from narwhals.exceptions import NarwhalsError
 
         try:
-            frame = nw.from_native(cast("Any", value))
+            frame = nw.from_native(cast("Any", _with_index(value)))
+            if isinstance(frame, nw.LazyFrame):
+                frame = frame.collect()
+            return cls([str(column) for column in frame.columns], frame.iter_rows(named=False), name=name)
         except TypeError as error:
             kind = type(value).__name__
             problem = f"expected a list of rows (mappings) or a table of pandas, polars or Arrow, not {kind}"
             raise InvalidRowsError(name, problem) from error
-        if isinstance(frame, nw.LazyFrame):
-            frame = frame.collect()
-        columns = [str(column) for column in frame.columns]
-        return cls(columns, (tuple(map(_plain, row)) for row in frame.iter_rows(named=False)), name=name)
+        except (NarwhalsError, ValueError, OverflowError) as error:  # two columns of one name, the year 20000
+            raise InvalidRowsError(name, " ".join(str(error).split()).rstrip(".")) from error
 
     def _append(self, batch: list[Sequence[Any]]) -> None:
         self._count += len(batch)
@@ -178,6 +185,10 @@ def taken(name: str, value: Any) -> Any:
     if isinstance(value, Rows):
         value.name = value.name or name
         return value
+    if isinstance(value, Iterator):
+        first = list(islice(value, 1))
+        whole = chain(first, value)
+        return Rows.of(whole, name=name) if first and isinstance(first[0], Mapping) else list(whole)
     if isinstance(value, (list, tuple)):
         mappings = bool(value) and all(isinstance(row, Mapping) for row in value)
         return Rows.of(value, name=name) if mappings else value
@@ -198,12 +209,26 @@ def _mapping(row: object, name: str) -> Mapping[str, Any]:
     return row
 
 
+def _with_index(value: Any) -> Any:
+    """Return a table of pandas with what its index has names for as columns, as ``groupby`` leaves keys there."""
+    names = getattr(getattr(value, "index", None), "names", ())
+    there = getattr(value, "columns", ())
+    named = [name for name in names if name is not None and name not in there]
+    return value.reset_index(level=named) if named else value
+
+
 def _plain(value: Any) -> Any:
-    """Return a frame's value as Python's own: numpy's scalars hide their types from formats."""
-    if type(value) in (str, int, float, bool, type(None)):
+    """Return a value of numpy, pandas or a database's driver as Python's own, whose types formats know."""
+    if type(value) in _OWN:
         return value
-    if type(value).__name__ in ("NAType", "NaTType"):
+    if is_missing(value):
         return None
+    if isinstance(value, memoryview):
+        return value.tobytes()
     if hasattr(value, "to_pydatetime"):
-        return value.to_pydatetime()
-    return value.item() if hasattr(value, "item") else value
+        return value.to_pydatetime(warn=False)
+    if not hasattr(value, "dtype"):
+        return value
+    if value.dtype in ("M8[ns]", "m8[ns]"):  # Python's own have no nanoseconds: they would be mere numbers
+        value = value.astype(f"{value.dtype.kind}8[us]")
+    return value.tolist()

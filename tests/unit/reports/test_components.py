@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_daybreak.exceptions import TemplateError
+from airflow_provider_daybreak.exceptions import InvalidValueError, TemplateError
 from airflow_provider_daybreak.reports.rows import Rows
 
 FLIGHTS = [
@@ -35,6 +35,54 @@ def test_the_same_table_as_text_is_aligned(text_of):
 
     assert "Carrier  Flights  Delay\n-------  -------  -----\nAA         1,200  31.50\n" in text
     assert "\nTotal     16,607\n" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        ([0.0001, 0.0004], ["0.0001", "0.0004"]),
+        ([0.000123456, 0.5], ["0.000123", "0.500000"]),
+        ([5.5e-17, 1.5], ["0.00", "1.50"]),
+        ([1752, 900], ["1,752", "900"]),
+        ([2025, 2026], ["2025", "2026"]),
+        ([10**400, 1], ["1E400", "1"]),
+    ],
+)
+def test_a_column_without_a_format_is_written_by_its_values(text_of, values, written):
+    text = text_of("{{ table(rows) }}\n", {"rows": [{"n": value} for value in values]})
+
+    assert [line.strip() for line in text.splitlines()][-2:] == written
+
+
+@pytest.mark.parametrize(("value", "written"), [(0.0004, "0.0004"), (1752, "1,752"), (2026, "2,026")])
+def test_a_metric_without_a_format_is_written_by_its_value(text_of, value, written):
+    assert written in text_of("{{ metric('Sold', value) }}\n", {"value": value})
+
+
+@pytest.mark.parametrize("first", [date(2026, 3, 29), 1.5])
+def test_a_late_value_of_another_kind_is_written_as_it_is(text_of, first):
+    rows = [{"x": first}] * 1000 + [{"x": "closed"}]
+
+    assert text_of("{{ table(rows, limit=2000) }}\n", {"rows": rows}).rstrip().endswith("closed")
+
+
+def test_a_wrong_value_is_named_with_its_row_and_column(text_of):
+    rows = [{"day": date(2026, 3, 29)}, {"day": "soon"}]
+
+    with pytest.raises(InvalidValueError, match="value in row 2 of column 'day' 'soon': expected a date"):
+        text_of("{{ table(rows, {'day': {'format': 'date'}}) }}\n", {"rows": rows})
+    with pytest.raises(InvalidValueError, match="in the format of column 'day' 'HH:mm': expected short"):
+        text_of("{{ table(rows, {'day': {'format': 'date:HH:mm'}}) }}\n", {"rows": rows})
+
+
+def test_text_equals_the_text_of_a_highlight(html_of):
+    rows = [{"code": "007", "n": 7}, {"code": "7", "n": 8}, {"code": "nan", "n": 9}]
+    source = "{{ table(rows, highlight={'code': {'danger': '== 007', 'info': '== nan'}, 'n': {'danger': '== 007'}}) }}"
+
+    html = html_of(source, {"rows": rows})
+
+    bold = re.findall(r"<td[^>]*font-weight: bold[^>]*>([^<]*)<", html)
+    assert bold == ["007", "7", "nan"]
 
 
 def test_rows_beyond_the_limit_are_counted(html_of, text_of):
@@ -135,6 +183,12 @@ def test_a_notice_of_an_html_template_holds_html(html_of, text_of):
         ("{{ chart([{'x': 1, 'y': 'many'}], 'x', 'y') }}", "value in column 'y' of a chart 'many'"),
         ("{{ table(rows, {'x': {'format': 'euro'}}) }}", "format 'euro': expected one of text"),
         ("{{ table(rows, {'x': {'format': 'currency'}}) }}", "ISO 4217 code"),
+        ("{{ table(rows, highlight={'x': {'danger': '> inf'}}) }}", "expected a number after < or >"),
+        (
+            "{{ table([{'x': 1e308}, {'x': 1e308}], totals=['x']) }}",
+            "which has a total 1e+308: expected numbers",
+        ),
+        ("{{ table(rows, {'x': {'format': 'currency:EURO'}}) }}", "currency 'EURO': expected an ISO 4217 code"),
         ("{{ table(rows, highlight={'x': {'red': '> 1'}}) }}", "expected a tone"),
         ("{{ table(rows, totals={'x': 'median'}) }}", "total of column 'x' 'median'"),
         ("{{ table('text') }}", "Cannot use data 'given' as rows"),

@@ -1,11 +1,14 @@
+# ruff: noqa: DTZ001 - clocks are written as they are
+
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.reports.format import Format
 from airflow_provider_daybreak.reports.language import Language
 from airflow_provider_daybreak.reports.period import period_of, zone
 from airflow_provider_daybreak.reports.words import WORDS
@@ -104,3 +107,87 @@ def test_a_number_that_no_float_holds_is_written_too(value):
     assert language.currency(value, "EUR") == "1E400 EUR"
     assert language.duration(value) == "1E400 s"
     assert language.size(value) == "1E385 PB"
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (lambda language: language.percent(0.0625, 1), "6.3%"),
+        (lambda language: language.percent(Decimal("-0.0625"), 1), "-6.3%"),
+        (lambda language: language.currency(12.5, "EUR", 0), "€13"),
+        (lambda language: language.number(1.005, 2), "1.01"),
+        (lambda language: language.number(1.0005), "1.001"),
+        (lambda language: language.duration(150 * 60 + 30), "2 hr 31 min"),
+        (lambda language: language.duration(2.5), "3 sec"),
+        (lambda language: language.size(2250), "2.3 kB"),
+    ],
+)
+def test_a_half_is_rounded_away_from_zero_as_in_a_workbook(written, text):
+    assert written(Language("en")).translate(SPACES) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (lambda language: language.currency(-0.4, "JPY"), "¥0"),
+        (lambda language: language.duration(-0.4), "0 sec"),
+        (lambda language: language.number(-0.001, 2), "0.00"),
+    ],
+)
+def test_what_is_rounded_to_zero_has_no_sign(written, text):
+    assert written(Language("en")).translate(SPACES) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.0004, "0.0004"),
+        (Decimal("-0.000123456"), "-0.000123"),
+        (5.5e-17, "0"),
+        (10**20 + 1, "100,000,000,000,000,000,001"),
+        (9.999e21, "1E22"),
+        (10**400, "1E400"),
+        (Decimal("sNaN"), "\N{EN DASH}"),
+    ],
+)
+def test_a_number_shows_what_people_read_of_it(number, text):
+    assert Language("en").number(number) == text
+
+
+def test_a_number_may_have_all_its_digits():
+    assert Language("en").number(123456789012345678, 15) == "123,456,789,012,345,678.000000000000000"
+
+
+def test_a_size_is_below_a_thousand_of_its_unit():
+    assert [Language("en").size(n).translate(SPACES) for n in (999_499, 999_950)] == ["999 kB", "1.0 MB"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "written"),
+    [
+        ("date:HH:mm", datetime(2026, 3, 29, 7, 5), "07:05"),
+        ("datetime:EEE d MMM HH:mm", datetime(2026, 3, 29, 7, 5), "Sun 29 Mar 07:05"),
+        ("datetime:short", datetime(2026, 3, 29, 7, 5), "3/29/26, 7:05 AM"),
+        ("time:HH:mm:ss", time(7, 5), "07:05:00"),
+    ],
+)
+def test_a_pattern_is_all_that_is_written(text, value, written):
+    assert Format.parse(text).write(value, Language("en")).translate(SPACES) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("date:HH:mm", date(2026, 3, 29)),
+        ("datetime:HH:mm", date(2026, 3, 29)),
+        ("date:%Y-%m-%d", datetime(2026, 3, 29, 7, 5)),
+        ("time:d", time(7, 5)),
+        ("date:eeeeeeeee", date(2026, 3, 29)),
+        ("date:g", date(2026, 3, 29)),
+    ],
+)
+def test_a_pattern_that_the_value_cannot_fill_is_refused_by_its_name(text, value):
+    pattern = text.partition(":")[2]
+
+    with pytest.raises(InvalidValueError, match=f"pattern of a date or time '{pattern}': expected short"):
+        Format.parse(text).write(value, Language("en"))

@@ -1,9 +1,14 @@
+# ruff: noqa: DTZ001 - numpy's times have no zone
+
 from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
 from airflow_provider_daybreak.exceptions import InvalidRowsError, MissingColumnError
-from airflow_provider_daybreak.reports.rows import Rows
+from airflow_provider_daybreak.reports.rows import Rows, taken
 
 
 def test_mappings_become_rows_under_all_their_columns():
@@ -40,3 +45,74 @@ def test_a_missing_column_names_those_that_are_there():
         MissingColumnError, match="No column 'c' in data 'x': expected one of its columns: a, b"
     ):
         Rows(("a", "b"), [], name="x").values("c")
+
+
+def test_values_of_numpy_and_pandas_are_taken_as_pythons_own():
+    np, pd = pytest.importorskip("numpy"), pytest.importorskip("pandas")
+    values = {
+        pd.NA: None,
+        pd.NaT: None,
+        np.datetime64("NaT"): None,
+        np.int64(5): 5,
+        np.bool_(True): True,
+        np.datetime64("2026-03-29"): date(2026, 3, 29),
+        np.datetime64("2026-03-29T07:05:00.000000001"): datetime(2026, 3, 29, 7, 5),
+        np.timedelta64(90, "s"): timedelta(seconds=90),
+        pd.Timestamp("2026-03-29T07:05:00.000000001Z"): datetime(2026, 3, 29, 7, 5, tzinfo=timezone.utc),
+    }
+
+    rows = Rows.of([*({"x": value} for value in values), {"x": np.array([1, 2])}, {"x": np.array(3)}])
+
+    assert [(type(value), value) for value in rows.values("x")] == [
+        (type(value), value) for value in (*values.values(), [1, 2], 3)
+    ]
+
+
+def test_an_index_with_a_name_is_a_column():
+    frame = pytest.importorskip("pandas").DataFrame({"day": [1, 1, 2], "shop": [1, 2, 2], "n": [3, 4, 5]})
+
+    assert list(Rows.of(frame.groupby("day").sum())) == [
+        {"day": 1, "shop": 3, "n": 7},
+        {"day": 2, "shop": 2, "n": 5},
+    ]
+    assert Rows.of(frame.groupby(["day", "shop"]).sum()).columns == ("day", "shop", "n")
+    assert Rows.of(frame.groupby("day")["n"].sum()).columns == ("day", "n")
+    assert Rows.of(frame.set_index("day", drop=False)).columns == ("day", "shop", "n")
+
+
+def test_lists_in_a_frame_stay_lists():
+    pd, np = pytest.importorskip("pandas"), pytest.importorskip("numpy")
+
+    assert list(Rows.of(pd.DataFrame({"x": [np.array([1, 2]), np.array([3])]})).values("x")) == [[1, 2], [3]]
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda pd, _: pd.DataFrame([[1, 2]], columns=["a", "a"]), "'a' 2 times"),
+        (lambda _, pa: pa.table([[1], [2]], names=["a", "a"]), "'a' 2 times"),
+        (
+            lambda pd, _: pd.DataFrame({"a": [6 * 10**11]}).astype("datetime64[s]"),
+            "year 20983 is out of range",
+        ),
+        (lambda _, pa: pa.table({"a": pa.array([10**15], pa.timestamp("s"))}), "too large"),
+    ],
+)
+def test_a_frame_that_rows_cannot_hold_is_refused_by_its_name(make, problem):
+    frame = make(pytest.importorskip("pandas"), pytest.importorskip("pyarrow"))
+
+    with pytest.raises(InvalidRowsError, match=f"Cannot use data 'sales' as rows: .*{re.escape(problem)}"):
+        Rows.of(frame, name="sales")
+
+
+def test_what_a_generator_gives_can_be_used_again():
+    rows, numbers = taken("rows", iter([{"n": 1}, {"n": 2}])), taken("numbers", iter([1, 2]))
+
+    assert (list(rows), list(rows)) == ([{"n": 1}, {"n": 2}], [{"n": 1}, {"n": 2}])
+    assert (numbers, taken("none", iter([]))) == ([1, 2], [])
+
+
+def test_binary_cells_are_kept_in_the_temporary_file_too():
+    rows = Rows(("x",), ((memoryview(b"ab"),) for _ in range(60_000)))
+
+    assert rows[-1] == {"x": b"ab"}
