@@ -9,7 +9,7 @@ import runpy
 import sys
 import zipfile
 from collections import Counter
-from datetime import date
+from datetime import date, datetime, timezone
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +17,8 @@ import pytest
 
 from airflow_provider_daybreak.cli.rehearsal import Rehearsal, find_task
 from airflow_provider_daybreak.hooks.archive import archive_at
+from airflow_provider_daybreak.hooks.run import run_of
+from airflow_provider_daybreak.version_compat import AirflowSkipException
 
 DAGS = Path(__file__).parents[3] / "dags"
 
@@ -88,3 +90,23 @@ def test_the_workbook_has_what_the_mail_leaves_out(run_report):
     rows = sum(1 for _ in book["worst"].iter_rows())
     assert rows == revision.manifest.rows["worst"] + 1
     assert f"{rows - 11} more rows in report.xlsx" in revision.read("report.txt").decode()
+
+
+@pytest.mark.parametrize("dag_id", ["flights_day", "flights_week"])
+def test_each_run_reports_its_own_date(make_context, dag_id):
+    dag = find_task(DAGS / "flights_report.py", "render_report", dag_id).dag
+
+    dates = [
+        run_of(make_context(logical_date=instant, params=dag.params.dump()) | {"dag": dag}).report_date
+        for instant in (
+            datetime(2013, 3, 4, 12, tzinfo=timezone.utc),
+            datetime(2013, 3, 12, 2, tzinfo=timezone.utc),
+        )
+    ]
+
+    assert dates == [date(2013, 3, 4), date(2013, 3, 11)]
+
+
+def test_a_day_of_another_year_is_skipped(run_report):
+    with pytest.raises(AirflowSkipException, match="'flights_day' for 2026-03-09 has no rows: skipped"):
+        run_report("flights_day", date(2026, 3, 9))
