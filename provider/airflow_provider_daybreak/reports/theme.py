@@ -53,8 +53,8 @@ class Theme:
 
     @property
     def palette(self) -> tuple[str, ...]:
-        """Colours of series, the accent first."""
-        return (self.accent, *self.series)
+        """Colours of series, the accent first and once."""
+        return (self.accent, *(colour for colour in self.series if colour.lower() != self.accent.lower()))
 
     @classmethod
     def load(cls, path: Path) -> Theme:

@@ -79,6 +79,11 @@ Order **tea** and [milk](https://example.org/) today:
 | --- | ---: |
 | one | 1 |
 """
+FIGURES = """
+{{ metric("Revenue with tax and shipping", 123456789.5, format="currency:EUR", previous=120000000) }}
+{{ metric("Profit", -4321.5, format="currency:EUR") }}
+{{ metric("Word", "Donaudampfschifffahrtsgesellschaft") }}
+"""
 ROWS = [
     {"day": date(2026, 3, 27), "name": "שלום", "a": 2, "b": 5.5},
     {"day": date(2026, 3, 28), "name": "tea", "a": 6, "b": 1.25},
@@ -105,9 +110,11 @@ def folder(tmp_path_factory):
         [sys.executable, script, "--date", DAY.isoformat()], check=True, capture_output=True, text=True
     ).stdout
     (folder / "showcase.md.j2").write_text(SHOWCASE, encoding="utf-8")
+    (folder / "figures.md.j2").write_text(FIGURES, encoding="utf-8")
     reports = {
         "almanac": (ROOT / "dags" / "daily_report" / "report.md.j2", {"almanac": json.loads(printed)}),
         "showcase": (folder / "showcase.md.j2", {"rows": ROWS}),
+        "figures": (folder / "figures.md.j2", {}),
     }
     for name, (template, data) in reports.items():
         subject = Subject(name, DAY, period_of(DAY, timezone=zone("Europe/Berlin")), Language("en_GB"))
@@ -165,6 +172,14 @@ def test_nothing_is_wider_than_the_window(open_page, report, file, width, scheme
 
     keep(page.screenshot(full_page=True), f"{report}-{file.partition('.')[0]}-{width}-{scheme}")
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize(("file", "width"), [("report.html", 375), ("report.html", 600), ("page.html", 375)])
+def test_a_long_figure_stays_within_its_tile(open_page, file, width):
+    page = open_page(f"figures/{file}", width=width)
+
+    wider = "Array.from(document.querySelectorAll('div'), each => each.scrollWidth - each.clientWidth)"
+    assert max(page.evaluate(wider)) <= 1
 
 
 def test_every_picture_of_the_mail_is_there(open_page):

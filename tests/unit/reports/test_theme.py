@@ -86,3 +86,7 @@ def test_a_logo_is_what_its_name_says(tmp_path):
 
     (tmp_path / "logo.png").write_bytes(SIGNATURE)
     assert Theme.load(tmp_path / "theme.toml").logo[0] == "image/png"
+
+
+def test_no_two_series_have_the_accents_colour():
+    assert Theme(accent="#AA0000", series=("#aa0000", "#00aa00")).palette == ("#AA0000", "#00aa00")

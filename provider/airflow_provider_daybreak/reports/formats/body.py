@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _UNBROKEN = frozenset({"date", "time", "datetime", "duration"})
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
+_FITS_A_THIRD, _FITS_A_HALF = 10, 16  # of a row of tiles, in characters of a figure
+_ROOMY_COLUMNS = 5  # of a table that need no smaller print
+
 
 @dataclass(frozen=True)
 class Attributes:
@@ -115,11 +118,13 @@ class Body:
     def _metrics(self, metrics: tuple[Metric, ...]) -> str:
         # Where one has a line more, all have: tiles side by side are then of one height.
         deep = any(metric.change or metric.note for metric in metrics)
-        third = " third" if len(metrics) % 3 == 0 else ""
+        longest = max(len(f"{metric.value} {metric.unit}".strip()) for metric in metrics)
+        third = " third" if len(metrics) % 3 == 0 and longest <= _FITS_A_THIRD else ""
+        long = " long" if longest > _FITS_A_HALF else ""
         tiles = "".join(
             f'<div class="metric{third}">{self._metric(metric, deep=deep)}</div>' for metric in metrics
         )
-        return f'<div class="metrics">{tiles}</div>\n'
+        return f'<div class="metrics{long}">{tiles}</div>\n'
 
     def _metric(self, metric: Metric, *, deep: bool) -> str:
         unit = f' <span class="unit">{escape(metric.unit)}</span>' if metric.unit else ""
@@ -146,9 +151,10 @@ class Body:
             f'<th scope="col"{self._aligned(column.align)}>{escape(column.title)}</th>'
             for column in table.columns
         )
+        dense = " dense" if len(table.columns) > _ROOMY_COLUMNS else ""
         attributes = "".join(f' {name}="{value}"' for name, value in self.attributes.table.items())
         lines = [
-            f'{caption}<div class="scroll"{self.attributes.scroll}><table class="data"{attributes}>',
+            f'{caption}<div class="scroll"{self.attributes.scroll}><table class="data{dense}"{attributes}>',
             f"<thead><tr>{head}</tr></thead><tbody>",
         ]
         positions = [table.rows.position(column.name) for column in table.columns]
@@ -172,7 +178,9 @@ class Body:
         align = self._aligned(column.align) if column.align != "left" or direction else ""
         tone = table.tone(column, value)
         mark = f' class="{tone}"' if tone else ""
-        whole = self.attributes.whole if column.format.kind in _UNBROKEN else ""
+        # Where there are many columns, a time may stand under its date.
+        wraps = column.format.kind == "datetime" and len(table.columns) > _ROOMY_COLUMNS
+        whole = self.attributes.whole if column.format.kind in _UNBROKEN and not wraps else ""
         return f"<td{align}{direction}{mark}{whole}>{escape(text)}</td>"
 
     def _totals(self, table: Table) -> str:
