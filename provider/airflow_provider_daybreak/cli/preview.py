@@ -22,6 +22,7 @@ from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.hooks.sources import Reader
 from airflow_provider_daybreak.operators.report import ReportOperator
 from airflow_provider_daybreak.reports.period import parse_date
+from airflow_provider_daybreak.reports.rendering import check_formats
 from airflow_provider_daybreak.reports.sources import ScriptSource, SqlSource
 
 if TYPE_CHECKING:
@@ -102,8 +103,13 @@ class _Preview:
         task = find_task(self.dag_file, self.task_id, self.dag_id)
         if not isinstance(task, ReportOperator):
             raise InvalidValueError("task", self.task_id, "that of a ReportOperator")
+        check_formats(task.formats)
+        data = task.data or {}
+        for name in self.given.keys() - data.keys():
+            expected = f"a name of the report's data: {', '.join(data) or 'it has none'}"
+            raise InvalidValueError("name in --data", name, expected)
         if self.given:
-            task.data = {**(task.data or {}), **self.given}
+            task.data = {**data, **self.given}
         operator, context = Rehearsal(task.dag, day, _home(), self.params).rendered(task)
         run = run_of(context, report_date=operator.report_date, timezone=operator.timezone)
         spec = operator.spec(operator.dag)
@@ -123,6 +129,8 @@ class _Preview:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(file.content)
         (self.out / "mail.eml").write_bytes(_mail(rendered, self.found.run))
+        if rendered.data.outcome == "empty" and spec.when_empty != "send":
+            print(f"No source has a row: the run would {spec.when_empty}.", file=sys.stderr)
         for failed in rendered.failed:
             print(f"Check failed: {failed}", file=sys.stderr)
         print(f"{rendered.document.title}: {rendered.document.language.period(rendered.document.period)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -89,8 +90,10 @@ def sandbox() -> type[Any]:
             return super().call_binop(context, operator, left, right)
 
         def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-            # Modules and classes lead out of the data; nothing of ours hands one out, nor need it.
-            return not isinstance(obj, type) and super().is_safe_attribute(obj, attr, value)
+            # Modules and classes lead out of the data; nothing of ours hands one out, nor need it. Nor is a report
+            # of another date when it is made again: it has no clock.
+            clock = isinstance(obj, date) and attr in ("now", "today", "utcnow")
+            return not isinstance(obj, type) and not clock and super().is_safe_attribute(obj, attr, value)
 
     return Sandbox
 
@@ -180,8 +183,6 @@ def sentence(error: Exception) -> str:
     if isinstance(error, DaybreakError):
         return text
     if isinstance(error, SecurityError):
-        text = (
-            f"{text.rstrip('.')}; templates change no data: do it in the query, or in a function that gives it"
-        )
+        text = f"{text.rstrip('.')}; templates show data: let the query, or a function, give what they need"
     # Authors know chart(), not Components.chart().
     return re.sub(r"^\w+\.(\w+\(\))", r"\1", text).rstrip(".")

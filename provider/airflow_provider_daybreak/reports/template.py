@@ -215,6 +215,7 @@ class _Rendering:
         environment.meter = self.meter
         environment.filters |= _filters(self.subject.language)
         environment.filters["safe"] = _safe
+        del environment.filters["random"]  # a report made again says the same
         if self.markdown:
             _escape_for_markdown(environment, marked, self._plain)
         environment.globals = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from dataclasses import dataclass, fields
@@ -11,10 +12,13 @@ from airflow_provider_daybreak.exceptions import InvalidThemeError
 from airflow_provider_daybreak.reports.picture import SIGNATURE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 FILE_NAME = "theme.toml"
+_READABLE = 4.5
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _WORD = r"-{0,2}[^\W\d][\w-]*"
 _FONT = rf"""(?:{_WORD}(?: +{_WORD})*|'[\w .,&+-]+'|"[\w .,&+-]+")"""
@@ -73,7 +77,19 @@ class Theme:
             raise InvalidThemeError(str(path), str(error)) from error
         except OSError as error:
             raise InvalidThemeError(str(path), f"it can't be read: {error.strerror}") from error
-        return cls(**_checked(path, values))
+        theme = cls(**_checked(path, values))
+        for problem in theme.hard_to_read():
+            log.warning("%s: %s", path, problem)
+        return theme
+
+    def hard_to_read(self) -> Iterator[str]:
+        """Yield which text stands out too little from its ground, by the Web Content Accessibility Guidelines (1.4.3)."""
+        for name in ("text", "muted", "accent", "success", "warning", "danger"):
+            colour = getattr(self, name)
+            contrast = min(_contrast(colour, self.background), _contrast(colour, self.surface))
+            if contrast < _READABLE:
+                grounds = f"background {self.background} and surface {self.surface}"
+                yield f"{name} {colour} on {grounds} has a contrast of {contrast:.1f}; people need {_READABLE}"
 
 
 def find_theme(folder: Path) -> Theme:
@@ -86,6 +102,18 @@ def find_theme(folder: Path) -> Theme:
         if path.is_file():
             return Theme.load(path)
     return Theme()
+
+
+def _contrast(one: str, other: str) -> float:
+    low, high = sorted(map(_luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    """Return the relative luminance of sRGB, from 0 (black) to 1 (white)."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)  # noqa: PLR2004
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,31 @@ def arguments(dag_file, **options):
     return Namespace(dag_file=str(dag_file), out=str(dag_file.parent / "out"), **{**given, **options})
 
 
+def test_what_the_run_would_do_without_rows_is_said(dag_file, capsys):
+    dag_file.write_text(DAG.replace('report="sales",', 'report="sales", when_empty="skip",'))
+    (dag_file.parent / "report.md.j2").write_text("Nothing")
+
+    preview(arguments(dag_file, data='{"sales": []}'))
+
+    assert "No source has a row: the run would skip." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("dag", "options", "message"),
+    [
+        (DAG, {"data": '{"salse": []}'}, "name in --data 'salse': expected a name of the report's data: sales"),
+        (DAG.replace('report="sales",', 'report="sales", formats=("docx",),'), {}, "formats 'docx'"),
+    ],
+)
+def test_what_the_run_would_refuse_is_refused(dag_file, capsys, dag, options, message):
+    dag_file.write_text(dag)
+
+    with pytest.raises(SystemExit):
+        preview(arguments(dag_file, **options))
+
+    assert message in capsys.readouterr().err
+
+
 def test_a_dag_that_no_variable_holds_is_found_as_airflow_does(dag_file, capsys):
     dag_file.write_text(DAG.replace(" as dag:", ":"))
 

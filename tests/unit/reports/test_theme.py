@@ -90,3 +90,18 @@ def test_a_logo_is_what_its_name_says(tmp_path):
 
 def test_no_two_series_have_the_accents_colour():
     assert Theme(accent="#AA0000", series=("#aa0000", "#00aa00")).palette == ("#AA0000", "#00aa00")
+
+
+def test_a_colour_that_is_hard_to_read_is_named(tmp_path, caplog):
+    (tmp_path / "theme.toml").write_text('accent = "#ffff00"')
+
+    Theme.load(tmp_path / "theme.toml")
+
+    assert (
+        "accent #ffff00 on background #ffffff and surface #f3f5f8 has a contrast of 1.0; people need 4.5"
+        in caplog.text
+    )
+
+
+def test_the_theme_that_comes_with_it_is_easy_to_read():
+    assert list(Theme().hard_to_read()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +32,11 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
     """
     try:
         from weasyprint import HTML
+        from weasyprint.logger import PROGRESS_LOGGER
     except (ImportError, OSError) as error:  # OSError: a library of the system's that it loads
         raise MissingExtraError("The format 'pdf'", "pdf") from error
 
+    PROGRESS_LOGGER.setLevel(logging.WARNING)  # its ten steps would hide what a task's log is read for
     text = page.html(document, theme, files, colours=charts.Colours.of(theme), css=_stylesheet(document, theme))
     refused: list[str] = []
     buffer = io.BytesIO()
