@@ -124,6 +124,13 @@ class TemplateError(DaybreakError):
         return f"{sentence}\n    {self.text}\n    {' ' * (self.column - 1)}^" if self.text else sentence
 
 
+class ExpressionError(TemplateError):
+    """An expression of a check that the data can't answer. Its path is the check's name."""
+
+    def __str__(self) -> str:
+        return f"Cannot tell whether {self.path!r} holds: {self.problem.rstrip('.')}. Its expression is: {self.text}"
+
+
 class TemplateLimitError(DaybreakError):
     """A template that ran too long or grew too big."""
 

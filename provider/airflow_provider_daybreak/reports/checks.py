@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.exceptions import ExpressionError, InvalidValueError, TemplateError
 from airflow_provider_daybreak.reports.language import is_missing, moment_of
 from airflow_provider_daybreak.reports.rows import Rows
 from airflow_provider_daybreak.reports.sandbox import evaluate
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_daybreak.reports.period import Period
+
+_LONG = timedelta(days=36_500)
+_LAST = date.max - timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class _NoNulls:
     columns: tuple[str, ...]
 
     def outcome(self, data: Mapping[str, Any], period: Period) -> Outcome:  # noqa: ARG002 - as every check
-        rows = _rows(data, self.data)
+        rows = _rows(data, self.data, *self.columns)
         columns = self.columns or rows.columns
         missing = {column: sum(map(is_missing, rows.values(column))) for column in columns}
         found = ", ".join(f"{count} missing in {column}" for column, count in missing.items() if count)
@@ -75,7 +79,7 @@ class _Fresh:
     def outcome(self, data: Mapping[str, Any], period: Period) -> Outcome:
         name = f"fresh({self.data}, {self.column})"
         newest: datetime | None = None
-        for value in _rows(data, self.data).values(self.column):
+        for value in _rows(data, self.data, self.column).values(self.column):
             instant = None if is_missing(value) else _instant(value, period)
             if instant is not None and (newest is None or instant > newest):
                 newest = instant
@@ -90,8 +94,21 @@ class _Expression:
     name: str
 
     def outcome(self, data: Mapping[str, Any], period: Period) -> Outcome:
-        value = evaluate(self.text, {**data, "period": period})
-        return Outcome(self.name or f"expression({self.text})", bool(value), f"it is {value!r:.200}")
+        name = self.name or f"expression({self.text})"
+        try:
+            value = evaluate(self.text, {**data, "period": period})
+        except TemplateError as error:
+            raise ExpressionError(name, 0, 0, self.text, error.problem) from error
+        if isinstance(value, Iterator):  # true even if it gives nothing
+            problem = (
+                "a generator is neither true nor false; ask for what it gives, as in (…) | list | length > 0"
+            )
+            raise ExpressionError(name, 0, 0, self.text, problem)
+        try:
+            return Outcome(name, bool(value), f"it is {value!r:.200}")
+        except (TypeError, ValueError) as error:  # as of an array
+            problem = f"expected what is true or false, not {value!r:.80}"
+            raise ExpressionError(name, 0, 0, self.text, problem) from error
 
 
 def min_rows(data: str, count: int = 1) -> Check:
@@ -100,6 +117,8 @@ def min_rows(data: str, count: int = 1) -> Check:
 
     :param data: name of the data.
     """
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise InvalidValueError("number of rows in a check", count, "a whole number, such as 1")
     return _MinRows(data, count)
 
 
@@ -119,6 +138,8 @@ def fresh(data: str, column: str, within: timedelta = timedelta(days=1)) -> Chec
     :param column: holds dates, instants or ISO text of them. A date stands for the whole day.
     :param within: how long before the period's end the newest may lie.
     """
+    if abs(within) > _LONG:
+        raise InvalidValueError("age of fresh data", str(within), f"one of at most {_LONG.days:,} days")
     return _Fresh(data, column, within)
 
 
@@ -131,10 +152,12 @@ def expression(text: str, name: str = "") -> Check:
     return _Expression(text, name)
 
 
-def _rows(data: Mapping[str, Any], name: str) -> Rows:
+def _rows(data: Mapping[str, Any], name: str, *columns: str) -> Rows:
+    """Return data of that name as rows; a list without rows, which can't say its columns, has those that are named."""
     if name not in data:
         raise InvalidValueError("data of a check", name, f"a name of the report's data: {', '.join(data)}")
-    return Rows.of(data[name], name=name)
+    rows = Rows.of(data[name], name=name)
+    return rows if rows.columns else Rows(columns, (), name=name)
 
 
 def _instant(value: Any, period: Period) -> datetime:
@@ -143,5 +166,6 @@ def _instant(value: Any, period: Period) -> datetime:
     if isinstance(moment, datetime):
         return moment if moment.tzinfo else moment.replace(tzinfo=period.start.tzinfo)
     if isinstance(moment, date):
-        return datetime.combine(moment + timedelta(days=1), time(), period.start.tzinfo)
+        following = min(moment, _LAST) + timedelta(days=1)
+        return datetime.combine(following, time(), period.start.tzinfo)
     raise InvalidValueError("value in a column of dates", value, "a date, a datetime or ISO text of one")

@@ -126,9 +126,10 @@ def period_of(report_date: date, *, timezone: ZoneInfo, period: PeriodName = "da
         raise InvalidValueError("period", period, "one of " + ", ".join(get_args(PeriodName)))
     try:
         first, following = _days(report_date, period, offset)
+        return Period(period, _midnight(first, timezone), _midnight(following, timezone))
     except (ValueError, OverflowError) as error:
-        raise InvalidValueError("offset", offset, "a period between the years 1 and 9999") from error
-    return Period(period, _midnight(first, timezone), _midnight(following, timezone))
+        name, value = ("offset", offset) if offset else ("report_date", report_date.isoformat())
+        raise InvalidValueError(name, value, "a period between the years 1 and 9999") from error
 
 
 def _days(day: date, period: PeriodName, offset: int) -> tuple[date, date]:

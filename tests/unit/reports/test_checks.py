@@ -10,7 +10,11 @@ from airflow_provider_daybreak.reports.period import period_of, zone
 from airflow_provider_daybreak.reports.rows import Rows
 
 PERIOD = period_of(date(2026, 3, 29), timezone=zone("Europe/Berlin"))
-DATA = {"sales": Rows.of([{"n": 1, "day": "2026-03-28"}, {"n": None, "day": "2026-03-29"}], name="sales")}
+DATA = {
+    "sales": Rows.of([{"n": 1, "day": "2026-03-28"}, {"n": None, "day": "2026-03-29"}], name="sales"),
+    "nothing": [],
+    "endless": [{"day": date.max}],
+}
 
 
 @pytest.mark.parametrize(
@@ -22,6 +26,9 @@ DATA = {"sales": Rows.of([{"n": 1, "day": "2026-03-28"}, {"n": None, "day": "202
         (no_nulls("sales"), False, "1 missing in n"),
         (fresh("sales", "day"), True, "newest is 2026-03-30T00:00:00+02:00"),
         (fresh("sales", "day", timedelta(0)), True, "newest is 2026-03-30T00:00:00+02:00"),
+        (no_nulls("nothing", "day"), True, "none missing"),
+        (fresh("nothing", "day"), False, "no date"),
+        (fresh("endless", "day"), True, "newest is 9999-12-31T00:00:00+01:00"),
         (expression("sales | length == 2"), True, "it is True"),
         (expression("sales | map(attribute='n') | select | sum > 1"), False, "it is False"),
     ],
@@ -55,3 +62,46 @@ def test_no_date_at_all_is_not_fresh():
 def test_a_check_of_what_is_not_there_is_an_error(check, error):
     with pytest.raises(error):
         check.outcome(DATA, PERIOD)
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        (
+            expression("salse > 0", name="sold"),
+            "Cannot tell whether 'sold' holds: 'salse' is undefined. Its expression is: salse > 0",
+        ),
+        (expression("salse > 0"), "Cannot tell whether 'expression(salse > 0)' holds: 'salse' is undefined."),
+        (
+            expression("sales | selectattr('n', '>', 0)", name="sold"),
+            "ask for what it gives, as in (…) | list | length > 0",
+        ),
+        (expression("array"), "expected what is true or false, not array([1, 2])"),
+    ],
+)
+def test_an_expression_that_is_neither_true_nor_false_is_an_error(check, message):
+    array = pytest.importorskip("numpy").array([1, 2])
+
+    with pytest.raises(TemplateError) as caught:
+        check.outcome({**DATA, "array": array}, PERIOD)
+
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: min_rows("sales", "5"), "number of rows in a check '5': expected a whole number"),
+        (lambda: fresh("sales", "day", timedelta.max), "expected one of at most 36,500 days"),
+    ],
+)
+def test_a_check_of_nonsense_is_refused_where_it_is_written(make, message):
+    with pytest.raises(InvalidValueError, match=message):
+        make()
+
+
+def test_what_pandas_has_for_nothing_is_missing():
+    pd = pytest.importorskip("pandas")
+    data = {"sales": [{"n": pd.NA}, {"n": pd.NaT}, {"n": 1}]}
+
+    assert no_nulls("sales", "n").outcome(data, PERIOD).found == "2 missing in n"

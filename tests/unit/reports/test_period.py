@@ -151,3 +151,9 @@ def test_a_period_that_is_none_is_refused(options, message):
 def test_a_zone_that_is_none_is_refused(name):
     with pytest.raises(InvalidValueError, match="expected a zone of the IANA database"):
         zone(name)
+
+
+@pytest.mark.parametrize("day", [date.min, date.max])
+def test_a_day_at_the_calendars_edge_is_refused_by_its_name(day):
+    with pytest.raises(InvalidValueError, match=f"report_date '{day.isoformat()}': expected a period between"):
+        period_of(day, timezone=zone("Europe/Berlin"))
