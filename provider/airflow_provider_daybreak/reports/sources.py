@@ -10,9 +10,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from airflow_provider_daybreak.exceptions import (
@@ -44,8 +46,12 @@ _SQL = re.compile(
       |(?<![:\w]):(?P<name>[A-Za-z_]\w*)""",
     re.DOTALL | re.VERBOSE,
 )
-_WHOLE = re.compile(r"-?(0|[1-9]\d*)\Z")
-_BROKEN = re.compile(r"-?(0|[1-9]\d*)?\.\d+([eE][+-]?\d+)?\Z|-?\d+(\.\d+)?[eE][+-]?\d+\Z")
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,99})\Z")
+# Floats as programs write them, of no more whole digits than they hold: 1e5 and longer ones may be names of something.
+_SHORT = re.compile(r"-?(0|[1-9]\d{0,14})\Z")
+_BROKEN = re.compile(r"-?(0|[1-9]\d{0,14})?\.\d+([eE][+-]?\d+)?\Z|-?\d[eE][+-]\d+\Z")
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_SEPARATOR = re.compile(r"sep=(.)\s*\Z", re.IGNORECASE)
 
 
 @dataclass
@@ -201,7 +207,7 @@ def _read_file(name: str, path: Any, format_: FileFormat | None) -> Rows:
     try:
         with path.open("rb") as stream:
             return readers[kind](stream)
-    except (ValueError, csv.Error) as error:  # of JSON, of UTF-8, of pyarrow
+    except (ValueError, csv.Error, RecursionError, OverflowError) as error:  # of JSON, of UTF-8, of pyarrow
         raise DataUnreadableError(name, str(path), f"it is no {kind}: {error}") from error
     except OSError as error:
         raise DataUnreadableError(name, str(path), error.strerror or str(error)) from error
@@ -211,8 +217,9 @@ def read_csv(name: str, stream: BinaryIO, *, delimiter: str | None = None) -> Ro
     """
     Return the rows of a CSV file whose first line names the columns.
 
-    A column whose every value is a number, or an ISO date, becomes one; ``007`` stays text, nothing becomes
-    None. The delimiter is a comma, a semicolon or a tab, whichever the first line has most of, when None.
+    A column whose every value is a number, or an ISO date, becomes one; ``007`` and ``1e5`` stay text, nothing
+    becomes None. When None, the delimiter is what a first line such as ``sep=;`` says, as spreadsheets write it,
+    or else a comma, a semicolon or a tab, whichever the first line has most of.
 
     :raises ValueError: it is no UTF-8 text, or a line has more cells than the first.
     """
@@ -220,16 +227,19 @@ def read_csv(name: str, stream: BinaryIO, *, delimiter: str | None = None) -> Ro
     head = text.readline()
     if not head.strip():
         return Rows((), (), name=name)
-    mark = delimiter or max(",;\t", key=head.count)
-    columns = next(csv.reader([head], delimiter=mark))
+    if delimiter is None and (said := _SEPARATOR.match(head)) is not None:
+        delimiter, head = said[1], text.readline()
+    mark = delimiter or max(",;\t", key=_QUOTED.sub("", head).count)
+    lines = csv.reader(chain([head], text), delimiter=mark)
+    columns = next(lines, [])
     kinds = [_Kind() for _ in columns]
 
     def tuples() -> Iterator[tuple[str, ...]]:
-        for number, cells in enumerate(csv.reader(text, delimiter=mark), start=2):
+        for cells in lines:
             if not cells:
                 continue
             if len(cells) > len(columns):
-                raise ValueError(f"line {number} has {len(cells)} cells, the first line {len(columns)}")
+                raise ValueError(f"line {lines.line_num} has {len(cells)} cells, the first line {len(columns)}")
             for kind, cell in zip(kinds, cells, strict=False):
                 kind.see(cell)
             yield (*cells, *[""] * (len(columns) - len(cells)))
@@ -266,7 +276,8 @@ def _is(kind: Callable[[str], Any], cell: str) -> bool:
     if kind is int:
         return _WHOLE.match(cell) is not None
     if kind is _decimal:
-        return _WHOLE.match(cell) is not None or _BROKEN.match(cell) is not None
+        broken = _BROKEN.match(cell) is not None and math.isfinite(float(cell))
+        return broken or _SHORT.match(cell) is not None
     if len(cell) != len("2026-03-29"):
         return False
     try:

@@ -77,6 +77,7 @@ def test_an_empty_csv_has_no_rows():
         ("x.csv", b"a,b\n1,2,3\n", "line 2 has 3 cells, the first line 2"),
         ("x.csv", b"a\n\xff\n", "it is no csv"),
         ("x.json", b"{}", "it is no json: expected a list of objects"),
+        ("x.json", b"[" * 100_000, "it is no json: maximum recursion depth"),
         ("x.jsonl", b'{"a": 1}\nnope\n', "it is no jsonl"),
         ("x.parquet", b"nope", "it is no parquet"),
     ],
@@ -144,3 +145,23 @@ def test_tables_of_other_libraries_are_taken_as_they_are(library):
     assert type(rows[0]["n"]) is int
     assert rows[0]["day"] == date(2026, 3, 29)
     assert rows[1]["name"] is None or rows[1]["name"] != rows[1]["name"]
+
+
+@pytest.mark.parametrize("cell", ["1e5", "12345678901234567890", "1e+999", "inf", "nan", "1234567890123456.5"])
+def test_a_column_that_numbers_would_change_stays_text(cell):
+    assert [row["x"] for row in csv_rows(f"x\n{cell}\n1.5\n")] == [cell, "1.5"]
+
+
+@pytest.mark.parametrize("cell", ["1e-05", "1E+16", "1.5e-07", "1.0E10", "0.30000000000000004", "-.5"])
+def test_floats_are_read_as_programs_write_them(cell):
+    assert [row["x"] for row in csv_rows(f"x\n{cell}\n1\n")] == [float(cell), 1.0]
+
+
+def test_quoted_names_of_columns_may_hold_other_delimiters():
+    assert csv_rows('"a;b;c;d",e,f\n1,2,3\n').columns == ("a;b;c;d", "e", "f")
+    assert csv_rows('"two\nlines",b\n1,2\n').columns == ("two\nlines", "b")
+
+
+@pytest.mark.parametrize("mark", [";", "|", "\t"])
+def test_a_first_line_may_say_the_delimiter_as_spreadsheets_do(mark):
+    assert list(csv_rows(f"\ufeffsep={mark}\r\na{mark}b,c\r\n1{mark}2\r\n")) == [{"a": 1, "b,c": 2}]
