@@ -14,7 +14,7 @@ import openpyxl
 import pytest
 import tinycss2
 
-from airflow_provider_daybreak.exceptions import ResourceRefusedError, TooManyRowsError
+from airflow_provider_daybreak.exceptions import InvalidValueError, ResourceRefusedError, TooManyRowsError
 from airflow_provider_daybreak.reports.document import Table
 from airflow_provider_daybreak.reports.formats import pdf, xlsx
 from airflow_provider_daybreak.reports.formats.csv import neutral
@@ -76,6 +76,7 @@ def test_a_csv_has_all_rows_as_programs_read_them(render_files):
             "d": Decimal("1.10"),
         },
         {"day": date(2026, 3, 30), "n": -1, "ok": False, "none": None, "nan": 1.0, "d": Decimal(-2)},
+        {"day": "\x00", "n": -math.inf, "ok": None, "none": None, "nan": None, "d": Decimal("-Infinity")},
     ]
 
     content = render_files("{{ table(rows, limit=0) }}\n", {"rows": rows}, formats=("csv",))["data/rows.csv"]
@@ -86,15 +87,24 @@ def test_a_csv_has_all_rows_as_programs_read_them(render_files):
         ["Day", "N", "Ok", "None", "Nan", "D"],
         ["2026-03-29", "1234.5", "true", "", "", "1.10"],
         ["2026-03-30", "-1", "false", "", "1.0", "-2"],
+        ["", "-inf", "", "", "", "-inf"],
     ]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\u00a0=1"])
+@pytest.mark.parametrize(
+    "text",
+    ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\u00a0=1", "\u2003=1", "\u200b=1", "＝1"],  # noqa: RUF001
+)
 def test_a_cell_that_a_spreadsheet_would_run_is_neutral(text):
     assert neutral(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("text", ["-5", "+49", "-1.5e3", "a=b", "", "plain"])
+@pytest.mark.parametrize("text", ["\x00=1", "\x0b=1", "\ue000=1"])
+def test_what_cannot_be_shown_hides_no_formula(text):
+    assert neutral(text) == "'=1"
+
+
+@pytest.mark.parametrize("text", ["-5", "+49", "-1.5e3", "a=b", "", "plain", "-", "a\nb"])
 def test_other_cells_stay_as_they_are(text):
     assert neutral(text) == text
 
@@ -190,6 +200,68 @@ def test_each_table_has_a_sheet_of_its_own(workbook_of):
     )
 
     assert book.sheetnames == ["sales", "sales_2", "x" * 28]
+
+
+def test_a_hundred_tables_of_one_long_name_have_sheets(workbook_of):
+    source = "{% for _ in range(101) %}{{ table(sales, name='x' * 30 ~ loop.index) }}\n{% endfor %}"
+
+    names = workbook_of(source, {"sales": SALES}).sheetnames
+
+    assert (len(set(names)), names[0], names[-1]) == (101, "x" * 28, "x" * 27 + "_101")
+
+
+def test_no_sheet_has_the_name_that_a_workbook_keeps_to_itself(workbook_of):
+    assert workbook_of("{{ table(sales, name='history') }}\n", {"sales": SALES}).sheetnames == ["history_2"]
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (Decimal("31.5000000000000000"), 31.5),
+        (Decimal("0.12345678901234567890"), pytest.approx(0.12345678901234568)),
+        (Decimal("1234567890123456.5"), pytest.approx(1234567890123456.5)),
+        (Decimal("1000000000000000.00"), "1000000000000000.00"),
+        (10**15, "1000000000000000"),
+        (10**15 - 1, 10**15 - 1),
+        (1e20, 1e20),
+        (1.7e308, "1.7e+308"),
+        (Decimal("Infinity"), "∞"),
+    ],
+)
+def test_a_number_is_text_only_where_a_cell_would_lose_whole_digits(workbook_of, value, cell):
+    sheet = workbook_of("{{ table(rows) }}\n", {"rows": [{"x": value}]})["rows"]
+
+    assert sheet["A2"].value == cell
+
+
+def test_totals_of_long_decimals_are_numbers(workbook_of):
+    rows = [{"x": Decimal("31.50000000000000000000")}, {"x": Decimal("0.1")}]
+
+    assert workbook_of("{{ table(rows, totals=['x']) }}\n", {"rows": rows})["rows"]["A4"].value == 31.6
+
+
+def test_a_condition_on_text_is_text_in_a_workbook(workbook_of):
+    source = """{{ table(rows, highlight={'x': {'danger': '== say "hi" now'}}) }}\n"""
+
+    sheet = workbook_of(source, {"rows": [{"x": "late"}]})["rows"]
+
+    rules = [rule for each in sheet.conditional_formatting for rule in each.rules if rule.type == "cellIs"]
+    assert [rule.formula for rule in rules] == [['"say ""hi"" now"']]
+
+
+def test_halves_of_characters_in_titles_do_no_harm_to_a_workbook(workbook_of):
+    book = workbook_of("{{ table(rows) }}\n", {"rows": [{"\ud800": 1}]}, title="\ud800")
+
+    assert (book["rows"]["A1"].value, book.properties.title) == ("\ufffd", "\ufffd")
+
+
+def test_more_columns_than_a_sheet_holds_are_refused(render_files):
+    rows = [dict.fromkeys(map(str, range(16_385)), 1)]
+
+    with pytest.raises(
+        InvalidValueError, match="number of columns of table 'rows' 16385: expected at most 16,384"
+    ):
+        render_files("{{ table(rows) }}\n", {"rows": rows}, formats=("xlsx",))
 
 
 def test_a_report_without_tables_is_a_workbook_too(workbook_of):

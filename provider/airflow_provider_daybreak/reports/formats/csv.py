@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.language import is_missing
+from airflow_provider_daybreak.reports.marks import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_daybreak.reports.document import Document
 
-_FORMULA = re.compile(r"[ \u00a0]*[=+\-@\t\r\n]")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?\Z")
+# Blanks and what nobody sees don't keep a spreadsheet from what follows them; East Asian ones read wide signs too.
+_FORMULA = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")  # noqa: RUF001
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d+)?([eE][+-]?\d+)?)?\Z")
 
 
 def file_name(table: str) -> str:
@@ -43,7 +47,12 @@ def render(document: Document) -> Iterator[RenderedFile]:
 
 
 def neutral(text: str) -> str:
-    """Return the text so that no spreadsheet takes it for a formula: with an apostrophe before, where it begins like one."""
+    """
+    Return the text as a cell holds it: without what can't be shown, and as no formula.
+
+    What begins like one, and is no number, has an apostrophe before it.
+    """
+    text = text if text.isprintable() else printable(text)
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.match(text) else text
 
 
@@ -56,6 +65,6 @@ def _cell(value: Any) -> Any:
         return "true" if value else "false"
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if isinstance(value, (int, float)):
-        return value
+    if isinstance(value, (int, float, Decimal)):
+        return float(value) if value in (math.inf, -math.inf) else value
     return neutral(value.isoformat() if isinstance(value, (date, time)) else str(value))

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.exceptions import MissingExtraError, TooManyRowsError
+from airflow_provider_daybreak.exceptions import InvalidValueError, MissingExtraError, TooManyRowsError
 from airflow_provider_daybreak.reports.document import Document, RenderedFile, Table
 from airflow_provider_daybreak.reports.formats.body import total_texts
 from airflow_provider_daybreak.reports.language import is_missing, moment_of
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 FILE_NAME = "report.xlsx"
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MAX_ROWS = 1_048_576  # of a sheet, its header among them
+_MAX_COLUMNS = 16_384
+_MAX_NAME = 31  # characters of a sheet's name
+_RESERVED = "history"  # the one name that Excel keeps to itself
 _MAX_TEXT = 32_767  # characters of a cell
-_DIGITS = 15
-_MAX_DIGITS = 10**_DIGITS  # a cell's number is a float: larger whole numbers would lose digits
+_MAX_WHOLE = 10**15  # a cell's number is a float: larger whole numbers would lose digits
+_LARGEST = 9.99e307
 _SAMPLE = 500  # rows that a column's width is taken from
 _EPOCH = date(1899, 12, 30)
 _FIRST_DAY = 61  # 1 March 1900: Excel counts a 29 February before it that never was
@@ -44,6 +47,7 @@ def render(document: Document, theme: Theme) -> Iterator[RenderedFile]:
 
     :raises MissingExtraError: the extra ``xlsx`` is not installed.
     :raises TooManyRowsError: a table has more rows than a sheet can hold.
+    :raises InvalidValueError: it has more columns.
     """
     try:
         import xlsxwriter
@@ -53,6 +57,9 @@ def render(document: Document, theme: Theme) -> Iterator[RenderedFile]:
     for table in document.tables:
         if len(table.rows) + 1 + bool(table.totals) > _MAX_ROWS:
             raise TooManyRowsError(table.name, len(table.rows), _MAX_ROWS - 1 - bool(table.totals))
+        if (columns := len(table.columns)) > _MAX_COLUMNS:
+            expected = f"at most {_MAX_COLUMNS:,} in a workbook; name those that are read, or leave xlsx out"
+            raise InvalidValueError(f"number of columns of table {table.name!r}", columns, expected)
     buffer = io.BytesIO()
     options = {
         "constant_memory": True,
@@ -64,14 +71,17 @@ def render(document: Document, theme: Theme) -> Iterator[RenderedFile]:
         day = document.report_date
         # The time of making would make each rendering another file.
         book.set_properties(
-            {"title": document.title, "created": datetime(day.year, day.month, day.day, tzinfo=timezone.utc)}
+            {
+                "title": printable(document.title),
+                "created": datetime(day.year, day.month, day.day, tzinfo=timezone.utc),
+            }
         )
         writer = _Writer(book, document, theme)
-        names: set[str] = set()
+        names = {_RESERVED}
         for table in document.tables:
             writer.sheet(table, _sheet_name(table, names))
-        if not names:
-            book.add_worksheet("report").write_string(0, 0, document.title)
+        if not book.worksheets():
+            book.add_worksheet("report").write_string(0, 0, _text(document.title))
     yield RenderedFile(FILE_NAME, _MEDIA_TYPE, buffer.getvalue())
 
 
@@ -98,7 +108,9 @@ class _Writer:
         if table.columns:
             sheet.autofilter(0, 0, max(count, 1), len(table.columns) - 1)
         for at, column in enumerate(table.columns):
-            sheet.write_string(0, at, column.title, self.book.add_format({**_HEAD, "align": column.align}))
+            sheet.write_string(
+                0, at, _text(column.title), self.book.add_format({**_HEAD, "align": column.align})
+            )
         writers = [
             _cell_writer(sheet, column.format, format_)
             for column, format_ in zip(table.columns, formats, strict=True)
@@ -126,7 +138,7 @@ class _Writer:
     def _highlights(self, sheet: Any, table: Table, count: int) -> None:
         for at, column in enumerate(table.columns):
             for mark in column.highlights:
-                operand = f'"{mark.operand}"' if isinstance(mark.operand, str) else mark.operand
+                operand = _quoted(mark.operand) if isinstance(mark.operand, str) else mark.operand
                 colour = {
                     "info": self.theme.accent,
                     "success": self.theme.success,
@@ -164,7 +176,8 @@ def _sheet_name(table: Table, names: set[str]) -> str:
     name = stem
     while name in names:
         number += 1
-        name = f"{stem}_{number}"
+        suffix = f"_{number}"
+        name = stem[: _MAX_NAME - len(suffix)] + suffix
     names.add(name)
     return name
 
@@ -213,7 +226,7 @@ def _cell_writer(sheet: Any, format_: Format, style: Any) -> Callable[[int, int,
         kind = type(value)
         if kind is str and not moments and len(value) <= _MAX_TEXT and value.isascii():
             return write_string(line, at, value, style)
-        if (kind is int or kind is float) and -_MAX_DIGITS < value < _MAX_DIGITS:
+        if (kind is int or kind is float) and -_MAX_WHOLE < value < _MAX_WHOLE:
             return write_number(line, at, value / unit if unit > 1 else value, style)
         cell = _cell(value, unit) if moments or kind is not str else _text(value)
         if isinstance(cell, float):
@@ -235,14 +248,26 @@ def _cell(value: Any, unit: int) -> float | bool | str | None:
         return value.total_seconds() / _DAY
     if (moment := moment_of(value)) is not None and (serial := _serial(moment)) is not None:
         return serial
-    exact = isinstance(value, (int, float)) or (
-        isinstance(value, Decimal) and len(value.as_tuple().digits) <= _DIGITS
-    )
-    if exact and -_MAX_DIGITS < value < _MAX_DIGITS:
+    if isinstance(value, (int, float, Decimal)) and _is_number(value):
         return float(value) / unit
-    text = {math.inf: "∞", -math.inf: "-∞"}.get(value) if isinstance(value, float) else None
+    text = {math.inf: "∞", -math.inf: "-∞"}.get(float(value)) if isinstance(value, (float, Decimal)) else None
     text = text or (value.isoformat() if isinstance(value, (date, time)) else str(value))
     return _text(text)
+
+
+def _is_number(value: float | Decimal) -> bool:
+    """Return whether a cell's number says the value: not all digits of a fraction, but those of a whole number."""
+    if -_MAX_WHOLE < value < _MAX_WHOLE:
+        return True
+    if isinstance(value, float):
+        return -_LARGEST < value < _LARGEST
+    return isinstance(value, Decimal) and value.is_finite() and value != value.to_integral_value()
+
+
+def _quoted(text: str) -> str:
+    """Return text as formulas have it."""
+    doubled = printable(text).replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _text(text: str) -> str:
