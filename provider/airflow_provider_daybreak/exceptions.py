@@ -52,7 +52,7 @@ class DaybreakError(Exception):
         self.__dict__.update(facts)
 
     def __repr__(self) -> str:
-        facts = ", ".join(f"{name}={getattr(self, name)!r}" for name in _fields(type(self)))
+        facts = ", ".join(f"{name}={_shown(getattr(self, name))}" for name in _fields(type(self)))
         return f"{type(self).__name__}({facts})"
 
     def __reduce__(self) -> tuple[Any, ...]:

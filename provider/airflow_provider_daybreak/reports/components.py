@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -322,23 +323,14 @@ def _highlight(column: str, tone: str, condition: Any, *, text: bool) -> Highlig
             f"highlight of column {column!r}", condition, "a comparison such as '> 30' or '== late'"
         )
     operand: Any = match[2].strip("'\"")
-    number = _finite(operand)
-    if match[1] not in ("==", "!="):
-        if number is None:
-            expected = "a number after < or >"
-            raise InvalidValueError(f"highlight of column {column!r}", condition, expected)
-        operand = number
-    elif number is not None and not text:
-        operand = number
+    ordered = match[1] not in ("==", "!=")
+    if ordered or not text:
+        with suppress(ValueError):
+            operand = float(operand)
+    if ordered if isinstance(operand, str) else not math.isfinite(operand):
+        expected = "a finite number after < or >, a finite number or text after == or !="
+        raise InvalidValueError(f"highlight of column {column!r}", condition, expected)
     return Highlight(cast("Any", match[1]), operand, cast("Tone", tone))
-
-
-def _finite(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _totals(rows: Rows, wanted: Mapping[str, str] | Sequence[str]) -> dict[str, Any]:

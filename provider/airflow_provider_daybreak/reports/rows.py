@@ -175,7 +175,7 @@ class Rows:
 
 def taken(name: str, value: Any) -> Any:
     """
-    Return data as templates get it: tables as Rows under their name, anything else as it is.
+    Return data as templates get it: tables as Rows under their name, anything else as Python's own values.
 
     :raises InvalidValueError: templates can't use that name.
     :raises InvalidRowsError: a table can't be read.
@@ -191,13 +191,13 @@ def taken(name: str, value: Any) -> Any:
         return Rows.of(whole, name=name) if first and isinstance(first[0], Mapping) else list(whole)
     if isinstance(value, (list, tuple)):
         mappings = bool(value) and all(isinstance(row, Mapping) for row in value)
-        return Rows.of(value, name=name) if mappings else value
+        return Rows.of(value, name=name) if mappings else _within(value)
     frame = (
         hasattr(value, "__dataframe__")
         or hasattr(value, "__arrow_c_stream__")
         or hasattr(value, "__narwhals_dataframe__")
     )
-    return Rows.of(value, name=name) if frame else value
+    return Rows.of(value, name=name) if frame else _within(value)
 
 
 def _mapping(row: object, name: str) -> Mapping[str, Any]:
@@ -215,6 +215,15 @@ def _with_index(value: Any) -> Any:
     there = getattr(value, "columns", ())
     named = [name for name in names if name is not None and name not in there]
     return value.reset_index(level=named) if named else value
+
+
+def _within(value: Any) -> Any:
+    """Return the value, and all that dicts and lists in it hold, as Python's own."""
+    if type(value) is dict:
+        return {key: _within(each) for key, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_within, value))
+    return _plain(value)
 
 
 def _plain(value: Any) -> Any:

@@ -183,7 +183,9 @@ def test_a_notice_of_an_html_template_holds_html(html_of, text_of):
         ("{{ chart([{'x': 1, 'y': 'many'}], 'x', 'y') }}", "value in column 'y' of a chart 'many'"),
         ("{{ table(rows, {'x': {'format': 'euro'}}) }}", "format 'euro': expected one of text"),
         ("{{ table(rows, {'x': {'format': 'currency'}}) }}", "ISO 4217 code"),
-        ("{{ table(rows, highlight={'x': {'danger': '> inf'}}) }}", "expected a number after < or >"),
+        ("{{ table(rows, highlight={'x': {'danger': '> inf'}}) }}", "'> inf': expected a finite number"),
+        ("{{ table(rows, highlight={'x': {'danger': '== 1e400'}}) }}", "'== 1e400': expected a finite number"),
+        ("{{ table(rows, highlight={'x': {'danger': '> late'}}) }}", "'> late': expected a finite number"),
         (
             "{{ table([{'x': 1e308}, {'x': 1e308}], totals=['x']) }}",
             "which has a total 1e+308: expected numbers",

@@ -234,6 +234,13 @@ def test_a_number_is_text_only_where_a_cell_would_lose_whole_digits(workbook_of,
     assert sheet["A2"].value == cell
 
 
+@pytest.mark.parametrize(("value", "number_format"), [(7, "#,##0"), (1234.5, "#,##0.0##")])
+def test_a_number_as_needed_has_no_lone_point_in_a_workbook(workbook_of, value, number_format):
+    sheet = workbook_of("{{ table(rows, {'x': {'format': 'number'}}) }}\n", {"rows": [{"x": value}]})["rows"]
+
+    assert sheet["A2"].number_format == number_format
+
+
 def test_totals_of_long_decimals_are_numbers(workbook_of):
     rows = [{"x": Decimal("31.50000000000000000000")}, {"x": Decimal("0.1")}]
 

@@ -116,3 +116,14 @@ def test_binary_cells_are_kept_in_the_temporary_file_too():
     rows = Rows(("x",), ((memoryview(b"ab"),) for _ in range(60_000)))
 
     assert rows[-1] == {"x": b"ab"}
+
+
+def test_values_of_numpy_in_other_data_are_taken_as_pythons_own():
+    np = pytest.importorskip("numpy")
+
+    facts = taken(
+        "facts", {"sum": np.int64(5), "means": [np.float64(1.5), (np.bool_(True),)], "all": np.arange(2)}
+    )
+
+    assert repr(facts) == "{'sum': 5, 'means': [1.5, (True,)], 'all': [0, 1]}"
+    assert repr(taken("total", np.int64(5))) == "5"

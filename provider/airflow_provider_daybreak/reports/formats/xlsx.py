@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import InvalidValueError, MissingExtraError, TooManyRowsError
-from airflow_provider_daybreak.reports.document import Document, RenderedFile, Table
+from airflow_provider_daybreak.reports.document import Column, Document, RenderedFile, Table
+from airflow_provider_daybreak.reports.format import Format, guess
 from airflow_provider_daybreak.reports.formats.body import total_texts
 from airflow_provider_daybreak.reports.language import is_missing, moment_of
 from airflow_provider_daybreak.reports.marks import printable
@@ -95,10 +96,7 @@ class _Writer:
         """Write a table as a sheet: a header that stays, filters, rows and totals."""
         sheet = self.book.add_worksheet(name)
         count = len(table.rows)
-        formats = [
-            self.book.add_format(_options(column.format, self.language, column.align))
-            for column in table.columns
-        ]
+        formats = [self.book.add_format(_options(column, self.language)) for column in table.columns]
         for at, width in enumerate(self._widths(table)):
             sheet.set_column(at, at, width, formats[at])
         sheet.freeze_panes(1, 0)
@@ -127,9 +125,7 @@ class _Writer:
     def _totals(self, sheet: Any, table: Table, line: int) -> None:
         words = total_texts(table, self.document)
         for at, column in enumerate(table.columns):
-            format_ = self.book.add_format(
-                {**_options(column.format, self.language, column.align), **self.total}
-            )
+            format_ = self.book.add_format({**_options(column, self.language), **self.total})
             if column.name in table.totals:
                 _cell_writer(sheet, column.format, format_)(line, at, table.totals[column.name])
             else:
@@ -182,12 +178,12 @@ def _sheet_name(table: Table, names: set[str]) -> str:
     return name
 
 
-def _options(format_: Format, language: Language, align: str) -> Mapping[str, Any]:
-    return {"align": align, "valign": "top", **_number_format(format_, language)}
+def _options(column: Column, language: Language) -> Mapping[str, Any]:
+    return {"align": column.align, "valign": "top", **_number_format(column, language)}
 
 
-def _number_format(format_: Format, language: Language) -> dict[str, Any]:
-    kind, argument = format_.kind, format_.argument
+def _number_format(column: Column, language: Language) -> dict[str, Any]:
+    kind, argument = column.format.kind, column.format.argument
     fixed: dict[str, Any] = {
         "date": _DATE,
         "time": _TIME,
@@ -209,7 +205,10 @@ def _number_format(format_: Format, language: Language) -> dict[str, Any]:
         }
     if kind == "percent":
         return {"num_format": _digits("0", argument or 0) + "%"}
-    return {"num_format": "#,##0.###" if argument is None else _digits("#,##0", argument)}
+    if argument is None:  # as needed, which a workbook can't: it leaves the point of a whole number
+        whole = column.sample is not None and not guess(column.sample.values(column.name)).argument
+        return {"num_format": "#,##0" if whole else "#,##0.0##"}
+    return {"num_format": _digits("#,##0", argument)}
 
 
 def _digits(pattern: str, digits: int) -> str:
