@@ -170,11 +170,12 @@ class Language:
         moment = _moment(value)
         if moment is None:
             return MISSING
-        if isinstance(moment, datetime):
-            moment = moment.timetz()
-        if not isinstance(moment, time):
+        if not isinstance(moment, (datetime, time)):
             raise InvalidValueError("time", value, "a time or a datetime, or ISO text of one")
-        return self._by_pattern(format_time, moment.replace(tzinfo=None), width)
+        if isinstance(moment, time) or moment.tzinfo is None:
+            # Without a date there is no offset, and Babel would take no zone for UTC.
+            moment, width = moment.replace(tzinfo=None), "medium" if width in ("long", "full") else width
+        return self._by_pattern(format_time, moment, width)
 
     def datetime(self, value: object, width: str = "medium") -> str:
         """

@@ -191,3 +191,11 @@ def test_a_pattern_that_the_value_cannot_fill_is_refused_by_its_name(text, value
 
     with pytest.raises(InvalidValueError, match=f"pattern of a date or time '{pattern}': expected short"):
         Format.parse(text).write(value, Language("en"))
+
+
+def test_a_time_names_the_zone_that_it_has_and_no_other():
+    language = Language("en")
+
+    assert language.time("2026-03-29T07:05:00+02:00", "full").translate(SPACES) == "7:05:00 AM GMT+02:00"
+    assert language.time(datetime(2026, 3, 29, 7, 5), "full").translate(SPACES) == "7:05:00 AM"
+    assert language.time(time(7, 5), "long").translate(SPACES) == "7:05:00 AM"
