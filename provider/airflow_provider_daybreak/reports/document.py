@@ -249,6 +249,8 @@ def metrics_together(tokens: Sequence[Token]) -> Iterator[Token | tuple[Metric, 
 def _holds(mark: Highlight, value: Any) -> bool:
     if is_missing(value):
         return False
+    if isinstance(value, Decimal):
+        value = float(value)  # as the operand is: no float is 0.3, so that Decimal("0.3") would be more
     if mark.operator in ("==", "!="):
         same = bool(value == mark.operand)
         return same if mark.operator == "==" else not same

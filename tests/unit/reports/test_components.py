@@ -85,6 +85,16 @@ def test_text_equals_the_text_of_a_highlight(html_of):
     assert bold == ["007", "7", "nan"]
 
 
+@pytest.mark.parametrize("condition", ["== 0.3", "<= 0.3", ">= 0.3"])
+def test_a_decimal_equals_the_number_of_a_highlight(html_of, condition):
+    source = f"{{{{ table(rows, highlight={{'x': {{'danger': '{condition}'}}}}) }}}}\n"
+
+    assert (
+        "font-weight: bold"
+        in html_of(source, {"rows": [{"x": Decimal("0.3")}]}).split(">0.30<")[0].rsplit("<td", 1)[1]
+    )
+
+
 def test_rows_beyond_the_limit_are_counted(html_of, text_of):
     source = "{{ table(rows, limit=3) }}\n"
     data = {"rows": [{"n": n} for n in range(1000)]}
