@@ -188,7 +188,7 @@ def taken(name: str, value: Any) -> Any:
     if isinstance(value, Iterator):
         first = list(islice(value, 1))
         whole = chain(first, value)
-        return Rows.of(whole, name=name) if first and isinstance(first[0], Mapping) else list(whole)
+        return Rows.of(whole, name=name) if first and isinstance(first[0], Mapping) else _within(list(whole))
     if isinstance(value, (list, tuple)):
         mappings = bool(value) and all(isinstance(row, Mapping) for row in value)
         return Rows.of(value, name=name) if mappings else _within(value)
@@ -234,7 +234,7 @@ def _plain(value: Any) -> Any:
         return None
     if isinstance(value, memoryview):
         return value.tobytes()
-    if hasattr(value, "to_pydatetime"):
+    if isinstance(value, datetime) and hasattr(value, "to_pydatetime"):
         return value.to_pydatetime(warn=False)
     if not hasattr(value, "dtype"):
         return value

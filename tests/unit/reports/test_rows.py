@@ -127,3 +127,11 @@ def test_values_of_numpy_in_other_data_are_taken_as_pythons_own():
 
     assert repr(facts) == "{'sum': 5, 'means': [1.5, (True,)], 'all': [0, 1]}"
     assert repr(taken("total", np.int64(5))) == "5"
+    assert repr(taken("some", iter(np.arange(2)))) == "[0, 1]"
+
+
+def test_an_index_of_pandas_is_a_list():
+    pd = pytest.importorskip("pandas")
+
+    assert taken("days", pd.DatetimeIndex(["2026-03-29"])) == [datetime(2026, 3, 29)]
+    assert taken("numbers", pd.Index([1, None], dtype="Int64")[:1]) == [1]
