@@ -16,7 +16,8 @@ from airflow_provider_daybreak.reports.language import is_missing
 _BATCH = 5_000
 _IN_MEMORY = 50_000
 """Rows that are kept in memory. What comes after them goes to an unlinked temporary file."""
-_OWN = {str, int, float, bool, type(None), Decimal, date, datetime, time, timedelta, bytes, list, dict}
+_SIMPLE = {str, int, float, bool, type(None), Decimal, date, datetime, time, timedelta, bytes}
+_OWN = _SIMPLE | {list, dict}
 
 
 class Rows:
@@ -220,9 +221,10 @@ def _with_index(value: Any) -> Any:
 def _within(value: Any) -> Any:
     """Return the value, and all that dicts and lists in it hold, as Python's own."""
     if type(value) is dict:
-        return {key: _within(each) for key, each in value.items()}
+        own = _SIMPLE.issuperset(map(type, value.values()))
+        return value if own else {key: _within(each) for key, each in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(map(_within, value))
+        return value if _SIMPLE.issuperset(map(type, value)) else type(value)(map(_within, value))
     return _plain(value)
 
 

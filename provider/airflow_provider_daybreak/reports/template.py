@@ -234,7 +234,8 @@ class _Rendering:
 
         def component(*args: Any, **kwargs: Any) -> Any:
             _check_defined(*args, *kwargs.values())
-            args, kwargs = self._plain(args), self._plain(kwargs)
+            if any("macro" in source or "endset" in source for source in self._sources.values()):
+                args, kwargs = self._plain(args), self._plain(kwargs)
             # Jinja takes the line's end after {% endcall %} away, and Markdown needs it.
             end = "\n\n" if "caller" in kwargs else ""
             return Markup(self.marks.block(make(*args, **kwargs)) + end)  # noqa: S704 - a mark, made here

@@ -124,6 +124,7 @@ def test_values_of_numpy_in_other_data_are_taken_as_pythons_own():
     facts = taken(
         "facts", {"sum": np.int64(5), "means": [np.float64(1.5), (np.bool_(True),)], "all": np.arange(2)}
     )
+    assert repr(taken("deep", {"of": [{"a": 1, "b": [np.int64(2)]}]})) == "{'of': [{'a': 1, 'b': [2]}]}"
 
     assert repr(facts) == "{'sum': 5, 'means': [1.5, (True,)], 'all': [0, 1]}"
     assert repr(taken("total", np.int64(5))) == "5"
