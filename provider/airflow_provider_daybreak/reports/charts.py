@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cached_property
 from html import escape
 from itertools import pairwise
@@ -22,9 +23,11 @@ from airflow_provider_daybreak.reports.format import Format
 from airflow_provider_daybreak.reports.marks import printable
 from airflow_provider_daybreak.reports.scales import (
     DAY_AND_TIME,
+    SLANT,
     Scale,
     band_scale,
     number_scale,
+    shortened,
     text_width,
     tick_text,
     time_scale,
@@ -42,6 +45,10 @@ PNG_SCALE = 2  # sharp on screens of high density
 _SPARK_WIDTH, _SPARK_HEIGHT = 120, 32
 _SIZE = 14  # of text: still legible where a phone shows the picture at half its width
 _FONT = "Liberation Sans"
+_MARGIN = 14  # of a legend
+_LEGEND_LINE = 20  # pixels
+_LONGEST = 100  # characters of a place, in words
+_DIGITS = {"number": 3, "percent": 0, "currency": 2}  # that formats write if not told
 _MAX_POINTS = 1200  # a line has no more detail than two points a pixel
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 _FAINT = 0.18  # what an area has of its line's colour
@@ -67,6 +74,11 @@ class Colours:
         """Return the colour of the series at that index."""
         return self.series[index % len(self.series)]
 
+    def ink(self, index: int, attribute: str = "fill") -> str:
+        """Return how to fill, or to stroke, what is of that series: beyond the palette its colours again, lighter."""
+        tone = 0.5 ** (index // len(self.series))
+        return f'{attribute}="{self.series_at(index)}"' + (f' opacity="{tone}"' if tone < 1 else "")
+
     def faint(self, index: int, *, alone: bool) -> str:
         """Return how to fill an area of that series; one with nothing under it is drawn faster if it hides that."""
         colour = self.series_at(index)
@@ -86,8 +98,10 @@ def png(chart: Chart, language: Language, theme: Theme) -> bytes:
 
 
 def size(chart: Chart) -> tuple[int, int]:
-    """Return the chart's width and height in CSS pixels."""
-    return (_SPARK_WIDTH, _SPARK_HEIGHT) if chart.kind == "sparkline" else (WIDTH, chart.height)
+    """Return the chart's width and height in CSS pixels: one whose legend takes more lines is higher than asked for."""
+    if chart.kind == "sparkline":
+        return _SPARK_WIDTH, _SPARK_HEIGHT
+    return WIDTH, chart.height + _LEGEND_LINE * max(_legend(chart)[1] - 1, 0)
 
 
 def svg(chart: Chart, language: Language, colours: Colours, *, font: str = _FONT) -> str:
@@ -110,41 +124,98 @@ def alt_text(chart: Chart, language: Language) -> str:
     filled = [one for one in chart.series if any(value is not None for value in one.values)]
     if not chart.x or not filled:
         return f"{title}, {language.word('alt.empty')}."
+    format_ = _telling(chart.y_format, _y_scale(chart, chart.height, 0).ticks, language)
     span = language.word(
         "alt.span", first=_x_text(chart, chart.x[0], language), last=_x_text(chart, chart.x[-1], language)
     )
-    said = [_series_text(chart, one, language) for one in filled[:4]]
+    said = [_series_text(chart, one, format_, language) for one in filled[:4]]
+    if chart.kind == "sparkline":  # it has no axis, and bare numbers of its positions say nothing
+        spans = [span] if not isinstance(chart.x[0], (int, float)) else []
+        return f"{', '.join([title, *spans, said[0]])}."
     if len(filled) > len(said):
         said.append(language.word("alt.more_series", count=len(filled) - len(said)))
     if chart.reference is not None:
-        said.append(language.word("alt.reference", value=_y_text(chart, chart.reference.value, language)))
+        said.append(language.word("alt.reference", value=format_.write(chart.reference.value, language)))
     return f"{title}, {span}. {'; '.join(said)}."
 
 
-def _series_text(chart: Chart, series: Series, language: Language) -> str:
+def _series_text(chart: Chart, series: Series, format_: Format, language: Language) -> str:
     points = [(value, x) for value, x in zip(series.values, chart.x, strict=True) if value is not None]
     lowest, highest = min(points, key=lambda point: point[0]), max(points, key=lambda point: point[0])
-    low, high = _y_text(chart, lowest[0], language), _y_text(chart, highest[0], language)
+    facts: dict[str, Any] = {
+        "series": series.name,
+        "lowest": format_.write(lowest[0], language),
+        "highest": format_.write(highest[0], language),
+        "last": format_.write(points[-1][0], language),
+    }
     if chart.kind == "scatter":
-        key = "alt.scatter_series"
-        return language.word(key, count=len(points), series=series.name, lowest=low, highest=high)
-    return language.word(
-        "alt.series",
-        series=series.name,
-        lowest=low,
-        lowest_at=_x_text(chart, lowest[1], language),
-        highest=high,
-        highest_at=_x_text(chart, highest[1], language),
-        last=_y_text(chart, points[-1][0], language),
-    )
-
-
-def _y_text(chart: Chart, value: float, language: Language) -> str:
-    return (chart.y_format or Format("number")).write(value, language)
+        return language.word("alt.scatter_series", count=len(points), **facts)
+    if chart.kind == "sparkline":
+        return language.word("alt.sparkline_series", **facts)
+    places: dict[str, Any] = {
+        "lowest_at": _x_text(chart, lowest[1], language),
+        "highest_at": _x_text(chart, highest[1], language),
+    }
+    return language.word("alt.series", **facts, **places)
 
 
 def _x_text(chart: Chart, value: object, language: Language) -> str:
-    return chart.x_format.write(value, language) if chart.x_format else language.value(value)
+    text = chart.x_format.write(value, language) if chart.x_format else language.value(value)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def _telling(format_: Format | None, ticks: Sequence[float], language: Language) -> Format:
+    """Return the format with the digits that tell the ticks apart, if it has too few; what none tells apart is plain."""
+    format_ = format_ or Format("number")
+    if len(ticks) < 2:  # noqa: PLR2004
+        return format_
+    kind, argument = format_.kind, format_.argument
+    currency, digits = (argument[:1], argument[1:]) if kind == "currency" else ((), (argument,))
+    written = next((one for one in digits if one is not None), _DIGITS.get(kind))
+    step = Decimal(f"{ticks[1] - ticks[0]:.6g}").normalize().as_tuple()
+    needed = min(-int(step.exponent) - (2 if kind == "percent" else 0), 15)
+    if written is not None and needed > written:
+        format_ = Format(kind, (*currency, needed) if currency else needed)
+    texts = {format_.write(tick, language) for tick in ticks}
+    return format_ if len(texts) == len(ticks) else Format("plain")
+
+
+def _y_scale(chart: Chart, bottom: float, top: float) -> Scale:
+    values = [value for one in chart.series for value in one.values if value is not None]
+    if chart.kind == "stacked_bar":
+        columns = [
+            [value or 0 for value in column]
+            for column in zip(*(one.values for one in chart.series), strict=True)
+        ]
+        values = [sum(v for v in column if v > 0) for column in columns]
+        values += [sum(v for v in column if v < 0) for column in columns]
+    if chart.reference is not None:
+        values.append(chart.reference.value)
+    if chart.kind in ("bar", "stacked_bar", "area"):
+        values.append(0)  # their areas compare only from zero
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    if chart.y_format is None or chart.y_format.kind != "duration":
+        return number_scale(low, high, bottom, top)
+    base = next((unit for unit in (3600, 60) if high - low >= 2 * unit), 1)
+    scale = number_scale(low, high, bottom, top, base=base)
+    whole = tuple(tick for tick in scale.ticks if tick % 1 == 0)  # none is written with parts of a second
+    return replace(scale, ticks=whole) if len(whole) > 1 else scale
+
+
+def _legend(chart: Chart) -> tuple[list[tuple[float, float, str]], int]:
+    """Return where each series' name stands, and the number of lines that they take."""
+    if len(chart.series) < 2:  # noqa: PLR2004 - the chart's title says it
+        return [], 0
+    entries: list[tuple[float, float, str]] = []
+    x, line = float(_MARGIN), 0
+    for one in chart.series:
+        text = shortened(one.name, _SIZE, WIDTH / 2 - 3 * _MARGIN)
+        end = x + 17 + text_width(text, _SIZE)
+        if end > WIDTH - _MARGIN:
+            end, x, line = _MARGIN + end - x, _MARGIN, line + 1
+        entries.append((x, 8 + line * _LEGEND_LINE, text))
+        x = end + 16
+    return entries, line + 1
 
 
 class _Plot:
@@ -152,35 +223,27 @@ class _Plot:
 
     def __init__(self, chart: Chart, language: Language, colours: Colours) -> None:
         self.chart, self.language, self.colours = chart, language, colours
-        self.names = [one.name for one in chart.series] if len(chart.series) > 1 else []
-        self.top = 14 + (24 if self.names else 0)
-        # Names may take two lines.
-        self.bottom = chart.height - (48 if any(isinstance(x, str) for x in chart.x) else 34)
-        self.y = self._y_scale()
-        self.y_texts = [_y_text(chart, tick, language) for tick in self.y.ticks]
-        self.left = 14 + math.ceil(max((text_width(text, _SIZE) for text in self.y_texts), default=0))
-        self.right = WIDTH - 16
-        self.x = self._x_scale()
+        self.legend, lines = _legend(chart)
+        self.top = 14 + (24 if lines else 0) + _LEGEND_LINE * max(lines - 1, 0)
+        self.left, self.right = 0, WIDTH - 16
+        self.bottom = size(chart)[1] - 34
+        self._scale()
+        if self.x.slanted:  # the first name begins far to the left of its tick
+            self.left = max(self.left, 70)
+            self._scale()
+        if self.x.depth:
+            self.bottom -= math.ceil(self.x.depth)
+            self._scale()
         # Categories stand at their positions, anything else at its value.
         self.places: Sequence[Any] = range(len(chart.x)) if self.x.band else chart.x
 
-    def _y_scale(self) -> Scale:
-        chart = self.chart
-        values = [value for one in chart.series for value in one.values if value is not None]
-        if chart.kind == "stacked_bar":
-            columns = [
-                [value or 0 for value in column]
-                for column in zip(*(one.values for one in chart.series), strict=True)
-            ]
-            values = [sum(v for v in column if v > 0) for column in columns]
-            values += [sum(v for v in column if v < 0) for column in columns]
-        if chart.reference is not None:
-            values.append(chart.reference.value)
-        if chart.kind in ("bar", "stacked_bar", "area"):
-            values.append(0)  # their areas compare only from zero
-        span = (min(values), max(values)) if values else (0.0, 1.0)
-        whole = chart.y_format is not None and chart.y_format.kind == "duration"
-        return number_scale(*span, self.bottom, self.top, base=3600 if whole else 1)
+    def _scale(self) -> None:
+        self.y = _y_scale(self.chart, self.bottom, self.top)
+        self.y_format = _telling(self.chart.y_format, self.y.ticks, self.language)
+        self.y_texts = [self.y_format.write(tick, self.language) for tick in self.y.ticks]
+        widest = max((text_width(text, _SIZE) for text in self.y_texts), default=0)
+        self.left = max(self.left, 14 + math.ceil(widest))
+        self.x = self._x_scale()
 
     def _x_scale(self) -> Scale:
         chart, language = self.chart, self.language
@@ -190,13 +253,17 @@ class _Plot:
                 whole = all(not isinstance(x, datetime) for x in chart.x)
                 texts = [tick_text(x, "MMMd" if whole else DAY_AND_TIME, language) for x in chart.x]
             names = any(isinstance(x, str) for x in chart.x)
-            return band_scale(texts, self.left, self.right, _SIZE, names=names)
+            depth = 0.4 * (chart.height - 72)
+            return band_scale(texts, self.left, self.right, _SIZE, names=names, depth=depth)
         if chart.x and isinstance(chart.x[0], date):
-            return time_scale(chart.x, self.left, self.right, language)
+            return time_scale(chart.x, self.left, self.right, _SIZE, language, chart.x_format)
         span = (min(chart.x), max(chart.x)) if chart.x else (0.0, 1.0)
         pad = (span[1] - span[0]) * 0.03 if chart.kind == "scatter" else 0
         scale = number_scale(span[0] - pad, span[1] + pad, self.left, self.right, fit=False)
-        return scale.with_texts(tuple(_x_text(chart, tick, language) for tick in scale.ticks))
+        whole = all(isinstance(x, int) for x in chart.x[:1])
+        ticks = [int(tick) if whole and tick % 1 == 0 else tick for tick in scale.ticks]
+        format_ = _telling(chart.x_format or (Format("text") if whole else None), ticks, language)
+        return scale.with_texts(tuple(format_.write(tick, language) for tick in ticks))
 
     def parts(self) -> Iterator[str]:
         if self.chart.kind == "area":
@@ -205,7 +272,7 @@ class _Plot:
         draw = {"bar": self._bars, "stacked_bar": self._stacks, "scatter": self._points}
         yield from draw.get(self.chart.kind, self._lines)()
         yield from self._reference()
-        yield from self._legend()
+        yield from self._names()
 
     def _grid(self) -> Iterator[str]:
         colours = self.colours
@@ -217,14 +284,25 @@ class _Plot:
                 f'stroke-width="1"/>'
                 f'<text x="{self.left - 8}" y="{y + 5:.1f}" text-anchor="end" fill="{colours.text}">{escape(text)}</text>'
             )
+        taken = 0.0
         for tick, text in zip(self.x.ticks, self.x.texts, strict=True):
             x = self.x.at(tick)
             yield f'<path d="M{x:.1f} {self.bottom}v4" stroke="{colours.text}"/>'
-            for number, line in enumerate(text.split("\n")):
-                half = text_width(line, _SIZE) / 2
-                x_text = min(max(x, half + 2), WIDTH - half - 2)
+            if self.x.slanted:
                 yield (
-                    f'<text x="{x_text:.1f}" y="{self.bottom + 21 + number * 16}" text-anchor="middle" '
+                    f'<text transform="translate({x + 4:.1f} {self.bottom + 15}) rotate(-{SLANT})" '
+                    f'text-anchor="end" fill="{colours.text}">{escape(text)}</text>'
+                )
+                continue
+            lines = text.split("\n")
+            half = max(text_width(line, _SIZE) for line in lines) / 2
+            x = min(max(x, half + 2), WIDTH - half - 2)
+            if x - half < taken:  # clocks that go forward bring ticks together, and the edges move texts
+                continue
+            taken = x + half
+            for number, line in enumerate(lines):
+                yield (
+                    f'<text x="{x:.1f}" y="{self.bottom + 21 + number * 16}" text-anchor="middle" '
                     f'fill="{colours.text}">{escape(line)}</text>'
                 )
 
@@ -246,12 +324,12 @@ class _Plot:
 
     def _lines(self) -> Iterator[str]:
         for index, points, line in self._curves:
-            colour = self.colours.series_at(index)
             if len(points) == 1:
-                yield f'<circle cx="{points[0][0]:.1f}" cy="{points[0][1]:.1f}" r="3" fill="{colour}"/>'
+                (x, y), ink = points[0], self.colours.ink(index)
+                yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" {ink}/>'
             else:
                 yield (
-                    f'<path d="M{line}" fill="none" stroke="{colour}" stroke-width="2" '
+                    f'<path d="M{line}" fill="none" {self.colours.ink(index, "stroke")} stroke-width="2" '
                     'stroke-linejoin="round" stroke-linecap="round"/>'
                 )
 
@@ -260,11 +338,11 @@ class _Plot:
         band = self.x.band * 0.72
         width = band / count
         for index, one in enumerate(self.chart.series):
-            colour = self.colours.series_at(index)
+            ink = self.colours.ink(index)
             for position, value in enumerate(one.values):
                 if value is not None:
                     left = self.x.at(position) - band / 2 + index * width
-                    yield self._bar(left, width - (1 if count > 1 and width > 3 else 0), 0, value, colour)  # noqa: PLR2004
+                    yield self._bar(left, width - (1 if count > 1 and width > 3 else 0), 0, value, ink)  # noqa: PLR2004
 
     def _stacks(self) -> Iterator[str]:
         width = self.x.band * 0.72
@@ -276,20 +354,19 @@ class _Plot:
                     continue
                 start = up if value > 0 else down
                 yield self._bar(
-                    self.x.at(position) - width / 2, width, start, start + value, self.colours.series_at(index)
+                    self.x.at(position) - width / 2, width, start, start + value, self.colours.ink(index)
                 )
                 if value > 0:
                     up += value
                 else:
                     down += value
 
-    def _bar(self, left: float, width: float, start: float, end: float, colour: str) -> str:
+    def _bar(self, left: float, width: float, start: float, end: float, ink: str) -> str:
         y1, y2 = sorted((self.y.at(start), self.y.at(end)))
-        return f'<rect x="{left:.1f}" y="{y1:.1f}" width="{max(width, 0.5):.1f}" height="{y2 - y1:.1f}" fill="{colour}"/>'
+        return f'<rect x="{left:.1f}" y="{y1:.1f}" width="{max(width, 0.5):.1f}" height="{y2 - y1:.1f}" {ink}/>'
 
     def _points(self) -> Iterator[str]:
         for index, one in enumerate(self.chart.series):
-            colour = self.colours.series_at(index)
             places = {
                 (round(self.x.at(x)), round(self.y.at(value))): None
                 for x, value in zip(self.places, one.values, strict=True)
@@ -300,7 +377,7 @@ class _Plot:
                 f"M{x - radius} {y}a{radius} {radius} 0 1 0 {2 * radius} 0a{radius} {radius} 0 1 0 -{2 * radius} 0"
                 for x, y in places
             )
-            yield f'<path d="{marks}" fill="{colour}" fill-opacity="0.6"/>'
+            yield f'<path d="{marks}" {self.colours.ink(index)} fill-opacity="0.6"/>'
 
     def _reference(self) -> Iterator[str]:
         reference = self.chart.reference
@@ -308,7 +385,7 @@ class _Plot:
             return
         y = self.y.at(reference.value)
         colour = self.colours.reference
-        label = reference.label or _y_text(self.chart, reference.value, self.language)
+        label = reference.label or self.y_format.write(reference.value, self.language)
         anchor, baseline = self._free_spot(y, text_width(label, _SIZE))
         x = self.right if anchor == "end" else self.left + 4
         text = f'<text x="{x}" y="{baseline:.1f}" text-anchor="{anchor}"'
@@ -332,19 +409,12 @@ class _Plot:
                 return anchor, baseline
         return spots[0]
 
-    def _legend(self) -> Iterator[str]:
-        x = float(self.left)
-        for index, name in enumerate(self.names):
-            text = name if len(name) <= 24 else name[:23] + "…"  # noqa: PLR2004 - six of them fit
-            width = 18 + text_width(text, _SIZE) + 16
-            if x + width > WIDTH and index:
-                yield f'<text x="{x:.1f}" y="17" fill="{self.colours.text}">+{len(self.names) - index}</text>'
-                return
+    def _names(self) -> Iterator[str]:
+        for index, (x, y, text) in enumerate(self.legend):
             yield (
-                f'<rect x="{x:.1f}" y="8" width="11" height="11" rx="2" fill="{self.colours.series_at(index)}"/>'
-                f'<text x="{x + 17:.1f}" y="19" fill="{self.colours.text}">{escape(text)}</text>'
+                f'<rect x="{x:.1f}" y="{y}" width="11" height="11" rx="2" {self.colours.ink(index)}/>'
+                f'<text x="{x + 17:.1f}" y="{y + 11}" fill="{self.colours.text}">{escape(text)}</text>'
             )
-            x += width
 
 
 class _Sparkline:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, time
@@ -27,10 +27,12 @@ from airflow_provider_daybreak.reports.document import (
     Tone,
 )
 from airflow_provider_daybreak.reports.format import Format, guess
-from airflow_provider_daybreak.reports.language import is_missing, moment_of
+from airflow_provider_daybreak.reports.language import MISSING, is_missing, moment_of
 from airflow_provider_daybreak.reports.rows import Rows
+from airflow_provider_daybreak.reports.scales import seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import tzinfo
 
     from airflow_provider_daybreak.reports.language import Language
@@ -40,6 +42,10 @@ _SAMPLE = 1000
 """Rows that a column's format is guessed from."""
 _MAX_SERIES = 12
 _MAX_POINTS = 500_000
+_MAX_BARS = 2000  # a year of days for five series
+_BARS = ("bar", "stacked_bar")
+_REPEATING = ("scatter", "sparkline")
+"""Kinds of chart that may have several values at one place."""
 _DRAWABLE = 1e100  # a difference of such is a number still
 _CONDITION = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*\Z")
 _TOTALS = ("sum", "mean", "min", "max", "count")
@@ -100,10 +106,10 @@ class Components:
             for column, options in wanted.items()
         )
         return Table(
-            name=self._name(name or data.name or caption, "table"),
+            name=self._name(name or data.name or _text(caption), "table"),
             rows=data,
             columns=built,
-            caption=str(caption),
+            caption=_text(caption),
             limit=limit,
             totals=sums,
         )
@@ -146,7 +152,7 @@ class Components:
         change: str = "percent",
         good: str | None = None,
         note: str = "",
-        trend: Sequence[float] = (),
+        trend: Iterable[float] | None = None,
     ) -> Metric:
         """
         Return a figure.
@@ -166,15 +172,15 @@ class Components:
         words, tone = "", None
         if not is_missing(previous):
             words, tone = self._change(value, previous, format_, change=change, good=good)
-        line = self.chart(trend, kind="sparkline", name=str(label), title=str(label)) if trend else None
+        name, values = self._language.value(label), tuple(() if trend is None else trend)
         return Metric(
-            label=self._language.value(label),
+            label=name,
             value=format_.write(value, self._language),
-            unit=str(unit),
+            unit=_text(unit),
             change=words,
             tone=tone,
-            note=str(note),
-            trend=line,
+            note=_text(note),
+            trend=self._trend(name, values, format_) if values else None,
         )
 
     def _change(
@@ -185,18 +191,35 @@ class Components:
             return "", None
         language = self._language
         difference = now - before
-        if abs(difference) <= _MARGIN * max(abs(now), abs(before)):
+        same = type(value) is type(previous) and not isinstance(value, str)
+        amount = abs(value - previous if same else difference)
+        write: Callable[[Any], str] = lambda amount: format_.write(amount, language)  # noqa: E731
+        # A share of nothing, or of what had the other sign, says nothing.
+        if change == "percent" and before and now * before >= 0:
+            amount = abs(difference / before)
+            write = lambda share: language.percent(share, 1)  # noqa: E731
+        elif format_.kind == "percent":
+            write = lambda share: language.word("points", value=language.number(100 * share, 1))  # noqa: E731
+        size = write(amount)
+        if size == write(amount - amount) or abs(difference) <= _MARGIN * max(abs(now), abs(before)):
             return f"{language.word('unchanged')} {language.word(f'against.{self._period.name}')}", None
-        if change == "percent" and before:
-            size = language.percent(abs(difference / before), 1)
-        else:
-            exact = abs(value - previous) if type(value) is type(previous) else abs(difference)
-            size = format_.write(exact, language)
         tone: Tone | None = None
         if good is not None:
             tone = "success" if (difference > 0) == (good == "up") else "danger"
         arrow = "▲" if difference > 0 else "▼"
         return f"{arrow} {size} {language.word(f'against.{self._period.name}')}", tone
+
+    def _trend(self, name: str, values: Sequence[Any], format_: Format) -> Chart:
+        line = Chart(
+            name=self._name(name, "chart"),
+            kind="sparkline",
+            x=tuple(range(len(values))),
+            series=(Series(name, tuple(_number(value, "trend") for value in values)),),
+            title=name,
+            # A chart's numbers are floats, which the plain format would write with a point.
+            y_format=format_ if format_.numeric and format_.kind != "plain" else None,
+        )
+        return replace(line, alt=alt_text(line, self._language))
 
     def chart(
         self,
@@ -224,7 +247,7 @@ class Components:
         :param series: a column that splits one column of values into a series for each of its texts.
         :param reference: a value to draw a line at, or a mapping of ``value`` and ``label``.
         :param alt: what the chart shows, in words; written from the data when empty.
-        :param height: in CSS pixels.
+        :param height: in CSS pixels, to which further lines of a legend are added.
         """
         if kind not in get_args(ChartKind):
             raise InvalidValueError("kind of a chart", kind, "one of " + ", ".join(get_args(ChartKind)))
@@ -237,7 +260,7 @@ class Components:
             and not isinstance(rows[0], Mapping)
         ):
             rows = Rows(("x", "y"), enumerate(rows))
-            x, y = "x", {"y": title or name}
+            x, y = "x", {"y": title or name or ""}
         data = Rows.of(rows)
         if len(data) > _MAX_POINTS:
             expected = f"at most {_MAX_POINTS:,}; aggregate them in the query"
@@ -253,19 +276,17 @@ class Components:
         )
         if not data.columns:  # a list without rows can't say which columns it would have
             data = Rows(list(dict.fromkeys([x, *columns, *([series] if series else [])])), (), name=data.name)
-        places, built = _split(data, x, next(iter(columns)), series) if series else _straight(data, x, columns)
-        if len(built) > _MAX_SERIES:
-            raise InvalidValueError("number of series in a chart", len(built), f"at most {_MAX_SERIES}")
+        places, built = _plotted(data, x, columns, series, kind)
         chart = Chart(
             name=self._name(name or title or data.name, "chart"),
             kind=cast("ChartKind", kind),
             x=places,
             series=built,
-            title=str(title),
+            title=_text(title),
             x_format=Format.parse(x_format) if x_format else None,
             y_format=Format.parse(y_format) if y_format else None,
             reference=_reference(reference),
-            alt=str(alt),
+            alt=_text(alt),
             height=height,
         )
         return chart if alt else replace(chart, alt=alt_text(chart, self._language))
@@ -298,6 +319,11 @@ def slug(text: str) -> str:
 
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:40].rstrip("_")
+
+
+def _text(value: object) -> str:
+    """Return what a parameter says: nothing when a template gives none."""
+    return "" if value is None else str(value)
 
 
 def _title(column: str) -> str:
@@ -371,9 +397,37 @@ def _sum(values: list[Any]) -> Any:
     return math.fsum(values) if all(math.isfinite(value) for value in values) else sum(map(float, values))
 
 
-def _straight(rows: Rows, x: str, columns: Mapping[str, str]) -> tuple[tuple[Any, ...], tuple[Series, ...]]:
+def _plotted(
+    rows: Rows, x: str, columns: Mapping[str, str], by: str | None, kind: str
+) -> tuple[tuple[Any, ...], tuple[Series, ...]]:
+    """Return a chart's places and series, few enough to be drawn and told apart."""
+    if by and len(columns) > 1:
+        raise InvalidValueError("y of a chart with series", list(columns), "one column")
+    places, series = _split(rows, x, next(iter(columns)), by, kind) if by else _straight(rows, x, columns, kind)
+    if len(series) > _MAX_SERIES:
+        raise InvalidValueError("number of series in a chart", len(series), f"at most {_MAX_SERIES}")
+    bars = len(places) * len(series)
+    if kind in _BARS and bars > _MAX_BARS:
+        expected = f"at most {_MAX_BARS:,}; aggregate them in the query, or use kind='line'"
+        raise InvalidValueError("number of bars in a chart", bars, expected)
+    return places, series
+
+
+def _straight(
+    rows: Rows, x: str, columns: Mapping[str, str], kind: str
+) -> tuple[tuple[Any, ...], tuple[Series, ...]]:
+    """Return the places in the order of their axis, and a series of each column."""
     places = _places(list(rows.values(x)), x)
-    kept = [index for index, place in enumerate(places) if place is not None]
+    keys = {index: _key(place) for index, place in enumerate(places) if place is not None}
+    kept = list(keys)
+    if not any(isinstance(key, str) for key in keys.values()):
+        last = {key: index for index, key in keys.items()}
+        again = next((index for index, key in keys.items() if last[key] != index), None)
+        if again is not None and kind not in _REPEATING:
+            raise _repeated([x], [places[again]])
+        # The order of bars may be a ranking of numbered things.
+        if kind not in _BARS or any(isinstance(place, date) for place in places):
+            kept.sort(key=keys.__getitem__)
     series = []
     for column, title in columns.items():
         values = [_number(value, column) for value in rows.values(column)]
@@ -381,26 +435,53 @@ def _straight(rows: Rows, x: str, columns: Mapping[str, str]) -> tuple[tuple[Any
     return tuple(places[index] for index in kept), tuple(series)
 
 
-def _split(rows: Rows, x: str, y: str, by: str) -> tuple[tuple[Any, ...], tuple[Series, ...]]:
+def _split(rows: Rows, x: str, y: str, by: str, kind: str) -> tuple[tuple[Any, ...], tuple[Series, ...]]:
+    """Return the places in the order of their axis, and a series of each text in the column ``by``."""
+    known: dict[Any, Any] = {}
+    split: dict[str, dict[Any, float | None]] = {}
     places = _places(list(rows.values(x)), x)
-    values: dict[str, dict[Any, float | None]] = {}
-    for place, value, name in zip(places, rows.values(y), rows.values(by), strict=True):
-        if place is not None:
-            values.setdefault("" if name is None else str(name), {})[place] = _number(value, y)
-    known = dict.fromkeys(place for place in places if place is not None)
-    order = list(known) if any(isinstance(place, str) for place in known) else sorted(known)
-    return tuple(order), tuple(Series(name, tuple(map(points.get, order))) for name, points in values.items())
+    for index, (place, value, name) in enumerate(zip(places, rows.values(y), rows.values(by), strict=True)):
+        if place is None:
+            continue
+        points = split.setdefault(MISSING if is_missing(name) else str(name), {})
+        key = index if kind in _REPEATING else _key(place)
+        if key in points:
+            raise _repeated([x, by], [place, name])
+        known[key] = place
+        points[key] = _number(value, y)
+    order = list(known)
+    if not any(isinstance(place, str) for place in known.values()):
+        order.sort(key=lambda key: _key(known[key]))
+    series = (Series(name, tuple(map(points.get, order))) for name, points in split.items())
+    return tuple(known[key] for key in order), tuple(series)
+
+
+def _key(place: Any) -> Any:
+    """Return what places of an axis are told apart and ordered by: datetimes by their instant, whatever clocks say."""
+    return seconds(place) if isinstance(place, date) else place
+
+
+def _repeated(columns: Sequence[str], values: Sequence[Any]) -> InvalidValueError:
+    where = " and ".join(columns)
+    expected = f"one row for each {where}: sum them in the query (GROUP BY {', '.join(columns)})"
+    return InvalidValueError(f"{where} of a chart", ", ".join(map(str, values)), expected)
 
 
 def _places(values: list[Any], column: str) -> list[Any]:
-    """Return the values as dates, datetimes, numbers or text: of one kind, None where one is missing."""
-    values = [None if is_missing(value) or value == "" else value for value in values]
+    """Return the values as dates, datetimes, numbers or text: of one kind, None (of text, a dash) where one is missing."""
+    values = [
+        None if is_missing(value) or (isinstance(value, str) and not value.strip()) else value
+        for value in values
+    ]
     present = [value for value in values if value is not None]
     if all(isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) for value in present):
+        whole = bool(present) and all(isinstance(value, int) for value in present)
+        if whole and guess((min(present), max(present))).kind == "plain":
+            return values  # years, which take no separator
         return [_number(value, column) for value in values]
     moments = [None if value is None else moment_of(value) for value in values]
     if sum(isinstance(moment, date) for moment in moments) != len(present):
-        return [None if value is None else str(value) for value in values]
+        return [MISSING if value is None else str(value) for value in values]
     instants = [moment for moment in moments if isinstance(moment, datetime)]
     if instants:
         # On one axis all are of one kind: a date is its midnight, and one without a zone is of the zone that others have.
@@ -438,5 +519,6 @@ def _reference(value: Any) -> Reference | None:
     options: Mapping[str, Any] = value if isinstance(value, Mapping) else {"value": value}
     number = _number(options.get("value"))
     if number is None or options.keys() - {"value", "label"}:
-        raise InvalidValueError("reference of a chart", value, "a number, or a mapping of value and label")
-    return Reference(number, str(options.get("label") or ""))
+        expected = f"a number of at most {_DRAWABLE:g}, or a mapping of value and label"
+        raise InvalidValueError("reference of a chart", value, expected)
+    return Reference(number, _text(options.get("label")))
