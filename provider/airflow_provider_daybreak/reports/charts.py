@@ -104,13 +104,19 @@ def size(chart: Chart) -> tuple[int, int]:
     return WIDTH, chart.height + _LEGEND_LINE * max(_legend(chart)[1] - 1, 0)
 
 
-def svg(chart: Chart, language: Language, colours: Colours, *, font: str = _FONT) -> str:
-    """Return the chart as an SVG document."""
+def svg(
+    chart: Chart, language: Language, colours: Colours, *, font: str = _FONT, text_size: int = _SIZE
+) -> str:
+    """
+    Return the chart as an SVG document.
+
+    :param text_size: of its text, at most the one that there is room for; less where it is shown wider than it is.
+    """
     width, height = size(chart)
     ground = colours.surface if chart.kind == "sparkline" else colours.background
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'font-family="{escape(font)}" font-size="{_SIZE}">'
+        f'font-family="{escape(font)}" font-size="{text_size}">'
         f'<rect width="{width}" height="{height}" fill="{ground}"/>'
     )
     drawing = _Sparkline(chart, colours) if chart.kind == "sparkline" else _Plot(chart, language, colours)

@@ -119,12 +119,12 @@ class Body:
         # Where one has a line more, all have: tiles side by side are then of one height.
         deep = any(metric.change or metric.note for metric in metrics)
         longest = max(len(f"{metric.value} {metric.unit}".strip()) for metric in metrics)
-        third = " third" if len(metrics) % 3 == 0 and longest <= _FITS_A_THIRD else ""
-        long = " long" if longest > _FITS_A_HALF else ""
+        third = " third" if len(metrics) % 3 == 0 else ""
+        room = (" roomy" if longest > _FITS_A_THIRD else "") + (" long" if longest > _FITS_A_HALF else "")
         tiles = "".join(
             f'<div class="metric{third}">{self._metric(metric, deep=deep)}</div>' for metric in metrics
         )
-        return f'<div class="metrics{long}">{tiles}</div>\n'
+        return f'<div class="metrics{room}">{tiles}</div>\n'
 
     def _metric(self, metric: Metric, *, deep: bool) -> str:
         unit = f' <span class="unit">{escape(metric.unit)}</span>' if metric.unit else ""

@@ -138,7 +138,7 @@ def _stylesheet(theme: Theme) -> str:
         f".more{{margin:4px 0 14px;font-size:12px;color:{theme.muted}}}"
         ".metrics{margin:0 -1% 10px;font-size:0}"
         f".metric{{display:inline-block;vertical-align:top;box-sizing:border-box;width:48%;min-width:146px;margin:0 1% 10px;"
-        f"padding:12px 14px;background:{theme.surface};border-radius:6px;font-size:15px;overflow-wrap:anywhere}}.third{{width:31%}}"
+        f"padding:12px 14px;background:{theme.surface};border-radius:6px;font-size:15px;overflow-wrap:anywhere}}.third{{width:31%}}.roomy .third{{width:48%}}"
         f".label{{font-size:12px;color:{theme.muted}}}.value{{font-size:23px;line-height:1.3;font-weight:bold;color:{theme.text}}}"
         ".long .value{font-size:17px;line-height:1.6}"
         f".unit{{font-size:13px;font-weight:normal;color:{theme.muted}}}.change{{font-size:12px;color:{theme.muted}}}"

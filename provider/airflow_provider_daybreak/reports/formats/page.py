@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "page.html"
 
+_CHART_TEXT = 12  # charts are a quarter wider here than in a mail
 _ATTRIBUTES = Attributes(
     align=("style", "text-align:{}"),
     whole=' data-whole=""',
@@ -68,7 +69,7 @@ def html(
     language = document.language
 
     def picture(chart: Chart) -> str:
-        drawing = charts.svg(chart, language, colours, font=theme.font)
+        drawing = charts.svg(chart, language, colours, font=theme.font, text_size=_CHART_TEXT)
         mark = "spark" if chart.kind == "sparkline" else "chart"
         label = f'<svg role="img" aria-label="{escape(chart.alt)}" class="{mark}" '
         return drawing.replace("<svg ", label, 1)
@@ -146,8 +147,8 @@ _RULES = (
     ".more{margin:6px 0 14px;font-size:13px;color:var(--muted)}"
     ".metrics{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin:0 0 18px}"
     ".metric{padding:14px 16px;background:var(--surface);border-radius:8px;overflow-wrap:anywhere}.label{font-size:13px;color:var(--muted)}"
-    ".value{font-size:25px;line-height:1.3;font-weight:700}.long .value{font-size:19px;line-height:1.6}.unit{font-size:14px;font-weight:400;color:var(--muted)}"
-    ".change{font-size:13px;color:var(--muted)}.figure{margin:0 0 18px;overflow:hidden}.chart{width:100%;max-width:680px;height:auto;display:block}"
+    ".value{font-size:22px;line-height:1.3;font-weight:700}.long .value{font-size:18px;line-height:1.6}.unit{font-size:14px;font-weight:400;color:var(--muted)}"
+    ".change{font-size:13px;color:var(--muted)}.figure{margin:0 0 18px;overflow:hidden}.chart{width:100%;height:auto;display:block}"
     ".notice{margin:0 0 18px;padding:12px 16px;background:var(--surface);border-left:4px solid var(--rule);border-radius:4px}"
     ".notice p,.notice ul,.notice ol{margin:4px 0}"
     + "".join(
@@ -156,7 +157,7 @@ _RULES = (
         for tone in _TONES
     )
     + "footer{margin:36px 0 0;padding:14px 0 0;border-top:1px solid var(--rule);font-size:13px;color:var(--muted)}"
-    "@media (max-width:600px){main{margin:0;padding:24px 18px;border-radius:0}h1{font-size:25px}}"
+    "@media (max-width:600px){main{margin:0;padding:24px 18px;border-radius:0}h1{font-size:25px}.chart{font-size:14px}}"
     "@media print{body{background:#fff;font-size:11pt}main{margin:0;padding:0;max-width:none;border:0}"
     "tfoot{display:table-row-group}h2,h3,.caption{break-after:avoid}tr,.metric,.notice,.figure{break-inside:avoid}thead{display:table-header-group}"
     ".scroll{overflow:visible}}"

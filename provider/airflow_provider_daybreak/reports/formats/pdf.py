@@ -78,7 +78,7 @@ def _stylesheet(document: Document, theme: Theme) -> str:
         f".metric{{display:inline-block;vertical-align:top;box-sizing:border-box;width:24%;margin:0 .5% 5pt;padding:6pt 8pt;background:{theme.surface};border-radius:4pt}}.third{{width:32.3%}}"
         f".label,.change{{font-size:8pt;color:{theme.muted}}}.value{{font-size:14pt;font-weight:bold;line-height:1.3;overflow-wrap:anywhere}}"
         f".long .value{{font-size:11pt;line-height:1.65}}.dense{{font-size:8pt}}.dense th,.dense td{{padding:3.5pt 3pt}}"
-        f".unit{{font-size:9pt;font-weight:normal}}.chart{{width:150mm;height:auto}}.logo{{height:10mm}}"
+        f".unit{{font-size:9pt;font-weight:normal}}.chart{{width:100%;height:auto}}.logo{{height:10mm}}"
         f".notice{{padding:6pt 9pt;margin:0 0 8pt;background:{theme.surface};border-left:3pt solid {theme.rule}}}"
         ".notice p,.notice ul,.notice ol{margin:2pt 0}"
         f"footer{{margin-top:14pt;padding-top:6pt;border-top:.5pt solid {theme.rule};font-size:8pt;color:{theme.muted}}}"
