@@ -211,12 +211,11 @@ def _gathered(spec: ReportSpec, run: Run) -> _Gathered:
     reader = Reader(run, period, spec.folder, spec.offset)
     data = reader.read(spec.data)
     # A list without rows is a table whose columns nobody knows.
-    tables = {
-        name: value
+    rows = {
+        name: len(value)
         for name, value in data.items()
         if isinstance(value, Rows) or (isinstance(value, (list, tuple)) and not value)
     }
-    rows = {name: len(table) for name, table in tables.items()}
     found = _Gathered(period, data, rows, reader.queries, ())
     for check in spec.checks:
         try:
@@ -235,8 +234,10 @@ def _attached(given: object) -> list[RenderedFile]:
     """Return the files that go with the report: by their URIs, or as artifacts, whose digests then must be right."""
     files: dict[str, RenderedFile] = {}
     for one in each_attachment(given):
-        name, uri = (name_of(one), one) if isinstance(one, str) else (one.name, one.uri)
-        path = storage_path(uri, name="uri of an attachment")
+        if isinstance(one, str):
+            name, uri, path = name_of(one), one, storage_path(one, name="uri of an attachment")
+        else:
+            name, uri, path = one.name, one.uri, one.path
         try:
             content: bytes = path.read_bytes()
         except OSError as error:
