@@ -23,6 +23,7 @@ from airflow_provider_daybreak.exceptions import (
     ReleaseNotFoundError,
     ScriptNotStartedError,
 )
+from airflow_provider_daybreak.releases.booting import BOOT, first_on, place_boot
 from airflow_provider_daybreak.releases.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.lease import leased
 from airflow_provider_daybreak.releases.privileges import Privileges, check_access
@@ -73,11 +74,14 @@ class Job:
         environment, or of the system.
     :param env: variables to set, after those of ``.env``.
     :param privileges: whom it runs as, and what it may use at most.
+    :param boot: variables, set before those of ``.env``, that tell ``boot/sitecustomize.py`` what to begin in each
+        Python of the run. Where there are none, no Python finds it.
     """
 
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     privileges: Privileges = field(default_factory=Privileges)
+    boot: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,9 @@ def run(
             raise ReleaseDamagedError(str(release.environment / COMPLETE), problem)
         work, output = make_folders(release, folder)
         variables = environment_of(release, job, work=work, output=output)
+        if job.boot:
+            variables["PYTHONPATH"] = first_on(variables.get("PYTHONPATH"), place_boot(folder))
+            variables["DAYBREAK_STARTED"] = repr(time.time())
         arguments = _arguments(release, job, variables["PATH"])
         by_hand = _by_hand(release, arguments, job)
         redactor = Redactor(_dotenv(release))
@@ -275,8 +282,7 @@ def environment_of(release: Release, job: Job, *, work: Path, output: Path) -> d
         variables["PYTHONPATH"] = str(release.import_path)
     if user := job.privileges.user:
         variables |= {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
-    variables |= _dotenv(release)
-    return variables | dict(job.env)
+    return {**variables, **job.boot, **_dotenv(release), **job.env}
 
 
 def _dotenv(release: Release) -> Mapping[str, str]:
@@ -311,7 +317,10 @@ def _arguments(release: Release, job: Job, path: str) -> list[str]:
 
 def _by_hand(release: Release, arguments: list[str], job: Job) -> str:
     given = [f"{key}={value}" for key, value in job.env.items() if key.startswith("DAYBREAK_")]
-    given += [f"PYTHONPATH={release.import_path}"] if release.import_path else []
+    given += [f"{key}={value}" for key, value in job.boot.items()]
+    path = str(release.import_path) if release.import_path else None
+    path = first_on(path, BOOT) if job.boot else path
+    given += [f"PYTHONPATH={path}"] if path else []
     return f"cd {shlex.quote(str(release.src))} && " + shlex.join(
         ["env", *given, *arguments] if given else arguments
     )
