@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Output = Literal["last_line", "json", "none"]
+Clock = Literal["report_date"]
 
 
 class ReleaseInfo(TypedDict):
@@ -152,6 +153,7 @@ class ReleaseHook:
         timezone: str | None = None,
         period: str = "day",
         offset: int = 0,
+        clock: Clock | None = None,
         running: Running | None = None,
     ) -> Any:
         """
@@ -160,18 +162,22 @@ class ReleaseHook:
         :param artifacts: patterns of files that the script leaves in its output or working directory. They are
             stored with the archive, and pushed as the task's XCom ``artifacts``: ``{name: {uri, sha256, bytes}}``.
         :param run_as: name of the user to run it as; the worker's own when None.
+        :param clock: ``report_date`` starts the script's clock at the run's instant; it has the true time when None.
         :param running: gets the process group.
         :raises ScriptFailedError: it ended with another exit code than 0, or by a signal.
         :raises ScriptOutputError: its output is not JSON, where that is asked for, or an artifact is missing.
         """
         if output not in ("last_line", "json", "none"):
             raise InvalidValueError("output", output, "last_line, json or none")
-        dates = _dates(run_of(context, report_date=report_date, timezone=timezone), period, offset)
+        run_ = run_of(context, report_date=report_date, timezone=timezone)
+        dates = _dates(run_, period, offset)
         privileges = Privileges(
             user=find_user(run_as) if run_as else None, limits=read_limits(cast("dict[str, Any]", limits or {}))
         )
-        job = Job(words("command", command), {**dates, **_strings(env or {})}, privileges)
+        command = words("command", command)
         found = self.release(release)
+        boot = _boot(found, run_, clock)
+        job = Job(command, {**dates, **_strings(env or {})}, privileges, boot)
         _mask(found)
         command_ = shlex.join(job.command)
         with tempfile.TemporaryDirectory(prefix="daybreak-run-", ignore_cleanup_errors=True) as folder:
@@ -195,6 +201,7 @@ class ReleaseHook:
         period: str = "day",
         offset: int = 0,
         env: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
     ) -> Finished:
         """
         Run a command of a release for a run's report date, and return how it ended.
@@ -202,8 +209,10 @@ class ReleaseHook:
         :raises ReleaseNotFoundError: it is not here.
         :raises ScriptFailedError: it ended with another exit code than 0, or by a signal.
         """
-        job = Job(words("command", command), {**_dates(run_, period, offset), **_strings(env or {})})
+        command = words("command", command)
         found = self.release(release)
+        variables = {**_dates(run_, period, offset), **_strings(env or {})}
+        job = Job(command, variables, boot=_boot(found, run_, clock))
         _mask(found)
         with tempfile.TemporaryDirectory(prefix="daybreak-run-", ignore_cleanup_errors=True) as folder:
             finished = run(found, job, on_line=_log_line, folder=Path(folder))
@@ -362,6 +371,22 @@ def _dates(run: Run, period: str, offset: int) -> dict[str, str]:
         "DAYBREAK_PERIOD_START": covered.start.isoformat(),
         "DAYBREAK_PERIOD_END": covered.end.isoformat(),
     }
+
+
+def _boot(release: Release, run_: Run, clock: Clock | None) -> dict[str, str]:
+    """
+    Return what is to begin in the script's Pythons.
+
+    :raises InvalidValueError: the clock is none that there is.
+    """
+    if clock is None:
+        return {}
+    if clock != "report_date":
+        raise InvalidValueError("clock", clock, "report_date, or None for the true time")
+    from airflow_provider_daybreak.releases.clock import start_at
+
+    log.info("Its clock starts at %s", run_.instant.isoformat())
+    return start_at(run_.instant, release, index_of=index_of)
 
 
 def _output(command: str, finished: Finished, output: Output) -> Any:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from airflow_provider_daybreak.reports.period import Period, PeriodName, period_of, report_date_of, zone
+from airflow_provider_daybreak.reports.period import (
+    Period,
+    PeriodName,
+    instant_of,
+    period_of,
+    report_date_of,
+    zone,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import date
     from zoneinfo import ZoneInfo
 
@@ -26,11 +33,16 @@ class RunRef(TypedDict):
 
 @dataclass(frozen=True)
 class Run:
-    """What a task may know of its run. The context itself stays in this module."""
+    """
+    What a task may know of its run. The context itself stays in this module.
+
+    :param instant: when it is due, on its report date: see :func:`instant_of`.
+    """
 
     ref: RunRef
     report_date: date
     timezone: ZoneInfo
+    instant: datetime
 
     def period(self, name: str = "day", offset: int = 0) -> Period:
         """
@@ -54,6 +66,16 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
     """
     ti, dag_run = context["ti"], context["dag_run"]
     zone_ = zone(timezone or _zone_name(context["dag"]))
+    own: dict[str, datetime | None] = {
+        name: _instant(getattr(dag_run, name, None))
+        for name in ("data_interval_start", "data_interval_end", "logical_date", "run_after")
+    }
+    day = report_date_of(
+        timezone=zone_,
+        given=report_date or (context.get("params") or {}).get("report_date"),
+        partition_date=_instant(getattr(dag_run, "partition_date", None)),
+        **own,
+    )
     return Run(
         ref=RunRef(
             dag_id=ti.dag_id,
@@ -62,16 +84,9 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
             map_index=-1 if ti.map_index is None else ti.map_index,
             try_number=ti.try_number,
         ),
-        report_date=report_date_of(
-            timezone=zone_,
-            given=report_date or (context.get("params") or {}).get("report_date"),
-            partition_date=_instant(getattr(dag_run, "partition_date", None)),
-            data_interval_start=_instant(getattr(dag_run, "data_interval_start", None)),
-            data_interval_end=_instant(getattr(dag_run, "data_interval_end", None)),
-            logical_date=_instant(getattr(dag_run, "logical_date", None)),
-            run_after=_instant(getattr(dag_run, "run_after", None)),
-        ),
+        report_date=day,
         timezone=zone_,
+        instant=instant_of(day, timezone=zone_, time_of_day=_time_of_day(context["dag"], day, zone_), **own),
     )
 
 
@@ -81,6 +96,34 @@ def _zone_name(dag: Any) -> str:
     # Airflow has each cron timetable twice: the SDK's says `timezone`, the scheduler's `_timezone`.
     timezone = getattr(timetable, "timezone", None) or getattr(timetable, "_timezone", None) or dag.timezone
     return str(getattr(timezone, "name", timezone))
+
+
+def _time_of_day(dag: Any, day: date, timezone: ZoneInfo) -> time | None:
+    """Return the first time of day at which a schedule of cron begins runs, in that zone; None for any other."""
+    crons = list(_crons(getattr(dag, "timetable", None)))
+    if not crons:
+        return None
+    from croniter import croniter
+
+    times = []
+    for cron, own in crons:
+        minute, hour = (0 if "*" in values else min(values) for values in croniter.expand(cron)[0][:2])
+        times.append(datetime.combine(day, time(hour, minute), zone(own)).astimezone(timezone).time())
+    return min(times)
+
+
+def _crons(timetable: Any) -> Iterator[tuple[str, str]]:
+    """Yield the expressions of a timetable, and of those that it holds, each with the zone that it is meant in."""
+    # Airflow has each timetable twice: where the SDK's says `name`, the scheduler's says `_name`.
+    expression, timezone, held = (
+        getattr(timetable, name, None) or getattr(timetable, f"_{name}", None)
+        for name in ("expression", "timezone", "timetables")
+    )
+    if isinstance(expression, str):
+        yield expression, str(getattr(timezone, "name", timezone))
+    for one in (*(held or ()), getattr(timetable, "timetable", None)):
+        if one is not None:
+            yield from _crons(one)
 
 
 def _instant(value: object) -> datetime | None:

@@ -172,6 +172,7 @@ class Reader:
             period=self.period.name,
             offset=self.offset,
             env=source.env,
+            clock=source.clock,
         )
         command = str(source.command)
         if len(finished.stdout.encode()) >= _SCRIPT_LIMIT:

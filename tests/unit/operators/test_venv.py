@@ -85,6 +85,11 @@ def test_the_script_knows_its_dates_in_the_dags_zone(deploy, run):
     )
 
 
+def test_a_clock_that_there_is_none_of_fails_at_once(deploy, run):
+    with pytest.raises(AirflowFailException, match="Invalid clock 'yesterday': expected report_date, or None"):
+        run(deploy(""), clock="yesterday")
+
+
 def test_a_failing_script_shows_its_code_its_stderr_and_the_way_to_run_it(deploy, run):
     with pytest.raises(ScriptFailedError) as caught:
         run(deploy("import sys; print('no rows', file=sys.stderr); sys.exit(3)"))
