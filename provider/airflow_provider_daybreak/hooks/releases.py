@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SHOWN_CALLS = 10
+
 Output = Literal["last_line", "json", "none"]
 Clock = Literal["report_date"]
 
@@ -104,7 +106,10 @@ class ReleaseHook:
         store = self.store(name)
         if store:
             catch_up(layout, store, index_of=index_of)
-        return _info(deploy(layout, plan, store=store))
+        deployed = deploy(layout, plan, store=store)
+        if deployed.changed:
+            _tell_of_the_wall_clock(deployed.release)
+        return _info(deployed)
 
     def roll_back(self, name: str, *, to: str | None = None) -> ReleaseInfo:
         """
@@ -337,6 +342,18 @@ def _mask(release: Release) -> None:
     if release.layout.dotenv.exists():
         for value in read_dotenv(release.layout.dotenv).values.values():
             mask_secret(value)
+
+
+def _tell_of_the_wall_clock(release: Release) -> None:
+    from airflow_provider_daybreak.releases.wall_clock import wall_clock_calls
+
+    calls = wall_clock_calls(release.src, [file["path"] for file in release.manifest["files"]])
+    if calls:
+        more = f"\n… and {len(calls) - _SHOWN_CALLS} more" if len(calls) > _SHOWN_CALLS else ""
+        log.warning(
+            "%s asks for the time of day, so on backfilled days it says today, unless clock='report_date' is set where "
+            "it runs:\n%s%s", release.layout.name, "\n".join(calls[:_SHOWN_CALLS]), more,
+        )  # fmt: skip
 
 
 def _distributed_executor() -> str:

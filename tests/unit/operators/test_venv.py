@@ -54,6 +54,31 @@ def test_a_deploy_returns_what_the_design_says_as_plain_json(deploy):
     assert (info["name"], info["previous"], info["changed"]) == ("daily", None, True)
 
 
+def test_a_new_release_that_asks_for_today_says_where_once(deploy, caplog):
+    script = "from datetime import date\n\nprint(date.today())\n"
+
+    deploy(script)
+    deploy(script)
+
+    (said,) = [record.getMessage() for record in caplog.records if "time of day" in record.getMessage()]
+    assert said == (
+        "daily asks for the time of day, so on backfilled days it says today, unless clock='report_date' is set where "
+        "it runs:\nreport.py line 3: datetime.date.today"
+    )
+
+
+def test_of_many_places_that_ask_for_today_the_first_are_named(deploy, caplog):
+    deploy("from datetime import date\n" + "date.today()\n" * 13)
+
+    assert "report.py line 11: datetime.date.today\n… and 3 more" in caplog.text
+
+
+def test_a_release_that_asks_for_no_time_says_nothing(deploy, caplog):
+    deploy("print('hello')")
+
+    assert "time of day" not in caplog.text
+
+
 def test_a_deployed_script_runs_and_its_last_line_is_the_result(deploy, run):
     assert run(deploy("print('log'); print('result')")) == "result"
 
