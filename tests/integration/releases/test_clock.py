@@ -19,6 +19,7 @@ import pytest
 
 from airflow_provider_daybreak.exceptions import ClockError
 from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
+from airflow_provider_daybreak.releases.booting import BOOT
 from airflow_provider_daybreak.releases.clock import start_at
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
 from airflow_provider_daybreak.releases.files import remove_tree
@@ -284,6 +285,12 @@ def test_the_path_of_the_script_is_what_it_would_be(released):
     without = run(release, Job(("report.py",)), on_line=lambda *_: None)
 
     assert run_at(release).stdout == without.stdout
+
+
+def test_a_clock_that_is_found_on_the_path_twice_starts_once(at):
+    outcome = at("from datetime import datetime; print(datetime.now())", env={"PYTHONPATH": str(BOOT)})
+
+    assert first_line_of(outcome).startswith("2026-03-28 09:00:0")
 
 
 def test_the_command_to_run_it_by_hand_gives_the_same_day(at):

@@ -1,6 +1,7 @@
 """
 Starts a Python's clock at the run's instant: what a script reads as now, from its first line on, and ticking.
 
+Imported by ``sitecustomize`` in each Python of a run that has a clock of its own.
 DAYBREAK_CLOCK is the instant as ISO text with its offset, DAYBREAK_STARTED the true time when the run began, in
 seconds since 1970, and DAYBREAK_CLOCK_PATH the folder of the time-machine package that does it. Needs no more than
 Python 3.8, and nothing installed.
@@ -60,3 +61,6 @@ def _follow() -> None:
     for function, name in ((follow_ctime, "ctime"), (follow_asctime, "asctime")):
         function.__name__ = function.__qualname__ = name
         setattr(time, name, function)
+
+
+begin()

@@ -10,17 +10,13 @@ import sys
 
 def _begin():
     if sys.version_info < (3, 8):
-        if os.environ.get("DAYBREAK_CLOCK"):
+        if "DAYBREAK_CLOCK" in os.environ:
             sys.stderr.write("Daybreak: Python %d.%d keeps the true time\n" % sys.version_info[:2])
         return
-    if os.environ.get("DAYBREAK_CLOCK"):
-        import daybreak_clock
-
-        daybreak_clock.begin()
-    if os.environ.get("DAYBREAK_MAIL"):
-        import daybreak_mail
-
-        daybreak_mail.begin()
+    if "DAYBREAK_CLOCK" in os.environ:
+        import daybreak_clock  # noqa: F401
+    if "DAYBREAK_MAIL_RELAY" in os.environ:
+        import daybreak_mail  # noqa: F401
 
 
 def _make_way():
