@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from airflow_provider_daybreak.exceptions import InvalidValueError
+
 BOOT = Path(__file__).with_name("boot")
 """Goes first on ``PYTHONPATH``, where a Python that starts finds our ``sitecustomize``."""
 
@@ -22,5 +24,11 @@ def place_boot(folder: Path) -> Path:
 
 
 def first_on(path: str | None, boot: Path) -> str:
-    """Return the ``PYTHONPATH`` with the boot folder before what else is on it."""
+    """
+    Return the ``PYTHONPATH`` with the boot folder before what else is on it.
+
+    :raises InvalidValueError: the folder's path can't be one of it: no Python would find what is to begin.
+    """
+    if os.pathsep in str(boot):
+        raise InvalidValueError("folder of a run", str(boot), f"a path without {os.pathsep!r}; TMPDIR names it")
     return os.pathsep.join([str(boot), path] if path else [str(boot)])

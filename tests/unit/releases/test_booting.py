@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.releases.run import Job, run
 
 BOOTED = {"DAYBREAK_BOOTED": "1"}  # begins nothing of its own, and yet puts ours on the path
@@ -50,6 +51,14 @@ def test_a_child_begins_with_ours_too(ran):
     child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import sys; print(sys.modules[\"sitecustomize\"])'])"
 
     assert "boot" in ran(child).last_line
+
+
+def test_a_folder_that_no_python_would_find_is_refused(ran, tmp_path, monkeypatch):
+    (tmp_path / "a:b").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "a:b"))
+
+    with pytest.raises(InvalidValueError, match="Invalid folder of a run .*a:b.*: expected a path without ':'"):
+        ran("")
 
 
 def test_without_anything_to_begin_no_python_finds_ours(ran):
