@@ -34,7 +34,6 @@ from airflow_provider_daybreak.releases.files import (
     check_room,
     discard,
     protect,
-    sync_folder,
     write_json,
 )
 from airflow_provider_daybreak.releases.imports import imports_of
@@ -71,6 +70,7 @@ from airflow_provider_daybreak.releases.switch import (
     switch,
 )
 from airflow_provider_daybreak.releases.uv import Index
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -437,9 +437,9 @@ def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[st
     lock = layout.environment(manifest["environment"]) / LOCK_NAME
     (path / LOCK_NAME).hardlink_to(lock)  # it stays when the environment goes
     protect(path / "src")
-    sync_folder(path / "src")
+    local.synchronise(path / "src")
     write_json(path / MANIFEST, manifest, mode=0o444)
-    sync_folder(layout.releases)
+    local.synchronise(layout.releases)
 
 
 def _check_imports(source: Source, environment: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import DotenvUnreadableError
-from airflow_provider_daybreak.releases.files import write_atomically
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def place_env_file(layout: Layout, data: bytes) -> None:
     before = _keys(layout.dotenv)
     if before is not None and layout.dotenv.read_bytes() == data:
         return
-    write_atomically(layout.dotenv, data, mode=0o600)
+    local.write(layout.dotenv, data, mode=0o600)
     now = _keys(layout.dotenv) or {}
     earlier = before or {}
     changes = [

@@ -16,7 +16,7 @@ from airflow_provider_daybreak.exceptions import (
     SourceTooLargeError,
     SourceUnreadableError,
 )
-from airflow_provider_daybreak.releases.files import write_all
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -206,7 +206,7 @@ def _write(path: Path, entry: FileEntry, chunks: Iterable[bytes]) -> None:
     try:
         for chunk in chunks:
             digest.update(chunk)
-            write_all(descriptor, chunk)
+            local.write_all(descriptor, chunk)
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)
     finally:

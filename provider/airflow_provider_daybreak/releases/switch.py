@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.releases.files import replace_link, sync_folder, write_all, write_atomically
 from airflow_provider_daybreak.releases.layout import ID
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,12 +62,13 @@ def switch(layout: Layout, entry: dict[str, Any]) -> None:
 
 def point_to(layout: Layout, release_id: str) -> None:
     """Point ``current`` at the release, and leave the history alone."""
-    replace_link(layout.current, f"releases/{release_id}")
+    local.replace_link(layout.current, f"releases/{release_id}")
 
 
 def replace_history(layout: Layout, entries: list[dict[str, Any]]) -> None:
     """Take over the history that the workers share."""
-    write_atomically(layout.history, b"".join(json.dumps(entry).encode() + b"\n" for entry in entries))
+    lines = [json.dumps(entry).encode() + b"\n" for entry in entries]
+    local.write(layout.history, b"".join(lines), mode=0o644)
 
 
 def heal(layout: Layout) -> None:
@@ -124,9 +125,9 @@ def _append(layout: Layout, entry: dict[str, Any]) -> None:
     try:
         size = os.fstat(descriptor).st_size
         cut_off = size and os.pread(descriptor, 1, size - 1) != b"\n"
-        write_all(descriptor, (b"\n" if cut_off else b"") + json.dumps(entry).encode() + b"\n")
+        local.write_all(descriptor, (b"\n" if cut_off else b"") + json.dumps(entry).encode() + b"\n")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     if not size:
-        sync_folder(layout.state)
+        local.synchronise(layout.state)
