@@ -29,7 +29,8 @@ class VenvDeployOperator(BaseOperator):
     :param name: name to deploy under: lower-case letters, digits, ``-`` and ``_``. (templated)
     :param source: absolute path of the script's folder, or of a single ``.py`` file. (templated)
     :param requirements: file in the source that says what to install. ``auto`` takes the first of
-        ``uv.lock``, ``pylock.toml``, ``requirements.txt`` and the metadata in a script (PEP 723). (templated)
+        ``uv.lock``, ``pylock.toml``, ``requirements.txt``, the only ``.txt`` in ``requirements/`` and the metadata
+        in a script (PEP 723). (templated)
     :param python: absolute path or version of the interpreter; the worker's own when None. (templated)
     :param env_file: absolute path of the ``.env`` that the script reads; the one in the source when
         None. (templated)

@@ -155,8 +155,9 @@ def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deploye
     """
     source = read_source(plan.source)
     requirements = read_requirements(source, plan.requirements)
-    if plan.index is None and requirements.index:
-        plan = replace(plan, index=Index(requirements.index))
+    plan = replace(plan, index=_index_of(plan, requirements))
+    if not (requirements.lines or requirements.content):
+        log.info("Nothing is installed: %s names no package that is needed", requirements.path)
     dotenv = None
     if plan.env_file or source.dotenv:
         dotenv = read_env_file(plan.env_file or source.folder / ".env", follow=plan.env_file is not None)
@@ -317,6 +318,16 @@ def _deploy(
     if store:
         prune_store(layout, store, keep=plan.keep)
     return Deployed(release, before, changed=True)
+
+
+def _index_of(plan: Plan, requirements: Requirements) -> Index | None:
+    """Return the index to install from; a lock's own gives way to the worker's, since its hashes are compared."""
+    named = requirements.index
+    if not named or (plan.index is None and requirements.content and os.environ.get("UV_DEFAULT_INDEX")):
+        return plan.index
+    if plan.index and not requirements.content and plan.index.url.rstrip("/") != named.rstrip("/"):
+        log.warning("%s names the index %s: %s is used instead", requirements.path, named, plan.index.url)
+    return plan.index or Index(named)
 
 
 def _switch(layout: Layout, release: Release, action: str, store: Store | None) -> None:
