@@ -20,7 +20,7 @@ class DagVersion:
     :param run_id: the run.
     :param id: UUID of the Dag's version. It begins with the time it was made at (RFC 9562 §5.7).
     :param bundle_version: version of the bundle, such as a commit: of two with one, the code is the same.
-    :param since: ISO time with offset; the run got its version no later than this, or not much.
+    :param since: ISO time with offset: when the run got its version, as near as is known.
     """
 
     dag_id: str

@@ -37,7 +37,7 @@ _COMMANDS = {
 
 _TABLES = {
     ("tool", "poetry", "dependencies"): _COMMANDS["poetry.lock"],
-    ("tool", "flit", "metadata", "requires"): "flit's own: move it to [project], and run 'uv lock'",
+    ("tool", "flit", "metadata", "requires"): _COMPILE.format(name="pyproject.toml"),
     ("tool", "hatch", "envs", "default", "dependencies"): "hatch dep show requirements > requirements.txt",
     ("tool", "pixi", "dependencies"): _CONDA,
     ("tool", "pixi", "pypi-dependencies"): _CONDA,
@@ -47,6 +47,7 @@ _NAMED = re.compile(  # as in requirements-prod.txt, dev-requirements.txt and py
     r"(.*[-_.])?requirements([-_.].*)?\.(txt|in)|pylock\..+\.toml", re.IGNORECASE
 )
 _NOT_THE_SCRIPTS = frozenset({"doc", "docs", "example", "examples", "test", "tests"})
+_LOCK = "Lock them with 'uv lock', and deploy uv.lock with it."
 _NOTHING = "Where nothing is needed, an empty requirements.txt says so."
 
 
@@ -57,7 +58,9 @@ def check_nothing_is_needed(source: Source) -> None:
     :raises RequirementsError: one does; with the command that exports it.
     """
     for path, file in sorted(((PurePosixPath(one["path"]), one) for one in source.files), key=_rank):
-        if _NOT_THE_SCRIPTS.intersection(path.parts[:-1]) or source.file_at(source.folder / path) is None:
+        if _NOT_THE_SCRIPTS.intersection(path.parts[:-1]):
+            continue
+        if file["link"] and source.file_at(source.folder / path) is None:
             continue
         if problem := _problem(source.folder / path, path, executable=file["executable"]):
             raise RequirementsError(str(source.folder / path), problem)
@@ -92,7 +95,7 @@ def problem_of_project(path: Path) -> str:
             return f"its dependencies are found out when it is built. {_LOCK}"
     for keys, command in _TABLES.items():
         if _asks_for_packages(_at(facts, keys)):
-            return f"{'.'.join(keys)} says what is needed. {_exported_by(command)}"
+            return _exported_by(command, what=".".join(keys))
     return _problem_of_groups(facts)
 
 
@@ -109,10 +112,7 @@ def _problem_of_groups(facts: dict[str, Any]) -> str:
     if not facts.get("dependency-groups") or "project" in facts:
         return ""
     command = "uv export --only-group GROUP --output-file requirements.txt"
-    return f"it has dependency-groups alone, and a deploy installs none. {_exported_by(command)}"
-
-
-_LOCK = "Lock them with 'uv lock', and deploy uv.lock with it."
+    return _exported_by(command, what="a project of dependency-groups alone")
 
 
 def _rank(file: tuple[PurePosixPath, FileEntry]) -> tuple[int, int, str]:
@@ -146,8 +146,10 @@ def _export(name: str) -> str:
     return _exported_by(_COMMANDS[name].format(name=name))
 
 
-def _exported_by(command: str) -> str:
-    return f"it can't be installed from. Export it, and deploy requirements.txt with it: {command}. {_NOTHING}"
+def _exported_by(command: str, what: str = "it") -> str:
+    return (
+        f"{what} can't be installed from. Export it, and deploy requirements.txt with it: {command}. {_NOTHING}"
+    )
 
 
 def _asks_for_packages(value: object) -> bool:

@@ -33,6 +33,7 @@ _MARKS = (  # the longer before those that they begin with
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+_NO_TEXT = "it is not UTF-8 text. Save it as UTF-8."
 IN_CLEAR = "its credentials stand in clear. Put them into a connection, and name it in index_conn_id."
 TWO_INDEXES = (
     "with two indexes, whoever can publish to one of them replaces packages of the other. "
@@ -112,9 +113,6 @@ def read_text(path: Path) -> str:
     if "\0" in text:
         raise RequirementsError(str(path), _NO_TEXT)
     return text
-
-
-_NO_TEXT = "it is not UTF-8 text. Save it as UTF-8."
 
 
 def lines_of(path: Path) -> tuple[Line, ...]:

@@ -64,6 +64,7 @@ def read(folder):
             "[tool.hatch.envs.default]\ndependencies = ['attrs']\n",
             "hatch dep show requirements",
         ),
+        ("pyproject.toml", "[tool.flit.metadata]\nrequires = ['attrs']\n", "uv pip compile .* pyproject.toml"),
         ("pyproject.toml", "[tool.pixi.pypi-dependencies]\nattrs = '*'\n", "pip list --format=freeze"),
         ("requirements-prod.txt", "attrs\n", "requirements='requirements-prod.txt'"),
         ("pip-requirements.txt", "attrs\n", "requirements='pip-requirements.txt'"),
@@ -137,5 +138,7 @@ def test_naming_a_file_that_cannot_be_installed_from_is_an_error_too(read, name,
 
 
 def test_groups_alone_are_not_dropped_from_a_lock(read):
-    with pytest.raises(RequirementsError, match="pyproject.toml': it has dependency-groups alone"):
+    with pytest.raises(
+        RequirementsError, match="pyproject.toml': a project of dependency-groups alone can't be installed from"
+    ):
         read({"pyproject.toml": "[dependency-groups]\nmain = ['attrs']\n", "uv.lock": "version = 1\n"})
