@@ -87,7 +87,7 @@ class ReleaseHook:
 
     def deploy(self, name: str, plan: Plan) -> ReleaseInfo:
         """
-        Make the plan's source the current release, installed from the index of its ``index_conn_id``.
+        Make the plan's source a release, current unless it is older, installed from the index of its ``index_conn_id``.
 
         :raises DaybreakError: see :func:`deploy`.
         """

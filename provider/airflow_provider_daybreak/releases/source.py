@@ -73,6 +73,21 @@ class Source:
             while chunk := file.read(_CHUNK):
                 yield chunk
 
+    def file_at(self, path: Path) -> Path | None:
+        """
+        Return where a path leads, its links followed, if that is a file that may be deployed, and else None.
+
+        ``.env`` is none, nor is what lies outside of the folder, in version control or in a cache.
+        """
+        try:
+            found = path.resolve(strict=True)
+            parts = found.relative_to(self.folder.resolve()).parts
+        except (OSError, RuntimeError, ValueError):
+            return None  # it is not there, its links lead in a circle, or it lies outside
+        if parts[-1:] == (".env",) or _LEFT_OUT_FOLDERS.intersection(parts):
+            return None
+        return found if found.is_file() else None
+
     @property
     def dotenv(self) -> Path | None:
         """The ``.env`` beside the script, if there is one."""

@@ -14,6 +14,7 @@ from airflow_provider_daybreak.storage import local
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_daybreak.releases.dag_version import DagVersion
     from airflow_provider_daybreak.releases.layout import Layout
 
 
@@ -24,10 +25,12 @@ class History:
 
     :param line: the releases that were current and not rolled back, oldest first; the last one is current.
     :param rolled_back: the releases that somebody turned away from.
+    :param recent: the releases that were deployed and not rolled back, current or aside, in the order of the last time.
     """
 
     line: tuple[str, ...] = ()
     rolled_back: frozenset[str] = frozenset()
+    recent: tuple[str, ...] = ()
 
     @property
     def current(self) -> str | None:
@@ -44,19 +47,24 @@ def current_id(layout: Layout) -> str | None:
     return name if ID.fullmatch(name) else None
 
 
-def new_entry(layout: Layout, release_id: str, *, action: str) -> dict[str, Any]:
+def new_entry(
+    layout: Layout, release_id: str, *, action: str, version: DagVersion | None = None
+) -> dict[str, Any]:
     """
     Return the history's entry for a switch that is about to be made.
 
-    :param action: ``deploy`` or ``rollback``.
+    :param action: ``deploy``, ``rollback``, or ``aside`` for a release that is used and does not become current.
+    :param version: the version of the Dag that deploys it, where it has any.
     """
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return {"time": now, "action": action, "release": release_id, "previous": current_id(layout)}
+    entry = {"time": now, "action": action, "release": release_id, "previous": current_id(layout)}
+    return {**entry, "dag": version.entry()} if version else entry
 
 
 def switch(layout: Layout, entry: dict[str, Any]) -> None:
-    """Make the entry's release current: the one step that commits a deploy or a roll back."""
-    point_to(layout, entry["release"])
+    """Make the entry's release current, unless it is for one aside: the one step that commits a deploy or a roll back."""
+    if entry["action"] != "aside":
+        point_to(layout, entry["release"])
     _append(layout, entry)
 
 
@@ -74,7 +82,7 @@ def replace_history(layout: Layout, entries: list[dict[str, Any]]) -> None:
 def heal(layout: Layout) -> None:
     """Enter a switch into the history that was interrupted before it was."""
     now, entries = current_id(layout), entries_of(layout)
-    if now and (not entries or entries[-1]["release"] != now):
+    if now and history_of(entries).current != now:
         _append(layout, {**new_entry(layout, now, action="deploy"), "previous": None, "healed": True})
 
 
@@ -87,8 +95,13 @@ def history_of(entries: Sequence[Mapping[str, Any]]) -> History:
     """Return what the entries come to."""
     line: list[str] = []
     rolled_back: set[str] = set()
+    recent: dict[str, None] = {}
     for entry in entries:
         release = entry["release"]
+        recent.pop(release, None)
+        recent[release] = None
+        if entry["action"] == "aside":
+            continue
         if entry["action"] == "rollback":
             if line and line[-1] != release:
                 rolled_back.add(line[-1])
@@ -97,7 +110,7 @@ def history_of(entries: Sequence[Mapping[str, Any]]) -> History:
                 del line[line.index(release) :]
         line = [one for one in line if one != release and one not in rolled_back] + [release]
         rolled_back.discard(release)
-    return History(tuple(line), frozenset(rolled_back))
+    return History(tuple(line), frozenset(rolled_back), tuple(one for one in recent if one not in rolled_back))
 
 
 def entries_of(layout: Layout) -> list[dict[str, Any]]:
