@@ -89,6 +89,17 @@ def test_a_dag_that_no_variable_holds_is_found_as_airflow_does(dag_file, capsys)
     assert "report.html" in capsys.readouterr().out
 
 
+def test_the_date_is_that_of_the_schedules_zone(dag_file):
+    dag_file.write_text(
+        DAG.replace("schedule=None", "schedule=CronTriggerTimetable('0 9 * * *', timezone='Pacific/Kiritimati')")
+        .replace("\n", "\nfrom airflow.timetables.trigger import CronTriggerTimetable\n", 1)
+    )  # fmt: skip
+
+    preview(arguments(dag_file))
+
+    assert "Of Mar 29, 2026." in (dag_file.parent / "out" / "report.txt").read_text()
+
+
 def test_all_formats_and_the_mail_are_written_and_named(dag_file, capsys):
     preview(arguments(dag_file))
 
