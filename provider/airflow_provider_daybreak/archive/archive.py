@@ -63,35 +63,42 @@ class Revision:
         """1 for the first of its date, and so on."""
         return self.manifest.revision
 
-    def file(self, name: str) -> ArchivedFile:
+    @property
+    def files(self) -> tuple[ArchivedFile, ...]:
+        """What readers get, sorted by name: the manifest's files without snapshots."""
+        return tuple(file for file in self.manifest.files if not file.snapshot)
+
+    def file(self, name: str, *, snapshot: bool = False) -> ArchivedFile:
         """
         Return what the manifest says of a file.
 
-        :raises ArchivedFileNotFoundError: the revision has no file of that name.
+        :param snapshot: whether a snapshot is meant. What readers are given is asked for without.
+        :raises ArchivedFileNotFoundError: the revision has no file of that name and kind.
         """
         for file in self.manifest.files:
-            if file.name == name:
+            if file.name == name and file.snapshot == snapshot:
                 return file
-        raise ArchivedFileNotFoundError(self.uri, name, sorted(file.name for file in self.manifest.files))
+        raise ArchivedFileNotFoundError(self.uri, name, [file.name for file in self.files])
 
     def path(self, name: str) -> StoragePath:
         """
-        Return where a file lies.
+        Return where a file lies that readers get.
 
         :raises ArchivedFileNotFoundError: the revision has no file of that name.
         """
         return layout.below(self.folder, self.file(name).name)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, *, snapshot: bool = False) -> bytes:
         """
         Return a file's bytes, which are those that were published.
 
-        :raises ArchivedFileNotFoundError: the revision has no file of that name.
+        :param snapshot: whether a snapshot is meant. What readers are given is read without.
+        :raises ArchivedFileNotFoundError: the revision has no file of that name and kind.
         :raises ArchivedFileChangedError: the file is gone, or differs from what the manifest says.
         """
-        file = self.file(name)
+        file = self.file(name, snapshot=snapshot)
         try:
-            data = storage.read(self.path(name))
+            data = storage.read(layout.below(self.folder, file.name))
         except FileNotFoundError as error:
             raise ArchivedFileChangedError(self.uri, name, "it is gone") from error
         except OSError as error:

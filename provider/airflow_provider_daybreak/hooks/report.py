@@ -195,7 +195,7 @@ class ReportHook:
         found = [one for one in days if one.manifest.period_key == key and not one.manifest.draft]
         for revision in reversed(found):
             with suppress(ArchivedFileNotFoundError):  # made before the template asked for it
-                return snapshot.restore(name, revision.read(snapshot.file_name(name)))
+                return snapshot.restore(name, revision.read(snapshot.file_name(name), snapshot=True))
         return snapshot.nothing_like(name, data[name])
 
 

@@ -216,7 +216,7 @@ def test_what_only_the_next_report_reads_makes_no_new_revision(run_report):
     second, _, revision = run_report(source, {"sales": [{"n": 3, "loaded_at": "07:05"}]})
 
     assert (second["revision"], second["digest"]) == (1, first["digest"])
-    assert b"07:00" in revision.read("data/sales.snapshot.jsonl")
+    assert b"07:00" in revision.read("data/sales.snapshot.jsonl", snapshot=True)
 
 
 def test_a_weekly_report_compares_with_the_week_before(run_report):
