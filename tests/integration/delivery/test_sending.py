@@ -184,7 +184,7 @@ def test_recipients_in_bcc_get_it_and_are_in_no_header(mail, server):
 
 def test_what_is_kept_for_the_next_report_is_not_attached(archive, mail, server):
     kept = DraftFile("data/pay.snapshot.jsonl", "application/jsonl", b'[["Ann", 9000]]', snapshot=True)
-    archive.publish(draft(files=[kept]))
+    archive.publish(draft(title="Pay", files=[kept]))
 
     with pytest.raises(AirflowFailException, match=r"No file 'data/pay\.snapshot\.jsonl'"):
         mail(attachments=["data/pay.snapshot.jsonl"])
