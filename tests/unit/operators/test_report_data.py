@@ -266,6 +266,32 @@ def test_a_query_of_sqlite_gets_the_whole_day_and_not_a_moment_of_the_next(run_r
     assert "30 00:00:00" not in text
 
 
+@pytest.mark.parametrize("region", ["../secret", "rome/../../secret", ".hidden/rome", ".rome"])
+def test_what_a_param_makes_of_a_path_leads_to_nothing_else(run_report, tmp_path, region):
+    (tmp_path.parent / "secret.csv").write_text("n\n1\n")
+
+    with pytest.raises(
+        AirflowFailException, match=rf"Invalid path of a FileSource 'data/{region}.csv': expected"
+    ):
+        run_report("x", {"sales": FileSource(f"data/{region}.csv")})
+
+
+def test_an_absolute_path_leads_not_upwards_either(run_report, tmp_path):
+    with pytest.raises(AirflowFailException, match="Invalid path of a FileSource"):
+        run_report("x", {"sales": FileSource(f"{tmp_path}/data/../../secret.csv")})
+
+
+@pytest.mark.parametrize("pattern", ["*.csv", "**/*.csv"])
+def test_a_wildcard_matches_nothing_hidden(run_report, tmp_path, pattern):
+    for name in ("sales.csv", ".sales.csv.part.csv", ".trash/old.csv"):
+        (tmp_path / ".data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / ".data" / name).write_text("n\n1\n")
+
+    info, _, _ = run_report("x", {"sales": FileSource(f"{tmp_path}/.data/{pattern}")})
+
+    assert info["rows"] == {"sales": 1}
+
+
 @pytest.mark.parametrize("pattern", ["*.csv", "{folder}/*.csv"])
 def test_a_relative_pattern_begins_at_the_dags_folder(run_report, tmp_path, pattern):
     (tmp_path / "sales.csv").write_text("n\n1\n")
