@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from airflow_provider_daybreak.archive import layout, storage
+from airflow_provider_daybreak.archive import layout, owner, storage
 from airflow_provider_daybreak.archive.artifacts import store_artifact
 from airflow_provider_daybreak.archive.atomic import create_if_absent
 from airflow_provider_daybreak.archive.manifest import Manifest, claim_of
@@ -124,16 +124,20 @@ class Archive:
     def __repr__(self) -> str:
         return f"Archive({self.uri!r})"
 
-    def publish(self, draft: Draft) -> Revision:
+    def publish(self, draft: Draft, *, take_over: str | None = None) -> Revision:
         """
         Put a rendering into the archive, whole or not at all.
 
         When the latest revision for its date and period has the same content, that one is returned, with
         ``existing`` set. A later one that is damaged may have been anything: then this is a new revision.
 
+        :param take_over: id of the Dag whose the report was, where the draft's Dag is to go on with it.
+        :raises OwnedByAnotherDagError: the report is another Dag's.
         :raises OSError: storage refused something. Nothing of the revision is then visible, and publishing
             the same draft again takes up where this ended.
         """
+        if dag_id := draft.run.get("dag_id"):
+            owner.claim(layout.report_folder(self.root, draft.report), dag_id, take_over=take_over)
         number = 0
         for taken, revision in self._newest_first(draft.report, draft.report_date):
             number = max(number, taken)
@@ -228,6 +232,10 @@ class Archive:
     def reports(self) -> list[str]:
         """Return the slugs of all reports that were ever published."""
         return [name for name in storage.names(self.root) if layout.is_report(name)]
+
+    def owner(self, report: str) -> str | None:
+        """Return the id of the Dag whose the report is, or None while it is nobody's."""
+        return owner.owner_of(layout.report_folder(self.root, report))
 
     def days(self, report: str, *, since: date | None = None, until: date | None = None) -> Iterator[date]:
         """

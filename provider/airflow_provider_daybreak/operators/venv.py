@@ -40,6 +40,8 @@ class VenvDeployOperator(BaseOperator):
     :param index_conn_id: package-index connection to install from.
     :param upgrade: resolve open versions again, though the requirements are the same.
     :param lock_timeout: seconds to wait for another deploy of the same name.
+    :param take_over: id of the Dag whose the name was: it belongs to the Dag that deployed under it first, and any
+        other is refused unless it names that one, as after a Dag was renamed.
     :return: the release now current, as :class:`ReleaseInfo`.
     """
 
@@ -60,6 +62,7 @@ class VenvDeployOperator(BaseOperator):
         index_conn_id: str | None = None,
         upgrade: bool = False,
         lock_timeout: float = 600,
+        take_over: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -75,8 +78,9 @@ class VenvDeployOperator(BaseOperator):
         self.index_conn_id = index_conn_id
         self.upgrade = upgrade
         self.lock_timeout = lock_timeout
+        self.take_over = take_over
 
-    def execute(self, context: Context) -> ReleaseInfo:  # noqa: ARG002
+    def execute(self, context: Context) -> ReleaseInfo:
         """Deploy, and return the release now current."""
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
         from airflow_provider_daybreak.releases.deploy import Plan
@@ -94,6 +98,8 @@ class VenvDeployOperator(BaseOperator):
                 index_conn_id=self.index_conn_id,
                 upgrade=self.upgrade,
                 lock_timeout=self.lock_timeout,
+                dag_id=context["ti"].dag_id,
+                take_over=self.take_over,
             )
             return ReleaseHook().deploy(self.name, plan)
 

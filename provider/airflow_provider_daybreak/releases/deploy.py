@@ -60,6 +60,7 @@ from airflow_provider_daybreak.releases.release import (
 from airflow_provider_daybreak.releases.requirements import read_requirements
 from airflow_provider_daybreak.releases.source import copy_files, read_source
 from airflow_provider_daybreak.releases.switch import (
+    check_owner,
     current_id,
     entries_of,
     heal,
@@ -104,6 +105,8 @@ class Plan:
     :param index_conn_id: what the index is called, for the other workers.
     :param upgrade: resolve again, though the requirements are the same.
     :param lock_timeout: seconds to wait for another deploy of the name.
+    :param dag_id: the Dag that deploys; "" where a person does.
+    :param take_over: id of the Dag from which the name may be taken.
     :raises InvalidValueError: a path is not absolute, or nothing is to stay.
     """
 
@@ -119,6 +122,8 @@ class Plan:
     index_conn_id: str | None = None
     upgrade: bool = False
     lock_timeout: float = 600
+    dag_id: str = ""
+    take_over: str | None = None
 
     def __post_init__(self) -> None:
         for name, path in (("source", self.source), ("env_file", self.env_file)):
@@ -151,6 +156,7 @@ def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deploye
 
     :param store: where the other workers get it from.
     :raises ReleaseError: see the classes under it; the old release is still current.
+    :raises OwnedByAnotherDagError: the name is another Dag's.
     :raises DotenvError: the ``.env`` can't be used.
     """
     source = read_source(plan.source)
@@ -277,11 +283,12 @@ def _deploy(
     dotenv: bytes | None,
     store: Store | None,
 ) -> Deployed:
+    history = read_history(layout)
+    check_owner(layout.name, history.owner, plan.dag_id, take_over=plan.take_over)
     interpreter = find_interpreter(
         plan.python, cache=layout.state / "interpreters.json", requires=requirements.requires_python
     )
     input_digest = _input_digest(requirements, interpreter, plan)
-    history = read_history(layout)
     lock = _lock_of(layout, requirements, interpreter, plan, input_digest, history)
     environment = Environment(lock, interpreter, only_binary=plan.only_binary)
     release_id = id_of(environment.id, source.digest)
@@ -304,14 +311,11 @@ def _deploy(
     if dotenv is not None:
         place_env_file(layout, dotenv)
     if before == release_id:
-        if current_id(layout) != release_id:  # another worker was first
-            point_to(layout, release_id)
-        if store:
-            store.publish(release)
+        _stay(layout, release, plan, history, store)
         return Deployed(release, before, changed=False)
     if plan.verify:
         _verify(release, plan.verify)
-    _switch(layout, release, "deploy", store)
+    _switch(layout, release, "deploy", store, plan.dag_id)
     log.info("Release %s of %s is current; before it was %s", release_id, layout.name, before or "none")
     prune(layout, keep=plan.keep)
     if store:
@@ -319,8 +323,19 @@ def _deploy(
     return Deployed(release, before, changed=True)
 
 
-def _switch(layout: Layout, release: Release, action: str, store: Store | None) -> None:
-    entry = new_entry(layout, release.id, action=action)
+def _stay(layout: Layout, release: Release, plan: Plan, history: History, store: Store | None) -> None:
+    """Let the release be current as it is, on this worker too; of a Dag that is new to it, from now on."""
+    if plan.dag_id not in ("", history.owner):
+        _switch(layout, release, "deploy", store, plan.dag_id)
+        return
+    if current_id(layout) != release.id:  # another worker was first
+        point_to(layout, release.id)
+    if store:
+        store.publish(release)
+
+
+def _switch(layout: Layout, release: Release, action: str, store: Store | None, dag_id: str = "") -> None:
+    entry = new_entry(layout, release.id, action=action, dag_id=dag_id)
     if store:
         store.publish(release)
         store.append(entry)  # from here on all workers run it

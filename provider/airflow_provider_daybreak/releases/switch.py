@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.exceptions import OwnedByAnotherDagError
 from airflow_provider_daybreak.releases.files import replace_link, sync_folder, write_all, write_atomically
 from airflow_provider_daybreak.releases.layout import ID
 
@@ -24,10 +25,12 @@ class History:
 
     :param line: the releases that were current and not rolled back, oldest first; the last one is current.
     :param rolled_back: the releases that somebody turned away from.
+    :param owner: id of the Dag that deployed last, or None while only people did.
     """
 
     line: tuple[str, ...] = ()
     rolled_back: frozenset[str] = frozenset()
+    owner: str | None = None
 
     @property
     def current(self) -> str | None:
@@ -44,14 +47,29 @@ def current_id(layout: Layout) -> str | None:
     return name if ID.fullmatch(name) else None
 
 
-def new_entry(layout: Layout, release_id: str, *, action: str) -> dict[str, Any]:
+def new_entry(layout: Layout, release_id: str, *, action: str, dag_id: str = "") -> dict[str, Any]:
     """
     Return the history's entry for a switch that is about to be made.
 
     :param action: ``deploy`` or ``rollback``.
+    :param dag_id: the Dag that deploys.
     """
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return {"time": now, "action": action, "release": release_id, "previous": current_id(layout)}
+    entry = {"time": now, "action": action, "release": release_id, "previous": current_id(layout)}
+    return {**entry, "dag_id": dag_id} if dag_id else entry
+
+
+def check_owner(name: str, owner: str | None, dag_id: str, *, take_over: str | None = None) -> None:
+    """
+    Refuse a Dag that deploys under a name which is another's.
+
+    :param owner: id of the Dag whose the name is, if it is one's.
+    :param dag_id: the Dag that deploys; "" where a person does.
+    :param take_over: id of the Dag from which the name may be taken.
+    :raises OwnedByAnotherDagError: it is another's.
+    """
+    if owner and dag_id and owner not in (dag_id, take_over):
+        raise OwnedByAnotherDagError("release", name, owner, dag_id)
 
 
 def switch(layout: Layout, entry: dict[str, Any]) -> None:
@@ -86,8 +104,9 @@ def history_of(entries: Sequence[Mapping[str, Any]]) -> History:
     """Return what the entries come to."""
     line: list[str] = []
     rolled_back: set[str] = set()
+    owner = None
     for entry in entries:
-        release = entry["release"]
+        release, owner = entry["release"], entry.get("dag_id") or owner
         if entry["action"] == "rollback":
             if line and line[-1] != release:
                 rolled_back.add(line[-1])
@@ -96,7 +115,7 @@ def history_of(entries: Sequence[Mapping[str, Any]]) -> History:
                 del line[line.index(release) :]
         line = [one for one in line if one != release and one not in rolled_back] + [release]
         rolled_back.discard(release)
-    return History(tuple(line), frozenset(rolled_back))
+    return History(tuple(line), frozenset(rolled_back), owner)
 
 
 def entries_of(layout: Layout) -> list[dict[str, Any]]:
