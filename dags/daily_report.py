@@ -25,7 +25,7 @@ FILES = Path(__file__).parent / NAME
 SCHEDULE = CronTriggerTimetable(
     "0 9 * * *",
     timezone="Europe/Berlin",
-    run_immediately=timedelta(0),  # unpausing mails nothing: the first run is the next one due
+    run_immediately=timedelta(0),  # unpausing mails nothing, until there was a run or a backfill: docs/delivery.md, "When"
 )
 PLACE = "Berlin"
 
