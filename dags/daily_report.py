@@ -25,7 +25,7 @@ FILES = Path(__file__).parent / NAME
 SCHEDULE = CronTriggerTimetable(
     "0 9 * * *",
     timezone="Europe/Berlin",
-    run_immediately=timedelta(0),  # unpausing mails nothing, until there was a run or a backfill: docs/delivery.md, "When"
+    run_immediately=timedelta(0),  # unpausing mails nothing, before any backfill: "When" in docs/delivery.md
 )
 PLACE = "Berlin"
 

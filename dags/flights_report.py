@@ -23,9 +23,7 @@ from airflow_provider_daybreak.reports.checks import no_nulls
 from airflow_provider_daybreak.reports.sources import SqlSource
 
 FILES = Path(__file__).with_suffix("")
-NAME = FILES.name.removesuffix(
-    "_report"
-)  # flights: how each Dag's name begins, and that of its release and report
+NAME = FILES.name.removesuffix("_report")  # how the names of Dags, releases and reports begin
 ZONE = "America/New_York"
 QUERIES = ("days", "carriers", "hours", "worst")
 

@@ -69,14 +69,13 @@ def main() -> int:
         print(f"\n{error}", file=sys.stderr)
     except KeyboardInterrupt:
         print(flush=True)
-    except PermissionError as error:
-        said = (
-            f"Cannot write {error.filename or home}. If an earlier demo ran as another user: sudo rm -r {home}"
-        )
-        print(f"\n{said}", file=sys.stderr)
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        said = f"Cannot write {error.filename or home}: {error.strerror}."
+        print(f"\n{said} If an earlier demo ran as another user: sudo rm -r {home}", file=sys.stderr)
     except Exception as error:  # noqa: BLE001 - a sentence for who tries it, a file for who helps them
         log = home / "demo.log"
-        log.write_text(traceback.format_exc())
+        with suppress(OSError):  # where the disk is full
+            log.write_text(traceback.format_exc())
         said = gist("".join(traceback.format_exception_only(error)))
         print(f"\nThe demo ended with an error: {said}\nMore of it: {log}", file=sys.stderr)
     return 1

@@ -63,7 +63,6 @@ class Api:
         """
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
-            problem = ""
             try:
                 answer = self.client.request(method, f"/api/v2{path}", **kwargs)
             except httpx.TransportError as error:

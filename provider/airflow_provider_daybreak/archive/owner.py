@@ -42,15 +42,13 @@ def claim(folder: StoragePath, dag_id: str, *, take_over: str | None = None) -> 
     :raises OwnedByAnotherDagError: it is another's.
     """
     path, content = folder / layout.OWNER, json.dumps({"dag_id": dag_id}).encode()
-    owner = owner_of(folder)
-    if owner is None:
+    while (owner := owner_of(folder)) is None:
         if create_if_absent(path, content):
             return
-        owner = owner_of(folder)
     if owner == dag_id:
         return
-    if owner is None or owner != take_over:
-        raise OwnedByAnotherDagError("report", folder.name, owner or "", dag_id)
+    if owner != take_over:
+        raise OwnedByAnotherDagError("report", folder.name, owner, dag_id)
     storage.write(path, content)
     storage.synchronise([folder])
     log.warning("Report %s was Dag %s's, and is Dag %s's from now on", folder.name, owner, dag_id)

@@ -194,7 +194,7 @@ def test_a_port_that_is_none_is_refused(tmp_path, port):
     [
         (
             PermissionError(13, "Permission denied", "/x/lock"),
-            "Cannot write /x/lock. If an earlier demo ran as another",
+            "Cannot write /x/lock: Permission denied. If an earlier demo ran as",
         ),
         (RuntimeError("no loop\nat all"), "The demo ended with an error: RuntimeError: no loop"),
         (AirflowFailedError("Airflow ended while it started."), "Airflow ended while it started."),
@@ -218,6 +218,16 @@ def test_whatever_goes_wrong_is_said_without_a_traceback(tmp_path, monkeypatch, 
     assert said in shown
     assert "Traceback" not in shown
     assert (tmp_path / "demo.log").exists() == isinstance(error, RuntimeError)
+
+
+def test_a_folder_that_is_a_file_is_said(tmp_path):
+    (tmp_path / "file").touch()
+
+    for home in (tmp_path / "file", tmp_path / "file" / "below"):
+        done = run_demo("--home", home)
+
+        assert done.returncode == 1
+        assert done.stderr.strip().startswith(f"Cannot write {tmp_path}/file")
 
 
 def test_what_a_former_demo_left_unmailed_is_not_counted(tmp_path, capsys):
