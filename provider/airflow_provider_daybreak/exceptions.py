@@ -85,6 +85,27 @@ class InvalidValueError(DaybreakError):
         return f"Invalid {self.name} {_shown(self.value)}: expected {self.expected}."
 
 
+class OwnedByAnotherDagError(DaybreakError):
+    """
+    A report or release that a Dag would publish under a name that is another's.
+
+    :param what: ``report`` or ``release``.
+    """
+
+    what: str
+    name: str
+    owner: str
+    dag_id: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The {self.what} {self.name!r} belongs to the Dag {self.owner!r}, and {self.dag_id!r} would publish into it. "
+            f"Give the {self.what} a name of its own; or, where {self.dag_id!r} is to go on with it, as after a Dag "
+            f"was renamed, say take_over={self.owner!r} in the task."
+        )
+
+
 def _shown(value: object, most: int = 200) -> str:
     """Return a value as a sentence can hold it."""
     try:

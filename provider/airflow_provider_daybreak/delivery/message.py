@@ -162,7 +162,7 @@ def build_body(letter: Letter, *, limit: int | None = None) -> Body:
     :raises MailTooLargeError: there isn't room for the report itself.
     """
     revision = letter.revision
-    names = {file.name for file in revision.manifest.files}
+    names = {file.name for file in revision.files}
     text = revision.read("report.txt").decode() if "report.txt" in names else None
     markup = revision.read("report.html").decode() if "report.html" in names else None
     images = {

@@ -39,6 +39,7 @@ from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
 from airflow_provider_daybreak.releases.release import get_release, previous_id
 from airflow_provider_daybreak.releases.run import Job, Running, files_like, run, words
 from airflow_provider_daybreak.releases.store import Store
+from airflow_provider_daybreak.releases.switch import read_history
 from airflow_provider_daybreak.releases.uv import Index
 from airflow_provider_daybreak.releases.verify import check_consistency, check_record, check_source
 from airflow_provider_daybreak.settings import Settings
@@ -223,6 +224,10 @@ class ReleaseHook:
         :raises ReleaseNotFoundError: it is not here.
         """
         return get_release(self.layout(name), release)
+
+    def owner(self, name: str) -> str | None:
+        """Return the id of the Dag whose a name is, or None while only people deployed under it."""
+        return read_history(self.layout(name)).owner
 
     def verify(self, name: str, release: str | None = None) -> dict[str, int]:
         """

@@ -205,14 +205,31 @@ def _as_text(value: Any) -> Any:
 
 
 def _matching(path: str, folder: Path) -> list[Any]:
-    """Return the files like a pattern, by name, or the one file of a plain path."""
+    """
+    Return the files like a pattern, by name, or the one file of a plain path. Wildcards match no hidden names.
+
+    :raises InvalidValueError: the path leads upwards, or to what is hidden in the Dag's folder. Parts of it may
+        come from who triggers the Dag.
+    """
     from airflow_provider_daybreak.hooks.archive import storage_path
 
     # The pattern begins at the first part with a wildcard; what is before it is a folder.
     parts = path.split("/")
+    relative = "://" not in path and not path.startswith("/")
+    if ".." in parts or (relative and any(part.startswith(".") and part != "." for part in parts)):
+        expected = (
+            "one without '..', and, below the Dag file's folder, without hidden parts; or an absolute path"
+        )
+        raise InvalidValueError("path of a FileSource", path, expected)
     wild = next((index for index, part in enumerate(parts) if "*" in part or "?" in part), len(parts))
     root_text = "/".join(parts[:wild]) or ("/" if path.startswith("/") else "")
     root: Any = storage_path(root_text, name="path of a FileSource") if "://" in path else folder / root_text
     if wild == len(parts):
         return [root] if root.exists() else []
-    return sorted((found for found in root.glob("/".join(parts[wild:])) if found.is_file()), key=str)
+    return sorted((found for found in root.glob("/".join(parts[wild:])) if _is_plain(found, root)), key=str)
+
+
+def _is_plain(found: Any, root: Any) -> bool:
+    """Return whether this is a file with no hidden part below the root: such are somebody's work in progress."""
+    hidden = {part for part in found.parts if part.startswith(".")}
+    return hidden <= set(root.parts) and found.is_file()

@@ -42,7 +42,9 @@ class VenvDeployOperator(BaseOperator):
     :param index_conn_id: package-index connection to install from.
     :param upgrade: resolve open versions again, though the requirements are the same.
     :param lock_timeout: seconds to wait for another deploy of the same name.
-    :return: the release, as :class:`ReleaseInfo`.
+    :param take_over: id of the Dag whose the name was: it belongs to the Dag that deployed under it first, and any
+        other is refused unless it names that one, as after a Dag was renamed.
+    :return: the release now current, as :class:`ReleaseInfo`.
     """
 
     template_fields: Sequence[str] = ("name", "source", "requirements", "python", "env_file", "verify")
@@ -62,6 +64,7 @@ class VenvDeployOperator(BaseOperator):
         index_conn_id: str | None = None,
         upgrade: bool = False,
         lock_timeout: float = 600,
+        take_over: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -77,6 +80,7 @@ class VenvDeployOperator(BaseOperator):
         self.index_conn_id = index_conn_id
         self.upgrade = upgrade
         self.lock_timeout = lock_timeout
+        self.take_over = take_over
 
     def execute(self, context: Context) -> ReleaseInfo:
         """Deploy, and return the release."""
@@ -98,6 +102,8 @@ class VenvDeployOperator(BaseOperator):
                 upgrade=self.upgrade,
                 lock_timeout=self.lock_timeout,
                 version=dag_version_of(context),
+                dag_id=context["ti"].dag_id,
+                take_over=self.take_over,
             )
             return ReleaseHook().deploy(self.name, plan)
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytest
 from airflow.exceptions import AirflowException
 
+from airflow_provider_daybreak.archive import DraftFile
 from airflow_provider_daybreak.exceptions import DeliveryPendingError
 from airflow_provider_daybreak.version_compat import AirflowFailException
 from tests.mail import LOGIN, PASSWORD, draft
@@ -179,6 +180,16 @@ def test_recipients_in_bcc_get_it_and_are_in_no_header(mail, server):
     for received in server.mails:
         assert received.message["Cc"] == '"Doe, Joe" <joe@example.org>'
         assert b"boss@" not in received.content
+
+
+def test_what_is_kept_for_the_next_report_is_not_attached(archive, mail, server):
+    kept = DraftFile("data/pay.snapshot.jsonl", "application/jsonl", b'[["Ann", 9000]]', snapshot=True)
+    archive.publish(draft(title="Pay", files=[kept]))
+
+    with pytest.raises(AirflowFailException, match=r"No file 'data/pay\.snapshot\.jsonl'"):
+        mail(attachments=["data/pay.snapshot.jsonl"])
+
+    assert server.mails == []
 
 
 def test_a_changed_archive_file_stops_the_mail(mail, server, revision):

@@ -54,6 +54,24 @@ def test_a_deploy_returns_what_the_design_says_as_plain_json(deploy):
     assert (info["name"], info["previous"], info["changed"]) == ("daily", None, True)
 
 
+def test_a_copied_dag_is_refused_and_a_renamed_one_goes_on(deploy, make_context, tmp_path):
+    first = deploy("print('first')")
+    (tmp_path / "source" / "report.py").write_text("print('copy')")
+    options = {"task_id": "deploy", "name": "daily", "source": tmp_path / "source"}
+
+    with pytest.raises(AirflowFailException, match="release 'daily' belongs to the Dag 'daily_report'"):
+        VenvDeployOperator(**options).execute(make_context(dag_id="copy"))
+    renamed = VenvDeployOperator(take_over="daily_report", **options).execute(make_context(dag_id="renamed"))
+
+    assert (renamed["previous"], renamed["changed"]) == (first["release"], True)
+
+
+def test_another_dag_may_run_a_release_by_its_name(deploy, run, make_context):
+    deploy("print('hello')")
+
+    assert run("daily", context=make_context(dag_id="another")) == "hello"
+
+
 def test_a_deployed_script_runs_and_its_last_line_is_the_result(deploy, run):
     assert run(deploy("print('log'); print('result')")) == "result"
 
