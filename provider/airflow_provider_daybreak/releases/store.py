@@ -53,7 +53,7 @@ class Store:
         if (target / MANIFEST).exists():
             return
         for file in release.manifest["files"]:
-            if not file["link"]:
+            if file["sha256"]:  # neither a link nor a folder
                 self.create(_inside(target / "src", file["path"]), (release.src / file["path"]).read_bytes())
         self.create(target / LOCK_NAME, (release.path / LOCK_NAME).read_bytes())
         self.create(target / MANIFEST, (release.path / MANIFEST).read_bytes())
@@ -131,7 +131,7 @@ class Store:
         if manifest is None or problem_of(manifest):
             return  # nothing tells which files it is made of, and a deploy of the same puts it there anew
         paths = [top / MANIFEST, top / LOCK_NAME]
-        paths += [_inside(top / "src", file["path"]) for file in manifest["files"] if not file["link"]]
+        paths += [_inside(top / "src", file["path"]) for file in manifest["files"] if file["sha256"]]
         for path in paths:
             if path.exists():
                 path.unlink()

@@ -230,6 +230,8 @@ def _copy_source(release: Release, work: Path, owner: tuple[int, int] | None) ->
     with _opened(release.src) as source, _opened(work) as target:
         for file in release.manifest["files"]:
             _make_folders(file["path"].rpartition("/")[0], made, target)
+            if file["path"].endswith("/"):
+                continue
             if file["link"]:
                 os.symlink(file["link"], file["path"], dir_fd=target)
                 if owner:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_daybreak.exceptions import InvalidValueError, ReleaseDamagedError
+from airflow_provider_daybreak.exceptions import InvalidValueError, ReleaseDamagedError, VerificationError
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
 from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
@@ -257,6 +257,19 @@ def test_what_was_swapped_after_it_was_found_is_not_read(public):
         with pytest.raises(OSError, match="symbolic links|Not a directory|no longer a file") as caught:
             left_by(release, "a/*.csv", swap)
         assert caught.value.errno in (errno.ELOOP, errno.ENOTDIR, errno.ESTALE)
+
+
+def test_an_empty_folder_of_the_source_is_there_to_be_written_to(public):
+    (public / "source" / "logs" / "daily").mkdir(parents=True)
+    release = release_of(public, "open('logs/daily/run.log', 'w').write('1')", **FILES)
+
+    for _ in range(2):
+        assert left_by(release, "logs/daily/*") == {"logs/daily/run.log": "1"}
+    check_source(release)
+    (release.src / "logs").chmod(0o755)
+    (release.src / "logs" / "daily").rmdir()
+    with pytest.raises(VerificationError, match="logs/daily/"):
+        check_source(release)
 
 
 def test_what_came_with_the_source_is_left_only_if_the_script_wrote_to_it(public):
