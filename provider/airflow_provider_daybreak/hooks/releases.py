@@ -377,21 +377,17 @@ def _stored(
     from airflow_provider_daybreak.hooks.archive import archive_of
 
     files = {}
+    for pattern in patterns:
+        found = files_like(space, release, pattern, user)
+        if not found:
+            problem = f"it left no file like {pattern!r} in its output directory (DAYBREAK_OUTPUT_DIR)."
+            raise ScriptOutputError(command, problem)
+        files.update({left.name: left for left in found})
     archive = archive_of()
-    try:
-        for pattern in patterns:
-            found = files_like(space, release, pattern, user)
-            if not found:
-                problem = f"it left no file like {pattern!r} in its output directory (DAYBREAK_OUTPUT_DIR)."
-                raise ScriptOutputError(command, problem)
-            files.update({left.name: left for left in found})
-        stored = {}
-        for name, left in files.items():
-            with opened(space, left, user) as file:
-                stored[name] = archive.store_artifact(left.parts[-1], file).info()
-    except OSError as error:
-        problem = f"{str(error.filename or 'what it left')!r} can't be read: {error.strerror or error}."
-        raise ScriptOutputError(command, problem) from error
+    stored = {}
+    for name, left in files.items():
+        with opened(space, left, user) as file:
+            stored[name] = archive.store_artifact(left.parts[-1], file).info()
     return stored
 
 

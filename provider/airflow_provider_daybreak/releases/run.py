@@ -164,9 +164,8 @@ class Finished:
         return self.written <= _KEPT_BYTES
 
     def _last_line(self) -> str:
-        last_line = re.split(r"[\r\n]", self.raw.rstrip())[
-            -1
-        ].strip()  # no other separator: they are data in JSON
+        # Other separators, such as U+2028, are data in JSON.
+        last_line = re.split(r"[\r\n]", self.raw.rstrip())[-1].strip()
         if not last_line and not self._is_whole:
             raise self._too_much("the last line of its stdout")
         return last_line

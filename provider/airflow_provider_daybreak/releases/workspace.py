@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from airflow_provider_daybreak.exceptions import (
+    ArtifactUnreadableError,
     DiskFullError,
     InvalidValueError,
     ReleaseDamagedError,
@@ -154,7 +155,7 @@ def files_like(space: Workspace, release: Release, pattern: str, user: User | No
     :param pattern: a relative path with ``*``, ``?`` and ``[…]`` in its parts; ``**`` stands for any folders.
     :param user: whom it ran as. What belongs to somebody else, and was linked to, is none of it.
     :raises InvalidValueError: the pattern is none.
-    :raises OSError: a folder can't be read.
+    :raises ArtifactUnreadableError: a folder can't be read.
     """
     wanted = tuple(part for part in pattern.split("/") if part != ".")
     if not pattern or not all(wanted) or ".." in wanted:
@@ -180,15 +181,18 @@ def opened(space: Workspace, left: Left, user: User | None = None) -> Iterator[B
     """
     Open a file that a run left. What was swapped since it was found is not.
 
-    :raises OSError: it is no longer a file of the run, or can't be read.
+    :raises ArtifactUnreadableError: it is no longer a file of the run, or can't be read.
     """
     owner = _owner(user)
-    with _folder(space, left.top, left.parts[:-1]) as folder:
-        descriptor = os.open(left.parts[-1], _READ, dir_fd=folder)
+    try:
+        with _folder(space, left.top, left.parts[:-1]) as folder:
+            descriptor = os.open(left.parts[-1], _READ, dir_fd=folder)
+    except OSError as error:
+        raise ArtifactUnreadableError(left.name, error.strerror or str(error)) from error
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or (owner and status.st_uid != owner[0]):
-            raise OSError(errno.ESTALE, "it is no longer a file that the script wrote", left.name)
+            raise ArtifactUnreadableError(left.name, "it is no longer a file that the script wrote")
         yield file
 
 
@@ -353,7 +357,8 @@ def _entries(space: Workspace, top: str, parts: tuple[str, ...]) -> Iterator[tup
                     yield name, os.stat(name, dir_fd=descriptor, follow_symlinks=False)
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-            raise
+            path = "/".join(parts) or top
+            raise ArtifactUnreadableError(path, error.strerror or str(error)) from error
 
 
 @contextmanager
