@@ -934,6 +934,20 @@ class ScriptOutputError(ReleaseError):
         return f"{self.command!r} did its work, but {self.problem}"
 
 
+class ArtifactUnreadableError(ReleaseError):
+    """A file or folder that a script left, and that can't be read."""
+
+    path: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot read {self.path!r}, which the script left: {self.problem}. Expected files that it wrote, and that "
+            "nothing it leaves running removes or replaces."
+        )
+
+
 # Delivery
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import io
-import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
@@ -20,7 +19,6 @@ from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
     MissingExtraError,
     QueryError,
-    ScriptOutputError,
 )
 from airflow_provider_daybreak.reports.rows import Rows, taken
 from airflow_provider_daybreak.reports.sources import (
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FETCH = 5_000
-_SCRIPT_LIMIT = 4 * 1024 * 1024  # what a run keeps of a script's output, in bytes
 _AT_A_TIME = 4
 
 
@@ -173,18 +170,11 @@ class Reader:
             offset=self.offset,
             env=source.env,
         )
-        command = str(source.command)
-        if len(finished.stdout.encode()) >= _SCRIPT_LIMIT:
-            raise ScriptOutputError(command, "it is larger than 4 MiB. Write a file, and take a FileSource.")
-        if source.format == "csv":
-            return read_csv(name, io.BytesIO(finished.stdout.encode()))
-        for text in (finished.stdout, finished.last_line):
-            with suppress(ValueError):
-                return json.loads(text)
-        problem = (
-            f"neither all of it nor its last line, {finished.last_line[:200]!r}, is JSON. Print the JSON last."
-        )
-        raise ScriptOutputError(command, problem)
+        if source.format == "json":
+            return finished.json()
+        rows = read_csv(name, io.BytesIO(finished.whole().encode()))
+        masked = finished.redactor.for_result
+        return Rows(masked(list(rows.columns)), (masked(row) for row in rows.tuples()), name=name)
 
 
 def _fetched(cursor: Any) -> Iterator[Sequence[Any]]:

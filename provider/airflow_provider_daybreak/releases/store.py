@@ -50,7 +50,7 @@ class Store:
         if (target / MANIFEST).exists():
             return
         for file in release.manifest["files"]:
-            if not file["link"]:
+            if file["sha256"]:  # neither a link nor a folder
                 storage.create_if_absent(
                     _inside(target / "src", file["path"]), (release.src / file["path"]).read_bytes()
                 )
@@ -135,7 +135,7 @@ class Store:
         if manifest is None or problem_of(manifest):
             return  # nothing tells which files it is made of, and a deploy of the same puts it there anew
         paths = [top / MANIFEST, top / LOCK_NAME]
-        paths += [_inside(top / "src", file["path"]) for file in manifest["files"] if not file["link"]]
+        paths += [_inside(top / "src", file["path"]) for file in manifest["files"] if file["sha256"]]
         for path in paths:
             if path.exists():
                 path.unlink()
