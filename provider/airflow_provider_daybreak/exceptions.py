@@ -1026,6 +1026,22 @@ class LedgerUnsafeError(DeliveryError):
         )
 
 
+class ArchiveNotSharedError(DeliveryError):
+    """An archive on a disk of one host, where tasks run on several. Nothing was sent."""
+
+    archive: str
+    executors: tuple[str, ...]
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The archive {self.archive} is a folder of this host, and tasks run on several ({', '.join(self.executors)}): "
+            f"each host would keep a ledger of its own, and mail everybody again. Nothing was sent. Put [daybreak] "
+            f"archive on object storage, or, if the folder is one mount that all workers share, say so: "
+            f"[daybreak] archive_is_shared = True."
+        )
+
+
 class SmtpError(DeliveryError):
     """A mail server that can't be used."""
 

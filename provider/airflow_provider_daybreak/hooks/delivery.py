@@ -36,6 +36,7 @@ from airflow_provider_daybreak.exceptions import (
 from airflow_provider_daybreak.hooks.archive import archive_at, archive_of
 from airflow_provider_daybreak.hooks.attachments import each_attachment
 from airflow_provider_daybreak.hooks.failure import failure_text
+from airflow_provider_daybreak.hooks.hosts import check_shared
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.hooks.smtp import mail_settings
 
@@ -233,7 +234,7 @@ class DeliveryHook(BaseHook):
         :raises DeliveryPendingError: another try may reach some.
         :raises DeliveryIncompleteError: somebody did not get it, or maybe did not.
         """
-        settings, archive = self.settings(), self.archive
+        settings, archive = self.settings(), self._archive_for_mail()
         latest = find_revision(archive, wanted.report, report_date=wanted.report_date)
         ledger = ledger_of(archive, latest.manifest)
         records = {
@@ -326,6 +327,16 @@ class DeliveryHook(BaseHook):
         connect = partial(Session.open, settings.server)
         notice.send(recipients, archive, connect, now=datetime.now(timezone.utc)).check(f"failure of {dag_id}")
 
+    def _archive_for_mail(self) -> Archive:
+        """
+        Return the archive, whose ledger must be the same for all who mail.
+
+        :raises ArchiveNotSharedError: it isn't.
+        """
+        archive = self.archive
+        check_shared(archive)
+        return archive
+
     def _mailings(
         self,
         wanted: Wanted,
@@ -336,7 +347,7 @@ class DeliveryHook(BaseHook):
         approved_by: str | None = None,
     ) -> list[Mailing]:
         """Return a mailing for each report that is wanted, everything checked that can be without the server."""
-        archive, run = self.archive, run_of(context)
+        archive, run = self._archive_for_mail(), run_of(context)
         revisions = find_revisions(archive, wanted.report, report_date=run.report_date)
         recipients = choose_recipients(
             wanted.to,

@@ -298,3 +298,21 @@ def test_many_recipients_share_a_connection(mail, server):
 def test_a_report_that_was_never_made_is_an_error(mail):
     with pytest.raises(AirflowException, match="No revision at"):
         mail("weekly_report")
+
+
+def test_two_hosts_with_archives_of_their_own_mail_nobody(mail, server, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+
+    for mode in ("send", "hold", "dry_run"):
+        with pytest.raises(AirflowFailException, match="each host would keep a ledger of its own"):
+            mail(mode=mode)
+    assert server.connections == 0
+
+
+def test_hosts_that_share_the_mount_of_the_archive_mail_once(mail, server, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE_IS_SHARED", "True")
+    mail()
+    mail()
+
+    assert server.recipients() == ["jane@example.org"]
