@@ -131,6 +131,7 @@ class MailServer:
     :param tls: context for STARTTLS, or for TLS from the start with ``implicit``.
     :param replies: reply by recipient, at RCPT, in place of 250.
     :param data_replies: reply by recipient, after the mail, in place of 250.
+    :param utf8: whether it offers SMTPUTF8.
     :param pause: seconds between taking a mail and saying so.
     :ivar taking: set once a mail was taken, before the pause.
     """
@@ -144,6 +145,7 @@ class MailServer:
     mails: list[Received] = field(default_factory=list)
     credentials: list[tuple[str, str]] = field(default_factory=list)
     connections: int = 0
+    utf8: bool = False
     pause: float = 0
     taking: Event = field(default_factory=Event)
 
@@ -173,6 +175,7 @@ class MailServer:
             self,
             hostname="localhost",
             data_size_limit=self.size_limit,
+            enable_SMTPUTF8=self.utf8,
             tls_context=starttls,
             require_starttls=starttls is not None,
             authenticator=self.authenticate if self.auth else None,

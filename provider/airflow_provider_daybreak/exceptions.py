@@ -458,6 +458,20 @@ class ContainerLogTooLargeError(ContainerError):
 # .env files
 
 
+class SecretsBackendError(DaybreakError):
+    """A secrets backend that failed when it was asked for a connection."""
+
+    conn_id: str
+    backend: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot read the connection {self.conn_id!r}: the secrets backend {self.backend} failed with "
+            f"{self.problem}. Mend the value that it holds, or what [secrets] says of the backend."
+        )
+
+
 class DotenvError(DaybreakError):
     """A ``.env`` file that can't be used."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.delivery.ledger import Entry, Ledger, Status
     from airflow_provider_daybreak.delivery.recipients import Recipient
-    from airflow_provider_daybreak.delivery.transport import Reply, Session
+    from airflow_provider_daybreak.delivery.transport import Session
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ PAUSES = (2.0, 10.0, 30.0)
 """Seconds before each further round to those whom the server put off. Greylisting takes longer: retries do that."""
 
 _PROGRESS_EVERY = 100  # mails
+_NO_UTF8 = "the server takes only ASCII before the @ of an address (it offers no SMTPUTF8)"
 
 
 @dataclass(frozen=True)
@@ -202,8 +203,12 @@ class Courier:
         :raises Dropped: the connection is gone.
         :raises SenderRefusedError: the server takes nothing from this sender.
         """
+        utf8 = mail.recipient.needs_utf8
+        if utf8 and not session.takes_utf8:
+            self._refuse_before_data(mail, _NO_UTF8)
+            return
         chunks, size = self._render(mail, session.max_bytes)
-        reply = session.mail(self._sender, size)
+        reply = session.mail(self._sender, size, utf8=utf8)
         if reply.permanent:
             server = session.server
             raise SenderRefusedError(server.host, server.port, f"{reply} (to MAIL FROM:<{self._sender}>)")
@@ -212,7 +217,7 @@ class Courier:
         if not reply.ok:
             session.reset()
             if reply.permanent and reply.code != 552:  # noqa: PLR2004 - too many recipients, RFC 5321 §4.5.3.1.10
-                self._refuse_before_data(mail, reply)
+                self._refuse_before_data(mail, str(reply))
             else:
                 self._defer(mail, str(reply))
             return
@@ -252,10 +257,10 @@ class Courier:
         self.summary.deferred[mail.recipient.label] = reason
         log.warning("%s: deferred: %s", mail.recipient.label, reason)
 
-    def _refuse_before_data(self, mail: Mail, reply: Reply) -> None:
+    def _refuse_before_data(self, mail: Mail, reason: str) -> None:
         # The commit keeps a task beside this one from sending what this one calls refused.
         if self.ledger.commit(mail.key, self._generations[mail.key], mail.facts, intent="refused"):
-            self._settle(mail, "refused", str(reply))
+            self._settle(mail, "refused", reason)
         else:
             self._look_again(mail)
 

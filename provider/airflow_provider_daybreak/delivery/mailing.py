@@ -145,7 +145,7 @@ class Mailing:
         head = head_for(
             mail.recipient,
             common=self._common,
-            visible=self._visible,
+            visible=self.letter.visible_head(utf8=True) if mail.recipient.needs_utf8 else self._visible,
             message_id=mail.message_id,
             date=datetime.fromisoformat(mail.facts["date"]),
             answers=mail.facts.get("answers"),

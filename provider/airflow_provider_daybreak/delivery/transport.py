@@ -113,6 +113,7 @@ class Session:
     def __init__(self, server: Server, client: smtplib.SMTP) -> None:
         self.server = server
         self._client = client
+        client.command_encoding = "utf-8"  # of what isn't ASCII only with SMTPUTF8
         size = client.esmtp_features.get("size", "").strip()
         self.max_bytes = int(size) if size.isdecimal() and int(size) else None
         """Largest mail that the server announces to take, or None."""
@@ -140,9 +141,19 @@ class Session:
             raise
         return cls(server, client)
 
-    def mail(self, sender: str, size: int) -> Reply:
-        """Begin a mail of that many bytes."""
+    @property
+    def takes_utf8(self) -> bool:
+        """Whether it takes mail for addresses that aren't ASCII (RFC 6531)."""
+        return self._client.has_extn("smtputf8")
+
+    def mail(self, sender: str, size: int, *, utf8: bool = False) -> Reply:
+        """
+        Begin a mail of that many bytes.
+
+        :param utf8: whether its recipient's address isn't ASCII.
+        """
         options = [f"SIZE={size}"] if self._client.has_extn("size") else []
+        options += ["BODY=8BITMIME", "SMTPUTF8"] if utf8 else []
         return self._command("MAIL", " ".join([f"FROM:<{sender}>", *options]))
 
     def recipient(self, address: str) -> Reply:

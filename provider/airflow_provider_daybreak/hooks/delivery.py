@@ -25,6 +25,7 @@ from airflow_provider_daybreak.delivery.recipients import (
     parse_address,
     parse_recipients,
     redirected,
+    sending_mailbox,
 )
 from airflow_provider_daybreak.delivery.transport import Session
 from airflow_provider_daybreak.exceptions import (
@@ -38,7 +39,8 @@ from airflow_provider_daybreak.hooks.attachments import each_attachment
 from airflow_provider_daybreak.hooks.failure import failure_text
 from airflow_provider_daybreak.hooks.hosts import check_shared
 from airflow_provider_daybreak.hooks.run import run_of
-from airflow_provider_daybreak.hooks.smtp import mail_settings
+from airflow_provider_daybreak.hooks.smtp import mail_settings, raise_swallowed
+from airflow_provider_daybreak.version_compat import AirflowNotFoundException
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,8 +163,15 @@ class DeliveryHook(BaseHook):
         Return what the connection says. Its secrets are masked in logs from then on.
 
         :raises InvalidValueError: a field can't be used.
+        :raises DotenvError: the ``.env`` that holds the connection was refused.
+        :raises SecretsBackendError: so did another secrets backend fail.
         """
-        return mail_settings(self.get_connection(self.smtp_conn_id), name=self.smtp_conn_id)
+        try:
+            connection = self.get_connection(self.smtp_conn_id)
+        except AirflowNotFoundException:
+            raise_swallowed(self.smtp_conn_id)
+            raise
+        return mail_settings(connection, name=self.smtp_conn_id)
 
     def send(
         self,
@@ -368,7 +377,7 @@ class DeliveryHook(BaseHook):
                 revision,
                 attachments=find_attachments(wanted.attachments, revision),
                 recipients=redirected(group, trial) if trial else group,
-                reply_to=[each.mailbox for each in parse_recipients(wanted.reply_to)],
+                reply_to=[sending_mailbox(each, name="reply_to") for each in parse_recipients(wanted.reply_to)],
                 unsubscribe=_urls(wanted.unsubscribe),
                 further=_further(wanted.headers),
             )

@@ -316,3 +316,33 @@ def test_hosts_that_share_the_mount_of_the_archive_mail_once(mail, server, monke
     mail()
 
     assert server.recipients() == ["jane@example.org"]
+
+
+INTERNATIONAL = ["jane@example.org", "Jörg <jörg@faß.de>"]
+
+
+def test_a_mail_to_an_international_domain_goes_there(mail, server):
+    result = mail(to=["info@faß.de"], bcc="ann@straße.example", allowed_domains=["faß.de", "straße.example"])
+
+    assert server.recipients() == ["info@xn--fa-hia.de", "ann@xn--strae-oqa.example"]
+    assert result["sent"] == server.recipients()
+
+
+def test_an_address_beyond_ascii_is_mailed_where_the_server_takes_it(mail, server):
+    server.utf8 = True
+    mail(to=INTERNATIONAL)
+
+    assert server.recipients() == ["jane@example.org", "jörg@xn--fa-hia.de"]
+    jane, joerg = (received.content for received in server.mails)
+    assert "To: jane@example.org, =?utf-8?b?SsO2cmc=?= <jörg@xn--fa-hia.de>\r\n".encode() in joerg
+    assert jane.isascii()
+    assert server.mails[0].message["To"].groups[1].display_name == "Jörg jörg@xn--fa-hia.de"
+
+
+def test_an_address_beyond_ascii_alone_is_refused_where_the_server_takes_none(mail, server):
+    with pytest.raises(
+        AirflowFailException, match=r"jörg@xn--fa-hia.de \(the server takes only ASCII before the @"
+    ):
+        mail(to=INTERNATIONAL)
+
+    assert server.recipients() == ["jane@example.org"]
