@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive import Archive, Manifest
     from airflow_provider_daybreak.delivery.courier import OnUnknown
+    from airflow_provider_daybreak.delivery.ledger import Entry, Status
     from airflow_provider_daybreak.delivery.message import Body, Letter
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.transport import Session
@@ -195,10 +196,37 @@ class Mailing:
         self.ledger.note(mail.key, "held", reason, mail.facts)
         log.info("%s: held: %s", mail.recipient.label, reason)
 
-    def settle_original(self, recipient: Recipient, reason: str) -> None:
-        """Let the period's own mail to this recipient count as sent: it was, on another occasion."""
-        original = self._mail(recipient, "")
-        self.ledger.assume_sent(original.key, reason, original.facts)
+    def send_again(self, connect: Callable[[], Session], reason: str) -> Summary:
+        """
+        Send the letter to its one recipient on this occasion, in place of the period's own mail.
+
+        Until that is settled, the period's own mail is in flight: no task sends it meanwhile. Sent now, it counts
+        as sent; else it stands where it stood.
+
+        :param connect: opens a session.
+        :param reason: why it is sent again, for the ledger.
+        :return: what became of it. It is deferred when a task is sending the period's own mail right now.
+        """
+        (again,) = self.mails()
+        original = self._mail(again.recipient, "")
+        entry = self.ledger.entry(original.key)
+        if entry.standing == "sent":
+            return self.send(connect)
+        self.ledger.probe()
+        claimed = entry.standing != "in_flight" and self.ledger.commit(
+            original.key, entry.generation, original.facts, intent="resend"
+        )
+        if not claimed:
+            since = self.ledger.entry(original.key).facts.get("time")
+            reason = f"another task has been sending it since {since}, and is left to it"
+            return Summary(deferred={again.recipient.label: reason})
+        try:
+            return self.send(connect)
+        finally:  # by what the ledger says, which knows most when this ends in an error
+            resent = self.ledger.entry(again.key)
+            said = f"{self._occasion}, {reason}: {resent.reason or resent.standing}"
+            self.ledger.settle(original.key, entry.generation, _after(entry, resent), said, original.facts)
+            self.ledger.synchronise()
 
     def _hold(self, mails: Sequence[Mail], reason: str) -> Summary:
         summary = Summary()
@@ -266,6 +294,15 @@ class Mailing:
         if answers:
             facts["answers"] = answers
         return Mail(key, recipient, message_id, facts)
+
+
+def _after(before: Entry, resent: Entry) -> Status:
+    """Return where a mail stands by where it stood, and by what became of sending it on another occasion."""
+    if resent.standing == "sent":
+        return "sent"
+    if "in_doubt" in (before.standing, resent.standing) or resent.standing == "in_flight":
+        return "unknown"
+    return "refused" if before.standing == "refused" else "deferred"
 
 
 def _days(length: timedelta) -> str:

@@ -237,6 +237,9 @@ class DeliveryHook(BaseHook):
         """
         Send the archived original again, for a reason, once for each id.
 
+        What a task is sending right now is left alone, and held where it is named. The connection's
+        ``redirect_all_to`` gets the mails instead, which then count for nobody.
+
         :return: what became of each mail.
         :raises NothingToResendError: nobody is named who did not get it.
         :raises RevisionNotFoundError: there is no such report.
@@ -252,13 +255,15 @@ class DeliveryHook(BaseHook):
             if not record.occasion and record.report_date == wanted.report_date.isoformat()
         }
         named = parse_recipients(wanted.to) or [
-            parse_address(record.recipient) for record in records.values() if record.standing != "sent"
+            parse_address(record.recipient)
+            for record in records.values()
+            if record.standing not in ("sent", "in_flight")
         ]
         if not named:
             raise NothingToResendError(wanted.report, wanted.report_date.isoformat())
         check_domains(named, settings.allowed_domains)
-        summary = Summary()
-        for recipient in named:
+        summary, trial = Summary(), settings.redirect_all_to
+        for recipient in redirected(named, trial) if trial else named:
             record = records.get(recipient.normal)
             facts = record.facts if record else {}
             revision = archive.open(facts["manifest"]) if "manifest" in facts else latest
@@ -275,11 +280,11 @@ class DeliveryHook(BaseHook):
                 rules=Rules(on_unknown="hold"),
                 run={"reason": wanted.reason, "by": wanted.by},
                 now=datetime.now(timezone.utc),
-                occasion=f"resend:{wanted.id}",
+                occasion=f"resend:{wanted.id}" + (f":{_trial(trial)}" if trial else ""),
             )
-            summary.add(mailing.send(partial(Session.open, settings.server)), wanted.report)
-            if recipient.label in {**summary.sent, **summary.already_sent}:
-                mailing.settle_original(recipient, f"resent as {wanted.id}: {wanted.reason}")
+            connect = partial(Session.open, settings.server)
+            sent = mailing.send(connect) if trial else mailing.send_again(connect, wanted.reason)
+            summary.add(sent, wanted.report)
         summary.check(wanted.report)
         return Delivery(latest.manifest, summary)
 
@@ -330,6 +335,8 @@ class DeliveryHook(BaseHook):
         settings, archive = self.settings(), self.archive
         recipients = choose_recipients(to)
         check_domains(recipients, settings.allowed_domains)
+        if settings.redirect_all_to:
+            recipients = redirected(recipients, settings.redirect_all_to)
         occasion, text = failure_text(context, archive, report)
         dag_id = str(context["dag"].dag_id)
         notice = Notice(settings.sender, f"Failed: {dag_id}", text, dag_id, occasion)
@@ -367,6 +374,7 @@ class DeliveryHook(BaseHook):
         )
         check_domains(recipients, settings.allowed_domains)
         trial = wanted.redirect_all_to or settings.redirect_all_to
+        occasion = _trial(trial) if trial else ""
         now = datetime.now(timezone.utc)
         facts = {**run.ref, **({"approved_by": approved_by} if approved_by else {})}
         mailings = []
@@ -383,9 +391,13 @@ class DeliveryHook(BaseHook):
             )
             letter.common_head()  # what can't be in a header shows before anything is sent
             ledger = ledger_of(archive, revision.manifest)
-            occasion = f"trial:{parse_address(trial).normal}" if trial else ""
             mailings.append(Mailing(letter, ledger, rules=rules, run=facts, now=now, occasion=occasion))
         return mailings
+
+
+def _trial(address: str) -> str:
+    """Return the occasion of mails that go to one address instead: they count for nobody else."""
+    return f"trial:{parse_address(address).normal}"
 
 
 def find_revisions(archive: Archive, report: object, *, report_date: date) -> dict[str, Revision]:
