@@ -999,17 +999,18 @@ class ApprovalError(DeliveryError):
 
 
 class ContentChangedError(DeliveryError):
-    """Content that is not what somebody approved. Nothing was sent."""
+    """A mail that would not be what somebody approved. It was not sent."""
 
     report: str
-    approved: str
-    found: str
+    what: str
+    approved: object
+    found: object
     permanent: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return (
-            f"{self.report!r} is not what was approved: its digest was {self.approved[:12]}…, and now is "
-            f"{self.found[:12]}…. Nothing was sent. Clear the task to ask again."
+            f"The mail of {self.report!r} would not be what was approved: {self.what}: {_shown(self.approved)} then, "
+            f"and {_shown(self.found)} now. It was not sent. Clear the task to ask again."
         )
 
 

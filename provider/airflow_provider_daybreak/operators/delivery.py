@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_daybreak.archive import Manifest
+    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, Wanted
 
 
@@ -163,18 +164,17 @@ class ReportEmailOperator(BaseOperator):
             subject=found.subject,
             body="\n\n".join([found.body, *self._links(found.manifests)]),
             then=self.execute_answered.__name__,
-            digests=[manifest.digest for manifest in found.manifests],
+            proposal=found.proposal,
         )
 
-    def execute_answered(self, context: Context, event: dict[str, Any], digests: list[str]) -> DeliveryInfo:
-        """Send what somebody approved."""
+    def execute_answered(self, context: Context, event: dict[str, Any], proposal: ArtifactInfo) -> DeliveryInfo:
+        """Send what somebody approved, as it was shown: no template is rendered for it again."""
         with fail_at_once():
-            answer = answer_of(event)
-            hook, wanted, when = self._hook(), self._wanted(), self._when(context)
+            answer, hook = answer_of(event), self._hook()
             if not answer.approved:
-                return _info(hook.hold(wanted, f"rejected by {answer.by}", **when))
+                return _info(hook.reject(proposal, by=answer.by, context=context))
             return _info(
-                hook.send(wanted, on_refused=self.on_refused, approved=digests, approved_by=answer.by, **when)
+                hook.send_approved(proposal, by=answer.by, context=context, on_refused=self.on_refused)
             )
 
     def _links(self, manifests: Sequence[Manifest]) -> list[str]:
