@@ -303,7 +303,7 @@ class DeliveryHook(BaseHook):
             connection=self._connection(settings),
             letters=[mailing.shown() for mailing, _ in pending],
             keys=[mail.key for _, mails in pending for mail in mails],
-        )
+        ).store(self.archive)
         for mailing, mails in pending:
             for mail in mails:
                 mailing.hold(mail, "waits for an approval", Summary(), status="waiting")
@@ -313,7 +313,7 @@ class DeliveryHook(BaseHook):
             else f"Send {len(pending)} reports?",
             body="\n\n".join(_described(mailing, mails) for mailing, mails in pending),
             manifests=[mailing.manifest for mailing, _ in pending],
-            proposal=proposal.store(self.archive),
+            proposal=proposal,
         )
 
     def send_approved(
@@ -335,9 +335,9 @@ class DeliveryHook(BaseHook):
         :raises ContentChangedError: the archive or the connection are not what they were. Nothing was sent.
         """
         shown, settings = Proposal.load(proposal), self.settings()
-        rules = Rules(max_lateness=None, **shown.rules)
+        rules, keys = Rules(max_lateness=None, **shown.rules), frozenset(shown.keys)
         mailings = self._mailings(
-            Wanted(**shown.wanted), settings, rules, context, approved=shown.keys, approved_by=by
+            Wanted(**shown.wanted), settings, rules, context, approved=keys, approved_by=by
         )
         shown.check(self._connection(settings), [mailing.shown() for mailing in mailings])
         return self._deliver(mailings, settings, on_refused=on_refused)
@@ -345,12 +345,12 @@ class DeliveryHook(BaseHook):
     def reject(self, proposal: ArtifactInfo, *, by: str, context: Mapping[str, Any]) -> Delivery:
         """Send nothing of what somebody rejected, and say so in the ledger."""
         shown = Proposal.load(proposal)
-        rules = Rules(max_lateness=None, **shown.rules)
+        rules, keys = Rules(max_lateness=None, **shown.rules), frozenset(shown.keys)
         mailings = self._mailings(Wanted(**shown.wanted), self.settings(), rules, context)
         summary = Summary()
         for mailing in mailings:
             for mail in mailing.pending():
-                if mail.key in shown.keys:
+                if mail.key in keys:
                     mailing.hold(mail, f"rejected by {by}", summary, status="rejected")
         return Delivery(mailings[0].manifest, summary)
 

@@ -56,14 +56,13 @@ def _names(option: str) -> list[str]:
 
 
 def _is_local(name: str) -> bool:
-    from airflow.executors.executor_loader import ExecutorLoader
+    """Return whether an executor, by its short name or its class's path, runs tasks beside the scheduler."""
+    from airflow.executors.executor_constants import LOCAL_EXECUTOR
 
-    module, _, attribute = ExecutorLoader.executors.get(name, name).rpartition(".")
+    module, _, attribute = name.rpartition(".")
+    if not module:
+        return name == LOCAL_EXECUTOR
     try:
         return bool(getattr(import_module(module), attribute).is_local)
-    except (
-        ImportError,
-        AttributeError,
-        ValueError,
-    ):  # not installed here, or no executor: none of Airflow's own
+    except (ImportError, AttributeError):  # Airflow's own would be here, so it is none of them
         return False

@@ -50,7 +50,7 @@ class ReportEmailOperator(BaseOperator):
 
     :param report: the result of a :class:`ReportOperator`, or a slug: then the latest revision of the run's
         report date. A list of these where rows of ``to`` get different ones. (templated)
-    :param to: addresses: a list of one each, or text with commas between them. The connection's
+    :param to: addresses: a list of one each, or text with commas or semicolons between them. The connection's
         ``default_recipients`` when ``to``, ``cc`` and ``bcc`` are empty. Or rows: ``{"address": …, "name": …,
         "report": …}``, each of which gets a mail of its own that names nobody else, with the report whose slug
         (or result) it names. (templated)
@@ -58,8 +58,8 @@ class ReportEmailOperator(BaseOperator):
     :param bcc: likewise; shown to nobody. (templated)
     :param subject: the report's title by default. (templated)
     :param smtp_conn_id: the ``smtp`` connection.
-    :param mode: ``send``; ``hold`` to prepare everything and wait until somebody approves just that content
-        under "required actions" in Airflow's UI; ``dry_run`` to write each mail as ``.eml`` into the archive.
+    :param mode: ``send``; ``hold`` to prepare everything and wait until somebody approves just that, as it was
+        shown, under "required actions" in Airflow's UI; ``dry_run`` to write each mail as ``.eml`` into the archive.
     :param max_lateness: how long after its period's end a report is still mailed; for ever when None. A later
         run only archives it, and says so.
     :param on_correction: whether new content for a period that was mailed is only in the archive
