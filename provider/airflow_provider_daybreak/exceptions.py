@@ -479,6 +479,20 @@ class ContainerLogTooLargeError(ContainerError):
 # .env files
 
 
+class SecretsBackendError(DaybreakError):
+    """A secrets backend that failed when it was asked for a connection."""
+
+    conn_id: str
+    backend: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot read the connection {self.conn_id!r}: the secrets backend {self.backend} failed with "
+            f"{self.problem}. Mend the value that it holds, or what [secrets] says of the backend."
+        )
+
+
 class DotenvError(DaybreakError):
     """A ``.env`` file that can't be used."""
 
@@ -1021,17 +1035,18 @@ class ApprovalError(DeliveryError):
 
 
 class ContentChangedError(DeliveryError):
-    """Content that is not what somebody approved. Nothing was sent."""
+    """A mail that would not be what somebody approved. It was not sent."""
 
     report: str
-    approved: str
-    found: str
+    what: str
+    approved: object
+    found: object
     permanent: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return (
-            f"{self.report!r} is not what was approved: its digest was {self.approved[:12]}…, and now is "
-            f"{self.found[:12]}…. Nothing was sent. Clear the task to ask again."
+            f"The mail of {self.report!r} would not be what was approved: {self.what}: {_shown(self.approved)} then, "
+            f"and {_shown(self.found)} now. It was not sent. Clear the task to ask again."
         )
 
 
@@ -1059,6 +1074,22 @@ class LedgerUnsafeError(DeliveryError):
         return (
             f"The archive's storage can't keep a ledger: a file in {self.folder} was created twice, so two tasks "
             f"could both send. Nothing was sent. Use a local file system or S3 with conditional writes."
+        )
+
+
+class ArchiveNotSharedError(DeliveryError):
+    """An archive on a disk of one host, where tasks run on several. Nothing was sent."""
+
+    archive: str
+    executors: tuple[str, ...]
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The archive {self.archive} is a folder of this host, and tasks run on several ({', '.join(self.executors)}): "
+            f"each host would keep a ledger of its own, and mail everybody again. Nothing was sent. Put [daybreak] "
+            f"archive on object storage, or, if the folder is one mount that all workers share, say so: "
+            f"[daybreak] archive_is_shared = True."
         )
 
 

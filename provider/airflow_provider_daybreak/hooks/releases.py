@@ -14,6 +14,7 @@ from airflow_provider_daybreak.exceptions import (
     ScriptFailedError,
     ScriptOutputError,
 )
+from airflow_provider_daybreak.hooks.hosts import remote_executors
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.releases.deploy import (
     Deployed,
@@ -94,11 +95,11 @@ class ReleaseHook:
         if plan.index_conn_id:
             plan = replace(plan, index=index_of(plan.index_conn_id))
         layout = self.layout(name)
-        if self.settings.release_store is None and (executor := _distributed_executor()):
+        if self.settings.release_store is None and (executors := remote_executors()):
             log.warning(
                 "With %s another worker may run the script, and it will not find the release: it stays on this one. "
                 "Set [daybreak] release_store to a folder that all workers reach.",
-                executor,
+                " and ".join(executors),
             )
         store = self.store(name)
         if store:
@@ -326,17 +327,6 @@ def _mask(release: Release) -> Redactor:
     for value in redactor.hidden:
         mask_secret(value)
     return redactor
-
-
-def _distributed_executor() -> str:
-    """Return the name of an executor that runs tasks on other machines than this, or ""."""
-    from airflow.configuration import conf
-
-    for executor in conf.get("core", "executor", fallback="LocalExecutor").replace(";", ",").split(","):
-        name = executor.strip().split(":")[-1].rpartition(".")[2]
-        if name not in ("LocalExecutor", "SequentialExecutor", ""):
-            return name
-    return ""
 
 
 def _info(deployed: Deployed) -> ReleaseInfo:

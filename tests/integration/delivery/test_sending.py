@@ -309,3 +309,51 @@ def test_many_recipients_share_a_connection(mail, server):
 def test_a_report_that_was_never_made_is_an_error(mail):
     with pytest.raises(AirflowException, match="No revision at"):
         mail("weekly_report")
+
+
+def test_two_hosts_with_archives_of_their_own_mail_nobody(mail, server, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+
+    for mode in ("send", "hold", "dry_run"):
+        with pytest.raises(AirflowFailException, match="each host would keep a ledger of its own"):
+            mail(mode=mode)
+    assert server.connections == 0
+
+
+def test_hosts_that_share_the_mount_of_the_archive_mail_once(mail, server, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE_IS_SHARED", "True")
+    mail()
+    mail()
+
+    assert server.recipients() == ["jane@example.org"]
+
+
+INTERNATIONAL = ["jane@example.org", "Jörg <jörg@faß.de>"]
+
+
+def test_a_mail_to_an_international_domain_goes_there(mail, server):
+    result = mail(to=["info@faß.de"], bcc="ann@straße.example", allowed_domains=["faß.de", "straße.example"])
+
+    assert server.recipients() == ["info@xn--fa-hia.de", "ann@xn--strae-oqa.example"]
+    assert result["sent"] == server.recipients()
+
+
+def test_an_address_beyond_ascii_is_mailed_where_the_server_takes_it(mail, server):
+    server.utf8 = True
+    mail(to=INTERNATIONAL)
+
+    assert server.recipients() == ["jane@example.org", "jörg@xn--fa-hia.de"]
+    jane, joerg = (received.content for received in server.mails)
+    assert "To: jane@example.org, =?utf-8?b?SsO2cmc=?= <jörg@xn--fa-hia.de>\r\n".encode() in joerg
+    assert jane.isascii()
+    assert server.mails[0].message["To"].groups[1].display_name == "Jörg jörg@xn--fa-hia.de"
+
+
+def test_an_address_beyond_ascii_alone_is_refused_where_the_server_takes_none(mail, server):
+    with pytest.raises(
+        AirflowFailException, match=r"jörg@xn--fa-hia.de \(the server takes only ASCII before the @"
+    ):
+        mail(to=INTERNATIONAL)
+
+    assert server.recipients() == ["jane@example.org"]
