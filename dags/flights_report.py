@@ -22,15 +22,17 @@ from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRun
 from airflow_provider_daybreak.reports.checks import no_nulls
 from airflow_provider_daybreak.reports.sources import SqlSource
 
-FILES = Path(__file__).parent / "flights_report"
+FILES = Path(__file__).with_suffix("")
+NAME = FILES.name.removesuffix("_report")  # how the names of Dags, releases and reports begin
 ZONE = "America/New_York"
 QUERIES = ("days", "carriers", "hours", "worst")
 
 
 def flights_dag(period: str, cron: str, offset: int) -> DAG:
     """Return the Dag that reports each period by a schedule."""
+    name = f"{NAME}_{period}"
     with DAG(
-        dag_id=f"flights_{period}",
+        dag_id=name,
         schedule=CronTriggerTimetable(cron, timezone=ZONE),
         start_date=datetime(2013, 1, 1),  # noqa: DTZ001 - in the schedule's zone
         end_date=datetime(2014, 1, 7),  # noqa: DTZ001
@@ -48,9 +50,7 @@ def flights_dag(period: str, cron: str, offset: int) -> DAG:
         tags=["daybreak", "report", "sql"],
         doc_md=__doc__,
     ) as dag:
-        deploy = VenvDeployOperator(
-            task_id="deploy", name="flights_report", source=FILES / "script", only_binary=False
-        )
+        deploy = VenvDeployOperator(task_id="deploy", name=name, source=FILES / "script", only_binary=False)
         load = VenvRunOperator(
             task_id="load_database",
             release=deploy.output,
@@ -58,9 +58,9 @@ def flights_dag(period: str, cron: str, offset: int) -> DAG:
         )
         report = ReportOperator(
             task_id="render_report",
-            report=f"flights_{period}",
+            report=name,
             template=FILES / "report.md.j2",
-            data={name: SqlSource(f"flights_report/{name}.sql", conn_id="flights") for name in QUERIES},
+            data={query: SqlSource(f"{FILES.name}/{query}.sql", conn_id="flights") for query in QUERIES},
             period=period,
             offset=offset,
             formats=("html", "text", "page", "xlsx"),

@@ -85,6 +85,27 @@ class InvalidValueError(DaybreakError):
         return f"Invalid {self.name} {_shown(self.value)}: expected {self.expected}."
 
 
+class OwnedByAnotherDagError(DaybreakError):
+    """
+    A report or release that a Dag would publish under a name that is another's.
+
+    :param what: ``report`` or ``release``.
+    """
+
+    what: str
+    name: str
+    owner: str
+    dag_id: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The {self.what} {self.name!r} belongs to the Dag {self.owner!r}, and {self.dag_id!r} would publish into it. "
+            f"Give the {self.what} a name of its own; or, where {self.dag_id!r} is to go on with it, as after a Dag "
+            f"was renamed, say take_over={self.owner!r} in the task."
+        )
+
+
 def _shown(value: object, most: int = 200) -> str:
     """Return a value as a sentence can hold it."""
     try:
@@ -458,6 +479,20 @@ class ContainerLogTooLargeError(ContainerError):
 # .env files
 
 
+class SecretsBackendError(DaybreakError):
+    """A secrets backend that failed when it was asked for a connection."""
+
+    conn_id: str
+    backend: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot read the connection {self.conn_id!r}: the secrets backend {self.backend} failed with "
+            f"{self.problem}. Mend the value that it holds, or what [secrets] says of the backend."
+        )
+
+
 class DotenvError(DaybreakError):
     """A ``.env`` file that can't be used."""
 
@@ -684,7 +719,7 @@ class RequirementsError(ReleaseError):
 
 
 class RequirementRefusedError(ReleaseError):
-    """A line of the requirements that can't be deployed."""
+    """A line of the requirements that can't be deployed. Its text is "" where it may be anything, a secret too."""
 
     path: str
     line: int
@@ -693,7 +728,8 @@ class RequirementRefusedError(ReleaseError):
     permanent: ClassVar[bool] = True
 
     def __str__(self) -> str:
-        return f"Cannot deploy {self.text!r} ({self.path!r} line {self.line}): {self.problem}"
+        place = f"{self.path!r} line {self.line}"
+        return f"Cannot deploy {f'{self.text!r} ({place})' if self.text else place}: {self.problem}"
 
 
 class LockingError(ReleaseError):
@@ -926,6 +962,20 @@ class ScriptOutputError(ReleaseError):
         return f"{self.command!r} did its work, but {self.problem}"
 
 
+class ArtifactUnreadableError(ReleaseError):
+    """A file or folder that a script left, and that can't be read."""
+
+    path: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot read {self.path!r}, which the script left: {self.problem}. Expected files that it wrote, and that "
+            "nothing it leaves running removes or replaces."
+        )
+
+
 # Delivery
 
 
@@ -999,17 +1049,18 @@ class ApprovalError(DeliveryError):
 
 
 class ContentChangedError(DeliveryError):
-    """Content that is not what somebody approved. Nothing was sent."""
+    """A mail that would not be what somebody approved. It was not sent."""
 
     report: str
-    approved: str
-    found: str
+    what: str
+    approved: object
+    found: object
     permanent: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return (
-            f"{self.report!r} is not what was approved: its digest was {self.approved[:12]}…, and now is "
-            f"{self.found[:12]}…. Nothing was sent. Clear the task to ask again."
+            f"The mail of {self.report!r} would not be what was approved: {self.what}: {_shown(self.approved)} then, "
+            f"and {_shown(self.found)} now. It was not sent. Clear the task to ask again."
         )
 
 
@@ -1037,6 +1088,22 @@ class LedgerUnsafeError(DeliveryError):
         return (
             f"The archive's storage can't keep a ledger: a file in {self.folder} was created twice, so two tasks "
             f"could both send. Nothing was sent. Use a local file system or S3 with conditional writes."
+        )
+
+
+class ArchiveNotSharedError(DeliveryError):
+    """An archive on a disk of one host, where tasks run on several. Nothing was sent."""
+
+    archive: str
+    executors: tuple[str, ...]
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The archive {self.archive} is a folder of this host, and tasks run on several ({', '.join(self.executors)}): "
+            f"each host would keep a ledger of its own, and mail everybody again. Nothing was sent. Put [daybreak] "
+            f"archive on object storage, or, if the folder is one mount that all workers share, say so: "
+            f"[daybreak] archive_is_shared = True."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow import __version__ as airflow_version
@@ -10,6 +11,8 @@ from packaging.version import Version
 AIRFLOW_VERSION = Version(Version(airflow_version).base_version)
 AIRFLOW_V_3_2 = Version("3.2") <= AIRFLOW_VERSION
 AIRFLOW_V_3_3 = Version("3.3") <= AIRFLOW_VERSION
+
+_AIRFLOWS_OWN = re.compile(r"airflow\.(sdk\.|secrets\.metastore)")
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +31,13 @@ else:
     )
 
 
+def secrets_backends() -> list[Any]:
+    """Return what is asked for connections here, in turn, before Airflow's own API or database is."""
+    from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
+
+    return [each for each in ensure_secrets_backend_loaded() if not _AIRFLOWS_OWN.match(type(each).__module__)]
+
+
 def task_state(context: Mapping[str, Any]) -> Any | None:
     """Return the store that all tries of a task in a run share (Airflow 3.3 and later), or None."""
     return context.get("task_state_store") if AIRFLOW_V_3_3 else None
@@ -39,5 +49,6 @@ __all__ = [
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowSkipException",
+    "secrets_backends",
     "task_state",
 ]

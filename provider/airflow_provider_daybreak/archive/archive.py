@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from airflow_provider_daybreak.archive import layout, storage
+from airflow_provider_daybreak import storage
+from airflow_provider_daybreak.archive import layout, owner
 from airflow_provider_daybreak.archive.artifacts import store_artifact
-from airflow_provider_daybreak.archive.atomic import create_if_absent
 from airflow_provider_daybreak.archive.manifest import Manifest, claim_of
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileChangedError,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive.artifacts import Artifact
     from airflow_provider_daybreak.archive.manifest import ArchivedFile, Draft
-    from airflow_provider_daybreak.archive.storage import StoragePath
+    from airflow_provider_daybreak.storage import StoragePath
 
 log = logging.getLogger(__name__)
 
@@ -63,35 +63,42 @@ class Revision:
         """1 for the first of its date, and so on."""
         return self.manifest.revision
 
-    def file(self, name: str) -> ArchivedFile:
+    @property
+    def files(self) -> tuple[ArchivedFile, ...]:
+        """What readers get, sorted by name: the manifest's files without snapshots."""
+        return tuple(file for file in self.manifest.files if not file.snapshot)
+
+    def file(self, name: str, *, snapshot: bool = False) -> ArchivedFile:
         """
         Return what the manifest says of a file.
 
-        :raises ArchivedFileNotFoundError: the revision has no file of that name.
+        :param snapshot: whether a snapshot is meant. What readers are given is asked for without.
+        :raises ArchivedFileNotFoundError: the revision has no file of that name and kind.
         """
         for file in self.manifest.files:
-            if file.name == name:
+            if file.name == name and file.snapshot == snapshot:
                 return file
-        raise ArchivedFileNotFoundError(self.uri, name, sorted(file.name for file in self.manifest.files))
+        raise ArchivedFileNotFoundError(self.uri, name, [file.name for file in self.files])
 
     def path(self, name: str) -> StoragePath:
         """
-        Return where a file lies.
+        Return where a file lies that readers get.
 
         :raises ArchivedFileNotFoundError: the revision has no file of that name.
         """
-        return layout.below(self.folder, self.file(name).name)
+        return storage.below(self.folder, self.file(name).name)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, *, snapshot: bool = False) -> bytes:
         """
         Return a file's bytes, which are those that were published.
 
-        :raises ArchivedFileNotFoundError: the revision has no file of that name.
+        :param snapshot: whether a snapshot is meant. What readers are given is read without.
+        :raises ArchivedFileNotFoundError: the revision has no file of that name and kind.
         :raises ArchivedFileChangedError: the file is gone, or differs from what the manifest says.
         """
-        file = self.file(name)
+        file = self.file(name, snapshot=snapshot)
         try:
-            data = storage.read(self.path(name))
+            data = storage.read(storage.below(self.folder, file.name))
         except FileNotFoundError as error:
             raise ArchivedFileChangedError(self.uri, name, "it is gone") from error
         except OSError as error:
@@ -117,16 +124,20 @@ class Archive:
     def __repr__(self) -> str:
         return f"Archive({self.uri!r})"
 
-    def publish(self, draft: Draft) -> Revision:
+    def publish(self, draft: Draft, *, take_over: str | None = None) -> Revision:
         """
         Put a rendering into the archive, whole or not at all.
 
         When the latest revision for its date and period has the same content, that one is returned, with
         ``existing`` set. A later one that is damaged may have been anything: then this is a new revision.
 
+        :param take_over: id of the Dag whose the report was, where the draft's Dag is to go on with it.
+        :raises OwnedByAnotherDagError: the report is another Dag's.
         :raises OSError: storage refused something. Nothing of the revision is then visible, and publishing
             the same draft again takes up where this ended.
         """
+        if dag_id := draft.run.get("dag_id"):
+            owner.claim(layout.report_folder(self.root, draft.report), dag_id, take_over=take_over)
         number = 0
         for taken, revision in self._newest_first(draft.report, draft.report_date):
             number = max(number, taken)
@@ -144,12 +155,12 @@ class Archive:
 
     def _publish_as(self, number: int, draft: Draft) -> Revision:
         folder = self.folder(draft.report, draft.report_date, number)
-        paths = [layout.below(folder, file.name) for file in draft.files]
+        paths = [storage.below(folder, file.name) for file in draft.files]
         for path, file in zip(paths, draft.files, strict=True):
             storage.write(path, file.content)
         storage.synchronise({folder, *(path.parent for path in paths)})
         manifest = Manifest.of(draft, revision=number, created=datetime.now(timezone.utc))
-        if not create_if_absent(folder / layout.MANIFEST, manifest.to_json()):
+        if not storage.create_if_absent(folder / layout.MANIFEST, manifest.to_json()):
             # Another publisher of the same content finished it first.
             return replace(self.revision(draft.report, draft.report_date, number), existing=True)
         return Revision(self._manifest_uri(draft.report, draft.report_date, number), manifest, folder)
@@ -221,6 +232,10 @@ class Archive:
     def reports(self) -> list[str]:
         """Return the slugs of all reports that were ever published."""
         return [name for name in storage.names(self.root) if layout.is_report(name)]
+
+    def owner(self, report: str) -> str | None:
+        """Return the id of the Dag whose the report is, or None while it is nobody's."""
+        return owner.owner_of(layout.report_folder(self.root, report))
 
     def days(self, report: str, *, since: date | None = None, until: date | None = None) -> Iterator[date]:
         """
@@ -305,4 +320,6 @@ def _stands_for(manifest: Manifest, draft: Draft) -> bool:
 def _claim(folder: StoragePath, draft: Draft) -> bool:
     """Return whether the number is free for this content: never taken, or by this content too."""
     claim = claim_of(draft)
-    return create_if_absent(folder / layout.CLAIM, claim) or storage.read(folder / layout.CLAIM) == claim
+    return (
+        storage.create_if_absent(folder / layout.CLAIM, claim) or storage.read(folder / layout.CLAIM) == claim
+    )

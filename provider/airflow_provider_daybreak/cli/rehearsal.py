@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import DagFileError, InvalidValueError
+from airflow_provider_daybreak.hooks.run import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,7 +84,7 @@ class Rehearsal:
     One run of a Dag that Airflow doesn't know of. Tasks run when their output is asked for, each once.
 
     :param dag: the Dag.
-    :param day: the date that the run is of, in the Dag's zone.
+    :param day: the date that the run is of, in the zone of the Dag's schedule.
     :param params: values that replace the Dag's own.
     :param home: the folder that takes what tasks deploy or archive meanwhile.
     """
@@ -100,7 +101,7 @@ class Rehearsal:
 
         :raises InvalidValueError: a param is none of the Dag's, or its value is wrong.
         """
-        instant = datetime.combine(self.day, time(12), self.dag.timezone)
+        instant = datetime.combine(self.day, time(12), zone_of(self.dag))
         params = self._params()
         run = SimpleNamespace(
             dag_id=self.dag.dag_id,

@@ -91,10 +91,14 @@ class Letter:
         fields += [headers.further_field(name, value) for name, value in further.values()]
         return b"".join(fields)
 
-    def visible_head(self) -> bytes:
-        """Return the fields To and Cc that recipients of a common mail see."""
+    def visible_head(self, *, utf8: bool = False) -> bytes:
+        """
+        Return the fields To and Cc that recipients of a common mail see.
+
+        :param utf8: whether the mail goes by SMTPUTF8.
+        """
         common = [each for each in self.recipients if not each.alone]
-        return _to_and_cc(common) if len(common) <= MAX_VISIBLE else b""
+        return _to_and_cc(common, utf8=utf8) if len(common) <= MAX_VISIBLE else b""
 
     def boundary(self, part: str) -> str:
         """Return a line that no part of the mail has: ``=_`` stands in no base64 and no quoted-printable."""
@@ -143,7 +147,7 @@ def head_for(
         headers.raw_field("Date", format_datetime(date)),
         headers.raw_field("Message-ID", message_id),
         common,
-        _to_and_cc([recipient]) if recipient.alone or not visible else visible,
+        _to_and_cc([recipient], utf8=recipient.needs_utf8) if recipient.alone or not visible else visible,
     ]
     if answers:
         fields += [headers.raw_field("In-Reply-To", answers), headers.raw_field("References", answers)]
@@ -162,7 +166,7 @@ def build_body(letter: Letter, *, limit: int | None = None) -> Body:
     :raises MailTooLargeError: there isn't room for the report itself.
     """
     revision = letter.revision
-    names = {file.name for file in revision.manifest.files}
+    names = {file.name for file in revision.files}
     text = revision.read("report.txt").decode() if "report.txt" in names else None
     markup = revision.read("report.html").decode() if "report.html" in names else None
     images = {
@@ -292,9 +296,9 @@ def _token(attachment: Attachment) -> bytes:
     return b"attachment:" + sha256(f"{attachment.name}\0{attachment.sha256}".encode()).hexdigest().encode()
 
 
-def _to_and_cc(recipients: Sequence[Recipient]) -> bytes:
+def _to_and_cc(recipients: Sequence[Recipient], *, utf8: bool) -> bytes:
     fields = [
-        headers.address_field(name, shown)
+        headers.address_field(name, shown, utf8=utf8)
         for name, kind in (("To", "to"), ("Cc", "cc"))
         if (shown := [each.mailbox for each in recipients if each.kind == kind])
     ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Asset, AssetAlias
 
     from airflow_provider_daybreak.archive import Revision
-    from airflow_provider_daybreak.archive.storage import StoragePath
+    from airflow_provider_daybreak.storage import StoragePath
 
 REPORTS_ALIAS = "daybreak_reports"
 
@@ -60,6 +60,11 @@ def storage_path(uri: str, *, name: str) -> StoragePath:
     from airflow.sdk import ObjectStoragePath
 
     return ObjectStoragePath(uri)
+
+
+def is_local(uri: str) -> bool:
+    """Return whether a URI names a folder of this host's file system."""
+    return _local_path(uri) is not None
 
 
 def _local_path(uri: str) -> Path | None:

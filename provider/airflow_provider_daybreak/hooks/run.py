@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, tzinfo
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
+from airflow_provider_daybreak.releases.dag_version import DagVersion
 from airflow_provider_daybreak.reports.period import (
     Period,
     PeriodName,
@@ -16,7 +18,7 @@ from airflow_provider_daybreak.reports.period import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import date
     from zoneinfo import ZoneInfo
 
@@ -61,11 +63,11 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
 
     :param context: the context that Airflow gives to ``execute``.
     :param report_date: ISO date; the run's ``report_date`` param, or else its own dates, when empty.
-    :param timezone: key of the IANA database; when None, the zone of the Dag's timetable, or else the Dag's.
+    :param timezone: key of the IANA database; when None, the zone that the Dag's timetable says, or else the Dag's.
     :raises InvalidValueError: the date or the zone can't be understood.
     """
     ti, dag_run = context["ti"], context["dag_run"]
-    zone_ = zone(timezone or _zone_name(context["dag"]))
+    zone_ = zone(timezone) if timezone else zone_of(context["dag"])
     own: dict[str, datetime | None] = {
         name: _instant(getattr(dag_run, name, None))
         for name in ("data_interval_start", "data_interval_end", "logical_date", "run_after")
@@ -90,17 +92,87 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
     )
 
 
-def _zone_name(dag: Any) -> str:
-    """Return the zone that the Dag's schedule is written in: a cron timetable may have one of its own."""
-    timetable = getattr(dag, "timetable", None)
-    # Airflow has each cron timetable twice: the SDK's says `timezone`, the scheduler's `_timezone`.
-    timezone = getattr(timetable, "timezone", None) or getattr(timetable, "_timezone", None) or dag.timezone
+def dag_version_of(context: Mapping[str, Any]) -> DagVersion | None:
+    """
+    Return the version of its Dag that the run is kept at, or None where its bundle has none: then it runs the newest.
+
+    A run starts soon after it got its version. One that was cleared starts anew, and keeps the version that it had when
+    it was due.
+    """
+    ti, dag_run = context["ti"], context["dag_run"]
+    bundle_version = getattr(getattr(ti, "bundle_instance", None), "version", None)
+    if not bundle_version:
+        return None
+    started = None if dag_run.clear_number else dag_run.start_date
+    return DagVersion(
+        dag_id=ti.dag_id,
+        run_id=ti.run_id,
+        id=str(ti.dag_version_id),
+        bundle_version=str(bundle_version),
+        since=(started or dag_run.run_after).isoformat(),
+    )
+
+
+def zone_of(dag: Any) -> ZoneInfo:
+    """
+    Return the zone that the Dag's schedule is written in: the one that its timetable says, or else the Dag's own.
+
+    :raises InvalidValueError: it is none of the IANA database.
+    """
+    said = set(_zones_in(getattr(dag, "timetable", None), set()))
+    return zone(said.pop() if len(said) == 1 else _name_of(dag.timezone))
+
+
+def _zones_in(part: object, seen: set[int]) -> Iterator[str]:
+    """
+    Yield the zones that a part of a schedule says: its own, or else those of what it holds.
+
+    Timetables hold other timetables, lists of moments, and what maps the partitions of assets.
+
+    :param seen: ids of the parts that were looked into.
+    """
+    if isinstance(part, datetime):
+        if part.tzinfo is not None and _name_of(part.tzinfo) != "UTC":  # which says a moment, but no place
+            yield _name_of(part.tzinfo)
+    elif isinstance(part, tzinfo):
+        yield _name_of(part)
+    elif isinstance(part, (Mapping, list, tuple, set, frozenset)):
+        for each in part.values() if isinstance(part, Mapping) else part:
+            yield from _zones_in(each, seen)
+    elif _is_of_a_schedule(part) and id(part) not in seen:
+        seen.add(id(part))
+        # Airflow has each timetable twice: the SDK's says `timezone`, the scheduler's `_timezone`.
+        own = getattr(part, "timezone", None) or getattr(part, "_timezone", None)
+        if own is not None:
+            yield _name_of(own)
+            return
+        for held in _held_by(part):
+            yield from _zones_in(held, seen)
+
+
+def _held_by(part: object) -> Iterator[object]:
+    """Yield what the fields of a part of a schedule hold."""
+    slots = (name for kind in type(part).__mro__ for name in getattr(kind, "__slots__", ()))
+    for name in (*getattr(part, "__dict__", ()), *slots):
+        yield getattr(part, name, None)
+
+
+def _is_of_a_schedule(part: object) -> bool:
+    """Return whether this is a timetable, Airflow's or one's own, or a mapper of partitions (Airflow 3.2 and later)."""
+    modules = (kind.__module__ for kind in type(part).__mro__)
+    return any(
+        module.startswith("airflow.") and ("timetable" in module or "partition_mappers" in module)
+        for module in modules
+    )
+
+
+def _name_of(timezone: object) -> str:
     return str(getattr(timezone, "name", timezone))
 
 
 def _time_of_day(dag: Any, day: date, timezone: ZoneInfo) -> time | None:
     """Return the first time of day at which a schedule of cron begins runs, in that zone; None for any other."""
-    crons = list(_crons(getattr(dag, "timetable", None)))
+    crons = list(_crons(getattr(dag, "timetable", None), set()))
     if not crons:
         return None
     from croniter import croniter
@@ -112,18 +184,26 @@ def _time_of_day(dag: Any, day: date, timezone: ZoneInfo) -> time | None:
     return min(times)
 
 
-def _crons(timetable: Any) -> Iterator[tuple[str, str]]:
-    """Yield the expressions of a timetable, and of those that it holds, each with the zone that it is meant in."""
-    # Airflow has each timetable twice: where the SDK's says `name`, the scheduler's says `_name`.
-    expression, timezone, held = (
-        getattr(timetable, name, None) or getattr(timetable, f"_{name}", None)
-        for name in ("expression", "timezone", "timetables")
-    )
-    if isinstance(expression, str):
-        yield expression, str(getattr(timezone, "name", timezone))
-    for one in (*(held or ()), getattr(timetable, "timetable", None)):
-        if one is not None:
-            yield from _crons(one)
+def _crons(part: object, seen: set[int]) -> Iterator[tuple[str, str]]:
+    """
+    Yield the cron expressions of a part of a schedule, each with the zone that it is meant in.
+
+    :param seen: ids of the parts that were looked into.
+    """
+    if isinstance(part, (list, tuple)):
+        for each in part:
+            yield from _crons(each, seen)
+    elif _is_of_a_schedule(part) and id(part) not in seen:
+        seen.add(id(part))
+        if any(kind.__name__ == "CronMixin" for kind in type(part).__mro__):
+            # As above: the SDK's or the scheduler's.
+            expression, timezone = (
+                getattr(part, name, None) or getattr(part, f"_{name}") for name in ("expression", "timezone")
+            )
+            yield str(expression), _name_of(timezone)
+            return
+        for held in _held_by(part):
+            yield from _crons(held, seen)
 
 
 def _instant(value: object) -> datetime | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.delivery.recipients import parse_address
+from airflow_provider_daybreak.delivery.recipients import ascii_domain, parse_sender
 from airflow_provider_daybreak.delivery.transport import (
     IMPLICIT_TLS_PORT,
     SUBMISSION_PORT,
     Server,
     Timeouts,
 )
-from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, SecretsBackendError
+from airflow_provider_daybreak.version_compat import secrets_backends
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +70,7 @@ def mail_settings(connection: Any, *, name: str) -> MailSettings:
         raise InvalidValueError(extra.name("ssl_context"), extra.get("ssl_context"), "default or none")
     return MailSettings(
         server=Server(
-            host=host,
+            host=ascii_domain(host, name=f"host of the connection {name!r}"),
             port=port,
             security=security,
             ca_file=extra.text("ca_file") or None,
@@ -87,11 +88,29 @@ def mail_settings(connection: Any, *, name: str) -> MailSettings:
     )
 
 
+def raise_swallowed(conn_id: str) -> None:
+    """
+    Raise what kept a secrets backend from giving a connection that Airflow then says isn't defined.
+
+    Airflow takes an error of a backend for "not here", and asks the next one.
+
+    :raises DaybreakError: one of ours failed, with its own words.
+    :raises SecretsBackendError: another one did.
+    """
+    for backend in secrets_backends():
+        try:
+            backend.get_connection(conn_id=conn_id)
+        except DaybreakError:  # noqa: PERF203 - each may fail
+            raise
+        except Exception as error:  # noqa: BLE001 - of any kind; its text may hold a part of what it could not read
+            raise SecretsBackendError(conn_id, type(backend).__name__, type(error).__name__) from None
+
+
 def _sender(extra: _Extra, login: str) -> Address:
     given = extra.text("from_email") or (login if "@" in login else "")
     if not given:
         raise InvalidValueError(extra.name("from_email"), given, "the address that mails are from")
-    return parse_address(given).mailbox
+    return parse_sender(given, name=extra.name("from_email"))
 
 
 def _token(connection: Any, extra: _Extra) -> str:

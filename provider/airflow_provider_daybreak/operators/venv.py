@@ -24,12 +24,14 @@ class VenvDeployOperator(BaseOperator):
     Make a release of a script and the packages it needs, and switch to it in one step.
 
     Nothing is resolved, installed or copied that is there already. Until the last step the release that was
-    current before still is.
+    current before still is. A run of an older version of its Dag than the one that deployed last uses its own
+    release, and leaves current what is.
 
     :param name: name to deploy under: lower-case letters, digits, ``-`` and ``_``. (templated)
     :param source: absolute path of the script's folder, or of a single ``.py`` file. (templated)
     :param requirements: file in the source that says what to install. ``auto`` takes the first of
-        ``uv.lock``, ``pylock.toml``, ``requirements.txt`` and the metadata in a script (PEP 723). (templated)
+        ``uv.lock``, ``pylock.toml``, ``requirements.txt``, the only ``.txt`` in ``requirements/`` and the metadata
+        in a script (PEP 723). (templated)
     :param python: absolute path or version of the interpreter; the worker's own when None. (templated)
     :param env_file: absolute path of the ``.env`` that the script reads; the one in the source when
         None. (templated)
@@ -40,6 +42,8 @@ class VenvDeployOperator(BaseOperator):
     :param index_conn_id: package-index connection to install from.
     :param upgrade: resolve open versions again, though the requirements are the same.
     :param lock_timeout: seconds to wait for another deploy of the same name.
+    :param take_over: id of the Dag whose the name was: it belongs to the Dag that deployed under it first, and any
+        other is refused unless it names that one, as after a Dag was renamed.
     :return: the release now current, as :class:`ReleaseInfo`.
     """
 
@@ -60,6 +64,7 @@ class VenvDeployOperator(BaseOperator):
         index_conn_id: str | None = None,
         upgrade: bool = False,
         lock_timeout: float = 600,
+        take_over: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -75,10 +80,12 @@ class VenvDeployOperator(BaseOperator):
         self.index_conn_id = index_conn_id
         self.upgrade = upgrade
         self.lock_timeout = lock_timeout
+        self.take_over = take_over
 
-    def execute(self, context: Context) -> ReleaseInfo:  # noqa: ARG002
-        """Deploy, and return the release now current."""
+    def execute(self, context: Context) -> ReleaseInfo:
+        """Deploy, and return the release."""
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
+        from airflow_provider_daybreak.hooks.run import dag_version_of
         from airflow_provider_daybreak.releases.deploy import Plan
 
         with fail_at_once():
@@ -94,6 +101,9 @@ class VenvDeployOperator(BaseOperator):
                 index_conn_id=self.index_conn_id,
                 upgrade=self.upgrade,
                 lock_timeout=self.lock_timeout,
+                version=dag_version_of(context),
+                dag_id=context["ti"].dag_id,
+                take_over=self.take_over,
             )
             return ReleaseHook().deploy(self.name, plan)
 

@@ -30,5 +30,7 @@ def first_on(path: str | None, boot: Path) -> str:
     :raises InvalidValueError: the folder's path can't be one of it: no Python would find what is to begin.
     """
     if os.pathsep in str(boot):
-        raise InvalidValueError("folder of a run", str(boot), f"a path without {os.pathsep!r}; TMPDIR names it")
+        raise InvalidValueError(
+            "folder of a run", str(boot), f"a path without {os.pathsep!r}; [daybreak] releases names it"
+        )
     return os.pathsep.join([str(boot), path] if path else [str(boot)])

@@ -28,13 +28,13 @@ from airflow_provider_daybreak.exceptions import (
     VerificationError,
 )
 from airflow_provider_daybreak.releases import environment as environments
+from airflow_provider_daybreak.releases.dag_version import newest_in
 from airflow_provider_daybreak.releases.dotenv_file import place_env_file, read_env_file
 from airflow_provider_daybreak.releases.environment import LOCK_NAME, Environment, facts_of
 from airflow_provider_daybreak.releases.files import (
     check_room,
     discard,
     protect,
-    sync_folder,
     write_json,
 )
 from airflow_provider_daybreak.releases.imports import imports_of
@@ -60,21 +60,23 @@ from airflow_provider_daybreak.releases.release import (
 from airflow_provider_daybreak.releases.requirements import read_requirements
 from airflow_provider_daybreak.releases.source import copy_files, read_source
 from airflow_provider_daybreak.releases.switch import (
+    check_owner,
     current_id,
     entries_of,
     heal,
     history_of,
     new_entry,
     point_to,
-    read_history,
     replace_history,
     switch,
 )
 from airflow_provider_daybreak.releases.uv import Index
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from airflow_provider_daybreak.releases.dag_version import DagVersion
     from airflow_provider_daybreak.releases.interpreter import Interpreter
     from airflow_provider_daybreak.releases.layout import Layout
     from airflow_provider_daybreak.releases.requirements import Requirements
@@ -104,6 +106,9 @@ class Plan:
     :param index_conn_id: what the index is called, for the other workers.
     :param upgrade: resolve again, though the requirements are the same.
     :param lock_timeout: seconds to wait for another deploy of the name.
+    :param version: the version of the Dag that deploys it, where there are any: an older one does not become current.
+    :param dag_id: the Dag that deploys; "" where a person does.
+    :param take_over: id of the Dag from which the name may be taken.
     :raises InvalidValueError: a path is not absolute, or nothing is to stay.
     """
 
@@ -119,6 +124,9 @@ class Plan:
     index_conn_id: str | None = None
     upgrade: bool = False
     lock_timeout: float = 600
+    version: DagVersion | None = None
+    dag_id: str = ""
+    take_over: str | None = None
 
     def __post_init__(self) -> None:
         for name, path in (("source", self.source), ("env_file", self.env_file)):
@@ -144,19 +152,21 @@ class Deployed:
 
 def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deployed:
     """
-    Make the source's release current.
+    Make the source's release current, unless a newer version of the Dag has deployed one: then it is made, and returned.
 
     Nothing is resolved, installed or copied that is there already. Until the last step the release that
     was current still is.
 
     :param store: where the other workers get it from.
     :raises ReleaseError: see the classes under it; the old release is still current.
+    :raises OwnedByAnotherDagError: the name is another Dag's.
     :raises DotenvError: the ``.env`` can't be used.
     """
     source = read_source(plan.source)
     requirements = read_requirements(source, plan.requirements)
-    if plan.index is None and requirements.index:
-        plan = replace(plan, index=Index(requirements.index))
+    plan = replace(plan, index=_index_of(plan, requirements))
+    if not (requirements.lines or requirements.content):
+        log.info("Nothing is installed: %s names no package that is needed", requirements.path)
     dotenv = None
     if plan.env_file or source.dotenv:
         dotenv = read_env_file(plan.env_file or source.folder / ".env", follow=plan.env_file is not None)
@@ -194,10 +204,9 @@ def ensure(
     :raises ReleaseError: see the classes under it.
     """
     if release_id is None:
-        entries = store.entries()
-        if not entries:
+        release_id = history_of(store.entries()).current
+        if release_id is None:
             return get_release(layout)
-        release_id = str(entries[-1]["release"])
     if not is_ready(layout, release_id):
         with changing(layout, lock_timeout=lock_timeout):
             _fetch(layout, release_id, store, index_of)
@@ -277,11 +286,13 @@ def _deploy(
     dotenv: bytes | None,
     store: Store | None,
 ) -> Deployed:
+    entries = entries_of(layout)
+    history = history_of(entries)
+    check_owner(layout.name, history.owner, plan.dag_id, take_over=plan.take_over)
     interpreter = find_interpreter(
         plan.python, cache=layout.state / "interpreters.json", requires=requirements.requires_python
     )
     input_digest = _input_digest(requirements, interpreter, plan)
-    history = read_history(layout)
     lock = _lock_of(layout, requirements, interpreter, plan, input_digest, history)
     environment = Environment(lock, interpreter, only_binary=plan.only_binary)
     release_id = id_of(environment.id, source.digest)
@@ -301,26 +312,86 @@ def _deploy(
             manifest = _manifest(layout, release_id, source, environment, requirements, input_digest, plan)
             make_release(layout, manifest, source.read)
         release = get_release(layout, release_id)
+    known = newest_in(entries)
+    if before is not None and known and plan.version and plan.version.older_than(known):
+        return _set_aside(layout, plan, release, before, known, store)
     if dotenv is not None:
         place_env_file(layout, dotenv)
-    if before == release_id:
-        if current_id(layout) != release_id:  # another worker was first
-            point_to(layout, release_id)
-        if store:
-            store.publish(release)
+    return _made_current(layout, plan, release, history, known, store)
+
+
+def _made_current(
+    layout: Layout,
+    plan: Plan,
+    release: Release,
+    history: History,
+    known: DagVersion | None,
+    store: Store | None,
+) -> Deployed:
+    before = history.current
+    if before == release.id:
+        _stay(layout, release, plan, history, known, store)
         return Deployed(release, before, changed=False)
     if plan.verify:
         _verify(release, plan.verify)
-    _switch(layout, release, "deploy", store)
-    log.info("Release %s of %s is current; before it was %s", release_id, layout.name, before or "none")
+    _switch(layout, release, "deploy", store, plan)
+    log.info("Release %s of %s is current; before it was %s", release.id, layout.name, before or "none")
     prune(layout, keep=plan.keep)
     if store:
         prune_store(layout, store, keep=plan.keep)
     return Deployed(release, before, changed=True)
 
 
-def _switch(layout: Layout, release: Release, action: str, store: Store | None) -> None:
-    entry = new_entry(layout, release.id, action=action)
+def _stay(
+    layout: Layout,
+    release: Release,
+    plan: Plan,
+    history: History,
+    known: DagVersion | None,
+    store: Store | None,
+) -> None:
+    """Let the release be current as it is, on this worker too; of a Dag or version new to it, from now on."""
+    is_new_version = plan.version and (known is None or known.bundle_version != plan.version.bundle_version)
+    if is_new_version or plan.dag_id not in ("", history.owner):
+        _switch(layout, release, "deploy", store, plan)
+        return
+    if current_id(layout) != release.id:  # another worker was first
+        point_to(layout, release.id)
+    if store:
+        store.publish(release)
+
+
+def _set_aside(
+    layout: Layout, plan: Plan, release: Release, before: str, known: DagVersion, store: Store | None
+) -> Deployed:
+    """Leave what is current, and its ``.env``, to the newer version of the Dag."""
+    if release.id != before:
+        if plan.verify:
+            _verify(release, plan.verify)
+        _switch(layout, release, "aside", store)
+        log.warning(
+            "This run is of an older version of its Dag than run %s, which deployed before: %s of %s stays current, and "
+            "this run uses release %s. To run what is current, clear it with the latest version.",
+            known.run_id, before, layout.name, release.id,
+        )  # fmt: skip
+    return Deployed(release, before, changed=False)
+
+
+def _index_of(plan: Plan, requirements: Requirements) -> Index | None:
+    """Return the index to install from; a lock's own gives way to the worker's, since its hashes are compared."""
+    named = requirements.index
+    if not named or (plan.index is None and requirements.content and os.environ.get("UV_DEFAULT_INDEX")):
+        return plan.index
+    if plan.index and not requirements.content and plan.index.url.rstrip("/") != named.rstrip("/"):
+        log.warning("%s names the index %s: %s is used instead", requirements.path, named, plan.index.url)
+    return plan.index or Index(named)
+
+
+def _switch(
+    layout: Layout, release: Release, action: str, store: Store | None, plan: Plan | None = None
+) -> None:
+    dag_id, version = (plan.dag_id, plan.version) if plan else ("", None)
+    entry = new_entry(layout, release.id, action=action, dag_id=dag_id, version=version)
     if store:
         store.publish(release)
         store.append(entry)  # from here on all workers run it
@@ -437,9 +508,9 @@ def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[st
     lock = layout.environment(manifest["environment"]) / LOCK_NAME
     (path / LOCK_NAME).hardlink_to(lock)  # it stays when the environment goes
     protect(path / "src")
-    sync_folder(path / "src")
+    local.synchronise(path / "src")
     write_json(path / MANIFEST, manifest, mode=0o444)
-    sync_folder(layout.releases)
+    local.synchronise(layout.releases)
 
 
 def _check_imports(source: Source, environment: Path) -> None:
@@ -489,8 +560,8 @@ def _take_over_history(layout: Layout, store: Store) -> None:
             _share(layout, ours, store)
         return
     replace_history(layout, theirs)
-    wanted = str(theirs[-1]["release"])
-    if is_ready(layout, wanted):
+    wanted = history_of(theirs).current
+    if wanted and is_ready(layout, wanted):
         point_to(layout, wanted)
 
 

@@ -1,94 +1,39 @@
-"""Writing and removing so that a crash leaves either all or nothing behind."""
+"""What releases are made of on disk: JSON files, protected trees, and their removal."""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
-import shutil
 import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import DiskFullError
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from airflow_provider_daybreak.storage import StoragePath
+
 
 _SPARE = 8 * 1024**2
 
 
-def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write the file with that mode, so that a reader sees the old bytes or the new ones, also after a crash."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            write_all(descriptor, data)
-            os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
 def write_json(path: Path, value: Any, *, mode: int = 0o644) -> None:
     """Write the value as indented JSON, atomically."""
-    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(), mode=mode)
+    local.write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(), mode=mode)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: StoragePath) -> dict[str, Any] | None:
     """Return the object in the file, or None when it is missing or was cut off."""
     try:
         value = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte: one call of ``write`` may take fewer."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def sync_folder(path: Path) -> None:
-    """Make the folder's entries survive a loss of power."""
-    with _opened_folder(path) as descriptor:
-        os.fsync(descriptor)
-
-
-def sync_file_system(path: Path) -> None:
-    """
-    Make all that was written to the folder's file system survive a loss of power: syncfs(2), which ``os`` lacks.
-
-    For the thousands of files of an environment it takes a tenth of what ``fsync`` of each does.
-    """
-    import ctypes
-
-    with _opened_folder(path) as descriptor:
-        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), str(path))
-
-
-def replace_link(link: Path, target: str) -> None:
-    """Point the link at the target in one step, whether or not it is there."""
-    temporary = link.with_name(f".{link.name}.{secrets.token_hex(4)}.tmp")
-    temporary.symlink_to(target)
-    try:
-        temporary.replace(link)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(link.parent)
 
 
 def check_room(path: Path, needed: int) -> None:
@@ -113,12 +58,22 @@ def protect(tree: Path) -> None:
 
 
 def remove_tree(tree: Path) -> None:
-    """Remove the tree, protected or not."""
+    """
+    Remove the tree, protected or not, and however deep it is.
+
+    It goes by descriptors, so whoever may still write to it can't lead it elsewhere.
+    """
     if tree.is_symlink() or not tree.is_dir():
         tree.unlink(missing_ok=True)
         return
-    _change_modes(tree, lambda mode: mode | 0o700, folders_only=True)
-    shutil.rmtree(tree)
+    with _own(str(tree)) as top:
+        folders = _empty(top, top)
+        while folders:
+            folder = folders.pop()
+            with _own(folder, top) as descriptor:
+                folders += _empty(descriptor, top)
+            os.rmdir(folder, dir_fd=top)
+    tree.rmdir()
 
 
 def discard(path: Path, trash: Path) -> None:
@@ -136,23 +91,50 @@ def empty_trash(trash: Path) -> None:
 
 
 @contextmanager
-def _opened_folder(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _own(name: str, parent: int | None = None) -> Iterator[int]:
+    """Open a folder, maybe in another one, once its owner may change it."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
+        descriptor = os.open(name, flags, dir_fd=parent)
+    except PermissionError:
+        if os.geteuid() == 0:  # follows a link, which others may put there for root to follow
+            raise
+        os.chmod(name, 0o700, dir_fd=parent)
+        descriptor = os.open(name, flags, dir_fd=parent)
+    try:
+        os.fchmod(descriptor, 0o700)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _change_modes(tree: Path, change: Callable[[int], int], *, folders_only: bool = False) -> None:
+def _empty(folder: int, top: int) -> list[str]:
+    """Remove the files of a folder, move its folders up to the top, and return what they are called there."""
+    moved = []
+    with os.scandir(folder) as entries:
+        there = list(entries)
+    for entry in there:
+        name = entry.name
+        if not entry.is_dir(follow_symlinks=False):
+            os.unlink(name, dir_fd=folder)
+            continue
+        if folder != top:
+            with _own(name, folder):  # moving a folder writes its ".."
+                name = secrets.token_hex(8)
+                os.rename(entry.name, name, src_dir_fd=folder, dst_dir_fd=top)
+        moved.append(name)
+    return moved
+
+
+def _change_modes(tree: Path, change: Callable[[int], int]) -> None:
     """Change the modes from the top down: a folder may have to be made readable before it is listed."""
     _change_mode(tree, change)
     for entry in list(tree.iterdir()):
         if entry.is_symlink():
             continue
         if entry.is_dir():
-            _change_modes(entry, change, folders_only=folders_only)
-        elif not folders_only:
+            _change_modes(entry, change)
+        else:
             _change_mode(entry, change)
 
 

@@ -14,6 +14,7 @@ from airflow_provider_daybreak.releases.layout import ids_in
 from airflow_provider_daybreak.releases.lease import exclusively
 from airflow_provider_daybreak.releases.release import MANIFEST, previous_id
 from airflow_provider_daybreak.releases.switch import current_id, read_history
+from airflow_provider_daybreak.releases.workspace import remove_leftovers
 
 if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.layout import Layout
@@ -25,8 +26,9 @@ PINNED = ".pinned"
 
 
 def clean(layout: Layout) -> None:
-    """Remove what interrupted deploys left. Only who holds the deploy lock may call this."""
+    """Remove what interrupted deploys and runs left. Only who holds the deploy lock may call this."""
     empty_trash(layout.trash)
+    remove_leftovers(layout)
     for folder in (layout.home, layout.state, layout.dotenv.parent):
         for entry in os.scandir(folder):
             if entry.name.startswith(".") and entry.name.endswith(".tmp"):
@@ -63,7 +65,7 @@ def prune(layout: Layout, *, keep: int) -> list[str]:
     """
     history = read_history(layout)
     spared = {current_id(layout), previous_id(layout)}
-    order = {release: place for place, release in enumerate(history.line)}
+    order = {release: place for place, release in enumerate(history.recent)}
     there = sorted(ids_in(layout.releases), key=lambda one: (order.get(one, -1), one), reverse=True)
     removed = []
     for release in there[max(keep, 1) :]:
@@ -93,8 +95,8 @@ def prune_store(layout: Layout, store: Store, *, keep: int) -> None:
 
     :param keep: how many stay.
     """
-    line = read_history(layout).line
-    kept = {current_id(layout), *line[-max(keep, 2) :]}
+    history = read_history(layout)
+    kept = {current_id(layout), *history.line[-2:], *history.recent[-max(keep, 2) :]}
     for release in store.release_ids():
         if release not in kept:
             store.remove(release)

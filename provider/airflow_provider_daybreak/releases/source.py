@@ -16,7 +16,7 @@ from airflow_provider_daybreak.exceptions import (
     SourceTooLargeError,
     SourceUnreadableError,
 )
-from airflow_provider_daybreak.releases.files import write_all
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,7 +42,12 @@ _CHUNK = 1 << 20
 
 
 class FileEntry(TypedDict):
-    """A file of a source, as a manifest lists it. ``link`` is set for a symbolic link, and then no digest."""
+    """
+    A file of a source, as a manifest lists it.
+
+    ``link`` is set for a symbolic link, and then no digest. The path of a folder in which nothing else is ends with a
+    slash, and it has neither.
+    """
 
     path: str
     bytes: int
@@ -72,6 +77,21 @@ class Source:
         with (self.folder / path).open("rb", buffering=0) as file:
             while chunk := file.read(_CHUNK):
                 yield chunk
+
+    def file_at(self, path: Path) -> Path | None:
+        """
+        Return where a path leads, its links followed, if that is a file that may be deployed, and else None.
+
+        ``.env`` is none, nor is what lies outside of the folder, in version control or in a cache.
+        """
+        try:
+            found = path.resolve(strict=True)
+            parts = found.relative_to(self.folder.resolve()).parts
+        except (OSError, RuntimeError, ValueError):
+            return None  # it is not there, its links lead in a circle, or it lies outside
+        if parts[-1:] == (".env",) or _LEFT_OUT_FOLDERS.intersection(parts):
+            return None
+        return found if found.is_file() else None
 
     @property
     def dotenv(self) -> Path | None:
@@ -147,6 +167,8 @@ def copy_files(files: Sequence[FileEntry], target: Path, read: Callable[[str], I
             made.add(path.parent)
         if file["link"]:
             path.symlink_to(file["link"])
+        elif file["path"].endswith("/"):
+            path.mkdir()
         else:
             _write(path, file, read(file["path"]))
 
@@ -161,7 +183,9 @@ def _walk(top: Path, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
                     yield str(path.relative_to(top)), entry.stat(follow_symlinks=False)
             elif entry.is_dir():
                 if entry.name not in _LEFT_OUT_FOLDERS and not (path / "pyvenv.cfg").exists():
-                    yield from _walk(top, path)
+                    inside = list(_walk(top, path))
+                    # An empty folder may be where the script writes to.
+                    yield from inside or [(f"{path.relative_to(top)}/", entry.stat())]
             elif not entry.is_file():
                 raise SourceUnreadableError(entry.path, "it is neither a file nor a folder")
             elif entry.name != ".env" and not entry.name.endswith(_LEFT_OUT_SUFFIXES):
@@ -186,6 +210,8 @@ def _check_size(given: Path, entries: list[tuple[str, os.stat_result]]) -> None:
 
 
 def _read(folder: Path, path: str, status: os.stat_result) -> FileEntry:
+    if stat.S_ISDIR(status.st_mode):
+        return FileEntry(path=path, bytes=0, sha256="", executable=False, link="")
     if stat.S_ISLNK(status.st_mode):
         link = str((folder / path).readlink())
         return FileEntry(path=path, bytes=0, sha256="", executable=False, link=link)
@@ -206,7 +232,7 @@ def _write(path: Path, entry: FileEntry, chunks: Iterable[bytes]) -> None:
     try:
         for chunk in chunks:
             digest.update(chunk)
-            write_all(descriptor, chunk)
+            local.write_all(descriptor, chunk)
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)
     finally:

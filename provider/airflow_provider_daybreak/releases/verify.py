@@ -158,6 +158,8 @@ def processors() -> int:
 
 
 def _changed(path: Path, file: FileEntry) -> bool:
+    if file["path"].endswith("/"):
+        return not path.is_dir()
     if file["link"]:
         return not path.is_symlink() or str(path.readlink()) != file["link"]
     try:

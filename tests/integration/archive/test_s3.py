@@ -9,17 +9,20 @@ from datetime import date, datetime, timezone
 import pytest
 import time_machine
 
-from airflow_provider_daybreak.archive import Draft, DraftFile, create_if_absent, objects, storage
+from airflow_provider_daybreak import storage
+from airflow_provider_daybreak.archive import Draft, DraftFile
 from airflow_provider_daybreak.archive.retention import prune
 from airflow_provider_daybreak.archive.verify import Damage, verify
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileChangedError,
     OutsideArchiveError,
+    OwnedByAnotherDagError,
     RevisionNotFoundError,
     StorageNotAtomicError,
     StorageUnsupportedError,
 )
 from airflow_provider_daybreak.hooks.archive import archive_at
+from airflow_provider_daybreak.storage import create_if_absent, s3
 
 DAY = date(2026, 3, 29)
 
@@ -56,6 +59,20 @@ def at_once(count, function):
     return results
 
 
+def test_of_many_first_publishers_on_s3_one_owns_the_report(archive):
+    def publish(number):
+        try:
+            return archive.publish(draft(str(number), run={"dag_id": f"dag_{number}"})).manifest.run["dag_id"]
+        except OwnedByAnotherDagError as error:
+            return error.owner
+
+    owners = at_once(8, publish)
+
+    assert owners == [archive.owner("daily_report")] * 8
+    again = archive.publish(draft("again", run={"dag_id": "renamed"}), take_over=owners[0])
+    assert (again.number, archive.owner("daily_report")) == (2, "renamed")
+
+
 def test_a_published_revision_is_read_back_as_it_was(archive, uri):
     published = archive.publish(draft())
 
@@ -81,7 +98,7 @@ def test_another_process_sees_at_once_what_was_published(archive):
     """s3fs remembers listings; an API server that listed a day before must see the day's next revision."""
     archive.publish(draft())
     assert archive.latest("daily_report", DAY).number == 1
-    folder, name = objects.filesystem_of(archive.root / "daily_report/2026/03/29/r0001")
+    folder, name = s3.filesystem_of(archive.root / "daily_report/2026/03/29/r0001")
     other = type(folder)(**folder.storage_options, skip_instance_cache=True)
     for file in ("report.html", "charts/daylight.png", "claim.json", "manifest.json"):
         data = other.cat_file(f"{name}/{file}").replace(b'"revision": 1', b'"revision": 2')
@@ -125,7 +142,7 @@ def test_of_many_at_once_one_creates_an_object(archive):
 
 
 def test_an_object_whose_creation_was_answered_too_late_was_still_created_by_us(archive, store):
-    objects.probe(archive.root)
+    s3.probe(archive.root)
     store.lose = 1
 
     assert create_if_absent(archive.root / "marker", b"1")
@@ -227,7 +244,7 @@ def test_a_file_goes_by_its_name_and_not_by_a_pattern(archive, name):
     (archive.root / "daily_report/2026/03/29/r0001/manifest.json").write_bytes(manifest.to_json())
 
     assert len(list(prune(archive, before=date(2026, 4, 1)))) == 1
-    assert storage.files_below(archive.root / "daily_report") == []
+    assert storage.files_below(archive.root / "daily_report" / "2026") == []
     assert list(prune(archive, before=date(2026, 4, 1))) == []
 
 

@@ -92,3 +92,25 @@ def test_no_mail_server_is_missing_and_no_failure_of_it(check):
 
     assert found["mail server"][0] == "missing"
     assert "smtp_default" in found["mail server"][1]
+
+
+def test_a_local_archive_of_several_hosts_is_a_failure(check):
+    code, found = check("# nothing yet\n", AIRFLOW__CORE__EXECUTOR="LocalExecutor,CeleryExecutor")
+
+    assert code == 1
+    assert found["archive"][0] == "failed"
+    assert "archive_is_shared = True" in found["archive"][1]
+    assert "CeleryExecutor" in found["workers"][1]
+    assert found["releases"][0] == "missing"
+
+
+def test_a_shared_mount_of_several_hosts_is_well(check, tmp_path):
+    _, found = check(
+        "# nothing yet\n",
+        AIRFLOW__CORE__EXECUTOR="CeleryExecutor",
+        AIRFLOW__DAYBREAK__ARCHIVE_IS_SHARED="True",
+        AIRFLOW__DAYBREAK__RELEASE_STORE=tmp_path.as_uri(),
+    )
+
+    assert (found["archive"][0], found["releases"][0]) == ("ok", "ok")
+    assert "must be one mount that all workers share" in found["releases"][1]

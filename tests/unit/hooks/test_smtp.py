@@ -4,9 +4,13 @@ import json
 
 import pytest
 from airflow.sdk import Connection
+from airflow.secrets.base_secrets import BaseSecretsBackend
 
-from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.exceptions import DotenvValueError, InvalidValueError, SecretsBackendError
+from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.hooks.smtp import mail_settings
+from airflow_provider_daybreak.secrets.dotenv import DotenvBackend
+from airflow_provider_daybreak.version_compat import AirflowNotFoundException
 
 
 def settings(*, extra=None, **fields):
@@ -82,3 +86,58 @@ def test_an_access_token_takes_the_place_of_the_password():
 
     assert server.token == "ya29.token"
     assert "ya29" not in repr(server)
+
+
+def test_the_server_and_the_sender_are_of_the_domain_that_is_written():
+    found = settings(host="mail.faß.de", extra={"from_email": "Berichte <info@faß.de>"})
+
+    assert found.server.host == "mail.xn--fa-hia.de"
+    assert found.sender.addr_spec == "info@xn--fa-hia.de"
+
+
+@pytest.mark.parametrize("sender", ["jörg@example.org", "jörg", "a@example.org, b@example.org"])
+def test_a_sender_is_one_address_that_every_server_can_send_from(sender):
+    with pytest.raises(InvalidValueError, match="from_email in the extra of the connection 'smtp_default'"):
+        settings(extra={"from_email": sender})
+
+
+def test_a_host_that_nobody_can_have_is_an_error():
+    with pytest.raises(InvalidValueError, match="host of the connection 'smtp_default'"):
+        settings(host="mail.faß_.de")
+
+
+class FailingBackend(BaseSecretsBackend):
+    """Holds something that it can't read."""
+
+    def get_connection(self, conn_id, **_):
+        raise ValueError(f"a password stands in {conn_id}")
+
+
+def test_an_error_of_a_secrets_backend_is_said_in_place_of_a_connection_that_is_not_defined(monkeypatch):
+    monkeypatch.setattr(
+        "airflow.sdk.execution_time.supervisor.ensure_secrets_backend_loaded", lambda: [FailingBackend()]
+    )
+
+    with pytest.raises(SecretsBackendError) as caught:
+        DeliveryHook("smtp_of_ours").settings()
+
+    assert "'smtp_of_ours': the secrets backend FailingBackend failed with ValueError" in str(caught.value)
+    assert "password" not in str(caught.value)
+
+
+def test_a_refused_file_is_said_in_place_of_a_connection_that_is_not_defined(tmp_path, monkeypatch):
+    path = tmp_path / ".env"
+    path.write_text("EMAIL_SENDER=a@example.org\nSMTP_SERVER=relay\nSMTP_PORT=hunter2\n")
+    path.chmod(0o600)
+    backend = DotenvBackend(path=str(path))
+    monkeypatch.setattr(
+        "airflow.sdk.execution_time.supervisor.ensure_secrets_backend_loaded", lambda: [backend]
+    )
+
+    with pytest.raises(DotenvValueError, match="Cannot use SMTP_PORT of .* line 3"):
+        DeliveryHook().settings()
+
+
+def test_a_connection_that_nothing_holds_is_not_defined():
+    with pytest.raises(AirflowNotFoundException, match="smtp_of_nobody"):
+        DeliveryHook("smtp_of_nobody").settings()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.releases.booting import first_on
 from airflow_provider_daybreak.releases.run import Job, run
 
 BOOTED = {"DAYBREAK_BOOTED": "1"}  # begins nothing of its own, and yet puts ours on the path
@@ -53,12 +56,9 @@ def test_a_child_begins_with_ours_too(ran):
     assert "boot" in ran(child).last_line
 
 
-def test_a_folder_that_no_python_would_find_is_refused(ran, tmp_path, monkeypatch):
-    (tmp_path / "a:b").mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "a:b"))
-
+def test_a_folder_that_no_python_would_find_is_refused():
     with pytest.raises(InvalidValueError, match="Invalid folder of a run .*a:b.*: expected a path without ':'"):
-        ran("")
+        first_on(None, Path("/srv/a:b/boot"))
 
 
 def test_without_anything_to_begin_no_python_finds_ours(ran):
