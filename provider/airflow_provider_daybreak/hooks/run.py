@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from airflow_provider_daybreak.reports.period import Period, PeriodName, period_of, report_date_of, zone
+from airflow_provider_daybreak.version_compat import timetable_zone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,9 +78,7 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
 
 def _zone_name(dag: Any) -> str:
     """Return the zone that the Dag's schedule is written in: a cron timetable may have one of its own."""
-    timetable = getattr(dag, "timetable", None)
-    # Airflow has each cron timetable twice: the SDK's says `timezone`, the scheduler's `_timezone`.
-    timezone = getattr(timetable, "timezone", None) or getattr(timetable, "_timezone", None) or dag.timezone
+    timezone = timetable_zone(getattr(dag, "timetable", None)) or dag.timezone
     return str(getattr(timezone, "name", timezone))
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.docker.hooks.docker import DockerHook
     from airflow.sdk import Context
+    from docker.types import Mount
     from typing_extensions import NotRequired
 
     from airflow_provider_daybreak.containers.container import Keep
@@ -130,6 +131,8 @@ class ScriptDockerOperator(DockerOperator):
         mount_tmp_dir: bool = False,
         retrieve_output: bool = False,
         xcom_all: bool = False,
+        mounts: Sequence[Mount | dict[str, Any]] | None = None,
+        private_environment: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -154,6 +157,9 @@ class ScriptDockerOperator(DockerOperator):
         ):
             if asked:
                 raise InvalidValueError(name, asked, alternative)
+        # The provider keeps these two in ways that differ between its versions, and out of sight.
+        self.mounts = list(mounts or ())
+        self._private_variables = private_environment or {}
         self.build = build
         self.inputs = inputs
         self.outputs = outputs
@@ -198,7 +204,7 @@ class ScriptDockerOperator(DockerOperator):
             command=self.format_command(self.command),
             user=self.user,
             environment={**self._variables_of_file(), **self.environment},
-            private_environment=self._private_environment,
+            private_environment=self._private_variables,
             isolation=Isolation(
                 network_mode=self.network_mode,
                 mem_limit=self.mem_limit,
@@ -231,12 +237,12 @@ class ScriptDockerOperator(DockerOperator):
         )
 
     def _host(self) -> dict[str, Any]:
-        from docker.types import LogConfig
+        from docker.types import LogConfig, Mount
 
-        self._normalize_mounts()
         log_options = {"max-size": self.log_opts_max_size, "max-file": self.log_opts_max_file}
         return {
-            "mounts": self.mounts,
+            # Rendering makes a plain dict of a Mount, with the engine's own keys, which is taken as it is.
+            "mounts": [mount if "Target" in mount else Mount(**mount) for mount in self.mounts],
             "shm_size": self.shm_size,
             "dns": self.dns,
             "dns_search": self.dns_search,

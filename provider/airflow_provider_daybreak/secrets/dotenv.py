@@ -16,6 +16,7 @@ from airflow.secrets.base_secrets import BaseSecretsBackend
 
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import DotenvError, DotenvMissingKeyError, DotenvValueError
+from airflow_provider_daybreak.version_compat import hand_on_connection_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -73,7 +74,7 @@ class DotenvBackend(BaseSecretsBackend):
             return self.deserialize_connection(conn_id, value)
         if self.fallback is None or CONN_PREFIX + conn_id.upper() in os.environ:
             return None
-        self.fallback._set_connection_class(self._get_connection_class())  # noqa: SLF001 - as Airflow does for us
+        hand_on_connection_class(self, self.fallback)
         return self.fallback.get_connection(conn_id, **_team(self.fallback.get_connection, team_name))
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:  # noqa: ARG002
