@@ -7,18 +7,15 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
+from airflow.providers.docker.operators.docker import DockerOperator
+
 from airflow_provider_daybreak.containers.image import ImageBuild
 from airflow_provider_daybreak.containers.isolation import TMPFS, Isolation
 from airflow_provider_daybreak.containers.outputs import CopyLimits, StoredFile
 from airflow_provider_daybreak.dotenv import read_dotenv
-from airflow_provider_daybreak.exceptions import EngineUnavailableError, InvalidValueError, MissingExtraError
+from airflow_provider_daybreak.exceptions import EngineUnavailableError, InvalidValueError
 from airflow_provider_daybreak.hooks.container import ContainerHook, ContainerJob, ContainerRun
 from airflow_provider_daybreak.operators.failure import fail_at_once
-
-try:
-    from airflow.providers.docker.operators.docker import DockerOperator
-except ModuleNotFoundError as error:  # no Dag needs the provider, but one that imports this does
-    raise MissingExtraError("ScriptDockerOperator", "docker") from error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

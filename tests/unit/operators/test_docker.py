@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -96,26 +93,6 @@ def test_mounts_are_taken_as_mounts_and_as_their_arguments(make_context, rendere
 
 def test_killing_a_task_that_runs_nothing_does_nothing():
     ScriptDockerOperator(task_id="t", image="x").on_kill()
-
-
-def test_without_the_docker_provider_the_import_names_the_extra():
-    program = textwrap.dedent(
-        """
-        import sys
-        sys.modules["airflow.providers.docker.operators"] = None
-        try:
-            import airflow_provider_daybreak.operators.docker
-        except Exception as error:
-            print(type(error).__name__, error)
-        """
-    )
-
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-
-    assert said.strip().endswith(
-        "MissingExtraError ScriptDockerOperator needs packages that are not installed. "
-        "Install them with: pip install 'airflow-provider-daybreak[docker]'"
-    )
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
