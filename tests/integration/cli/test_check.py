@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from demo.catcher import Catcher, make_certificate
+from tests.integration.containers.proxy import Proxy, compose_rules
 
 PASSWORD = "a password of the tests"
 
@@ -92,3 +93,14 @@ def test_no_mail_server_is_missing_and_no_failure_of_it(check):
 
     assert found["mail server"][0] == "missing"
     assert "smtp_default" in found["mail server"][1]
+
+
+@pytest.mark.engine
+def test_an_engine_behind_the_socket_proxy_of_the_compose_file_answers(check):
+    proxy = Proxy(compose_rules())
+
+    _, found = check("# nothing\n", DOCKER_HOST=proxy.url)
+    proxy.close()
+
+    assert found["Docker engine"][0] == "ok", found["Docker engine"][1]
+    assert proxy.refused == []
