@@ -194,6 +194,15 @@ def test_the_daily_report_is_mailed_over_the_providers_of_airflows_own_time(home
     assert parts == ["text/plain", "text/html", *types]
 
 
+def test_an_example_without_its_connection_is_skipped_and_says_so(home):
+    env = home(AIRFLOW).env | {"AIRFLOW_CONN_FLIGHTS": ""}
+    said = run("sh", "-c", "airflow dags test flights_day 2>&1", env=env)
+
+    assert "There is no connection 'flights'" in said
+    assert "starting task_id=find_database" in said
+    assert "starting task_id=deploy" not in said
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_dotenv_backend_serves_what_its_fallback_has(install, tmp_path, version):
     python, _ = install(version)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from airflow_provider_daybreak.cli.command import command, print_result
-from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError
+from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, MissingConnectionError
 from airflow_provider_daybreak.settings import Settings
 
 if TYPE_CHECKING:
@@ -105,16 +105,13 @@ def _releases(settings: Settings) -> Finding:
 
 
 def _mail_server(_settings: Settings) -> Finding:
-    from airflow.exceptions import AirflowException  # type: ignore[attr-defined]  # it is in each version
-
     from airflow_provider_daybreak.delivery.transport import Session, Timeouts
     from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 
     try:
         settings = DeliveryHook().settings()
-    except AirflowException as error:  # Airflow has no connection of that name
-        detail = f"{error}. Add an smtp connection, or serve a .env"
-        return Finding("mail server", "missing", detail)
+    except MissingConnectionError as error:
+        return Finding("mail server", "missing", str(error))
     server = settings.server
     patience = Timeouts(
         connect=_PATIENCE, greeting=_PATIENCE, command=_PATIENCE

@@ -30,6 +30,7 @@ from airflow_provider_daybreak.delivery.transport import Session
 from airflow_provider_daybreak.exceptions import (
     ContentChangedError,
     InvalidValueError,
+    MissingConnectionError,
     NothingToResendError,
     RevisionNotFoundError,
 )
@@ -38,6 +39,7 @@ from airflow_provider_daybreak.hooks.attachments import each_attachment
 from airflow_provider_daybreak.hooks.failure import failure_text
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.hooks.smtp import mail_settings
+from airflow_provider_daybreak.version_compat import AirflowNotFoundException
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,9 +161,18 @@ class DeliveryHook(BaseHook):
         """
         Return what the connection says. Its secrets are masked in logs from then on.
 
+        :raises MissingConnectionError: there is no such connection.
         :raises InvalidValueError: a field can't be used.
         """
-        return mail_settings(self.get_connection(self.smtp_conn_id), name=self.smtp_conn_id)
+        try:
+            connection = self.get_connection(self.smtp_conn_id)
+        except AirflowNotFoundException as error:
+            raise MissingConnectionError(
+                self.smtp_conn_id,
+                "to mail over",
+                "Add one of type smtp, or serve a .env; where one is served, the log says what is wrong with it",
+            ) from error
+        return mail_settings(connection, name=self.smtp_conn_id)
 
     def send(
         self,

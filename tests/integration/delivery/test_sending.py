@@ -298,3 +298,12 @@ def test_many_recipients_share_a_connection(mail, server):
 def test_a_report_that_was_never_made_is_an_error(mail):
     with pytest.raises(AirflowException, match="No revision at"):
         mail("weekly_report")
+
+
+def test_without_a_connection_the_mail_fails_at_once_and_says_what_to_add(mail, revision, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_SMTP_DEFAULT")
+
+    with pytest.raises(
+        AirflowFailException, match="no connection 'smtp_default' to mail over. Add one of type smtp"
+    ):
+        mail({"manifest": revision.uri})
