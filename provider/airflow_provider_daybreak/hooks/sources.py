@@ -136,8 +136,8 @@ class Reader:
         try:
             hook = found.get_hook()
         except AirflowException as error:
-            kind = found.conn_type
-            problem = f"no provider for {kind!r} is installed: pip install apache-airflow-providers-{kind}"
+            provider = f"apache-airflow-providers-{found.conn_type}"
+            problem = f"{error}. Is the provider of its type installed? If not: pip install {provider}"
             raise QueryError(name, source.conn_id, problem) from error
         if not isinstance(hook, DbApiHook):
             raise InvalidValueError("connection of a SqlSource", source.conn_id, "one of a database")

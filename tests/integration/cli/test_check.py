@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from demo.catcher import Catcher, make_certificate
-from tests.integration.containers.proxy import Proxy, compose_rules
+from tests.integration.containers.compose import compose_rules
+from tests.integration.containers.proxy import Proxy
 
 PASSWORD = "a password of the tests"
 

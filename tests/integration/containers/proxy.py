@@ -8,21 +8,9 @@ import socket
 import sys
 import threading
 from contextlib import suppress
-from pathlib import Path
 
-import yaml
-
-COMPOSE = Path(__file__).parents[3] / "docker-compose.yaml"
 ENGINE = "/var/run/docker.sock"
 REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 21\r\nConnection: close\r\n\r\nnot allowed by rules\n"
-
-
-def compose_rules():
-    """Return what the socket proxy of the Compose file lets through: a pattern of paths for each method."""
-    command = yaml.safe_load(COMPOSE.read_text())["services"]["docker-proxy"]["command"]
-    return dict(
-        re.fullmatch("-allow([A-Z]+)=(.+)", word).groups() for word in command if re.match("-allow[A-Z]", word)
-    )
 
 
 class Proxy:

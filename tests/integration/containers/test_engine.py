@@ -15,7 +15,7 @@ from airflow_provider_daybreak.exceptions import (
     EngineUnavailableError,
     ImagePullError,
 )
-from tests.integration.containers.proxy import compose_rules
+from tests.integration.containers.compose import compose_rules
 
 pytestmark = pytest.mark.engine
 
