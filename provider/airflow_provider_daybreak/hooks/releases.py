@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
+    MissingConnectionError,
     ReleaseDamagedError,
     ScriptFailedError,
     ScriptOutputError,
@@ -298,12 +299,19 @@ def index_of(conn_id: str) -> Index:
     """
     Return the index of a package-index connection, as the standard provider describes it.
 
+    :raises MissingConnectionError: there is none.
     :raises InvalidValueError: its address can't be used.
     """
     from airflow.sdk import BaseHook
     from airflow.sdk.log import mask_secret
 
-    connection = BaseHook.get_connection(conn_id)
+    from airflow_provider_daybreak.version_compat import AirflowNotFoundException
+
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        next_step = "Add one whose host is the https:// address of a simple index, or correct index_conn_id"
+        raise MissingConnectionError(conn_id, "to get packages over", next_step) from error
     parts = urlsplit(connection.host or "")
     expected = (
         "the https:// address of a simple index as its host, with user and password as login and password"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from airflow_provider_daybreak.releases.dag_version import DagVersion
 from airflow_provider_daybreak.reports.period import Period, PeriodName, period_of, report_date_of, zone
+from airflow_provider_daybreak.version_compat import timetable_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,8 +127,7 @@ def _zones_in(part: object, seen: set[int]) -> Iterator[str]:
             yield from _zones_in(each, seen)
     elif _is_of_a_schedule(part) and id(part) not in seen:
         seen.add(id(part))
-        # Airflow has each timetable twice: the SDK's says `timezone`, the scheduler's `_timezone`.
-        own = getattr(part, "timezone", None) or getattr(part, "_timezone", None)
+        own = timetable_zone(part)
         if own is not None:
             yield _name_of(own)
             return
