@@ -31,6 +31,7 @@ from airflow_provider_daybreak.releases.deploy import (
 )
 from airflow_provider_daybreak.releases.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.layout import Layout, names
+from airflow_provider_daybreak.releases.manifest_check import check_source
 from airflow_provider_daybreak.releases.overview import states_of
 from airflow_provider_daybreak.releases.privileges import Privileges, find_user, read_limits
 from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
@@ -39,7 +40,7 @@ from airflow_provider_daybreak.releases.run import Job, Running, redactor_of, ru
 from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.releases.switch import read_history
 from airflow_provider_daybreak.releases.uv import Index
-from airflow_provider_daybreak.releases.verify import check_consistency, check_record, check_source
+from airflow_provider_daybreak.releases.verify import check_consistency, check_record
 from airflow_provider_daybreak.releases.workspace import files_like, opened, workspace
 from airflow_provider_daybreak.settings import Settings
 
