@@ -4,6 +4,9 @@ The day's almanac in every inbox at nine: deploy the script, run it, render the 
 Written to be copied. Take this file and the folder beside it, and call both by the report's name. Then change the
 folder: your script and its requirements.txt in script/, your report in report.md.j2, your container in pdf/; and
 what stands in capitals here.
+
+Mails go out over the connection ``smtp_default``. Without it the report is made and archived, and mail_report fails and
+says what to add. Without a Docker engine make_pdf is skipped, and the mail has no PDF.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ PLACE = "Berlin"
 
 with DAG(
     dag_id=NAME,
+    description="The day's almanac. Needs the connection smtp_default, to mail it over",
     schedule=SCHEDULE,
     catchup=False,  # missed days are backfilled on purpose: airflow backfill create --dag-id daily_report …
     default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},

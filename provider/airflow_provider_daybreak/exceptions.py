@@ -73,6 +73,18 @@ class MissingExtraError(DaybreakError):
         )
 
 
+class MissingConnectionError(DaybreakError):
+    """An Airflow connection that isn't there."""
+
+    conn_id: str
+    purpose: str
+    next_step: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"There is no connection {self.conn_id!r} {self.purpose}. {self.next_step}."
+
+
 class InvalidValueError(DaybreakError):
     """An argument, parameter or setting that can't be used as it is."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from airflow_provider_daybreak.cli.command import command, print_result
-from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError
+from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, MissingConnectionError
 from airflow_provider_daybreak.settings import Settings
 
 if TYPE_CHECKING:
@@ -130,16 +130,13 @@ def _releases(settings: Settings) -> Finding:
 
 
 def _mail_server(_settings: Settings) -> Finding:
-    from airflow.exceptions import AirflowException  # type: ignore[attr-defined]  # it is in each version
-
     from airflow_provider_daybreak.delivery.transport import Session, Timeouts
     from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 
     try:
         settings = DeliveryHook().settings()
-    except AirflowException as error:  # Airflow has no connection of that name
-        detail = f"{error}. Add an smtp connection, or serve a .env"
-        return Finding("mail server", "missing", detail)
+    except MissingConnectionError as error:
+        return Finding("mail server", "missing", str(error))
     server = settings.server
     patience = Timeouts(
         connect=_PATIENCE, greeting=_PATIENCE, command=_PATIENCE
@@ -154,17 +151,15 @@ def _mail_server(_settings: Settings) -> Finding:
 
 
 def _engine(_settings: Settings) -> Finding:
+    import docker
+    from requests import RequestException
+
     from airflow_provider_daybreak.containers.engine import SOCKET, default_address, diagnose
 
-    try:
-        import docker
-        from requests import RequestException
-    except ModuleNotFoundError:
-        detail = "not installed: pip install 'airflow-provider-daybreak[docker]'"
-        return Finding("Docker engine", "missing", detail)
     address = default_address()
     try:
-        version = docker.from_env(timeout=_PATIENCE).version()["Version"]
+        # Of no version of the API: that is what a socket proxy lets through.
+        version = docker.from_env(timeout=_PATIENCE).version(api_version=False)["Version"]
     except (docker.errors.DockerException, RequestException) as error:
         there = address != SOCKET or Path(urlsplit(SOCKET).path).exists()
         detail = f"{address}: {diagnose(address)} ({error})"

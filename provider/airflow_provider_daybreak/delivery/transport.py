@@ -246,13 +246,24 @@ class Session:
 class _Client(smtplib.SMTP):
     """smtplib's client with a timeout for each step, small segments sent at once, and no endless replies."""
 
-    timeouts = Timeouts()
+    def __init__(self, server: Server, context: ssl.SSLContext | None) -> None:
+        """Connect, with TLS from the start where there is a context for it."""
+        self._server = server
+        self._context = context
+        super().__init__(server.host, server.port)
 
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        sock: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(self.timeouts.greeting)
-        return sock
+    def connect(self, host: str = "", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
+        timeouts = self._server.timeouts
+        self.sock = socket.create_connection((host, port), timeouts.connect, source_address)
+        try:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.sock.settimeout(timeouts.greeting)
+            if self._context is not None:
+                self.sock = self._context.wrap_socket(self.sock, server_hostname=host)
+            return self.getreply()
+        except BaseException:
+            self.close()
+            raise
 
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:
@@ -260,10 +271,6 @@ class _Client(smtplib.SMTP):
         if isinstance(self.file, _Limited):
             self.file.lines = 0
         return super().getreply()
-
-
-class _TlsClient(_Client, smtplib.SMTP_SSL):
-    pass
 
 
 class _Limited:
@@ -286,21 +293,13 @@ class _Limited:
 
 def _connect(server: Server) -> smtplib.SMTP:
     with _explained(server, "connect"):
-        if server.security == "tls":
-            client: _Client = _TlsClient(timeout=server.timeouts.connect, context=_context(server))
-        else:
-            client = _Client(timeout=server.timeouts.connect)
-        client.timeouts = server.timeouts
-        client._host = server.host  # type: ignore[attr-defined]  # noqa: SLF001 - what TLS verifies; set by __init__ only when that connects
         try:
-            code, text = client.connect(server.host, server.port)
-        except BaseException:
-            client.close()
-            raise
-        if code != 220:  # noqa: PLR2004 - ready
-            client.close()
-            raise SmtpUnavailableError(server.host, server.port, f"it greets with {Reply(code, _line(text))}")
-        client.sock.settimeout(server.timeouts.command)  # type: ignore[union-attr]
+            client = _Client(server, _context(server) if server.security == "tls" else None)
+        except smtplib.SMTPConnectError as error:
+            greeting = Reply(error.smtp_code, _line(error.smtp_error))
+            raise SmtpUnavailableError(server.host, server.port, f"it greets with {greeting}") from error
+        assert client.sock is not None  # noqa: S101 - it has greeted
+        client.sock.settimeout(server.timeouts.command)
         return client
 
 

@@ -30,6 +30,7 @@ from airflow_provider_daybreak.delivery.recipients import (
 from airflow_provider_daybreak.delivery.transport import Session
 from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
+    MissingConnectionError,
     NothingToResendError,
     RevisionNotFoundError,
 )
@@ -171,15 +172,18 @@ class DeliveryHook(BaseHook):
         """
         Return what the connection says. Its secrets are masked in logs from then on.
 
+        :raises MissingConnectionError: there is no such connection.
         :raises InvalidValueError: a field can't be used.
         :raises DotenvError: the ``.env`` that holds the connection was refused.
         :raises SecretsBackendError: so did another secrets backend fail.
         """
         try:
             connection = self.get_connection(self.smtp_conn_id)
-        except AirflowNotFoundException:
+        except AirflowNotFoundException as error:
             raise_swallowed(self.smtp_conn_id)
-            raise
+            raise MissingConnectionError(
+                self.smtp_conn_id, "to mail over", "Add one of type smtp, or serve a .env"
+            ) from error
         return mail_settings(connection, name=self.smtp_conn_id)
 
     def send(

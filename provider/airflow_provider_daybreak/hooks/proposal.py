@@ -9,7 +9,7 @@ from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.archive import storage
+from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.exceptions import ApprovalError, ContentChangedError
 from airflow_provider_daybreak.hooks.archive import storage_path
 

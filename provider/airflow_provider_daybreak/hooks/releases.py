@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
+    MissingConnectionError,
     ReleaseDamagedError,
     ScriptFailedError,
     ScriptOutputError,
@@ -30,6 +31,7 @@ from airflow_provider_daybreak.releases.deploy import (
 )
 from airflow_provider_daybreak.releases.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.layout import Layout, names
+from airflow_provider_daybreak.releases.manifest_check import check_source
 from airflow_provider_daybreak.releases.overview import states_of
 from airflow_provider_daybreak.releases.privileges import Privileges, find_user, read_limits
 from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
@@ -38,7 +40,7 @@ from airflow_provider_daybreak.releases.run import Job, Running, redactor_of, ru
 from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.releases.switch import read_history
 from airflow_provider_daybreak.releases.uv import Index
-from airflow_provider_daybreak.releases.verify import check_consistency, check_record, check_source
+from airflow_provider_daybreak.releases.verify import check_consistency, check_record
 from airflow_provider_daybreak.releases.workspace import files_like, opened, workspace
 from airflow_provider_daybreak.settings import Settings
 
@@ -311,12 +313,19 @@ def index_of(conn_id: str) -> Index:
     """
     Return the index of a package-index connection, as the standard provider describes it.
 
+    :raises MissingConnectionError: there is none.
     :raises InvalidValueError: its address can't be used.
     """
     from airflow.sdk import BaseHook
     from airflow.sdk.log import mask_secret
 
-    connection = BaseHook.get_connection(conn_id)
+    from airflow_provider_daybreak.version_compat import AirflowNotFoundException
+
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        next_step = "Add one whose host is the https:// address of a simple index, or correct index_conn_id"
+        raise MissingConnectionError(conn_id, "to get packages over", next_step) from error
     parts = urlsplit(connection.host or "")
     expected = (
         "the https:// address of a simple index as its host, with user and password as login and password"

@@ -16,6 +16,7 @@ from airflow_provider_daybreak.reports.period import (
     report_date_of,
     zone,
 )
+from airflow_provider_daybreak.version_compat import timetable_cron, timetable_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,8 +142,7 @@ def _zones_in(part: object, seen: set[int]) -> Iterator[str]:
             yield from _zones_in(each, seen)
     elif _is_of_a_schedule(part) and id(part) not in seen:
         seen.add(id(part))
-        # Airflow has each timetable twice: the SDK's says `timezone`, the scheduler's `_timezone`.
-        own = getattr(part, "timezone", None) or getattr(part, "_timezone", None)
+        own = timetable_zone(part)
         if own is not None:
             yield _name_of(own)
             return
@@ -195,12 +195,8 @@ def _crons(part: object, seen: set[int]) -> Iterator[tuple[str, str]]:
             yield from _crons(each, seen)
     elif _is_of_a_schedule(part) and id(part) not in seen:
         seen.add(id(part))
-        if any(kind.__name__ == "CronMixin" for kind in type(part).__mro__):
-            # As above: the SDK's or the scheduler's.
-            expression, timezone = (
-                getattr(part, name, None) or getattr(part, f"_{name}") for name in ("expression", "timezone")
-            )
-            yield str(expression), _name_of(timezone)
+        if (cron := timetable_cron(part)) is not None:
+            yield cron, _name_of(timetable_zone(part))
             return
         for held in _held_by(part):
             yield from _crons(held, seen)

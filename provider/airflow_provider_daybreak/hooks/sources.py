@@ -117,6 +117,7 @@ class Reader:
             from airflow.providers.common.sql.hooks.sql import DbApiHook
         except ImportError as error:
             raise MissingExtraError("SqlSource", "sql") from error
+        from airflow.exceptions import AirflowException  # type: ignore[attr-defined]  # it is in each version
         from airflow.sdk import BaseHook
 
         from airflow_provider_daybreak.version_compat import AirflowNotFoundException
@@ -129,7 +130,12 @@ class Reader:
                 "where tasks find it but a preview doesn't"
             )
             raise InvalidValueError(f"connection of data {name!r}", source.conn_id, expected) from error
-        hook = found.get_hook()
+        try:
+            hook = found.get_hook()
+        except AirflowException as error:
+            provider = f"apache-airflow-providers-{found.conn_type}"
+            problem = f"{error}. Is the provider of its type installed? If not: pip install {provider}"
+            raise QueryError(name, source.conn_id, problem) from error
         if not isinstance(hook, DbApiHook):
             raise InvalidValueError("connection of a SqlSource", source.conn_id, "one of a database")
         values = {**period_values(self.run.report_date, self.period), **source.parameters}

@@ -145,7 +145,7 @@ class VenvRunOperator(BaseOperator):
         self,
         *,
         release: Mapping[str, Any] | str | XComArg,
-        command: Sequence[str] | str,
+        command: Sequence[str | XComArg] | str,
         env: Mapping[str, str] | None = None,
         output: Output = "last_line",
         artifacts: Sequence[str] | None = None,
@@ -160,7 +160,7 @@ class VenvRunOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.release: Any = release  # an XComArg until it is rendered
-        self.command = command
+        self.command: Any = command
         self.env = env
         self._output = output  # output is what Airflow calls the XComArg of the task
         self.artifacts = artifacts

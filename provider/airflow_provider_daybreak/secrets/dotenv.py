@@ -21,6 +21,7 @@ from airflow_provider_daybreak.exceptions import (
     DotenvValueError,
     InvalidValueError,
 )
+from airflow_provider_daybreak.version_compat import hand_on_connection_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -78,7 +79,7 @@ class DotenvBackend(BaseSecretsBackend):
             return self._connection(conn_id, value)
         if self.fallback is None or CONN_PREFIX + conn_id.upper() in os.environ:
             return None
-        self.fallback._set_connection_class(self._get_connection_class())  # noqa: SLF001 - as Airflow does for us
+        hand_on_connection_class(self, self.fallback)
         return self.fallback.get_connection(conn_id, **_team(self.fallback.get_connection, team_name))
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:  # noqa: ARG002

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from demo.catcher import Catcher, make_certificate
+from tests.integration.containers.compose import compose_rules
+from tests.integration.containers.proxy import Proxy
 
 PASSWORD = "a password of the tests"
 
@@ -114,3 +116,14 @@ def test_a_shared_mount_of_several_hosts_is_well(check, tmp_path):
 
     assert (found["archive"][0], found["releases"][0]) == ("ok", "ok")
     assert "must be one mount that all workers share" in found["releases"][1]
+
+
+@pytest.mark.engine
+def test_an_engine_behind_the_socket_proxy_of_the_compose_file_answers(check):
+    proxy = Proxy(compose_rules())
+
+    _, found = check("# nothing\n", DOCKER_HOST=proxy.url)
+    proxy.close()
+
+    assert found["Docker engine"][0] == "ok", found["Docker engine"][1]
+    assert proxy.refused == []

@@ -122,6 +122,14 @@ def test_a_server_that_fails_at_the_goodbye_has_taken_the_mail(fault, mail_over)
     assert server.taken == 1
 
 
+def test_what_a_server_greets_with_is_said(mail_over):
+    server = FaultyServer("greeting", "554 no service for you")
+
+    with pytest.raises(SmtpUnavailableError, match="it greets with 554 no service for you"):
+        mail_over(server.port)
+    server.close()
+
+
 def test_nobody_listening_is_tried_again(mail_over):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

@@ -357,3 +357,12 @@ def test_an_address_beyond_ascii_alone_is_refused_where_the_server_takes_none(ma
         mail(to=INTERNATIONAL)
 
     assert server.recipients() == ["jane@example.org"]
+
+
+def test_without_a_connection_the_mail_fails_at_once_and_says_what_to_add(mail, revision, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_SMTP_DEFAULT")
+
+    with pytest.raises(
+        AirflowFailException, match="no connection 'smtp_default' to mail over. Add one of type smtp"
+    ):
+        mail({"manifest": revision.uri})

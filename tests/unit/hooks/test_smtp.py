@@ -1,16 +1,25 @@
 from __future__ import annotations
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import parse_qs
 
 import pytest
 from airflow.sdk import Connection
 from airflow.secrets.base_secrets import BaseSecretsBackend
 
-from airflow_provider_daybreak.exceptions import DotenvValueError, InvalidValueError, SecretsBackendError
+from airflow_provider_daybreak.exceptions import (
+    DotenvValueError,
+    InvalidValueError,
+    MissingConnectionError,
+    SecretsBackendError,
+    SmtpLoginError,
+    SmtpUnavailableError,
+)
 from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.hooks.smtp import mail_settings
 from airflow_provider_daybreak.secrets.dotenv import DotenvBackend
-from airflow_provider_daybreak.version_compat import AirflowNotFoundException
 
 
 def settings(*, extra=None, **fields):
@@ -139,5 +148,93 @@ def test_a_refused_file_is_said_in_place_of_a_connection_that_is_not_defined(tmp
 
 
 def test_a_connection_that_nothing_holds_is_not_defined():
-    with pytest.raises(AirflowNotFoundException, match="smtp_of_nobody"):
+    with pytest.raises(MissingConnectionError, match="smtp_of_nobody"):
         DeliveryHook("smtp_of_nobody").settings()
+
+
+CLIENT = {"auth_type": "oauth2", "client_id": "reports", "client_secret": "hunter33", "tenant_id": "example"}
+
+
+@pytest.fixture
+def identity_platform(monkeypatch):
+    """Return a function that says what answers a request for a token, and the requests that came."""
+    answers, requests = [], []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            requests.append((self.path, {key: value for key, (value,) in parse_qs(form).items()}))
+            code, answer = answers[0]
+            self.send_response(code)
+            self.end_headers()
+            self.wfile.write(answer.encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(
+        "airflow_provider_daybreak.hooks.smtp.LOGIN_URL", f"http://127.0.0.1:{server.server_port}"
+    )
+
+    def answer(code, text):
+        answers[:] = [(code, text)]
+        return requests
+
+    yield answer
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_client_is_given_a_token_by_the_identity_platform(identity_platform):
+    requests = identity_platform(200, '{"access_token": "granted", "expires_in": 3599}')
+
+    assert settings(extra=CLIENT).server.token == "granted"
+    assert requests == [
+        (
+            "/example/oauth2/v2.0/token",
+            {
+                "grant_type": "client_credentials",
+                "client_id": "reports",
+                "client_secret": "hunter33",
+                "scope": "https://outlook.office.com/.default",
+            },
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "answer", "error", "said"),
+    [
+        (401, '{"error": "invalid_client"}', SmtpLoginError, "gives client 'reports' no token: invalid_client"),
+        (
+            400,
+            '{"error_description": "AADSTS90002: no tenant.\\nTrace"}',
+            SmtpLoginError,
+            "AADSTS90002: no tenant",
+        ),
+        (403, "<html>", SmtpLoginError, "HTTP 403"),
+        (429, "{}", SmtpUnavailableError, "HTTP 429"),
+        (503, "", SmtpUnavailableError, "HTTP 503"),
+        (200, "[]", SmtpUnavailableError, "gives no token"),
+        (200, "<html>", SmtpUnavailableError, "gives no token"),
+    ],
+)
+def test_a_token_that_is_not_given_is_an_error_that_says_why_and_shows_no_secret(
+    identity_platform, code, answer, error, said
+):
+    identity_platform(code, answer)
+
+    with pytest.raises(error) as caught:
+        settings(extra=CLIENT)
+
+    assert said in str(caught.value)
+    assert "hunter33" not in str(caught.value)
+
+
+def test_oauth2_without_a_token_or_a_client_is_an_error_that_says_what_is_missing():
+    with pytest.raises(
+        InvalidValueError, match="an access_token beside it, or a client_id and a client_secret"
+    ):
+        settings(extra={"auth_type": "oauth2", "client_id": "reports"})

@@ -21,9 +21,9 @@ from airflow_provider_daybreak.exceptions import (
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
 from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
+from airflow_provider_daybreak.releases.manifest_check import check_source
 from airflow_provider_daybreak.releases.privileges import Privileges, find_user
 from airflow_provider_daybreak.releases.run import Job, run
-from airflow_provider_daybreak.releases.verify import check_source
 from airflow_provider_daybreak.releases.workspace import files_like, opened, workspace
 from tests.waiting import until
 
