@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.releases.release import Release
     from airflow_provider_daybreak.releases.uv import Index
+
+log = logging.getLogger(__name__)
 
 _FOLDER = ".boot"  # no name that a script is deployed under begins with a dot
 _NAME = "time-machine"
@@ -75,14 +78,12 @@ def _package(release: Release, index_of: Callable[[str], Index]) -> Path:
     if not is_complete(path):
         try:
             with changing(layout, lock_timeout=600):
-                environments.build(
-                    environment, environment.id, layout, index=index_for(release.manifest, index_of)
-                )
+                _build(environment, layout, index_for(release.manifest, index_of))
         except (InstallError, VerificationError) as error:
             problem = (
-                "the package time-machine could not be installed for it. Where it has no wheel, deploy with python set "
-                "to a CPython that has one; where the index lacks it or can't be reached, let this worker install it "
-                "once."
+                "the package time-machine could not be installed for it, from the index of the release or of the worker. "
+                "Where it has no wheel, deploy with python set to a CPython that has one; where no index can be reached, "
+                "set UV_DEFAULT_INDEX to one that can, for the first run."
             )
             raise ClockError(what, problem, str(error)) from error
     facts = facts_of(path)
@@ -90,6 +91,18 @@ def _package(release: Release, index_of: Callable[[str], Index]) -> Path:
     if problem:
         raise ClockError(what, f"the package time-machine in {str(path)!r} can't be imported: {problem}.")
     return next(path.glob("lib/python*/site-packages"))
+
+
+def _build(environment: Environment, layout: Layout, index: Index | None) -> None:
+    """Build it from the release's index, or else the worker's: what is locked with hashes is the same from any."""
+    if index is not None:
+        try:
+            environments.build(environment, environment.id, layout, index=index)
+        except InstallError as error:
+            log.info("The index of the release can't give time-machine; asking the worker's. %s", error)
+        else:
+            return
+    environments.build(environment, environment.id, layout)
 
 
 @lru_cache(maxsize=1)

@@ -24,10 +24,11 @@ from airflow_provider_daybreak.releases.clock import start_at
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
 from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
+from airflow_provider_daybreak.releases.manifest_check import check_source
 from airflow_provider_daybreak.releases.privileges import Privileges, find_user
 from airflow_provider_daybreak.releases.run import Job, run
 from airflow_provider_daybreak.releases.uv import Index
-from airflow_provider_daybreak.releases.verify import check_record, check_source
+from airflow_provider_daybreak.releases.verify import check_record
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NINE = datetime(2026, 3, 28, 9, tzinfo=BERLIN)
@@ -551,13 +552,19 @@ def test_without_a_network_uvs_cache_is_enough(starting, own_root, monkeypatch):
     assert len(built(own_root)) == 1
 
 
-def test_an_index_without_it_is_an_error_that_says_the_next_step(own_root, source, index):
-    folder = source({"requirements.txt": ""}, script="")
-    release = deploy(Layout(own_root, "one"), Plan(folder, index=Index(index.url))).release
+def test_where_the_index_of_the_release_lacks_it_the_workers_own_is_asked(own_root, source, index):
+    script = "from datetime import date; print(date.today())"
+    release = deploy(Layout(own_root, "one"), Plan(source(script=script), index=Index(index.url))).release
 
-    with pytest.raises(
-        ClockError, match="where the index lacks it or can't be reached, let this worker install it once"
-    ):
+    assert first_line_of(run_at(release)) == "2026-03-28"
+    assert "/simple/time-machine/" in index.requests
+
+
+def test_where_no_index_has_it_the_error_says_the_next_step(own_root, source, index, monkeypatch):
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index.url)
+    release = deploy(Layout(own_root, "one"), Plan(source(script=""))).release
+
+    with pytest.raises(ClockError, match="set UV_DEFAULT_INDEX to one that can, for the first run"):
         run_at(release)
 
 
