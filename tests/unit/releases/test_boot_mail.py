@@ -60,7 +60,7 @@ def mailed(tmp_path):
             id="a fork",
         ),
         pytest.param(
-            f"import subprocess, sys\nscript = '''import daybreak_mail, smtplib\n"
+            f"import subprocess, sys\nscript = r'''import daybreak_mail, smtplib\n"
             f"with smtplib.SMTP('mail.invalid') as server: {SEND}'''\n"
             "subprocess.run([sys.executable, '-c', script], check=True)",
             id="a child",
