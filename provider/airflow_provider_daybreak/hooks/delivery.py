@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from tempfile import TemporaryFile
@@ -15,6 +16,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_daybreak.delivery.attachments import Attachment
 from airflow_provider_daybreak.delivery.audit import records_of
+from airflow_provider_daybreak.delivery.captured import CapturedLetter, captured_mails, recipients_of
 from airflow_provider_daybreak.delivery.courier import Summary
 from airflow_provider_daybreak.delivery.mailing import Mailing, Rules, ledger_of
 from airflow_provider_daybreak.delivery.message import Letter
@@ -44,7 +46,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from airflow_provider_daybreak.archive import Archive, Manifest, Revision
-    from airflow_provider_daybreak.delivery.courier import OnRefused
+    from airflow_provider_daybreak.delivery.audit import Record
+    from airflow_provider_daybreak.delivery.courier import Mail, OnRefused
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.hooks.smtp import MailSettings
 
@@ -70,6 +73,7 @@ class Wanted:
     :param unsubscribe: URLs of List-Unsubscribe.
     :param allowed_domains: the only domains that may be mailed; any when empty.
     :param redirect_all_to: the one address that gets all mails instead.
+    :param refused: who was refused before, with the reasons.
     """
 
     report: object
@@ -83,6 +87,7 @@ class Wanted:
     unsubscribe: object = ()
     allowed_domains: Sequence[str] = ()
     redirect_all_to: str | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -197,8 +202,13 @@ class DeliveryHook(BaseHook):
         summary = Summary()
         for mailing in mailings:
             summary.add(mailing.send(partial(Session.open, settings.server)), mailing.manifest.report)
+        summary.refused.update(wanted.refused)
         summary.check(mailings[0].manifest.report, on_refused=on_refused)
         return Delivery(mailings[0].manifest, summary)
+
+    def pending(self, wanted: Wanted, *, rules: Rules, context: Mapping[str, Any]) -> bool:
+        """Return whether there is something that :meth:`send` would send, as far as the ledger says."""
+        return any(mailing.pending() for mailing in self._mailings(wanted, self.settings(), rules, context))
 
     def dry_run(self, wanted: Wanted, *, rules: Rules, context: Mapping[str, Any]) -> Delivery:
         """Write each mail as ``.eml`` into the archive, and send nothing."""
@@ -236,29 +246,28 @@ class DeliveryHook(BaseHook):
         settings, archive = self.settings(), self.archive
         latest = find_revision(archive, wanted.report, report_date=wanted.report_date)
         ledger = ledger_of(archive, latest.manifest)
-        records = {
-            record.recipient.lower(): record
-            for record in records_of(ledger)
-            if not record.occasion and record.report_date == wanted.report_date.isoformat()
-        }
-        named = parse_recipients(wanted.to) or [
-            parse_address(record.recipient) for record in records.values() if record.standing != "sent"
+        records: dict[str, list[Record]] = defaultdict(list)
+        for record in records_of(ledger):
+            if not record.occasion and record.report_date == wanted.report_date.isoformat():
+                records[record.recipient.lower()].append(record)
+        named: list[tuple[Recipient, Mapping[str, Any]]] = [
+            (recipient, facts)
+            for recipient in parse_recipients(wanted.to)
+            for facts in [record.facts for record in records.get(recipient.normal, ())] or [{}]
+        ] or [
+            (parse_address(record.recipient), record.facts)
+            for several in records.values()
+            for record in several
+            if record.standing != "sent"
         ]
         if not named:
             raise NothingToResendError(wanted.report, wanted.report_date.isoformat())
-        check_domains(named, settings.allowed_domains)
+        check_domains([recipient for recipient, _ in named], settings.allowed_domains)
         summary = Summary()
-        for recipient in named:
-            record = records.get(recipient.normal)
-            facts = record.facts if record else {}
+        for one, facts in named:
             revision = archive.open(facts["manifest"]) if "manifest" in facts else latest
-            letter = Letter(
-                settings.sender,
-                facts.get("subject") or revision.manifest.title,
-                revision,
-                attachments=find_attachments(facts.get("attachments"), revision),
-                recipients=[replace(recipient, alone=True)],
-            )
+            letter = _letter_again(settings, revision, one, facts)
+            [recipient] = letter.recipients
             mailing = Mailing(
                 letter,
                 ledger,
@@ -286,8 +295,8 @@ class DeliveryHook(BaseHook):
         lines = []
         for mailing, mails in pending:
             manifest = mailing.manifest
-            mailing.body(rules.max_bytes)
-            people = [f"- {mail.recipient.mailbox}" for mail in mails[:_SHOWN]]
+            mailing.render(mails[0], None)
+            people = [_person(mail, mailing.letter) for mail in mails[:_SHOWN]]
             if len(mails) > _SHOWN:
                 people.append(f"- and {len(mails) - _SHOWN} more")
             attached = ", ".join(f"`{each.name}`" for each in mailing.letter.attachments)
@@ -338,34 +347,105 @@ class DeliveryHook(BaseHook):
         """Return a mailing for each report that is wanted, everything checked that can be without the server."""
         archive, run = self.archive, run_of(context)
         revisions = find_revisions(archive, wanted.report, report_date=run.report_date)
-        recipients = choose_recipients(
-            wanted.to,
-            wanted.cc,
-            wanted.bcc,
-            default=settings.default_recipients,
-            allowed_domains=wanted.allowed_domains,
-        )
-        check_domains(recipients, settings.allowed_domains)
         trial = wanted.redirect_all_to or settings.redirect_all_to
+        occasion = f"trial:{parse_address(trial).normal}" if trial else ""
         now = datetime.now(timezone.utc)
         facts = {**run.ref, **({"approved_by": approved_by} if approved_by else {})}
-        mailings = []
-        for revision, group in by_report(recipients, revisions):
-            letter = Letter(
-                settings.sender,
-                wanted.subject or revision.manifest.title,
-                revision,
-                attachments=find_attachments(wanted.attachments, revision),
-                recipients=redirected(group, trial) if trial else group,
-                reply_to=[each.mailbox for each in parse_recipients(wanted.reply_to)],
-                unsubscribe=_urls(wanted.unsubscribe),
-                further=_further(wanted.headers),
+        letters = [
+            letter
+            for revision in revisions.values()
+            if (letter := _script_letter(wanted, settings, revision, archive, occasion=occasion))
+        ] or _letters(wanted, settings, revisions)
+        return [
+            Mailing(
+                replace(letter, recipients=redirected(letter.recipients, trial)) if trial else letter,
+                ledger_of(archive, letter.revision.manifest),
+                rules=rules,
+                run=facts,
+                now=now,
+                occasion=occasion,
             )
-            letter.common_head()  # what can't be in a header shows before anything is sent
-            ledger = ledger_of(archive, revision.manifest)
-            occasion = f"trial:{parse_address(trial).normal}" if trial else ""
-            mailings.append(Mailing(letter, ledger, rules=rules, run=facts, now=now, occasion=occasion))
-        return mailings
+            for letter in letters
+        ]
+
+
+def _letters(wanted: Wanted, settings: MailSettings, revisions: Mapping[str, Revision]) -> list[Letter]:
+    """Return the letter of each report, with those who get it."""
+    recipients = choose_recipients(
+        wanted.to,
+        wanted.cc,
+        wanted.bcc,
+        default=settings.default_recipients,
+        allowed_domains=wanted.allowed_domains,
+    )
+    check_domains(recipients, settings.allowed_domains)
+    letters = [
+        Letter(
+            settings.sender,
+            wanted.subject or revision.manifest.title,
+            revision,
+            attachments=find_attachments(wanted.attachments, revision),
+            recipients=group,
+            reply_to=[each.mailbox for each in parse_recipients(wanted.reply_to)],
+            unsubscribe=_urls(wanted.unsubscribe),
+            further=_further(wanted.headers),
+        )
+        for revision, group in by_report(recipients, revisions)
+    ]
+    for letter in letters:
+        letter.common_head()  # what can't be in a header shows before anything is sent
+    return letters
+
+
+def _script_letter(
+    wanted: Wanted, settings: MailSettings, revision: Revision, archive: Archive, *, occasion: str
+) -> CapturedLetter | None:
+    """Return the letter of what a script mailed, or None where the revision is something else."""
+    mails = captured_mails(revision)
+    if not mails:
+        return None
+    for name in ("to", "cc", "bcc", "subject", "attachments", "reply_to", "headers", "unsubscribe"):
+        if getattr(wanted, name):
+            expected = "nothing: what a script mailed goes out as it wrote it, to whom it wrote"
+            raise InvalidValueError(name, getattr(wanted, name), expected)
+    manifest = revision.manifest
+    ledger = ledger_of(archive, manifest)
+    recipients = recipients_of(mails.values(), manifest, ledger, occasion=occasion)
+    check_domains(recipients, wanted.allowed_domains)
+    check_domains(recipients, settings.allowed_domains)
+    return CapturedLetter(settings.sender, manifest.title, revision, recipients=recipients, mails=mails)
+
+
+def _letter_again(
+    settings: MailSettings, revision: Revision, recipient: Recipient, facts: Mapping[str, Any]
+) -> Letter:
+    """
+    Return the letter that somebody gets again.
+
+    :param facts: what the ledger says of the first; empty when it names nobody of that address.
+    """
+    mails = captured_mails(revision)
+    if not mails:
+        return Letter(
+            settings.sender,
+            facts.get("subject") or revision.manifest.title,
+            revision,
+            attachments=find_attachments(facts.get("attachments"), revision),
+            recipients=[replace(recipient, alone=True)],
+        )
+    if not facts and len(mails) > 1:
+        known = sorted({address for mail in mails.values() for address in mail.recipients})
+        raise InvalidValueError("to", recipient.address, f"one of those that the script wrote to: {known}")
+    message = facts["message"] if facts else next(iter(mails))
+    recipient = replace(recipient, message=message, part=facts.get("part", ""))
+    return CapturedLetter(
+        settings.sender, revision.manifest.title, revision, recipients=[recipient], mails=mails
+    )
+
+
+def _person(mail: Mail, letter: Letter) -> str:
+    subject = mail.facts["subject"]
+    return f"- {mail.recipient.mailbox}" + ("" if subject == letter.subject else f": {subject}")
 
 
 def find_revisions(archive: Archive, report: object, *, report_date: date) -> dict[str, Revision]:
