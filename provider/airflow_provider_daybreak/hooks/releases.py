@@ -32,12 +32,13 @@ from airflow_provider_daybreak.releases.deploy import (
     shared_previous,
 )
 from airflow_provider_daybreak.releases.environment import COMPLETE, is_complete
+from airflow_provider_daybreak.releases.imports import importer_of
 from airflow_provider_daybreak.releases.layout import Layout, names
 from airflow_provider_daybreak.releases.overview import states_of
 from airflow_provider_daybreak.releases.privileges import Privileges, find_user, read_limits
 from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
 from airflow_provider_daybreak.releases.release import get_release, previous_id
-from airflow_provider_daybreak.releases.run import Job, Running, files_like, run, words
+from airflow_provider_daybreak.releases.run import RELAY, Job, Running, files_like, run, words
 from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.releases.uv import Index
 from airflow_provider_daybreak.releases.verify import check_consistency, check_record, check_source
@@ -172,6 +173,8 @@ class ReleaseHook:
         )
         job = Job(words("command", command), {**dates, **_strings(env or {})}, privileges)
         found = self.release(release)
+        if RELAY not in job.env:
+            _warn_of_mail(found)
         _mask(found)
         command_ = shlex.join(job.command)
         with tempfile.TemporaryDirectory(prefix="daybreak-run-", ignore_cleanup_errors=True) as folder:
@@ -328,6 +331,17 @@ def _mask(release: Release) -> None:
     if release.layout.dotenv.exists():
         for value in read_dotenv(release.layout.dotenv).values.values():
             mask_secret(value)
+
+
+def _warn_of_mail(release: Release) -> None:
+    """Say that a script which mails by itself does so at each run."""
+    files = [file["path"] for file in release.manifest["files"]]
+    if place := importer_of("smtplib", release.src, files):
+        log.warning(
+            "%s imports smtplib: what the script mails by itself goes out again with each retry, clear and backfill. "
+            "mail='once' sends it once for its day.",
+            place,
+        )
 
 
 def _distributed_executor() -> str:

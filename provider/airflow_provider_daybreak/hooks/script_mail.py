@@ -24,7 +24,7 @@ from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, Que
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.releases.privileges import find_user
-from airflow_provider_daybreak.releases.run import words
+from airflow_provider_daybreak.releases.run import RELAY, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -291,7 +291,7 @@ class ScriptMailHook:
         address = f"{HOST}:{relay.port}:{relay.tls_port}"
         return {
             **self.options.variables_for(HOST, relay.port, relay.tls_port, given=script.given),
-            "DAYBREAK_MAIL_RELAY": address,
+            RELAY: address,
         }
 
     def _wanted(self, revision: Revision, ended: Ended) -> Wanted:

@@ -59,6 +59,8 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _KEPT_BYTES = 4 * 1024**2
 _LINE_BYTES = 64 * 1024
 _TAIL_LINES = 20
+RELAY = "DAYBREAK_MAIL_RELAY"
+"""Variable that tells a script's Pythons where the relay is that keeps its mail."""
 TERMINATION_SECONDS = 3.0
 """How long a script may clean up after SIGTERM. With the kill that follows it stays under the 5 s Airflow gives."""
 
@@ -310,7 +312,8 @@ def _arguments(release: Release, job: Job, path: str) -> list[str]:
 
 
 def _by_hand(release: Release, arguments: list[str], job: Job) -> str:
-    given = [f"{key}={value}" for key, value in job.env.items() if key.startswith("DAYBREAK_")]
+    told = (key for key in job.env if key.startswith("DAYBREAK_") and key != RELAY)  # which ends with the run
+    given = [f"{key}={job.env[key]}" for key in told]
     given += [f"PYTHONPATH={release.import_path}"] if release.import_path else []
     return f"cd {shlex.quote(str(release.src))} && " + shlex.join(
         ["env", *given, *arguments] if given else arguments

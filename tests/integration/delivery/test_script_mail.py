@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
+from airflow_provider_daybreak.exceptions import DeliveryPendingError, ScriptFailedError
 from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
 from airflow_provider_daybreak.operators.venv import ScriptMail, VenvDeployOperator, VenvRunOperator
 from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowSkipException
@@ -227,9 +228,10 @@ def test_a_correction_is_mailed_where_that_is_wanted_and_to_whom_it_concerns_alo
 def test_nothing_is_sent_of_a_script_that_fails_and_a_draft_is_kept(script, server, archive, caplog):
     text = sending(("ann@example.org", "Sales", "1"), after="sys.exit(1)")
 
-    with pytest.raises(Exception, match="exit code 1"):
+    with pytest.raises(ScriptFailedError, match="exit code 1") as error:
         script(text)
 
+    assert "DAYBREAK_MAIL_RELAY" not in str(error.value)
     assert server.mails == []
     [revision] = archive.revisions()
     assert (revision.manifest.draft, revision.manifest.outcome) == (True, "failed_script")
@@ -316,7 +318,7 @@ def test_mail_that_waits_is_delivered_without_running_the_script_again(script, s
     server.replies["bo@example.org"] = "451 not now"
     counter = tmp_path / "runs"
     counted = CUSTOMERS + f"open({str(counter)!r}, 'a').write('x')\nprint('done')\n"
-    with pytest.raises(Exception, match="not yet to bo@example.org"):
+    with pytest.raises(DeliveryPendingError, match="not yet to bo@example.org"):
         script(counted)
     server.replies.clear()
 
@@ -333,7 +335,7 @@ def test_mail_that_waits_is_delivered_without_running_the_script_again(script, s
 
 def test_a_new_release_runs_though_mail_of_the_old_one_waits(script, server):
     server.replies["ann@example.org"] = "451 not now"
-    with pytest.raises(Exception, match="not yet to ann@example.org"):
+    with pytest.raises(DeliveryPendingError, match="not yet to ann@example.org"):
         script(sending(("ann@example.org", "Wrong", "1")))
     server.replies.clear()
 
@@ -423,6 +425,40 @@ def test_what_was_held_is_sent_when_somebody_says_so(script, server, archive):
     ]
 
 
+def test_threads_children_and_one_that_never_says_quit_all_count(script, server):
+    text = """
+import os, smtplib, subprocess, sys
+from threading import Thread
+def send(name):
+    server = smtplib.SMTP("nowhere.invalid")
+    server.sendmail("me@example.org", [f"{name}@example.org"], f"Subject: x\\n\\n{name}")
+    kept.append(server)
+kept = []
+threads = [Thread(target=send, args=(f"thread{number}",)) for number in range(5)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+if os.fork() == 0:
+    send("fork")
+    os._exit(0)
+os.wait()
+subprocess.run([sys.executable, "child.py"], check=True)
+"""
+    child = "import smtplib\nsmtplib.SMTP('x').sendmail('me@example.org', ['child@example.org'], 'Subject: x\\n\\ny')\n"
+
+    script(text, files={"child.py": child})
+
+    names = ["child", "fork", *(f"thread{number}" for number in range(5))]
+    assert sorted(server.recipients()) == [f"{name}@example.org" for name in names]
+
+
+def test_a_sitecustomize_of_the_source_is_still_there(script, server):
+    text = "import builtins\nassert builtins.mine == 1\n" + ONE
+
+    script(text, files={"sitecustomize.py": "import builtins\nbuiltins.mine = 1\n"}, env={"PYTHONPATH": "."})
+
+    assert len(server.mails) == 3
+
+
 def test_it_is_sent_once_somebody_approved_just_that(script, server, monkeypatch):
     asked = {}
     monkeypatch.setattr(
@@ -467,6 +503,23 @@ def test_a_rejected_one_ends_as_skipped(script, server, monkeypatch):
         )
 
     assert server.mails == []
+
+
+@pytest.mark.usefixtures("releases")
+def test_once_is_all_that_has_to_be_said(server, connect_to, context, make_context, monkeypatch, tmp_path):
+    connect_to(server)
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE", (tmp_path / "archive").as_uri())
+    (tmp_path / "report.py").write_text(ONE)
+    release = VenvDeployOperator(task_id="deploy", name="sales", source=tmp_path / "report.py").execute(
+        make_context()
+    )
+    today = datetime.now(timezone.utc).date()
+
+    for mail in ("capture", "once", "once"):
+        VenvRunOperator(task_id="run", release=release, command=["report.py"], mail=mail).execute(
+            context(day=today)
+        )
+        assert len(server.mails) == (0 if mail == "capture" else 3)
 
 
 @pytest.mark.parametrize("mail", ["twice", None, 3])
