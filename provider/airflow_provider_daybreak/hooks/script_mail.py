@@ -71,7 +71,8 @@ class Script:
     :param period: the time that it reports on.
     :param given: variables that it would see otherwise.
     :param users: ids of the users whose programs may mail.
-    :param execute: runs it with further variables, and returns its output and what it pushed as XComs.
+    :param execute: runs it with further variables and a folder that its Pythons import from first, and returns its
+        output and what it pushed as XComs.
     """
 
     release: str
@@ -79,7 +80,7 @@ class Script:
     command: Sequence[str]
     run: Run
     period: Period
-    execute: Callable[[Mapping[str, str]], tuple[Any, dict[str, Any]]] = field(repr=False)
+    execute: Callable[[Mapping[str, str], Path], tuple[Any, dict[str, Any]]] = field(repr=False)
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
     users: Sequence[int] = ()
 
@@ -131,8 +132,8 @@ def script_of(
     given = {**(read_dotenv(dotenv).values if dotenv.exists() else {}), **(env or {})}
     run = run_of(context, report_date=report_date, timezone=timezone)
 
-    def execute(variables: Mapping[str, str]) -> tuple[Any, dict[str, Any]]:
-        path = os.pathsep.join(str(each) for each in (BOOT, found.import_path, given.get("PYTHONPATH")) if each)
+    def execute(variables: Mapping[str, str], boot: Path) -> tuple[Any, dict[str, Any]]:
+        path = os.pathsep.join(str(each) for each in (boot, found.import_path, given.get("PYTHONPATH")) if each)
         pushes = _Pushes(context["ti"])
         value = run_script(
             {"name": found.layout.name, "release": found.id},
@@ -151,6 +152,22 @@ def script_of(
         given={key: str(value) for key, value in given.items()},
         users=[find_user(run_as).uid] if run_as else [],
     )
+
+
+def _boot_for_others(folder: Path) -> Path:
+    """
+    Return a copy of what each Python of a script imports first, for a user who may not reach this package.
+
+    A Python that can't read it would go without, and mail to the script's own server.
+    """
+    boot = folder / "boot"
+    boot.mkdir()
+    for path in BOOT.glob("*.py"):
+        (boot / path.name).write_bytes(path.read_bytes())
+        (boot / path.name).chmod(0o644)
+    boot.chmod(0o755)
+    folder.chmod(0o711)
+    return boot
 
 
 class _Pushes:
@@ -206,15 +223,16 @@ class ScriptMailHook:
                 return self._deliver(waiting, _ended(waiting), context, again=True)
         with tempfile.TemporaryDirectory(prefix="daybreak-mail-") as folder:
             inbox, outbox = Path(folder, "in"), Path(folder, "out")
-            inbox.mkdir()
-            outbox.mkdir()
+            inbox.mkdir(mode=0o700)
+            outbox.mkdir(mode=0o700)
+            boot = _boot_for_others(Path(folder)) if script.users else BOOT
             limits = Limits(
                 self.options.max_bytes, allowed_domains=domains, users={os.geteuid(), *script.users}
             )
             relay = Relay(inbox, limits)
             try:
                 with relay:
-                    value, xcoms = script.execute(self._variables(relay, script))
+                    value, xcoms = script.execute(self._variables(relay, script), boot)
             except ReleaseError:
                 self._keep_draft(script, relay.taken, outbox)
                 raise

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import tempfile
 from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -503,6 +506,29 @@ def test_a_rejected_one_ends_as_skipped(script, server, monkeypatch):
         )
 
     assert server.mails == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may run as another user")
+@pytest.mark.skipif(not os.access("/usr/bin/python3", os.X_OK), reason="needs a Python that every user may run")
+def test_a_script_run_as_another_user_is_led_to_the_relay_too(
+    server, archive, connect_to, context, make_context, monkeypatch
+):
+    connect_to(server)
+    with tempfile.TemporaryDirectory(prefix="daybreak-public-") as name:
+        public = Path(name)
+        public.chmod(0o755)
+        monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASES", str(public / "releases"))
+        (public / "report.py").write_text(ONE)
+        deploy = VenvDeployOperator(
+            task_id="deploy", name="sales", source=public / "report.py", python="/usr/bin/python3"
+        )
+        release = deploy.execute(make_context())
+        mail = ScriptMail(archive=archive.uri, max_lateness=None)
+        run = VenvRunOperator(task_id="run", release=release, command=["report.py"], run_as="nobody", mail=mail)
+
+        assert run.execute(context()) == "sent"
+
+    assert len(server.mails) == 3
 
 
 @pytest.mark.usefixtures("releases")
