@@ -684,7 +684,7 @@ class RequirementsError(ReleaseError):
 
 
 class RequirementRefusedError(ReleaseError):
-    """A line of the requirements that can't be deployed."""
+    """A line of the requirements that can't be deployed. Its text is "" where it may be anything, a secret too."""
 
     path: str
     line: int
@@ -693,7 +693,8 @@ class RequirementRefusedError(ReleaseError):
     permanent: ClassVar[bool] = True
 
     def __str__(self) -> str:
-        return f"Cannot deploy {self.text!r} ({self.path!r} line {self.line}): {self.problem}"
+        place = f"{self.path!r} line {self.line}"
+        return f"Cannot deploy {f'{self.text!r} ({place})' if self.text else place}: {self.problem}"
 
 
 class LockingError(ReleaseError):

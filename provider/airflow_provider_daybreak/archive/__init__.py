@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from airflow_provider_daybreak.archive.archive import Archive, Revision
 from airflow_provider_daybreak.archive.artifacts import Artifact
-from airflow_provider_daybreak.archive.atomic import create_if_absent
 from airflow_provider_daybreak.archive.manifest import ArchivedFile, Draft, DraftFile, Manifest
 
 __all__ = [

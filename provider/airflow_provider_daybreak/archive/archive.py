@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from airflow_provider_daybreak.archive import layout, storage
+from airflow_provider_daybreak import storage
+from airflow_provider_daybreak.archive import layout
 from airflow_provider_daybreak.archive.artifacts import store_artifact
-from airflow_provider_daybreak.archive.atomic import create_if_absent
 from airflow_provider_daybreak.archive.manifest import Manifest, claim_of
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileChangedError,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive.artifacts import Artifact
     from airflow_provider_daybreak.archive.manifest import ArchivedFile, Draft
-    from airflow_provider_daybreak.archive.storage import StoragePath
+    from airflow_provider_daybreak.storage import StoragePath
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Revision:
 
         :raises ArchivedFileNotFoundError: the revision has no file of that name.
         """
-        return layout.below(self.folder, self.file(name).name)
+        return storage.below(self.folder, self.file(name).name)
 
     def read(self, name: str) -> bytes:
         """
@@ -144,12 +144,12 @@ class Archive:
 
     def _publish_as(self, number: int, draft: Draft) -> Revision:
         folder = self.folder(draft.report, draft.report_date, number)
-        paths = [layout.below(folder, file.name) for file in draft.files]
+        paths = [storage.below(folder, file.name) for file in draft.files]
         for path, file in zip(paths, draft.files, strict=True):
             storage.write(path, file.read())
         storage.synchronise({folder, *(path.parent for path in paths)})
         manifest = Manifest.of(draft, revision=number, created=datetime.now(timezone.utc))
-        if not create_if_absent(folder / layout.MANIFEST, manifest.to_json()):
+        if not storage.create_if_absent(folder / layout.MANIFEST, manifest.to_json()):
             # Another publisher of the same content finished it first.
             return replace(self.revision(draft.report, draft.report_date, number), existing=True)
         return Revision(self._manifest_uri(draft.report, draft.report_date, number), manifest, folder)
@@ -305,4 +305,6 @@ def _stands_for(manifest: Manifest, draft: Draft) -> bool:
 def _claim(folder: StoragePath, draft: Draft) -> bool:
     """Return whether the number is free for this content: never taken, or by this content too."""
     claim = claim_of(draft)
-    return create_if_absent(folder / layout.CLAIM, claim) or storage.read(folder / layout.CLAIM) == claim
+    return (
+        storage.create_if_absent(folder / layout.CLAIM, claim) or storage.read(folder / layout.CLAIM) == claim
+    )

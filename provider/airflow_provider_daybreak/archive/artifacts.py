@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, TypedDict, cast
 
-from airflow_provider_daybreak.archive import layout, objects, storage
+from airflow_provider_daybreak import storage
+from airflow_provider_daybreak.archive import layout
 from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_daybreak.archive.storage import StoragePath
+    from airflow_provider_daybreak.storage import StoragePath
 
 _CHUNK = 1 << 20  # bytes
 
@@ -63,13 +64,7 @@ def store_artifact(root: StoragePath, name: str, stream: BinaryIO) -> Artifact:
             file.write(chunk)
         file.flush()
         target = folder / digest.hexdigest() / name
-        if isinstance(target, Path):
-            os.fsync(file.fileno())
-            storage.make_folder(target.parent)
-            temporary.replace(target)  # also where it is: pruning takes it for new again
-            storage.synchronise([target.parent])
-        else:
-            objects.upload(target, temporary)
+        storage.upload(target, temporary)  # also where it is: pruning takes it for new again
     return Artifact(storage.uri_of(target), digest.hexdigest(), size)
 
 
@@ -80,10 +75,10 @@ def _temporary_file(folder: StoragePath) -> Iterator[tuple[Path, BinaryIO]]:
         with NamedTemporaryFile(prefix="daybreak-") as file:
             yield Path(file.name), cast("BinaryIO", file)
         return
-    storage.make_folder(folder)
-    path = storage.temporary_beside(folder / "artifact")
+    local.make_folder(folder)
+    path = local.temporary_beside(folder / "artifact")
     try:
-        with storage.create_hidden(path) as file:
+        with local.create_hidden(path) as file:
             yield path, file
     finally:
         path.unlink(missing_ok=True)

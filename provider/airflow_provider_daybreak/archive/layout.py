@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_daybreak.exceptions import InvalidValueError
 
 if TYPE_CHECKING:
-    from airflow_provider_daybreak.archive.storage import StoragePath
+    from airflow_provider_daybreak.storage import StoragePath
 
 MANIFEST = "manifest.json"
 CLAIM = "claim.json"
@@ -63,13 +63,6 @@ def day_folder(root: StoragePath, report: str, report_date: date) -> StoragePath
     """Return the folder of a report's revisions for one date."""
     folder = report_folder(root, report)
     return folder / f"{report_date.year:04d}" / f"{report_date.month:02d}" / f"{report_date.day:02d}"
-
-
-def below(folder: StoragePath, name: str) -> StoragePath:
-    """Return the path of a file by its name relative to a folder."""
-    for part in name.split("/"):
-        folder = folder / part
-    return folder
 
 
 def is_hidden(name: str) -> bool:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_daybreak.archive import layout, storage
+from airflow_provider_daybreak import storage
+from airflow_provider_daybreak.archive import layout
 from airflow_provider_daybreak.archive.manifest import claim_of
 from airflow_provider_daybreak.exceptions import ManifestUnreadableError, RevisionNotFoundError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_daybreak.archive.archive import Archive, Revision
-    from airflow_provider_daybreak.archive.storage import StoragePath
+    from airflow_provider_daybreak.storage import StoragePath
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ def _prune_artifacts(archive: Archive, *, before: date, dry_run: bool) -> Iterat
     for name in old:
         if name.partition("/")[0] not in mentioned:
             # Reading the ledgers took long: a task may have stored the same bytes meanwhile, to mail them.
-            changed = storage.changed(layout.below(folder, name))
+            changed = storage.changed(storage.below(folder, name))
             if changed is None or changed.date() >= before:
                 continue
             if not dry_run:
@@ -171,6 +172,6 @@ def _mentioned(archive: Archive, *, since: date) -> set[str]:
             folder = archive.deliveries(report, day)
             for name, _ in storage.files_below(folder):
                 if not layout.is_hidden(name):
-                    data = storage.read(layout.below(folder, name))
+                    data = storage.read(storage.below(folder, name))
                     found.update(match.decode() for match in _SHA256.findall(data))
     return found

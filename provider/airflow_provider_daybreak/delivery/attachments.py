@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from airflow_provider_daybreak.exceptions import AttachmentChangedError
 
 if TYPE_CHECKING:
-    from airflow_provider_daybreak.archive.storage import StoragePath
+    from airflow_provider_daybreak.storage import StoragePath
 
 _LINE = 57  # bytes that make a line of 76 characters (RFC 2045 §6.8)
 _CHUNK = _LINE * 1024

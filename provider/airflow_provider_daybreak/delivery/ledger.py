@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import secrets
 from collections import deque
@@ -28,14 +27,15 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_daybreak.archive import create_if_absent, storage
+from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.delivery.process import has_ended, identity
 from airflow_provider_daybreak.exceptions import LedgerUnsafeError
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from airflow_provider_daybreak.archive.storage import StoragePath
+    from airflow_provider_daybreak.storage import StoragePath
 
 SCHEMA = 1
 
@@ -116,7 +116,7 @@ class Ledger:
         """
         path = self.folder / f"probe.{secrets.token_hex(8)}"
         try:
-            if not create_if_absent(path, b"1") or create_if_absent(path, b"2"):
+            if not storage.create_if_absent(path, b"1") or storage.create_if_absent(path, b"2"):
                 raise LedgerUnsafeError(str(self.folder))
         finally:
             with suppress(FileNotFoundError):
@@ -142,7 +142,7 @@ class Ledger:
         :return: what is written down now: the earlier facts where there were some.
         """
         if isinstance(self.folder, Path):
-            storage.make_folder(self.folder)
+            local.make_folder(self.folder)
         prepared = storage.each(self.folder, lambda item: self._prepare(*item), mails.items())
         found = dict(zip(mails, prepared, strict=True))
         storage.synchronise([self.folder])
@@ -180,7 +180,7 @@ class Ledger:
         path = self.folder / key / f"commit.{generation}"
         try:
             # A store's client tries again by itself: then the file that was there is the one it made before.
-            return create_if_absent(path, data, name_alone=True) or _read(path) == data
+            return storage.create_if_absent(path, data, durable="name") or _read(path) == data
         except OSError as error:
             if _read(path) == data:  # it is there, but may not be durable: say that nothing was sent by it
                 self.settle(key, generation, "deferred", f"the ledger can't be written: {error}", facts)
@@ -196,10 +196,9 @@ class Ledger:
         """
         data = _dump({"schema": SCHEMA, **facts, "status": status, "reason": reason, "time": _now()})
         path = self.folder / key / f"outcome.{generation}.json"
+        storage.create_if_absent(path, data, durable="none")
         if not isinstance(path, Path):
-            create_if_absent(path, data)
             return
-        _create(path, data)
         self._synchronising.append(self._pool.submit(_synchronise, path))
         if len(self._synchronising) > _MOST_UNSYNCHRONISED:
             self._synchronising.popleft().result()
@@ -237,14 +236,7 @@ class Ledger:
         return self.entry(key), known
 
     def _put(self, path: StoragePath, facts: Mapping[str, object]) -> None:
-        if not isinstance(path, Path):
-            storage.write(path, _dump(facts))
-            return
-        path.parent.mkdir(mode=storage.FOLDER_MODE, parents=True, exist_ok=True)
-        if not _create(path, _dump(facts)):
-            temporary = storage.temporary_beside(path)
-            _create(temporary, _dump(facts))
-            temporary.replace(path)
+        storage.write(path, _dump(facts), durable="none")
 
     def _entry(self, key: str, names: Sequence[str]) -> Entry:
         commits = [int(match[1]) for match in map(_COMMIT.fullmatch, names) if match]
@@ -279,22 +271,6 @@ def _standing(facts: Facts, *, settled: bool) -> Standing:
     return "in_doubt" if age >= IN_DOUBT_AFTER else "in_flight"
 
 
-def _create(path: Path, data: bytes) -> bool:
-    """
-    Create a local file, and return whether it was not there.
-
-    Who reads it meanwhile, or after a crash, may find it torn. It must be one that then counts as not there:
-    see :func:`_parse`.
-    """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, storage.FILE_MODE)
-    except FileExistsError:
-        return False
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        file.write(data)
-    return True
-
-
 def _read(path: StoragePath) -> bytes | None:
     try:
         return storage.read(path)
@@ -304,12 +280,8 @@ def _read(path: StoragePath) -> bytes | None:
 
 def _synchronise(path: Path) -> None:
     """Make a local file durable, and its name."""
-    for each in (path, path.parent):
-        descriptor = os.open(each, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    local.synchronise(path)
+    local.synchronise(path.parent)
 
 
 def _parse(data: bytes | None) -> Facts | None:

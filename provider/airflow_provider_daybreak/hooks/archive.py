@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Asset, AssetAlias
 
     from airflow_provider_daybreak.archive import Revision
-    from airflow_provider_daybreak.archive.storage import StoragePath
+    from airflow_provider_daybreak.storage import StoragePath
 
 REPORTS_ALIAS = "daybreak_reports"
 

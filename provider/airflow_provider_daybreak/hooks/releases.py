@@ -88,7 +88,7 @@ class ReleaseHook:
 
     def deploy(self, name: str, plan: Plan) -> ReleaseInfo:
         """
-        Make the plan's source the current release, installed from the index of its ``index_conn_id``.
+        Make the plan's source a release, current unless it is older, installed from the index of its ``index_conn_id``.
 
         :raises DaybreakError: see :func:`deploy`.
         """
@@ -290,11 +290,9 @@ class ReleaseHook:
         """Return what the workers share of a name, or None where they share nothing."""
         if self.settings.release_store is None:
             return None
-        from airflow_provider_daybreak.archive import create_if_absent
         from airflow_provider_daybreak.hooks.archive import storage_path
 
-        folder: Any = storage_path(self.settings.release_store, name="[daybreak] release_store")
-        return Store(folder / name, cast("Any", create_if_absent))
+        return Store(storage_path(self.settings.release_store, name="[daybreak] release_store") / name)
 
 
 def index_of(conn_id: str) -> Index:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
+from airflow_provider_daybreak.releases.dag_version import DagVersion
 from airflow_provider_daybreak.reports.period import Period, PeriodName, period_of, report_date_of, zone
 
 if TYPE_CHECKING:
@@ -72,6 +73,27 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
             run_after=_instant(getattr(dag_run, "run_after", None)),
         ),
         timezone=zone_,
+    )
+
+
+def dag_version_of(context: Mapping[str, Any]) -> DagVersion | None:
+    """
+    Return the version of its Dag that the run is kept at, or None where its bundle has none: then it runs the newest.
+
+    A run starts soon after it got its version. One that was cleared starts anew, and keeps the version that it had when
+    it was due.
+    """
+    ti, dag_run = context["ti"], context["dag_run"]
+    bundle_version = getattr(getattr(ti, "bundle_instance", None), "version", None)
+    if not bundle_version:
+        return None
+    started = None if dag_run.clear_number else dag_run.start_date
+    return DagVersion(
+        dag_id=ti.dag_id,
+        run_id=ti.run_id,
+        id=str(ti.dag_version_id),
+        bundle_version=str(bundle_version),
+        since=(started or dag_run.run_after).isoformat(),
     )
 
 

@@ -27,12 +27,14 @@ class VenvDeployOperator(BaseOperator):
     Make a release of a script and the packages it needs, and switch to it in one step.
 
     Nothing is resolved, installed or copied that is there already. Until the last step the release that was
-    current before still is.
+    current before still is. A run of an older version of its Dag than the one that deployed last uses its own
+    release, and leaves current what is.
 
     :param name: name to deploy under: lower-case letters, digits, ``-`` and ``_``. (templated)
     :param source: absolute path of the script's folder, or of a single ``.py`` file. (templated)
     :param requirements: file in the source that says what to install. ``auto`` takes the first of
-        ``uv.lock``, ``pylock.toml``, ``requirements.txt`` and the metadata in a script (PEP 723). (templated)
+        ``uv.lock``, ``pylock.toml``, ``requirements.txt``, the only ``.txt`` in ``requirements/`` and the metadata
+        in a script (PEP 723). (templated)
     :param python: absolute path or version of the interpreter; the worker's own when None. (templated)
     :param env_file: absolute path of the ``.env`` that the script reads; the one in the source when
         None. (templated)
@@ -43,7 +45,7 @@ class VenvDeployOperator(BaseOperator):
     :param index_conn_id: package-index connection to install from.
     :param upgrade: resolve open versions again, though the requirements are the same.
     :param lock_timeout: seconds to wait for another deploy of the same name.
-    :return: the release now current, as :class:`ReleaseInfo`.
+    :return: the release, as :class:`ReleaseInfo`.
     """
 
     template_fields: Sequence[str] = ("name", "source", "requirements", "python", "env_file", "verify")
@@ -79,9 +81,10 @@ class VenvDeployOperator(BaseOperator):
         self.upgrade = upgrade
         self.lock_timeout = lock_timeout
 
-    def execute(self, context: Context) -> ReleaseInfo:  # noqa: ARG002
-        """Deploy, and return the release now current."""
+    def execute(self, context: Context) -> ReleaseInfo:
+        """Deploy, and return the release."""
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
+        from airflow_provider_daybreak.hooks.run import dag_version_of
         from airflow_provider_daybreak.releases.deploy import Plan
 
         with fail_at_once():
@@ -97,6 +100,7 @@ class VenvDeployOperator(BaseOperator):
                 index_conn_id=self.index_conn_id,
                 upgrade=self.upgrade,
                 lock_timeout=self.lock_timeout,
+                version=dag_version_of(context),
             )
             return ReleaseHook().deploy(self.name, plan)
 

@@ -28,13 +28,13 @@ from airflow_provider_daybreak.exceptions import (
     VerificationError,
 )
 from airflow_provider_daybreak.releases import environment as environments
+from airflow_provider_daybreak.releases.dag_version import newest_in
 from airflow_provider_daybreak.releases.dotenv_file import place_env_file, read_env_file
 from airflow_provider_daybreak.releases.environment import LOCK_NAME, Environment, facts_of
 from airflow_provider_daybreak.releases.files import (
     check_room,
     discard,
     protect,
-    sync_folder,
     write_json,
 )
 from airflow_provider_daybreak.releases.imports import imports_of
@@ -66,15 +66,16 @@ from airflow_provider_daybreak.releases.switch import (
     history_of,
     new_entry,
     point_to,
-    read_history,
     replace_history,
     switch,
 )
 from airflow_provider_daybreak.releases.uv import Index
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from airflow_provider_daybreak.releases.dag_version import DagVersion
     from airflow_provider_daybreak.releases.interpreter import Interpreter
     from airflow_provider_daybreak.releases.layout import Layout
     from airflow_provider_daybreak.releases.requirements import Requirements
@@ -104,6 +105,7 @@ class Plan:
     :param index_conn_id: what the index is called, for the other workers.
     :param upgrade: resolve again, though the requirements are the same.
     :param lock_timeout: seconds to wait for another deploy of the name.
+    :param version: the version of the Dag that deploys it, where there are any: an older one does not become current.
     :raises InvalidValueError: a path is not absolute, or nothing is to stay.
     """
 
@@ -119,6 +121,7 @@ class Plan:
     index_conn_id: str | None = None
     upgrade: bool = False
     lock_timeout: float = 600
+    version: DagVersion | None = None
 
     def __post_init__(self) -> None:
         for name, path in (("source", self.source), ("env_file", self.env_file)):
@@ -144,7 +147,7 @@ class Deployed:
 
 def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deployed:
     """
-    Make the source's release current.
+    Make the source's release current, unless a newer version of the Dag has deployed one: then it is made, and returned.
 
     Nothing is resolved, installed or copied that is there already. Until the last step the release that
     was current still is.
@@ -155,8 +158,9 @@ def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deploye
     """
     source = read_source(plan.source)
     requirements = read_requirements(source, plan.requirements)
-    if plan.index is None and requirements.index:
-        plan = replace(plan, index=Index(requirements.index))
+    plan = replace(plan, index=_index_of(plan, requirements))
+    if not (requirements.lines or requirements.content):
+        log.info("Nothing is installed: %s names no package that is needed", requirements.path)
     dotenv = None
     if plan.env_file or source.dotenv:
         dotenv = read_env_file(plan.env_file or source.folder / ".env", follow=plan.env_file is not None)
@@ -194,10 +198,9 @@ def ensure(
     :raises ReleaseError: see the classes under it.
     """
     if release_id is None:
-        entries = store.entries()
-        if not entries:
+        release_id = history_of(store.entries()).current
+        if release_id is None:
             return get_release(layout)
-        release_id = str(entries[-1]["release"])
     if not is_ready(layout, release_id):
         with changing(layout, lock_timeout=lock_timeout):
             _fetch(layout, release_id, store, index_of)
@@ -281,7 +284,8 @@ def _deploy(
         plan.python, cache=layout.state / "interpreters.json", requires=requirements.requires_python
     )
     input_digest = _input_digest(requirements, interpreter, plan)
-    history = read_history(layout)
+    entries = entries_of(layout)
+    history = history_of(entries)
     lock = _lock_of(layout, requirements, interpreter, plan, input_digest, history)
     environment = Environment(lock, interpreter, only_binary=plan.only_binary)
     release_id = id_of(environment.id, source.digest)
@@ -301,26 +305,71 @@ def _deploy(
             manifest = _manifest(layout, release_id, source, environment, requirements, input_digest, plan)
             make_release(layout, manifest, source.read)
         release = get_release(layout, release_id)
+    known = newest_in(entries)
+    if before is not None and known and plan.version and plan.version.older_than(known):
+        return _set_aside(layout, plan, release, before, known, store)
     if dotenv is not None:
         place_env_file(layout, dotenv)
-    if before == release_id:
-        if current_id(layout) != release_id:  # another worker was first
-            point_to(layout, release_id)
+    return _made_current(layout, plan, release, before, known, store)
+
+
+def _made_current(
+    layout: Layout,
+    plan: Plan,
+    release: Release,
+    before: str | None,
+    known: DagVersion | None,
+    store: Store | None,
+) -> Deployed:
+    if before == release.id:
+        if plan.version and (known is None or known.bundle_version != plan.version.bundle_version):
+            _switch(layout, release, "deploy", store, plan.version)  # what is older is known from here on
+            return Deployed(release, before, changed=False)
+        if current_id(layout) != release.id:  # another worker was first
+            point_to(layout, release.id)
         if store:
             store.publish(release)
         return Deployed(release, before, changed=False)
     if plan.verify:
         _verify(release, plan.verify)
-    _switch(layout, release, "deploy", store)
-    log.info("Release %s of %s is current; before it was %s", release_id, layout.name, before or "none")
+    _switch(layout, release, "deploy", store, plan.version)
+    log.info("Release %s of %s is current; before it was %s", release.id, layout.name, before or "none")
     prune(layout, keep=plan.keep)
     if store:
         prune_store(layout, store, keep=plan.keep)
     return Deployed(release, before, changed=True)
 
 
-def _switch(layout: Layout, release: Release, action: str, store: Store | None) -> None:
-    entry = new_entry(layout, release.id, action=action)
+def _set_aside(
+    layout: Layout, plan: Plan, release: Release, before: str, known: DagVersion, store: Store | None
+) -> Deployed:
+    """Leave what is current, and its ``.env``, to the newer version of the Dag."""
+    if release.id != before:
+        if plan.verify:
+            _verify(release, plan.verify)
+        _switch(layout, release, "aside", store)
+        log.warning(
+            "This run is of an older version of its Dag than run %s, which deployed before: %s of %s stays current, and "
+            "this run uses release %s. To run what is current, clear it with the latest version.",
+            known.run_id, before, layout.name, release.id,
+        )  # fmt: skip
+    return Deployed(release, before, changed=False)
+
+
+def _index_of(plan: Plan, requirements: Requirements) -> Index | None:
+    """Return the index to install from; a lock's own gives way to the worker's, since its hashes are compared."""
+    named = requirements.index
+    if not named or (plan.index is None and requirements.content and os.environ.get("UV_DEFAULT_INDEX")):
+        return plan.index
+    if plan.index and not requirements.content and plan.index.url.rstrip("/") != named.rstrip("/"):
+        log.warning("%s names the index %s: %s is used instead", requirements.path, named, plan.index.url)
+    return plan.index or Index(named)
+
+
+def _switch(
+    layout: Layout, release: Release, action: str, store: Store | None, version: DagVersion | None = None
+) -> None:
+    entry = new_entry(layout, release.id, action=action, version=version)
     if store:
         store.publish(release)
         store.append(entry)  # from here on all workers run it
@@ -437,9 +486,9 @@ def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[st
     lock = layout.environment(manifest["environment"]) / LOCK_NAME
     (path / LOCK_NAME).hardlink_to(lock)  # it stays when the environment goes
     protect(path / "src")
-    sync_folder(path / "src")
+    local.synchronise(path / "src")
     write_json(path / MANIFEST, manifest, mode=0o444)
-    sync_folder(layout.releases)
+    local.synchronise(layout.releases)
 
 
 def _check_imports(source: Source, environment: Path) -> None:
@@ -489,8 +538,8 @@ def _take_over_history(layout: Layout, store: Store) -> None:
             _share(layout, ours, store)
         return
     replace_history(layout, theirs)
-    wanted = str(theirs[-1]["release"])
-    if is_ready(layout, wanted):
+    wanted = history_of(theirs).current
+    if wanted and is_ready(layout, wanted):
         point_to(layout, wanted)
 
 

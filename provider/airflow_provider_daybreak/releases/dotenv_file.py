@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import DotenvUnreadableError
-from airflow_provider_daybreak.releases.files import write_atomically
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,14 +28,18 @@ def read_env_file(path: Path, *, follow: bool = True) -> bytes:
     :raises DotenvError: it can't be used.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe would be waited for
+        descriptor = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
     except OSError as error:
         problem = error.strerror or str(error)
         if error.errno == errno.ELOOP:
             problem = "it is a symbolic link. Name the file that it leads to in env_file"
         raise DotenvUnreadableError(str(path), problem) from error
     with os.fdopen(descriptor, "rb") as file:
-        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise DotenvUnreadableError(str(path), "it is no regular file")
+        mode = stat.S_IMODE(status.st_mode)
         if mode & 0o077:
             problem = f"others can read it (mode {mode:04o}). Keep it to its owner: chmod 600 {path}"
             raise DotenvUnreadableError(str(path), problem)
@@ -49,7 +53,7 @@ def place_env_file(layout: Layout, data: bytes) -> None:
     before = _keys(layout.dotenv)
     if before is not None and layout.dotenv.read_bytes() == data:
         return
-    write_atomically(layout.dotenv, data, mode=0o600)
+    local.write(layout.dotenv, data, mode=0o600)
     now = _keys(layout.dotenv) or {}
     earlier = before or {}
     changes = [

@@ -21,13 +21,12 @@ from airflow_provider_daybreak.releases.files import (
     discard,
     protect,
     read_json,
-    sync_file_system,
-    write_atomically,
     write_json,
 )
 from airflow_provider_daybreak.releases.layout import ids_in
 from airflow_provider_daybreak.releases.lease import exclusively
 from airflow_provider_daybreak.releases.verify import check_consistency, check_imports, check_record
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -170,7 +169,7 @@ def _build(environment: Environment, path: Path, index: uv.Index | None, *, cach
         imports, modules = importing.result()
     protect(path)
     path.chmod(0o755)  # its last file is still to come
-    sync_file_system(path)
+    local.synchronise_file_system(path)
     write_json(
         path / COMPLETE,
         {
@@ -193,7 +192,7 @@ def _install(environment: Environment, path: Path, index: uv.Index | None, *, ca
     _call(path, ["venv", "--quiet", "--no-project", "--python", environment.interpreter.path, str(path)], index)
     path.chmod(0o755)
     lock = path / LOCK_NAME
-    write_atomically(lock, environment.lock.text.encode())
+    local.write(lock, environment.lock.text.encode(), mode=0o644)
     arguments = ["pip", "sync", "--quiet", "--require-hashes", "--allow-empty-requirements"]
     arguments += ["--python", str(path / "bin" / "python")]
     arguments += ["--only-binary", ":all:"] if environment.only_binary else []

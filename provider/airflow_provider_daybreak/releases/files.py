@@ -1,4 +1,4 @@
-"""Writing and removing so that a crash leaves either all or nothing behind."""
+"""What releases are made of on disk: JSON files, protected trees, and their removal."""
 
 from __future__ import annotations
 
@@ -7,88 +7,33 @@ import os
 import secrets
 import shutil
 import stat
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import DiskFullError
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from airflow_provider_daybreak.storage import StoragePath
 
 
 _SPARE = 8 * 1024**2
 
 
-def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write the file with that mode, so that a reader sees the old bytes or the new ones, also after a crash."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            write_all(descriptor, data)
-            os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
 def write_json(path: Path, value: Any, *, mode: int = 0o644) -> None:
     """Write the value as indented JSON, atomically."""
-    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(), mode=mode)
+    local.write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode(), mode=mode)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: StoragePath) -> dict[str, Any] | None:
     """Return the object in the file, or None when it is missing or was cut off."""
     try:
         value = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte: one call of ``write`` may take fewer."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def sync_folder(path: Path) -> None:
-    """Make the folder's entries survive a loss of power."""
-    with _opened_folder(path) as descriptor:
-        os.fsync(descriptor)
-
-
-def sync_file_system(path: Path) -> None:
-    """
-    Make all that was written to the folder's file system survive a loss of power: syncfs(2), which ``os`` lacks.
-
-    For the thousands of files of an environment it takes a tenth of what ``fsync`` of each does.
-    """
-    import ctypes
-
-    with _opened_folder(path) as descriptor:
-        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), str(path))
-
-
-def replace_link(link: Path, target: str) -> None:
-    """Point the link at the target in one step, whether or not it is there."""
-    temporary = link.with_name(f".{link.name}.{secrets.token_hex(4)}.tmp")
-    temporary.symlink_to(target)
-    try:
-        temporary.replace(link)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(link.parent)
 
 
 def check_room(path: Path, needed: int) -> None:
@@ -133,15 +78,6 @@ def empty_trash(trash: Path) -> None:
     """Remove what an interrupted removal left."""
     for entry in list(trash.iterdir()):
         remove_tree(entry)
-
-
-@contextmanager
-def _opened_folder(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _change_modes(tree: Path, change: Callable[[int], int], *, folders_only: bool = False) -> None:

@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.exceptions import LockingError, RequirementsError
+from airflow_provider_daybreak.exceptions import LockingError
+from airflow_provider_daybreak.releases.lines import lines_of
 from airflow_provider_daybreak.releases.lockfiles import pylock_entries, uv_lock_entries
 from airflow_provider_daybreak.releases.uv import Index, run_uv
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_daybreak.releases.interpreter import Interpreter
-    from airflow_provider_daybreak.releases.requirements import Line, Requirements
+    from airflow_provider_daybreak.releases.lines import Line
+    from airflow_provider_daybreak.releases.requirements import Requirements
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?\s*(==|@)\s*(?P<version>[^;\s]+)")
@@ -93,21 +95,24 @@ def make_lock(
     :param only_binary: take no package that would have to be built, since building runs its code.
     :param require_hashes: refuse requirements that don't say their own hashes.
     :raises LockingError: they conflict, or something is missing from the index.
-    :raises RequirementsError: hashes are missing that are required.
+    :raises RequirementRefusedError: a line is at odds with another, or with what the Dag says.
     """
+    if requirements.wheels and not only_binary:
+        problem = "the Dag says only_binary=False, which lets packages be built. Remove the one or the other."
+        raise requirements.wheels[0].refused(problem)
     if requirements.kind == "uv.lock":
         return normalised(uv_lock_entries(Path(requirements.path), index=index))
     if requirements.kind == "pylock":
         return normalised(pylock_entries(Path(requirements.path)))
     if requirements.hashed:
+        _check_constraints(requirements)
         return normalised([(line.text, line.hashes) for line in requirements.lines])
     if require_hashes:
-        first = next(line for line in requirements.lines if not line.hashes)
-        problem = (
-            f"line {first.number}, {first.text!r}, has no hash, and require_hashes is set. Write hashes with: "
+        first = next(line for line in requirements.lines if not line.options)
+        raise first.refused(
+            "it has no hash, and require_hashes is set. Write hashes with: "
             "uv pip compile --universal --generate-hashes."
         )
-        raise RequirementsError(first.path, problem)
     return _resolve(requirements, interpreter, index=index, only_binary=only_binary)
 
 
@@ -130,6 +135,7 @@ def _resolve(
         arguments += ["--python", interpreter.path, "--python-version", interpreter.minor]
         arguments += ["--constraint", "constraints.in", "--output-file", "lock.txt", "requirements.in"]
         arguments += ["--only-binary", ":all:"] if only_binary else []
+        arguments += [f"--exclude-newer={requirements.exclude_newer}"] if requirements.exclude_newer else []
         outcome = run_uv(arguments, cwd=folder, index=index)
         if outcome.code:
             raise LockingError(requirements.path, outcome.explanation)
@@ -138,10 +144,30 @@ def _resolve(
 
 def parse(path: Path) -> Lock:
     """Return the lock in a file that uv wrote, normalised."""
-    from airflow_provider_daybreak.releases.requirements import lines_of
-
     return normalised([(line.text, line.hashes) for line in lines_of(path)])
 
 
 def _as_text(lines: Sequence[Line]) -> str:
-    return "".join(" ".join([line.text, *(f"--hash={one}" for one in line.hashes)]) + "\n" for line in lines)
+    return "".join(f"{line.text}\n" for line in lines)
+
+
+def _check_constraints(requirements: Requirements) -> None:
+    """Make sure that what is pinned is within the constraints, which nothing is resolved against."""
+    if not requirements.constraints:
+        return
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    limits = [(Requirement(line.text), line) for line in requirements.constraints]
+    for line in requirements.lines:
+        wanted = Requirement(line.text)
+        versions = [one.version for one in wanted.specifier]
+        for limit, place in limits:
+            if canonicalize_name(limit.name) != canonicalize_name(wanted.name):
+                continue
+            within = all(limit.specifier.contains(version, prereleases=True) for version in versions)
+            applies = limit.marker is None or limit.marker.evaluate()
+            if applies and not (within and limit.url in (None, wanted.url)):
+                raise line.refused(
+                    f"line {place.number} of {place.path!r} does not allow it. Change one of the two."
+                )

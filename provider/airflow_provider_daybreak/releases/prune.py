@@ -63,7 +63,7 @@ def prune(layout: Layout, *, keep: int) -> list[str]:
     """
     history = read_history(layout)
     spared = {current_id(layout), previous_id(layout)}
-    order = {release: place for place, release in enumerate(history.line)}
+    order = {release: place for place, release in enumerate(history.recent)}
     there = sorted(ids_in(layout.releases), key=lambda one: (order.get(one, -1), one), reverse=True)
     removed = []
     for release in there[max(keep, 1) :]:
@@ -93,8 +93,8 @@ def prune_store(layout: Layout, store: Store, *, keep: int) -> None:
 
     :param keep: how many stay.
     """
-    line = read_history(layout).line
-    kept = {current_id(layout), *line[-max(keep, 2) :]}
+    history = read_history(layout)
+    kept = {current_id(layout), *history.line[-2:], *history.recent[-max(keep, 2) :]}
     for release in store.release_ids():
         if release not in kept:
             store.remove(release)

@@ -16,7 +16,7 @@ from airflow_provider_daybreak.exceptions import (
     SourceTooLargeError,
     SourceUnreadableError,
 )
-from airflow_provider_daybreak.releases.files import write_all
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -72,6 +72,21 @@ class Source:
         with (self.folder / path).open("rb", buffering=0) as file:
             while chunk := file.read(_CHUNK):
                 yield chunk
+
+    def file_at(self, path: Path) -> Path | None:
+        """
+        Return where a path leads, its links followed, if that is a file that may be deployed, and else None.
+
+        ``.env`` is none, nor is what lies outside of the folder, in version control or in a cache.
+        """
+        try:
+            found = path.resolve(strict=True)
+            parts = found.relative_to(self.folder.resolve()).parts
+        except (OSError, RuntimeError, ValueError):
+            return None  # it is not there, its links lead in a circle, or it lies outside
+        if parts[-1:] == (".env",) or _LEFT_OUT_FOLDERS.intersection(parts):
+            return None
+        return found if found.is_file() else None
 
     @property
     def dotenv(self) -> Path | None:
@@ -206,7 +221,7 @@ def _write(path: Path, entry: FileEntry, chunks: Iterable[bytes]) -> None:
     try:
         for chunk in chunks:
             digest.update(chunk)
-            write_all(descriptor, chunk)
+            local.write_all(descriptor, chunk)
         os.fchmod(descriptor, mode)
         os.fsync(descriptor)
     finally:

@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.exceptions import ReleaseNotFoundError, StoredReleaseError
 from airflow_provider_daybreak.releases.environment import LOCK_NAME
 from airflow_provider_daybreak.releases.files import read_json
@@ -17,10 +18,8 @@ from airflow_provider_daybreak.releases.source import digest_of
 from airflow_provider_daybreak.releases.switch import entry_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from airflow_provider_daybreak.releases.release import Release
+    from airflow_provider_daybreak.storage import StoragePath
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +34,10 @@ class Store:
         <folder>/releases/<id>/src/…  requirements.lock  MANIFEST.json last
                  history/00000001.json  one a switch, created only where there is none
 
-    :param folder: a path that behaves as one of ``pathlib``.
-    :param create: creates a file whole unless it is there, and returns whether it did.
+    :param folder: where they lie.
     """
 
-    folder: Path
-    create: Callable[[Path, bytes], bool]
+    folder: StoragePath
 
     @property
     def name(self) -> str:
@@ -54,9 +51,11 @@ class Store:
             return
         for file in release.manifest["files"]:
             if not file["link"]:
-                self.create(_inside(target / "src", file["path"]), (release.src / file["path"]).read_bytes())
-        self.create(target / LOCK_NAME, (release.path / LOCK_NAME).read_bytes())
-        self.create(target / MANIFEST, (release.path / MANIFEST).read_bytes())
+                storage.create_if_absent(
+                    _inside(target / "src", file["path"]), (release.src / file["path"]).read_bytes()
+                )
+        storage.create_if_absent(target / LOCK_NAME, (release.path / LOCK_NAME).read_bytes())
+        storage.create_if_absent(target / MANIFEST, (release.path / MANIFEST).read_bytes())
         log.info("Release %s of %s is in the store for other workers", release.id, release.layout.name)
 
     def manifest(self, release_id: str) -> dict[str, Any]:
@@ -117,12 +116,14 @@ class Store:
     def append(self, entry: dict[str, Any]) -> None:
         """Enter a switch after all others, however many workers do so at once."""
         number = len(self._history()) + 1
-        while not self.create(self.folder / "history" / f"{number:08d}.json", json.dumps(entry).encode()):
+        while not storage.create_if_absent(
+            self.folder / "history" / f"{number:08d}.json", json.dumps(entry).encode()
+        ):
             number += 1
 
     def release_ids(self) -> list[str]:
         """Return the ids of the releases that are there, complete or not."""
-        return [name for name in _names(self.folder / "releases") if ID.fullmatch(name)]
+        return [name for name in storage.names(self.folder / "releases") if ID.fullmatch(name)]
 
     def remove(self, release_id: str) -> None:
         """Remove what a release is made of, its manifest first."""
@@ -137,33 +138,24 @@ class Store:
                 path.unlink()
 
     def _history(self) -> list[str]:
-        return [name for name in _names(self.folder / "history") if name.endswith(".json")]
+        return [name for name in storage.names(self.folder / "history") if name.endswith(".json")]
 
-    def _entry(self, path: Path) -> dict[str, Any]:
+    def _entry(self, path: StoragePath) -> dict[str, Any]:
         entry = entry_in(self._read(path))
         if entry is None:
             raise StoredReleaseError(str(path), "it is no entry of a history")
         return entry
 
-    def _read(self, path: Path) -> bytes:
+    def _read(self, path: StoragePath) -> bytes:
         try:
             return path.read_bytes()
         except FileNotFoundError as error:
             raise StoredReleaseError(str(path), "it is missing") from error
 
 
-def _names(folder: Path) -> list[str]:
-    try:
-        return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _inside(folder: Path, path: str) -> Path:
+def _inside(folder: StoragePath, path: str) -> StoragePath:
     """Return the path under the folder: a manifest is not trusted to lead nowhere else."""
     parts = path.split("/")
     if path.startswith("/") or ".." in parts or "" in parts:
         raise StoredReleaseError(str(folder), f"its manifest names a file outside of it, {path!r}")
-    for part in parts:
-        folder = folder / part
-    return folder
+    return storage.below(folder, path)

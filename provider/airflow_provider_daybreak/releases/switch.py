@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.releases.files import replace_link, sync_folder, write_all, write_atomically
 from airflow_provider_daybreak.releases.layout import ID
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_daybreak.releases.dag_version import DagVersion
     from airflow_provider_daybreak.releases.layout import Layout
 
 
@@ -24,10 +25,12 @@ class History:
 
     :param line: the releases that were current and not rolled back, oldest first; the last one is current.
     :param rolled_back: the releases that somebody turned away from.
+    :param recent: the releases that were deployed and not rolled back, current or aside, in the order of the last time.
     """
 
     line: tuple[str, ...] = ()
     rolled_back: frozenset[str] = frozenset()
+    recent: tuple[str, ...] = ()
 
     @property
     def current(self) -> str | None:
@@ -44,36 +47,42 @@ def current_id(layout: Layout) -> str | None:
     return name if ID.fullmatch(name) else None
 
 
-def new_entry(layout: Layout, release_id: str, *, action: str) -> dict[str, Any]:
+def new_entry(
+    layout: Layout, release_id: str, *, action: str, version: DagVersion | None = None
+) -> dict[str, Any]:
     """
     Return the history's entry for a switch that is about to be made.
 
-    :param action: ``deploy`` or ``rollback``.
+    :param action: ``deploy``, ``rollback``, or ``aside`` for a release that is used and does not become current.
+    :param version: the version of the Dag that deploys it, where it has any.
     """
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return {"time": now, "action": action, "release": release_id, "previous": current_id(layout)}
+    entry = {"time": now, "action": action, "release": release_id, "previous": current_id(layout)}
+    return {**entry, "dag": version.entry()} if version else entry
 
 
 def switch(layout: Layout, entry: dict[str, Any]) -> None:
-    """Make the entry's release current: the one step that commits a deploy or a roll back."""
-    point_to(layout, entry["release"])
+    """Make the entry's release current, unless it is for one aside: the one step that commits a deploy or a roll back."""
+    if entry["action"] != "aside":
+        point_to(layout, entry["release"])
     _append(layout, entry)
 
 
 def point_to(layout: Layout, release_id: str) -> None:
     """Point ``current`` at the release, and leave the history alone."""
-    replace_link(layout.current, f"releases/{release_id}")
+    local.replace_link(layout.current, f"releases/{release_id}")
 
 
 def replace_history(layout: Layout, entries: list[dict[str, Any]]) -> None:
     """Take over the history that the workers share."""
-    write_atomically(layout.history, b"".join(json.dumps(entry).encode() + b"\n" for entry in entries))
+    lines = [json.dumps(entry).encode() + b"\n" for entry in entries]
+    local.write(layout.history, b"".join(lines), mode=0o644)
 
 
 def heal(layout: Layout) -> None:
     """Enter a switch into the history that was interrupted before it was."""
     now, entries = current_id(layout), entries_of(layout)
-    if now and (not entries or entries[-1]["release"] != now):
+    if now and history_of(entries).current != now:
         _append(layout, {**new_entry(layout, now, action="deploy"), "previous": None, "healed": True})
 
 
@@ -86,8 +95,13 @@ def history_of(entries: Sequence[Mapping[str, Any]]) -> History:
     """Return what the entries come to."""
     line: list[str] = []
     rolled_back: set[str] = set()
+    recent: dict[str, None] = {}
     for entry in entries:
         release = entry["release"]
+        recent.pop(release, None)
+        recent[release] = None
+        if entry["action"] == "aside":
+            continue
         if entry["action"] == "rollback":
             if line and line[-1] != release:
                 rolled_back.add(line[-1])
@@ -96,7 +110,7 @@ def history_of(entries: Sequence[Mapping[str, Any]]) -> History:
                 del line[line.index(release) :]
         line = [one for one in line if one != release and one not in rolled_back] + [release]
         rolled_back.discard(release)
-    return History(tuple(line), frozenset(rolled_back))
+    return History(tuple(line), frozenset(rolled_back), tuple(one for one in recent if one not in rolled_back))
 
 
 def entries_of(layout: Layout) -> list[dict[str, Any]]:
@@ -124,9 +138,9 @@ def _append(layout: Layout, entry: dict[str, Any]) -> None:
     try:
         size = os.fstat(descriptor).st_size
         cut_off = size and os.pread(descriptor, 1, size - 1) != b"\n"
-        write_all(descriptor, (b"\n" if cut_off else b"") + json.dumps(entry).encode() + b"\n")
+        local.write_all(descriptor, (b"\n" if cut_off else b"") + json.dumps(entry).encode() + b"\n")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     if not size:
-        sync_folder(layout.state)
+        local.synchronise(layout.state)

@@ -19,14 +19,15 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import airflow_provider_daybreak.archive
+from airflow_provider_daybreak import archive as archive_package
+from airflow_provider_daybreak import storage as storage_package
 from airflow_provider_daybreak.archive import Archive, Draft, DraftFile
 from airflow_provider_daybreak.archive.verify import verify
 
 if TYPE_CHECKING:
     from types import FrameType
 
-CODE = str(Path(airflow_provider_daybreak.archive.__file__).parent)
+CODE = tuple(str(Path(package.__file__).parent) for package in (archive_package, storage_package))
 DAY = date(2026, 3, 29)
 
 

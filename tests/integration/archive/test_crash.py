@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_daybreak.archive import Archive, Draft, DraftFile, create_if_absent
+from airflow_provider_daybreak import storage
+from airflow_provider_daybreak.archive import Archive, Draft, DraftFile
 
 PUBLISHER = [sys.executable, str(Path(__file__).with_name("publisher.py"))]
 EVERY = 1 if os.environ.get("DAYBREAK_KILL_EVERYWHERE") else 7
@@ -101,7 +102,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_file_leaves_nothing_of_it(tmp_pa
         with pytest.raises(OSError, match="File too large"):
             archive.store_artifact("report.pdf", io.BytesIO(b"x" * (2 << 20)))
         with pytest.raises(OSError, match="File too large"):
-            create_if_absent(tmp_path / "marker", b"x" * (2 << 20))
+            storage.create_if_absent(tmp_path / "marker", b"x" * (2 << 20))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 

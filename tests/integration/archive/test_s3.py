@@ -9,7 +9,8 @@ from datetime import date, datetime, timezone
 import pytest
 import time_machine
 
-from airflow_provider_daybreak.archive import Draft, DraftFile, create_if_absent, objects, storage
+from airflow_provider_daybreak import storage
+from airflow_provider_daybreak.archive import Draft, DraftFile
 from airflow_provider_daybreak.archive.retention import prune
 from airflow_provider_daybreak.archive.verify import Damage, verify
 from airflow_provider_daybreak.exceptions import (
@@ -20,6 +21,7 @@ from airflow_provider_daybreak.exceptions import (
     StorageUnsupportedError,
 )
 from airflow_provider_daybreak.hooks.archive import archive_at
+from airflow_provider_daybreak.storage import create_if_absent, s3
 
 DAY = date(2026, 3, 29)
 
@@ -81,7 +83,7 @@ def test_another_process_sees_at_once_what_was_published(archive):
     """s3fs remembers listings; an API server that listed a day before must see the day's next revision."""
     archive.publish(draft())
     assert archive.latest("daily_report", DAY).number == 1
-    folder, name = objects.filesystem_of(archive.root / "daily_report/2026/03/29/r0001")
+    folder, name = s3.filesystem_of(archive.root / "daily_report/2026/03/29/r0001")
     other = type(folder)(**folder.storage_options, skip_instance_cache=True)
     for file in ("report.html", "charts/daylight.png", "claim.json", "manifest.json"):
         data = other.cat_file(f"{name}/{file}").replace(b'"revision": 1', b'"revision": 2')
@@ -125,7 +127,7 @@ def test_of_many_at_once_one_creates_an_object(archive):
 
 
 def test_an_object_whose_creation_was_answered_too_late_was_still_created_by_us(archive, store):
-    objects.probe(archive.root)
+    s3.probe(archive.root)
     store.lose = 1
 
     assert create_if_absent(archive.root / "marker", b"1")

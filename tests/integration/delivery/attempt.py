@@ -17,8 +17,8 @@ from datetime import datetime, timezone
 from email.headerregistry import Address
 from pathlib import Path
 
-from airflow_provider_daybreak import archive as archive_package
 from airflow_provider_daybreak import delivery as delivery_package
+from airflow_provider_daybreak import storage as storage_package
 from airflow_provider_daybreak.archive import Archive
 from airflow_provider_daybreak.delivery.ledger import Ledger
 from airflow_provider_daybreak.delivery.mailing import Mailing, Rules
@@ -28,10 +28,10 @@ from airflow_provider_daybreak.delivery.transport import Server, Session, Timeou
 from airflow_provider_daybreak.exceptions import DaybreakError
 from tests.integration.delivery.scripted import KINDS, address
 
-DELIVERY, ARCHIVE = (Path(package.__file__).parent for package in (delivery_package, archive_package))
+DELIVERY, STORAGE = (Path(package.__file__).parent for package in (delivery_package, storage_package))
 TRACED = {
     *(str(DELIVERY / f"{name}.py") for name in ("courier", "ledger", "mailing", "transport", "process")),
-    *(str(ARCHIVE / f"{name}.py") for name in ("atomic", "storage")),
+    *(str(STORAGE / f"{name}.py") for name in ("__init__", "local")),
 }
 
 

@@ -100,6 +100,43 @@ def test_a_uv_lock_is_taken_as_it_is(index, source, deployed, printed):
     assert printed(deployed(folder).release) == "1.0"
 
 
+def test_a_uv_lock_is_that_of_its_projects_settings(index, source, deployed, printed):
+    index.add("thing", "1.0")
+    index.add("thing", "2.0")
+    project = PROJECT.replace('"thing"', '"thing>=1"') + '[tool.uv]\nresolution = "lowest-direct"\n'
+    folder = source({"pyproject.toml": project})
+    uv_lock(folder, index)
+
+    assert printed(deployed(folder).release) == "1.0"
+
+
+def test_a_lock_is_installed_from_the_index_that_it_names(source, deployed, printed):
+    with PackageIndex() as other:
+        other.add("thing", "7.0")
+        folder = source({"pyproject.toml": PROJECT})
+        uv_lock(folder, other)
+
+        assert printed(deployed(folder, index=None).release) == "7.0"
+
+
+def test_the_time_in_a_scripts_metadata_counts(index, source, deployed):
+    index.add("thing")
+    script = "# /// script\n# dependencies = ['thing']\n# [tool.uv]\n# exclude-newer = '2020-01-01'\n# ///\n"
+
+    with pytest.raises(LockingError, match="(?s)filtered by `exclude-newer`"):
+        deployed(source(script=script))
+
+
+def test_an_index_that_a_line_names_gives_way_to_the_connections_and_that_is_told(
+    index, source, deployed, printed, caplog
+):
+    index.add("thing")
+    folder = source({"requirements.txt": "--index-url https://packages.example/simple\nthing\n"})
+
+    assert printed(deployed(folder).release) == "1.0"
+    assert "names the index https://packages.example/simple: http://127.0.0.1" in caplog.text
+
+
 def test_a_stale_uv_lock_is_refused(index, source, deployed):
     index.add("thing", "1.0")
     index.add("other", "1.0")

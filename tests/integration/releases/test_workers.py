@@ -15,7 +15,6 @@ from airflow.sdk import ObjectStoragePath
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from airflow_provider_daybreak.archive import create_if_absent
 from airflow_provider_daybreak.exceptions import ReleaseNotFoundError, StoredReleaseError
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.releases.deploy import Plan
@@ -261,7 +260,7 @@ def test_an_executor_on_several_machines_without_a_store_is_warned_of(tmp_path, 
 
 
 def test_switches_of_many_workers_at_once_are_all_in_the_history(tmp_path):
-    stores = [Store(tmp_path / "daily", create_if_absent) for _ in range(8)]
+    stores = [Store(tmp_path / "daily") for _ in range(8)]
     threads = [
         threading.Thread(target=lambda s=s, n=n: s.append({"action": "deploy", "release": f"{n:016x}"}))
         for n, s in enumerate(stores)
@@ -275,7 +274,7 @@ def test_switches_of_many_workers_at_once_are_all_in_the_history(tmp_path):
 
 
 def test_an_entry_of_the_shared_history_that_is_damaged_is_an_error_that_names_it(tmp_path):
-    store = Store(tmp_path / "daily", create_if_absent)
+    store = Store(tmp_path / "daily")
     store.append({"action": "deploy", "release": "a" * 16})
     [entry] = (tmp_path / "daily" / "history").iterdir()
     entry.chmod(0o644)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from airflow_provider_daybreak.archive import Archive, Draft, DraftFile, create_if_absent
+from airflow_provider_daybreak import storage
+from airflow_provider_daybreak.archive import Archive, Draft, DraftFile
 from airflow_provider_daybreak.archive.retention import prune
 
 OLD = date(2026, 1, 15)
@@ -48,7 +49,7 @@ def publish(archive):
 
 def mailed(archive, report_date, **facts):
     ledger = archive.deliveries("daily_report", report_date) / ("a" * 64)
-    create_if_absent(ledger / "prepared.json", repr(facts).encode())
+    storage.create_if_absent(ledger / "prepared.json", repr(facts).encode())
     return ledger
 
 

@@ -116,7 +116,7 @@ def test_a_place_that_lets_both_create_a_file_is_refused(ledger, monkeypatch):
         path.write_bytes(data)
         return True
 
-    monkeypatch.setattr(module, "create_if_absent", overwrite)
+    monkeypatch.setattr(module.storage, "create_if_absent", overwrite)
 
     with pytest.raises(LedgerUnsafeError, match="was created twice"):
         ledger.probe()

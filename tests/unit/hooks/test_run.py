@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timezone
+from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
+from airflow.models.dag_version import DagVersion as DagVersionModel
 from airflow.sdk import DAG
+from airflow.sdk.api.datamodels._generated import DagRun
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.hooks.run import run_of
+from airflow_provider_daybreak.hooks.run import dag_version_of, run_of
 
 
 def test_the_report_date_is_the_day_in_the_dags_zone(make_context):
@@ -43,3 +48,33 @@ def test_a_run_without_logical_date_takes_the_time_it_was_due(make_context):
     context["dag_run"].logical_date = None
 
     assert run_of(context).report_date == date(2026, 3, 29)
+
+
+@pytest.mark.parametrize(
+    ("cleared", "since"), [(0, "2026-03-30T08:00:00+00:00"), (1, "2026-03-29T07:00:00+00:00")]
+)
+def test_a_run_got_its_version_when_it_started_or_if_cleared_since_when_it_was_due(
+    make_context, cleared, since
+):
+    context = make_context()
+    context["ti"].bundle_instance = SimpleNamespace(name="git", version="8f2c")
+    context["ti"].dag_version_id = UUID("0196e000-0000-7000-8000-000000000000")
+    context["dag_run"].clear_number = cleared
+    context["dag_run"].start_date = datetime(2026, 3, 30, 8, tzinfo=timezone.utc)
+
+    version = dag_version_of(context)
+
+    assert (version.bundle_version, version.id[:8], version.since) == ("8f2c", "0196e000", since)
+
+
+def test_a_bundle_without_versions_has_none(make_context):
+    context = make_context()
+    context["ti"].bundle_instance = SimpleNamespace(name="dags-folder", version=None)
+
+    assert dag_version_of(context) is None
+
+
+def test_airflow_has_what_a_version_is_read_from():
+    assert {"bundle_instance", "dag_version_id"} <= RuntimeTaskInstance.model_fields.keys()
+    assert {"clear_number", "start_date", "run_after"} <= DagRun.model_fields.keys()
+    assert DagVersionModel.__table__.c.id.default.arg.__name__ == "uuid7"

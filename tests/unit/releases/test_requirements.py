@@ -62,9 +62,96 @@ def test_hashes_on_continued_lines_are_read(folder):
     assert requirements.hashed
 
 
-@pytest.mark.parametrize("text", [f"attrs>=1 --hash={HASH}", "attrs==1", f"attrs==1.* --hash={HASH}"])
-def test_what_is_not_pinned_and_hashed_is_not_taken_for_a_lock(folder, text):
+@pytest.mark.parametrize("text", ["attrs==1", "attrs>=1", "attrs"])
+def test_what_has_no_hashes_is_not_taken_for_a_lock(folder, text):
     assert not read(folder(report_py="", requirements_txt=text)).hashed
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"attrs==1 --hash={HASH}\nidna\n", "'idna'.* line 2"),
+        (f"idna==3\nattrs==1 --hash={HASH}\n", "'idna==3'.* line 1"),
+        (f"attrs>=1 --hash={HASH}\n", "'attrs>=1'.* line 1"),
+        (f"attrs==1.* --hash={HASH}\n", r"'attrs==1\.\*'.* line 1"),
+        ("--require-hashes\nattrs==1\n", "'attrs==1'.* line 2"),
+        ("attrs==1\n--require-hashes\n", "'attrs==1'.* line 1"),
+    ],
+)
+def test_a_hash_asks_for_a_version_and_a_hash_on_every_line(folder, text, line):
+    with pytest.raises(RequirementRefusedError, match=rf"{line}\): it has no version and hash of its own"):
+        read(folder(report_py="", requirements_txt=text))
+
+
+def test_an_address_with_a_hash_leaves_nothing_open(folder):
+    line = f"thing @ https://packages.example/thing-1-py3-none-any.whl --hash={HASH}\n"
+
+    assert read(folder(report_py="", requirements_txt=line)).hashed
+
+
+def test_a_hash_on_what_only_narrows_is_refused(folder):
+    source = folder(
+        report_py="", requirements_txt="attrs\n-c limits.txt\n", limits_txt=f"idna==3 --hash={HASH}\n"
+    )
+
+    with pytest.raises(RequirementRefusedError, match="limits.txt' line 1: .*Move it to the requirement"):
+        read(source)
+
+
+@pytest.mark.parametrize("limit", ["attrs<1", "Attrs!=1", "attrs @ https://packages.example/attrs-2.whl"])
+def test_what_is_pinned_must_be_within_the_constraints(folder, limit):
+    source = folder(
+        report_py="",
+        requirements_txt=f"attrs==1 --hash={HASH}\n-c limits.txt\n",
+        limits_txt=f"idna<9\n{limit}\n",
+    )
+
+    with pytest.raises(RequirementRefusedError, match="'attrs==1'.*line 2 of '.*limits.txt' does not allow it"):
+        make_lock(read(source), None, index=None)
+
+    folder(limits_txt="attrs<2\nattrs>1 ; python_version < '3'\n")
+    assert make_lock(read(source), None, index=None).versions == {"attrs": "1"}
+
+
+@pytest.mark.parametrize("option", ["--only-binary :all:", "--only-binary=attrs", "--prefer-binary"])
+def test_an_option_for_wheels_holds_though_the_dag_allows_builds(folder, option):
+    requirements = read(folder(report_py="", requirements_txt=f"{option}\nattrs==1 --hash={HASH}\n"))
+
+    make_lock(requirements, None, index=None)
+    with pytest.raises(RequirementRefusedError, match=rf"'{option}'.*only_binary=False"):
+        make_lock(requirements, None, index=None, only_binary=False)
+
+
+@pytest.mark.parametrize("comment", ["# why \\", "  # why \\", "attrs  # why \\"])
+def test_a_comment_ends_with_its_line(folder, comment):
+    source = folder(report_py="", requirements_txt=f"{comment}\nidna\n")
+
+    assert read(source).lines[-1].text == "idna"
+
+
+def test_a_comment_ends_what_is_continued_as_it_does_for_pip(folder):
+    source = folder(report_py="", requirements_txt=f"attrs==1 \\\n# why\nidna==3 --hash={HASH}\n")
+
+    with pytest.raises(RequirementRefusedError, match="'attrs==1'.* line 1"):
+        read(source)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_requirements_may_be_written_as_powershell_does(folder, encoding):
+    source = folder(report_py="")
+    (source / "requirements.txt").write_text("attrs\r\nidna\r\n", encoding=encoding)
+
+    assert [line.text for line in read(source).lines] == ["attrs", "idna"]
+
+
+@pytest.mark.parametrize("data", [b"\xe9\n", "attrs\n".encode("utf-16-le")])
+@pytest.mark.parametrize("name", ["requirements.txt", "pyproject.toml", "setup.cfg"])
+def test_what_is_no_text_is_an_error(folder, name, data):
+    source = folder(report_py="")
+    (source / name).write_bytes(data)
+
+    with pytest.raises(RequirementsError, match=f"{name}': it is not UTF-8 text"):
+        read(source)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +168,24 @@ def test_what_is_not_pinned_and_hashed_is_not_taken_for_a_lock(folder, text):
         ("--extra-index-url https://example.com/simple", "with two indexes"),
         ("--find-links https://example.com/", "with two indexes"),
         ("--no-binary :all:", "this option is unknown here"),
+        ("--no-index", "this option is unknown here"),
+        ("--trusted-host packages.example", "this option is unknown here"),
+        ("--use-feature=fast-deps", "this option is unknown here"),
+        ("--only-binary :none:", "this option is unknown here"),
+        ("--only-binary :all: --no-binary thing", "does not stand alone"),
+        ("--prefer-binary --extra-index-url https://example.com/simple", "does not stand alone"),
+        ("--require-hashes --pre", "does not stand alone"),
+        ("-rmore.txt", "this option is unknown here"),
+        ("--pre", "Allow a pre-release where it is needed"),
+        ("-f wheels", "with two indexes"),
+        ("thing --global-option=--fast", "Expected a requirement such as"),
+        ("thing --config-settings=a=b", "Expected a requirement such as"),
+        ("thing @ https://example.com/${HOME}/thing.whl", "variables are not filled in"),
+        ("--index-url https://${HOST}/simple", "expected the address of a simple index"),
+        ("--index-url packages.example", "expected the address of a simple index"),
+        ("--index-url https://packages.example/simple?token=canary", "expected the address of a simple index"),
+        ("--index-url https://packages.example:port/simple", "expected the address of a simple index"),
+        ("--index-url /srv/simple", "expected the address of a simple index"),
         ("attrs=>1", "Expected a requirement such as"),
     ],
 )
@@ -180,10 +285,120 @@ def test_hashes_that_cannot_be_read_are_refused_with_their_line(folder):
         "--extra-index-url https://robot:canary@packages.example/simple",
         "attrs @ https://robot:canary@packages.example/attrs-1-py3-none-any.whl",
         "attrs @ git+https://robot:canary@packages.example/attrs",
+        "attrs@https://robot:canary@packages.example/attrs-1-py3-none-any.whl",
+        "--index-url http:robot:canary@packages.example",
+        "--index-url=https:/robot:canary@packages.example/simple",
+        "-i https:///robot:canary@packages.example/simple",
+        "-i https:\\\\robot:canary@packages.example/simple",
+        "-i //robot:canary@packages.example/simple",
+        "-i https://robot:can/canary@packages.example/simple",
+        "-i HTTPS://robot:c@nary-canary@packages.example/simple",
+        "--trusted-host robot:canary@packages.example",
+        "robot:canary@packages.example",
     ],
 )
 def test_credentials_in_a_line_are_refused_and_not_shown(folder, line):
-    with pytest.raises(RequirementRefusedError, match=r"https://\*\*\*@packages.example.* line 2") as caught:
+    with pytest.raises(RequirementRefusedError, match=r"\*\*\*@packages.example.* line 2") as caught:
         read(folder(report_py="", requirements_txt=f"idna\n{line}\n"))
 
     assert "canary" not in str(caught.value) + repr(caught.value)
+
+
+UV = "# /// script\n# dependencies = ['attrs']\n{}# ///\n"
+
+
+@pytest.mark.parametrize(
+    ("facts", "problem"),
+    [
+        ("# [tool.uv.sources]\n# attrs = { index = 'company' }\n", r"'sources' in \[tool.uv\] is not honoured"),
+        (
+            "# [tool.uv]\n# override-dependencies = ['idna<3']\n",
+            "'override-dependencies' in .* is not honoured",
+        ),
+        (
+            "# [tool.uv]\n# no-index = true\n",
+            "'no-index' in .* is not honoured here.*uv export --script report.py",
+        ),
+        ("# [tool.uv]\n# extra-index-url = ['https://a.example']\n", "'extra-index-url' in .* is not honoured"),
+        ("# [tool.uv]\n# exclude-newer = 2026-03-29\n", "exclude-newer in .* is no string"),
+        ("# [tool]\n# uv = 1\n", "tool.uv in its metadata is no table"),
+        ("# [tool.uv]\n# index = 'https://a.example'\n", "is no list of tables"),
+        ("# [[tool.uv.index]]\n# url = 'https://a.example'\n", r"line 4\): with two indexes"),
+        (
+            "# [[tool.uv.index]]\n# url = 'https://a.example'\n# default = true\n# explicit = true\n",
+            "with two indexes",
+        ),
+        ("# [[tool.uv.index]]\n# url = 'https://robot:canary@a.example'\n# default = true\n", "stand in clear"),
+        ("# [[tool.uv.index]]\n# url = 'wheels'\n# default = true\n", "expected the address of a simple index"),
+        ("# dependancies = ['idna']\n", "its metadata has 'dependancies'"),
+        ("# requires-python = ['3.11']\n", "requires-python in its metadata is no string"),
+    ],
+)
+def test_what_a_scripts_metadata_says_is_honoured_or_refused(folder, facts, problem):
+    with pytest.raises((RequirementsError, RequirementRefusedError), match=problem) as caught:
+        read(folder(report_py=UV.format(facts)))
+
+    assert "canary" not in str(caught.value) + repr(caught.value)
+
+
+def test_the_only_index_of_a_script_and_its_time_are_taken(folder):
+    facts = (
+        "# [tool.uv]\n# exclude-newer = '2026-03-29'\n# [[tool.uv.index]]\n# url = 'https://a.example/simple'\n"
+    )
+
+    requirements = read(folder(report_py=UV.format(facts + "# default = true\n")))
+
+    assert (requirements.index, requirements.exclude_newer) == ("https://a.example/simple", "2026-03-29")
+    assert (
+        requirements.digest
+        != read(folder(report_py=UV.format(facts.replace("29", "30") + "# default = true\n"))).digest
+    )
+
+
+def test_a_dependency_of_a_script_has_no_options(folder):
+    with pytest.raises(RequirementRefusedError, match="a dependency in metadata has no options"):
+        read(folder(report_py=f"# /// script\n# dependencies = ['attrs==1 --hash={HASH}']\n# ///\n"))
+
+
+def test_the_lock_of_a_script_is_not_passed_over(folder):
+    with pytest.raises(RequirementsError, match=r"report.py.lock': .*uv export --locked --script report.py"):
+        read(folder(report_py=UV.format(""), **{"report_py.lock": ""}))
+
+
+def test_two_blocks_of_metadata_are_an_error(folder):
+    with pytest.raises(RequirementsError, match="it has metadata on line 1 and on line 4"):
+        read(folder(report_py=UV.format("") + UV.format("")))
+
+
+def test_metadata_is_read_in_the_encoding_that_the_script_names(folder):
+    source = folder(report_py="")
+    (source / "report.py").write_bytes(b"# coding: latin-1\r\n" + UV.format("# # \xe9\n").encode("latin-1"))
+
+    assert [line.text for line in read(source).lines] == ["attrs"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "problem"),
+    [
+        ("wheels = [{ path = 'attrs-1.whl', hashes = { sha256 = '0' } }]", "it is taken from a path"),
+        ("marker = \"'pdf' in extras\"", "it is for an extra or a group"),
+        ("marker = \"'dev' in dependency_groups\"", "it is for an extra or a group"),
+    ],
+)
+def test_what_a_pylock_says_is_honoured_or_refused(folder, facts, problem):
+    lock = f"lock-version = '1.0'\n[[packages]]\nname = \"attrs\"\nversion = '1'\n{facts}\n"
+    source = folder(report_py="", **{"pylock.toml": lock})
+
+    with pytest.raises(RequirementRefusedError, match=rf"'attrs' \(.*pylock.toml' line 3\): {problem}"):
+        make_lock(read(source), None, index=None)
+
+
+def test_the_index_of_a_lock_is_the_one_it_is_installed_from(folder):
+    lock = 'lock-version = "1.0"\n[[packages]]\nname = "attrs"\nindex = "{}"\n'
+    assert read(folder(report_py="", **{"pylock.toml": lock.format("https://a.example/simple")})).index == (
+        "https://a.example/simple"
+    )
+    assert read(folder(**{"pylock.toml": lock.format("https://pypi.org/simple")})).index == ""
+
+    with pytest.raises(RequirementRefusedError, match=r"line 4\): its credentials stand in clear"):
+        read(folder(**{"pylock.toml": lock.format("https://robot:canary@a.example/simple")}))

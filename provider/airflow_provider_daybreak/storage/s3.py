@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from airflow_provider_daybreak.archive.storage import StoragePath
+    from airflow_provider_daybreak.storage.path import StoragePath
 
 _PROTOCOLS = ("s3", "s3a")
 _NONCE = "daybreak-nonce"

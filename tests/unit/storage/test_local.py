@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from airflow_provider_daybreak.archive import create_if_absent
+from airflow_provider_daybreak.storage import create_if_absent
 
 
 def test_a_file_is_created_once(tmp_path):

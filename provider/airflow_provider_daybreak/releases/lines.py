@@ -1,0 +1,219 @@
+"""Lines of requirements in pip's format: read, taken apart, and refused where they can't be deployed."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from airflow_provider_daybreak.exceptions import RequirementRefusedError, RequirementsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_HASHES = re.compile(r"(?:\s+--hash[= ][a-z0-9]+:[0-9a-f]+)+\s*")
+_HASH = re.compile(r"[a-z0-9]+:[0-9a-f]+")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]* ?== ?[A-Za-z0-9.!+]+( ?;[^;@#$]+)?")
+_PINNED = re.compile(r"==\s*[^*]+$|@\s*https://")
+_COMMENT = re.compile(r"(^|\s)#.*$")
+_VCS = re.compile(r"(git|hg|svn|bzr)(\+|://)")
+_INDEX_URL = re.compile(r"https?://[^\s/?#@\\$]+(/[^\s?#@\\$]*)?", re.IGNORECASE)
+_ONLY_BINARY = re.compile(r"--only-binary[ =]+(?!:none:)\S+|--prefer-binary")
+_BEFORE_USER = re.compile(
+    r"((?:--?[a-z-]+=)?(?:[\w.\[\],-]+@(?=[a-z+]+:))?(?:[a-z][a-z0-9+.-]*:[/\\]*)?)(.*)", re.IGNORECASE
+)
+_MARKS = (  # the longer before those that they begin with
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+_NO_TEXT = "it is not UTF-8 text. Save it as UTF-8."
+IN_CLEAR = "its credentials stand in clear. Put them into a connection, and name it in index_conn_id."
+TWO_INDEXES = (
+    "with two indexes, whoever can publish to one of them replaces packages of the other. "
+    "Keep one index, which may mirror both."
+)
+_NO_INDEX = "expected the address of a simple index, such as https://packages.example/simple."
+_NO_VCS = (
+    "what a repository gives today it may not give tomorrow. Publish the package, or copy it into the source."
+)
+_NO_PATH = "a path of one machine leads nowhere on another. Publish the package, or copy it into the source."
+_NO_HTTP = "an address without TLS can be anybody's. Use https://."
+_NO_VARIABLE = "variables are not filled in: they would differ between workers. Write the value itself."
+_REFUSED = {
+    "-e": "an editable install changes under a running release. Copy the package into the source.",
+    "--editable": "an editable install changes under a running release. Copy the package into the source.",
+    "--extra-index-url": TWO_INDEXES,
+    "-f": TWO_INDEXES,
+    "--find-links": TWO_INDEXES,
+    "--pre": "it is for all packages. Allow a pre-release where it is needed, such as thing>=2.0rc1.",
+}
+_KNOWN = "-r, -c, --index-url, --hash, --require-hashes, --only-binary, --prefer-binary"
+
+
+@dataclass(frozen=True)
+class Line:
+    """
+    A requirement, with the place it stands at.
+
+    :param options: its hashes, as they are written. A lock has a thousand: they are taken apart when they are needed.
+    :param included: whether it stands in a file that another one names. Nothing tells what that was meant to
+        hold, so it is never quoted.
+    """
+
+    path: str
+    number: int
+    text: str
+    options: str = ""
+    included: bool = False
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """
+        Its hashes, as ``sha256:…``.
+
+        :raises RequirementRefusedError: they can't be read.
+        """
+        if self.options and not _HASHES.fullmatch(self.options):
+            raise self.refused("its hashes can't be read. Write each as --hash=sha256:….")
+        return tuple(sorted(_HASH.findall(self.options)))
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it leaves no version open."""
+        return bool(_PINNED.search(self.text.split(";")[0]))
+
+    def refused(self, problem: str) -> RequirementRefusedError:
+        """Return the error that says why it can't be deployed."""
+        text = "" if self.included else without_credentials(self.text)
+        return RequirementRefusedError(self.path, self.number, text, problem)
+
+
+def read_text(path: Path) -> str:
+    """
+    Return the text of a file in UTF-8, or in what the mark it begins with says, as PowerShell writes it.
+
+    :raises RequirementsError: it can't be read, or is no text.
+    """
+    try:
+        data = path.read_bytes()
+        encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise RequirementsError(str(path), _NO_TEXT) from error
+    except OSError as error:
+        problem = f"{error.strerror or error}. Expected a readable file."
+        raise RequirementsError(str(path), problem) from error
+    if "\0" in text:
+        raise RequirementsError(str(path), _NO_TEXT)
+    return text
+
+
+def lines_of(path: Path) -> tuple[Line, ...]:
+    """Return the requirements in a lock that uv wrote."""
+    return tuple(requirement(line) for line in logical_lines(path))
+
+
+def logical_lines(path: Path, *, included: bool = False) -> Iterator[Line]:
+    """Yield what the file says, without comments, and with continued lines joined."""
+    begun = 0
+    parts: list[str] = []
+    for number, physical in enumerate([*read_text(path).splitlines(), ""], start=1):
+        begun = begun or number
+        said = _COMMENT.sub("", physical) if "#" in physical else physical
+        if said.endswith("\\"):
+            parts.append(said[:-1])
+            continue
+        whole = " ".join([*parts, said]).replace("\t", " ").strip()
+        if whole:
+            yield Line(str(path), begun, whole, included=included)
+        begun, parts = 0, []
+
+
+def index_url(line: Line, url: str) -> str:
+    """
+    Return the address of an index.
+
+    :raises RequirementRefusedError: it is none, or has credentials in it.
+    """
+    if "@" in url:
+        raise line.refused(IN_CLEAR)
+    if not _INDEX_URL.fullmatch(url) or not _can_be_asked(url):
+        raise line.refused(_NO_INDEX)
+    return url
+
+
+def wants_wheels(line: Line) -> bool:
+    """
+    Return whether the line is an option that keeps packages from being built.
+
+    :raises RequirementRefusedError: it is another option.
+    """
+    if _ONLY_BINARY.fullmatch(line.text):
+        return True
+    option = re.split(r"[\s=]", line.text, maxsplit=1)[0]
+    raise line.refused(
+        _REFUSED.get(option, f"this option is unknown here, or does not stand alone. Known are {_KNOWN}.")
+    )
+
+
+def requirement(line: Line) -> Line:
+    """
+    Return the line taken apart.
+
+    :raises RequirementRefusedError: it asks for what can't be deployed.
+    """
+    whole, mark, rest = line.text.partition(" --hash")
+    text = " ".join(whole.split())
+    if not _PLAIN.fullmatch(text):  # which is quick to see, and what a lock is made of
+        _check(line, text)
+    return Line(line.path, line.number, text, mark + rest, line.included)
+
+
+def _check(line: Line, text: str) -> None:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    if without_credentials(text) != text:
+        raise line.refused(IN_CLEAR)
+    if "${" in text:
+        raise line.refused(_NO_VARIABLE)
+    if _VCS.match(text):
+        raise line.refused(_NO_VCS)
+    if re.match(r"[./~]|file:", text) or re.search(r"\.(whl|zip|tar\.gz)$", re.split("[;@]", text)[0].strip()):
+        raise line.refused(_NO_PATH)
+    try:
+        url = Requirement(text).url or ""
+    except InvalidRequirement as error:
+        said = "it can't be read" if line.included else str(error).splitlines()[0].rstrip(".:")
+        problem = f"{said}. Expected a requirement such as requests>=2.31."
+        raise line.refused(problem) from (None if line.included else error)  # its text quotes the line
+    if _VCS.match(url):
+        raise line.refused(_NO_VCS)
+    if url and not url.startswith("https://"):
+        raise line.refused(_NO_PATH if "://" not in url or url.startswith("file:") else _NO_HTTP)
+
+
+def _can_be_asked(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def without_credentials(text: str) -> str:
+    """Return a text without the user and password of any address in it, however that is written."""
+    return re.sub(r"\S*@\S+", _masked, text) if "@" in text else text
+
+
+def _masked(address: re.Match[str]) -> str:
+    before, rest = _BEFORE_USER.fullmatch(address[0]).groups()  # type: ignore[union-attr]  # it fits any text
+    user, _, place = rest.rpartition("@")
+    if not user or ("/" in user and ":" not in user):  # what git calls a version stands after an @ too
+        return address[0]
+    return f"{before}***@{place}"

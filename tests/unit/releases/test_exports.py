@@ -1,0 +1,144 @@
+"""What only other tools install from is refused with the command that exports it, and never passed over."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from airflow_provider_daybreak.exceptions import RequirementsError
+from airflow_provider_daybreak.releases.requirements import read_requirements
+from airflow_provider_daybreak.releases.source import read_source
+
+METADATA = "# /// script\n# dependencies = ['attrs']\n# ///\n"
+
+
+@pytest.fixture
+def read(folder):
+    """Return a function that reads what a source with these files, by path, asks for."""
+
+    def read_files(files, wanted="auto"):
+        source = folder(report_py="print(1)\n")
+        for name, text in files.items():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_text(text)
+        return read_requirements(read_source(source), wanted)
+
+    return read_files
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "command"),
+    [
+        ("Pipfile", "[packages]\nattrs = '*'\n", "pipenv requirements --hash > requirements.txt"),
+        ("Pipfile.lock", "{}", "pipenv requirements --hash > requirements.txt"),
+        ("poetry.lock", "[[package]]\nname = 'attrs'\n", "poetry export --output requirements.txt"),
+        ("pdm.lock", "[[package]]\nname = 'attrs'\n", "pdm export --output requirements.txt"),
+        ("environment.yml", "dependencies: [attrs]\n", "pip list --format=freeze > requirements.txt"),
+        ("environment.yaml", "dependencies: [attrs]\n", "pip list --format=freeze > requirements.txt"),
+        ("conda-lock.yml", "", "pip list --format=freeze > requirements.txt"),
+        ("pixi.toml", "[dependencies]\nattrs = '*'\n", "pip list --format=freeze > requirements.txt"),
+        ("requirements.in", "attrs\n", "uv pip compile .* requirements.in"),
+        (
+            "setup.py",
+            "import setuptools\nsetuptools.setup(install_requires=['attrs'])\n",
+            "uv pip compile .* setup.py",
+        ),
+        (
+            "setup.py",
+            "from setuptools import setup\nsetup(install_requires=read())\n",
+            "uv pip compile .* setup.py",
+        ),
+        ("setup.py", "from setuptools import setup\nsetup(**facts)\n", "uv pip compile .* setup.py"),
+        ("setup.cfg", "[options]\ninstall_requires =\n  attrs\n", "uv pip compile .* setup.cfg"),
+        (
+            "pyproject.toml",
+            "[tool.poetry.dependencies]\nattrs = '*'\n",
+            "poetry export --output requirements.txt",
+        ),
+        ("pyproject.toml", "[project]\nname = 'a'\ndynamic = ['dependencies']\n", "'uv lock'"),
+        ("pyproject.toml", "[project]\nname = 'a'\ndependencies = ['attrs']\n", "'uv lock'"),
+        ("pyproject.toml", "[dependency-groups]\nmain = ['attrs']\n", "uv export --only-group GROUP"),
+        (
+            "pyproject.toml",
+            "[tool.hatch.envs.default]\ndependencies = ['attrs']\n",
+            "hatch dep show requirements",
+        ),
+        ("pyproject.toml", "[tool.flit.metadata]\nrequires = ['attrs']\n", "uv pip compile .* pyproject.toml"),
+        ("pyproject.toml", "[tool.pixi.pypi-dependencies]\nattrs = '*'\n", "pip list --format=freeze"),
+        ("requirements-prod.txt", "attrs\n", "requirements='requirements-prod.txt'"),
+        ("pip-requirements.txt", "attrs\n", "requirements='pip-requirements.txt'"),
+        ("pylock.prod.toml", "", "requirements='pylock.prod.toml'"),
+        ("app/requirements.txt", "attrs\n", "requirements='app/requirements.txt'"),
+        ("app/uv.lock", "", "requirements='app/uv.lock'"),
+        ("app/Pipfile", "", "pipenv requirements"),
+        ("app/pyproject.toml", "[project]\nname = 'a'\ndependencies = ['attrs']\n", "'uv lock'"),
+        ("jobs/send.py", METADATA, "requirements='jobs/send.py'"),
+        ("send", "#!/usr/bin/env -S uv run --script\n" + METADATA, "requirements='send'"),
+    ],
+)
+def test_a_file_that_says_what_is_needed_is_never_passed_over(read, folder, name, text, command):
+    if name == "send":
+        (folder(report_py="") / name).touch(mode=0o755)
+
+    with pytest.raises(RequirementsError, match=rf"'.*source/{name}': .*{command}"):
+        read({name: text})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pyproject.toml", "[tool.ruff]\nline-length = 99\n"),
+        ("pyproject.toml", "[project]\nname = 'a'\nversion = '1'\n[dependency-groups]\ndev = ['pytest']\n"),
+        ("pyproject.toml", "[tool.poetry.dependencies]\npython = '^3.11'\n"),
+        ("poetry.lock", "package = []\n"),
+        ("setup.cfg", "[flake8]\nmax-line-length = 99\n"),
+        ("setup.py", "from setuptools import setup\nsetup(name='a', install_requires=[])\n"),
+        ("setup.py", "print('not what it is called')\n"),
+        ("docs/requirements.txt", "sphinx\n"),
+        ("tests/requirements.txt", "pytest\n"),
+    ],
+)
+def test_a_source_that_needs_no_package_is_deployed_with_a_line_that_says_so(
+    read, deployed, caplog, name, text
+):
+    caplog.set_level(logging.INFO)
+
+    assert read({name: text}).kind == "none"
+    assert deployed().changed
+    assert "Nothing is installed: " in caplog.text
+
+
+def test_an_empty_requirements_txt_says_that_nothing_is_needed(read):
+    assert read({"Pipfile": "", "requirements.txt": "# nothing\n"}).lines == ()
+
+
+def test_the_only_file_in_requirements_is_taken(read):
+    assert [line.text for line in read({"requirements/base.txt": "attrs\n"}).lines] == ["attrs"]
+
+    with pytest.raises(RequirementsError, match=r"Name it: requirements='requirements/base.txt'"):
+        read({"requirements/prod.txt": "-r base.txt\nidna\n"})
+
+    assert len(read({}, "requirements/prod.txt").lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("Pipfile", "", "pipenv requirements --hash"),
+        ("environment.yml", "", "pip list --format=freeze"),
+        ("setup.py", "from setuptools import setup\nsetup()\n", "uv pip compile .* setup.py"),
+        ("pyproject.toml", "[project]\nname = 'a'\n", "Lock them with 'uv lock'"),
+        ("report.py", "print(1)\n", "it has no metadata"),
+    ],
+)
+def test_naming_a_file_that_cannot_be_installed_from_is_an_error_too(read, name, text, problem):
+    with pytest.raises(RequirementsError, match=problem):
+        read({name: text}, name)
+
+
+def test_groups_alone_are_not_dropped_from_a_lock(read):
+    with pytest.raises(
+        RequirementsError, match="pyproject.toml': a project of dependency-groups alone can't be installed from"
+    ):
+        read({"pyproject.toml": "[dependency-groups]\nmain = ['attrs']\n", "uv.lock": "version = 1\n"})
