@@ -19,7 +19,8 @@ from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_provider_daybreak.archive import DraftFile, storage
+from airflow_provider_daybreak import storage
+from airflow_provider_daybreak.archive import DraftFile
 from airflow_provider_daybreak.delivery import headers
 from airflow_provider_daybreak.delivery.attachments import media_type_of
 from airflow_provider_daybreak.delivery.ledger import key_of

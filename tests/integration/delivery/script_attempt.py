@@ -43,7 +43,7 @@ TRACED = {
         str(DELIVERY / f"{name}.py")
         for name in ("relay", "captured", "courier", "ledger", "mailing", "transport")
     ),
-    *(str(ARCHIVE / f"{name}.py") for name in ("archive", "atomic", "storage", "manifest")),
+    *(str(ARCHIVE / f"{name}.py") for name in ("archive", "manifest")),
     str(HOOKS / "script_mail.py"),
 }
 DAY = date(2026, 3, 29)
