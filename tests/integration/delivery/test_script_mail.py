@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_daybreak.exceptions import DeliveryPendingError, ScriptFailedError
+from airflow_provider_daybreak.exceptions import DeliveryPendingError, ScriptFailedError, SmtpUnavailableError
 from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
 from airflow_provider_daybreak.operators.venv import ScriptMail, VenvDeployOperator, VenvRunOperator
 from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowSkipException
@@ -397,6 +397,20 @@ def test_a_wrong_connection_shows_before_the_script_runs(script, monkeypatch, tm
         script(f"open({str(tmp_path / 'ran')!r}, 'w')")
 
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_wrong_password_and_a_dead_server_fail_the_task(script, server, connect_to, archive):
+    connect_to(server, connection={"password": "wrong"})
+    with pytest.raises(AirflowFailException, match="Cannot log in to the mail server"):
+        script(ONE)
+    connect_to(server, connection={"port": 1})
+    with pytest.raises(SmtpUnavailableError):
+        script(ONE, try_number=2)
+    assert len(list(archive.revisions())) == 1
+
+    connect_to(server)
+    assert script(ONE, try_number=3)["value"] == "sent"
+    assert len(server.mails) == 3
 
 
 def test_each_is_resent_as_it_was(script, server, archive):
