@@ -16,6 +16,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.utils import format_datetime
 from hashlib import sha256
+from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -120,7 +121,8 @@ class CapturedLetter(Letter):
             fields = [each for each in fields if _name(each) not in _ANSWERS]
             own += [headers.raw_field("In-Reply-To", answers), headers.raw_field("References", answers)]
         if not any(_name(each) == b"from" for each in fields):
-            own.append(f"From: <{self.envelope_sender(recipient)}>\r\n".encode())
+            sender = self.envelope_sender(recipient) or self.sender.addr_spec
+            own.append(headers.raw_field("From", f"<{sender}>"))
         data = b"".join([*own, *fields, b"\r\n", body])
         if limit is not None and len(data) > limit:
             raise MailTooLargeError(len(data), limit)
@@ -201,7 +203,7 @@ def recipients_of(
     boxes: dict[str, list[tuple[Recipient, CapturedMail]]] = defaultdict(list)
     for mail in mails:
         for address in mail.recipients:
-            recipient = replace(parse_address(address, kind="bcc"), message=mail.message)
+            recipient = replace(parse_address(address), message=mail.message)
             boxes[recipient.normal].append((recipient, mail))
 
     def placed(box: tuple[str, list[tuple[Recipient, CapturedMail]]]) -> list[Recipient]:
@@ -253,7 +255,7 @@ def parts_of(data: bytes, prefix: str) -> Parts:
             name = _free_name(name or f"part.{kind.rpartition('/')[2]}", files)
             files[name] = content
             if identifier := str(part.get("Content-ID", "")).strip().strip("<>"):
-                images[identifier] = f"{prefix}{name}"
+                images[identifier] = escape(f"{prefix}{name}")
     for identifier, name in images.items():
         html = html and html.replace(f'"cid:{identifier}"', f'"{name}"').replace(
             f"'cid:{identifier}'", f"'{name}'"

@@ -144,7 +144,11 @@ class Relay:
 
     @property
     def refused(self) -> dict[str, str]:
-        """What it answered to messages that it did not take, by recipient, unless it took a later one."""
+        """
+        What it answered to messages that it did not take, by recipient, unless it took a later one.
+
+        One that was refused before it named a recipient is called ``a message of <sender>``.
+        """
         with self._lock:
             return dict(self._refused)
 
@@ -163,7 +167,7 @@ class Relay:
                 return None
             self._total += size
             self._taken.append(message)
-            for name in (*message.recipients, message.sender):
+            for name in (*message.recipients, _message_of(message.sender)):
                 self._refused.pop(name, None)
             return len(self._taken)
 
@@ -355,14 +359,14 @@ class _Dialogue:
             key, _, value = parameter.partition("=")
             if key == "SIZE" and value.isdecimal():
                 if int(value) > self._relay.limits.max_bytes:
-                    return self._relay.refuse([address], self._too_large())
+                    return self._relay.refuse([_message_of(address)], self._too_large())
             elif key != "AUTH" and parameter not in ("BODY=7BIT", "BODY=8BITMIME"):
                 return f"555 5.5.4 No such parameter: {key}"
         if address:
             try:
                 address = parse_address(address).address
             except InvalidValueError:
-                return self._relay.refuse([address], "553 5.1.7 The sender is no address")
+                return self._relay.refuse([_message_of(address)], "553 5.1.7 The sender is no address")
         self._sender = address
         return "250 2.1.0 OK"
 
@@ -450,6 +454,11 @@ class _Dialogue:
 
     def _too_large(self) -> str:
         return f"552 5.3.4 A message may have {self._relay.limits.max_bytes} bytes"
+
+
+def _message_of(sender: str) -> str:
+    """Return what a message is called that was refused before it named a recipient."""
+    return f"a message of {sender}"
 
 
 def own_context() -> ssl.SSLContext:

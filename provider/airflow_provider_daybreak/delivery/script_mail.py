@@ -95,6 +95,8 @@ class ScriptMail:
     def __post_init__(self) -> None:
         if self.mode not in ("send", "hold", "dry_run", "capture"):
             raise InvalidValueError("mode", self.mode, "send, hold, dry_run or capture")
+        if self.on_refused not in ("fail", "warn"):
+            raise InvalidValueError("on_refused", self.on_refused, "fail or warn")
         for name, kind in self.variables.items():
             if kind not in ("host", "port", "password", "url"):
                 raise InvalidValueError(f"kind of the variable {name}", kind, "host, port, password or url")

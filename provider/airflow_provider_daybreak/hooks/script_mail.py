@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow_provider_daybreak import __version__, releases
 from airflow_provider_daybreak.archive import Draft, DraftFile
+from airflow_provider_daybreak.archive.layout import check_report
 from airflow_provider_daybreak.delivery.captured import captured_files, captured_mails
 from airflow_provider_daybreak.delivery.courier import Summary
 from airflow_provider_daybreak.delivery.mailing import Rules
-from airflow_provider_daybreak.delivery.recipients import check_domains
+from airflow_provider_daybreak.delivery.recipients import check_domains, parse_address
 from airflow_provider_daybreak.delivery.relay import HOST, Limits, Relay
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import InvalidValueError, ReleaseError
@@ -211,9 +212,15 @@ class ScriptMailHook:
         :raises ReleaseError: the script did not end well. Nothing was sent.
         :raises DeliveryError: somebody did not get a mail, or maybe did not.
         """
+        # What can't be used shows before the script runs.
+        check_report(self._report(script))
+        self._rules()
         domains = self.options.allowed_domains
-        if self.options.mode != "capture":  # what is wrong with the connection shows before the script runs
-            domains = _common(domains, self._delivery.settings().allowed_domains)
+        if self.options.mode != "capture":
+            settings = self._delivery.settings()
+            domains = _common(domains, settings.allowed_domains)
+            if trial := self.options.redirect_all_to or settings.redirect_all_to:
+                parse_address(trial)
             if (waiting := self._waiting(script, context)) is not None:
                 log.warning(
                     "An earlier try ran the script to its end, and its mails wait in %s: they are delivered now, "
@@ -251,11 +258,17 @@ class ScriptMailHook:
         return self._deliver(revision, ended, context)
 
     def answered(
-        self, manifest: str, context: Mapping[str, Any], *, approved: bool, by: str, digests: Sequence[str]
+        self,
+        manifest: str,
+        ended: Ended,
+        context: Mapping[str, Any],
+        *,
+        approved: bool,
+        by: str,
+        digests: Sequence[str],
     ) -> Mailed:
         """Deliver what somebody approved, or say in the ledger that it was rejected."""
         revision = self.archive.open(manifest)
-        ended = _ended(revision)
         wanted = self._wanted(revision, ended)
         when: dict[str, Any] = {"rules": self._rules(), "context": context}
         if approved:

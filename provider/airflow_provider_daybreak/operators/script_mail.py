@@ -54,6 +54,7 @@ def tell(operator: BaseOperator, mailed: Mailed, context: Context, *, then: str)
             body=question.body,
             then=then,
             manifest=revision.uri,
+            ended=mailed.ended,
             digests=[manifest.digest for manifest in question.manifests],
         )
     ti, value = context["ti"], mailed.ended["value"]

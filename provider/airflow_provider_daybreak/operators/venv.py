@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
     from airflow_provider_daybreak.hooks.releases import Output, ReleaseInfo
-    from airflow_provider_daybreak.hooks.script_mail import Mailed
+    from airflow_provider_daybreak.hooks.script_mail import Ended, Mailed
     from airflow_provider_daybreak.releases.privileges import Limits
     from airflow_provider_daybreak.releases.run import Running
 
@@ -196,7 +196,7 @@ class VenvRunOperator(BaseOperator):
         return self._told(mailed, context)
 
     def execute_answered(
-        self, context: Context, event: dict[str, Any], manifest: str, digests: list[str]
+        self, context: Context, event: dict[str, Any], manifest: str, ended: Ended, digests: list[str]
     ) -> Any:
         """Send what somebody approved, and return the script's output."""
         from airflow_provider_daybreak.hooks.script_mail import ScriptMailHook
@@ -206,7 +206,7 @@ class VenvRunOperator(BaseOperator):
             answer = answer_of(event)
             options = ScriptMail.of(self.mail) or ScriptMail()
             mailed = ScriptMailHook(options).answered(
-                manifest, context, approved=answer.approved, by=answer.by, digests=digests
+                manifest, ended, context, approved=answer.approved, by=answer.by, digests=digests
             )
         return self._told(mailed, context)
 

@@ -390,6 +390,23 @@ def test_the_real_password_does_not_reach_the_script_by_its_variables(script):
     assert "correct horse" not in json.dumps(seen)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"report": "No Slug"},
+        {"on_correction": "maybe"},
+        {"redirect_all_to": "nobody"},
+        {"allowed_domains": "example.org"},
+        {"archive": "nowhere"},
+    ],
+)
+def test_what_cannot_be_used_shows_before_the_script_runs(script, options, tmp_path):
+    with pytest.raises(AirflowFailException, match="Invalid"):
+        script(f"open({str(tmp_path / 'ran')!r}, 'w')", **options)
+
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_wrong_connection_shows_before_the_script_runs(script, monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps({"conn_type": "smtp", "host": "localhost"}))
 
@@ -493,6 +510,7 @@ def test_it_is_sent_once_somebody_approved_just_that(script, server, monkeypatch
         script.context,
         {"chosen_options": ["Approve"], "responded_by_user": {"name": "jo"}},
         manifest=asked["manifest"],
+        ended=asked["ended"],
         digests=asked["digests"],
     )
 
@@ -516,6 +534,7 @@ def test_a_rejected_one_ends_as_skipped(script, server, monkeypatch):
             script.context,
             {"chosen_options": ["Reject"], "responded_by_user": {"name": "jo"}},
             manifest=asked["manifest"],
+            ended=asked["ended"],
             digests=asked["digests"],
         )
 

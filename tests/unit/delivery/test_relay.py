@@ -119,7 +119,7 @@ def test_too_large_is_said_before_the_message_and_after_it(start):
 
     assert announced.value.smtp_code == sent.value.smtp_code == 552
     assert relay.taken == []
-    assert list(relay.refused) == ["me@example.org", "bo@example.org"]
+    assert list(relay.refused) == ["a message of me@example.org", "bo@example.org"]
     assert relay.refused["bo@example.org"] == "552 5.3.4 A message may have 1000 bytes"
 
 
