@@ -347,12 +347,7 @@ def _head_of(data: bytes) -> bytes:
 
 def _with_settled_boundaries(data: bytes) -> bytes:
     """Return the message with boundaries that its content gives, where that changes nothing else of it."""
-    if b"boundary" not in data:
-        return data
-    parts = [part for part in message_from_bytes(data).walk() if part.is_multipart()]
-    if any(part.get_content_subtype() in ("signed", "encrypted") for part in parts):
-        return data  # a signature stands for each byte
-    boundaries = [part.get_boundary() for part in parts]
+    boundaries = _boundaries(data)
     made_up = [each for each in boundaries if each and len(each) >= _SHORTEST_BOUNDARY and each.isascii()]
     if not made_up or Counter(boundaries).most_common(1)[0][1] > 1:
         return data
@@ -360,9 +355,18 @@ def _with_settled_boundaries(data: bytes) -> bytes:
     numbers = {each.encode(): number for number, each in enumerate(made_up)}
     content = sha256(pattern.sub(lambda match: b"boundary %d" % numbers[match[0]], data)).hexdigest()[:32]
     found = pattern.sub(lambda match: b"=_%d_%s" % (numbers[match[0]], content.encode()), data)
-    again = [part.get_boundary() for part in message_from_bytes(found).walk() if part.is_multipart()]
     wanted = [f"=_{made_up.index(each)}_{content}" if each in made_up else each for each in boundaries]
-    return found if again == wanted else data
+    return found if _boundaries(found) == wanted else data
+
+
+def _boundaries(data: bytes) -> list[str | None]:
+    """Return the boundaries of a message; none of one that is signed, whose signature stands for each byte."""
+    if b"boundary" not in data:
+        return []
+    parts = [part for part in message_from_bytes(data).walk() if part.is_multipart()]
+    if any(part.get_content_subtype() in ("signed", "encrypted") for part in parts):
+        return []
+    return [part.get_boundary() for part in parts]
 
 
 def _decoded(part: Message) -> bytes:
