@@ -7,7 +7,7 @@ RUN pip wheel --quiet --no-cache-dir --no-deps --wheel-dir /tmp/wheels /tmp/dayb
 
 FROM ${AIRFLOW_IMAGE}
 # What the official image has already, such as the Amazon provider, needs no extra here.
-ARG EXTRAS=docker,sql,xlsx
+ARG EXTRAS=sql,xlsx
 COPY --from=wheel --chown=airflow:0 /tmp/wheels /tmp/wheels
 # Naming Airflow at its own version keeps pip from moving it.
 RUN pip install --quiet --no-cache-dir "apache-airflow==${AIRFLOW_VERSION}" "$(echo /tmp/wheels/*.whl)[${EXTRAS}]" \

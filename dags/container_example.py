@@ -8,9 +8,10 @@ from airflow.sdk import DAG
 
 from airflow_provider_daybreak.operators.docker import ImageBuild, ScriptDockerOperator
 
-FILES = Path(__file__).parent / "container_example"
+NAME = Path(__file__).stem  # this file's: of the Dag and the folder
+FILES = Path(__file__).parent / NAME
 
-with DAG(dag_id="container_example", schedule=None, tags=["daybreak", "example"], doc_md=__doc__):
+with DAG(dag_id=NAME, schedule=None, tags=["daybreak", "example"], doc_md=__doc__):
     ScriptDockerOperator(
         task_id="summarise_sales",
         build=ImageBuild(

@@ -1,9 +1,12 @@
 """
 The day's almanac in every inbox at nine: deploy the script, run it, render the report, make a PDF, mail it.
 
-Written to be copied. Take this file and the folder beside it, then change the folder: your script and its
-requirements.txt in script/, your report in report.md.j2, your container in pdf/. Then change what stands in
-capitals here.
+Written to be copied. Take this file and the folder beside it, and call both by the report's name. Then change the
+folder: your script and its requirements.txt in script/, your report in report.md.j2, your container in pdf/; and
+what stands in capitals here.
+
+Mails go out over the connection ``smtp_default``. Without it the report is made and archived, and mail_report fails and
+says what to add. Without a Docker engine make_pdf is skipped, and the mail has no PDF.
 """
 
 from __future__ import annotations
@@ -20,16 +23,18 @@ from airflow_provider_daybreak.operators.report import ReportOperator
 from airflow_provider_daybreak.operators.venv import VenvDeployOperator
 from airflow_provider_daybreak.reports.sources import ScriptSource
 
-FILES = Path(__file__).parent / "daily_report"
+NAME = Path(__file__).stem  # this file's: of the Dag, the release, the report, and the folder
+FILES = Path(__file__).parent / NAME
 SCHEDULE = CronTriggerTimetable(
     "0 9 * * *",
     timezone="Europe/Berlin",
-    run_immediately=timedelta(0),  # unpausing mails nothing: the first run is the next one due
+    run_immediately=timedelta(0),  # unpausing mails nothing, before any backfill: "When" in docs/delivery.md
 )
 PLACE = "Berlin"
 
 with DAG(
-    dag_id="daily_report",
+    dag_id=NAME,
+    description="The day's almanac. Needs the connection smtp_default, to mail it over",
     schedule=SCHEDULE,
     catchup=False,  # missed days are backfilled on purpose: airflow backfill create --dag-id daily_report …
     default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
@@ -52,11 +57,11 @@ with DAG(
     tags=["daybreak", "report"],
     doc_md=__doc__,
 ) as dag:
-    deploy = VenvDeployOperator(task_id="deploy", name="daily_report", source=FILES / "script")
+    deploy = VenvDeployOperator(task_id="deploy", name=NAME, source=FILES / "script")
 
     report = ReportOperator(
         task_id="render_report",
-        report="daily_report",
+        report=NAME,
         template=FILES / "report.md.j2",
         data={"almanac": ScriptSource(deploy.output, ["almanac.py", "--place", "{{ params.place }}"])},
         locale="en_GB",

@@ -14,8 +14,9 @@ import os
 import secrets
 import signal
 import sys
+import traceback
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, time, timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -25,8 +26,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from airflow_provider_daybreak.archive import Archive
-from demo.airflow import Airflow, free_port
-from demo.api import AirflowFailedError
+from demo.airflow import Airflow, free_port, stop_leftover
+from demo.api import AirflowFailedError, gist
 from demo.setting import prepare
 
 if TYPE_CHECKING:
@@ -60,29 +61,53 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
     home: Path = arguments.home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    with _only_one(home):
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with _only_one(home):
+            return 0 if _demo(home, arguments) else 1
+    except AirflowFailedError as error:
+        print(f"\n{error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(flush=True)
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        said = f"Cannot write {error.filename or home}: {error.strerror}."
+        print(f"\n{said} If an earlier demo ran as another user: sudo rm -r {home}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 - a sentence for who tries it, a file for who helps them
+        log = home / "demo.log"
+        with suppress(OSError):  # where the disk is full
+            log.write_text(traceback.format_exc())
+        said = gist("".join(traceback.format_exception_only(error)))
+        print(f"\nThe demo ended with an error: {said}\nMore of it: {log}", file=sys.stderr)
+    return 1
+
+
+def _demo(home: Path, arguments: argparse.Namespace) -> bool:
+    """Run it in that folder, until Ctrl-C where that is wanted; return whether all of it worked."""
+    with ExitStack() as started:
         catcher, env = prepare(home, _password(home))
+        started.callback(catcher.stop)
+        stop_leftover(home / "airflow")  # it may have the port
         port = free_port(arguments.port)
         if port != arguments.port:
             say(f"Port {arguments.port} is taken: Airflow's UI will be on port {port}.")
         airflow = Airflow(home / "airflow", port=port, env=env)
+        started.callback(_stop, airflow)
         (home / "demo.json").write_text(json.dumps({"url": airflow.url, "pid": os.getpid()}))
-        worked = False
-        try:
-            worked = _run(airflow, catcher, days=arguments.days)
-            if not arguments.exit:
-                print("Airflow goes on running. Stop it with Ctrl-C.", flush=True)
+        worked = _run(airflow, catcher, days=arguments.days)
+        if not arguments.exit:
+            print("Airflow goes on running. Stop it with Ctrl-C.", flush=True)
+            with suppress(KeyboardInterrupt):
                 signal.pause()
-        except AirflowFailedError as error:
-            print(f"\n{error}", file=sys.stderr)
-        except KeyboardInterrupt:
             print(flush=True)
-        finally:
-            say("Stopping …")
-            airflow.stop()
-            catcher.stop()
-    return 0 if worked else 1
+        return worked
+
+
+def _stop(airflow: Airflow) -> None:
+    """Stop Airflow to its end, though Ctrl-C is pressed again."""
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_IGN)
+    say("Stopping …")
+    airflow.stop()
 
 
 def _arguments() -> argparse.Namespace:
@@ -93,11 +118,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--days", type=int, default=3, metavar="N", help="days to backfill (default: %(default)s)"
     )
-    parser.add_argument("--port", type=int, default=8080, help="port of Airflow's UI (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=_port, default=8080, metavar="N", help="port of Airflow's UI (default: %(default)s)"
+    )
     parser.add_argument(
         "--home", type=Path, default=Path(".demo"), help="folder for everything (default: %(default)s)"
     )
     return parser.parse_args()
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 65535:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{number} is no port: expected 1 to 65535")
+    return number
 
 
 @contextmanager
@@ -107,10 +141,12 @@ def _only_one(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            running = json.loads((home / "demo.json").read_text())
-            sys.exit(
-                f"The demo is running already: {running['url']} (process {running['pid']}). Stop it with Ctrl-C there."
-            )
+            where = ""
+            with suppress(OSError, ValueError, KeyError):  # it may just be starting
+                running = json.loads((home / "demo.json").read_text())
+                where = f": {running['url']} (process {running['pid']})"
+            sys.exit(f"The demo is running already{where}. Stop it with Ctrl-C there.")
+        (home / "demo.json").unlink(missing_ok=True)
         yield
 
 
@@ -141,13 +177,14 @@ def _run(airflow: Airflow, catcher: Catcher, *, days: int) -> bool:
         dates = ("--from-date", first.isoformat(), "--to-date", f"{last}T23:59")
         options = (*dates, "--reprocess-behavior", "completed", "--max-active-runs", "2")
         say(f"Backfilling {first} to {last}: airflow backfill create --dag-id {DAG_ID} {' '.join(options)}")
-        airflow.backfill(DAG_ID, *options)
+        airflow.backfill(DAG_ID, *options, say=say)
         window = {
             "logical_date_gte": datetime.combine(first, time.min, ZONE).isoformat(),
             "logical_date_lt": datetime.combine(today, time.min, ZONE).isoformat(),
         }
         worked &= _follow(airflow, airflow.runs(DAG_ID, **window))
-    return _summary(airflow, catcher) and worked
+    expected = {(today - timedelta(days=ago)).isoformat() for ago in range(max(days, 0) + 1)}
+    return _summary(airflow, catcher, expected) and worked
 
 
 def _engine_problem() -> str | None:
@@ -197,17 +234,18 @@ def _follow(airflow: Airflow, runs: Iterable[str]) -> bool:
     return not failed
 
 
-def _summary(airflow: Airflow, catcher: Catcher) -> bool:
-    """Say where everything is; return whether each archived date was mailed once."""
+def _summary(airflow: Airflow, catcher: Catcher, dates: set[str]) -> bool:
+    """Say where everything is; return whether each of the dates is archived, and was mailed once."""
     home = catcher.folder.parent
-    revisions = list(Archive(home / "reports").revisions(DAG_ID))
-    dates = sorted({revision.manifest.report_date for revision in revisions})
-    mails = catcher.messages()
-    ids = Counter(message_from_bytes(mail.read_bytes(), policy=default)["Message-ID"] for mail in mails)
-    once = len(ids) == len(mails) == len(dates)
+    revisions = Archive(home / "reports").revisions(DAG_ID)
+    archived = dates & {revision.manifest.report_date.isoformat() for revision in revisions}
+    mails = (message_from_bytes(mail.read_bytes(), policy=default) for mail in catcher.messages())
+    mailed = Counter(str(mail["X-Daybreak-Revision"]).partition(" ")[0] for mail in mails)
+    arrived = sum(mailed[date] for date in dates)
+    once = archived == dates and all(mailed[date] == 1 for date in dates)
     say(
-        f"{len(dates)} report dates are archived, {len(mails)} mails arrived"
-        + ("." if once else ": expected one a date.")
+        f"{len(archived)} report dates are archived, {arrived} mails arrived"
+        + ("." if once else f": expected {len(dates)}, and one mail a date.")
     )
     folder = os.path.relpath(home)
     print(

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from demo.api import AirflowFailedError, Api
+from demo.api import BUSY_SECONDS, AirflowBusyError, AirflowFailedError, Api, gist
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 STOP_SECONDS = 30
+PID_FILE = "standalone.pid"
 
 
 def free_port(wanted: int = 0) -> int:
@@ -59,7 +60,7 @@ class Airflow(Api):
         self.home = home
         self.port = port
         self.log = home / "standalone.log"
-        self._pid_file = home / "standalone.pid"
+        self._pid_file = home / PID_FILE
         self._process: subprocess.Popen[bytes] | None = None
         self.env = os.environ | self._own_env(dags or {}) | dict(env or {})
 
@@ -102,7 +103,7 @@ class Airflow(Api):
     def start(self) -> None:
         """Start all components. Stops what an earlier start left behind, if it was killed."""
         _ = self.password
-        self._stop_leftover()
+        stop_leftover(self.home)
         with closing(sqlite3.connect(self.home / "airflow.db")) as database:
             database.execute("PRAGMA journal_mode=WAL")  # readers and a writer don't wait for each other
         with self.log.open("wb") as log:
@@ -138,31 +139,59 @@ class Airflow(Api):
             time.sleep(1)
         raise AirflowFailedError(f"Airflow was not ready after {seconds:.0f} s. Its log: {self.log}")
 
-    def backfill(self, dag_id: str, *args: str, seconds: float = 120) -> str:
+    def backfill(
+        self,
+        dag_id: str,
+        *args: str,
+        seconds: float = 120,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> str:
         """
         Create a backfill by the command line, once the one before is closed: Airflow takes one at a time.
 
+        Airflow creates it within a savepoint, before which SQLite takes no lock: no timeout lets it wait for
+        another's write, so that it is tried again.
+
         :param args: of ``airflow backfill create``, after the Dag's.
+        :param say: told of each further try.
         :return: what the command prints.
         :raises AirflowFailedError: the command failed, or the backfill before is not closed in time.
         """
         deadline = time.monotonic() + seconds
-        params = {"dag_id": dag_id, "limit": "100"}
-        while any(b["completed_at"] is None for b in self.api("GET", "/backfills", params=params)["backfills"]):
+        while self._open_backfills(dag_id):
             if time.monotonic() > deadline:
                 raise AirflowFailedError(f"A backfill of {dag_id} is still open after {seconds:.0f} s.")
             time.sleep(1)
-        return self.cli("backfill", "create", "--dag-id", dag_id, *args)
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return self.cli("backfill", "create", "--dag-id", dag_id, *args)
+            except AirflowBusyError:
+                if time.monotonic() > deadline:
+                    raise
+            say("  Airflow's database is busy: trying again …")
+            for left in self._open_backfills(dag_id):  # without runs, which it writes all at once or not at all
+                self.api("PUT", f"/backfills/{left}/cancel")
+            time.sleep(1)
+
+    def _open_backfills(self, dag_id: str) -> list[int]:
+        found = self.api("GET", "/backfills", params={"dag_id": dag_id, "limit": "100"})["backfills"]
+        return [one["id"] for one in found if one["completed_at"] is None]
 
     def cli(self, *args: str) -> str:
         """
         Run an ``airflow`` command, and return what it prints.
 
-        :raises AirflowFailedError: it failed; what it printed is in the message.
+        :raises AirflowBusyError: its database was locked.
+        :raises AirflowFailedError: it failed; the message says with which error, and where all that it printed is.
         """
         done = subprocess.run(["airflow", *args], env=self.env, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise AirflowFailedError(f"airflow {' '.join(args)} failed:\n{done.stdout}{done.stderr}")
+            said = done.stdout + done.stderr
+            log = self.home / "command.log"
+            log.write_text(said)
+            kind = AirflowBusyError if "database is locked" in said.lower() else AirflowFailedError
+            raise kind(f"airflow {' '.join(args)} failed: {gist(said)}\nAll that it printed: {log}")
         return done.stdout
 
     def stop(self) -> None:
@@ -174,11 +203,13 @@ class Airflow(Api):
         self._process = None
         self._pid_file.unlink(missing_ok=True)
 
-    def _stop_leftover(self) -> None:
-        with suppress(OSError, ValueError):
-            pid = int(self._pid_file.read_text())
-            if b"standalone" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                _stop_group(pid)
+
+def stop_leftover(home: Path) -> None:
+    """Stop the Airflow of that home that a killed process has left behind."""
+    with suppress(OSError, ValueError):
+        pid = int((home / PID_FILE).read_text())
+        if b"standalone" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            _stop_group(pid)
 
 
 def _stop_group(group: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+BUSY_SECONDS = 60
+"""How long Airflow may say that it can't just now: SQLite lets one write at a time, and refuses who comes in between."""
+
+_ERROR = re.compile(r"([a-z_]\w*\.)*[A-Z]\w+: ")
+_SERVER_ERROR = 500
+
+
 class AirflowFailedError(Exception):
     """Airflow could not start, or does not do what it is asked."""
+
+
+class AirflowBusyError(AirflowFailedError):
+    """Airflow could not write to its database, since something else did."""
+
+
+def gist(text: str) -> str:
+    """Return the line of what a program printed that says what went wrong: of tracebacks, the last error's own."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()] or ["it printed nothing"]
+    errors = [line for line in lines if _ERROR.match(line)]
+    return (errors or lines)[-1].strip()[:300]
 
 
 class Api:
@@ -37,13 +56,26 @@ class Api:
         """
         Return the JSON that the REST API answers.
 
+        What a busy Airflow could not answer is asked again, for a minute.
+
         :param path: below ``/api/v2``.
-        :raises AirflowFailedError: it answered with an error, whose text is in the message.
+        :raises AirflowFailedError: it answered with an error, whose text is in the message, or not at all.
         """
-        answer = self.client.request(method, f"/api/v2{path}", **kwargs)
-        if answer.is_error:
-            raise AirflowFailedError(f"{method} {path}: {answer.status_code} {answer.text}")
-        return answer.json() if answer.content else None
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                answer = self.client.request(method, f"/api/v2{path}", **kwargs)
+            except httpx.TransportError as error:
+                problem = f"no answer ({error})"
+                again = method != "POST"  # it may have been heard
+            else:
+                if not answer.is_error:
+                    return answer.json() if answer.content else None
+                problem = f"{answer.status_code} {gist(answer.text)}"
+                again = answer.status_code >= _SERVER_ERROR
+            if not again or time.monotonic() > deadline:
+                raise AirflowFailedError(f"{method} {path}: {problem}")
+            time.sleep(1)
 
     def wait_for_dag(
         self, dag_id: str, *, seconds: float = 120, tick: Callable[[], None] = lambda: None
@@ -57,7 +89,9 @@ class Api:
         while time.monotonic() < deadline:
             errors = self.api("GET", "/importErrors")["import_errors"]
             if errors:
-                raise AirflowFailedError("\n".join(f"{e['filename']}: {e['stack_trace']}" for e in errors))
+                raise AirflowFailedError(
+                    "\n".join(f"Cannot import {e['filename']}: {gist(e['stack_trace'])}" for e in errors)
+                )
             if any(dag["dag_id"] == dag_id for dag in self.api("GET", "/dags")["dags"]):
                 self.api("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
                 return

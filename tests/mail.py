@@ -131,6 +131,8 @@ class MailServer:
     :param tls: context for STARTTLS, or for TLS from the start with ``implicit``.
     :param replies: reply by recipient, at RCPT, in place of 250.
     :param data_replies: reply by recipient, after the mail, in place of 250.
+    :param utf8: whether it offers SMTPUTF8.
+    :param auth_exclude_mechanism: ways to log in that it doesn't offer.
     :param pause: seconds between taking a mail and saying so.
     :ivar taking: set once a mail was taken, before the pause.
     """
@@ -144,6 +146,8 @@ class MailServer:
     mails: list[Received] = field(default_factory=list)
     credentials: list[tuple[str, str]] = field(default_factory=list)
     connections: int = 0
+    utf8: bool = False
+    auth_exclude_mechanism: set[str] = field(default_factory=set)
     pause: float = 0
     taking: Event = field(default_factory=Event)
 
@@ -173,10 +177,12 @@ class MailServer:
             self,
             hostname="localhost",
             data_size_limit=self.size_limit,
+            enable_SMTPUTF8=self.utf8,
             tls_context=starttls,
             require_starttls=starttls is not None,
             authenticator=self.authenticate if self.auth else None,
             auth_required=self.auth,
+            auth_exclude_mechanism=self.auth_exclude_mechanism,
             auth_require_tls=starttls is not None,
             loop=self._loop,
         )

@@ -7,13 +7,21 @@ import os
 import re
 import subprocess
 import sys
+from datetime import date, timedelta
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 import pytest
 from uv import find_uv_bin
 
+from demo.setting import prepare
+
 ROOT = Path(__file__).parent.parent
 AIRFLOW = "3.3.2"
+RELEASED = {"3.1.8": "2026-03-11", "3.2.2": "2026-05-29", "3.3.0": "2026-07-06"}
+"""Days on which versions of Airflow came out: they are installed with what there was by then, as people have them."""
+VERSIONS = [*RELEASED, AIRFLOW]
 BUNDLE = {
     "name": "daybreak",
     "classpath": "airflow_provider_daybreak.bundles.package.PackageDagBundle",
@@ -53,56 +61,86 @@ def install(wheel, tmp_path_factory):
     """Return a function that installs the wheel over a version of Airflow: its Python, and what moved."""
     done = {}
 
-    def over(version):
-        if version not in done:
+    def over(version, extras=""):
+        if (version, extras) not in done:
             venv = tmp_path_factory.mktemp(f"airflow-{version}") / "venv"
             uv("venv", "--quiet", "--python", sys.executable, venv)
             python = venv / "bin" / "python"
-            uv("pip", "install", "--quiet", "--python", python, f"apache-airflow=={version}")
+            by_then = ("--exclude-newer", RELEASED[version]) if version in RELEASED else ()
+            add = ("pip", "install", "--quiet", "--python", python, *by_then)
+            uv(*add, f"apache-airflow=={version}")
             before = installed(python)
-            uv("pip", "install", "--quiet", "--python", python, f"{wheel}[docker,sql,xlsx]")
+            uv(*add, f"{wheel}{extras}")
             after = installed(python)
             moved = {name: (was, after.get(name)) for name, was in before.items() if after.get(name) != was}
-            done[version] = (python, moved)
-        return done[version]
+            done[version, extras] = (python, moved)
+        return done[version, extras]
 
     return over
 
 
 class Home:
-    """An Airflow home for one installed wheel, with its database."""
+    """An Airflow home for one installed wheel, with its database and all that mails need."""
 
     def __init__(self, python, folder, **env):
         self.python = python
+        self.catcher, mail = prepare(folder, "a password of the tests")
+        ours = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
         self.env = {
+            **ours,  # how this machine gets to an index, a container engine, …
             "PATH": f"{python.parent}:{os.environ['PATH']}",
             "HOME": str(folder),
             "AIRFLOW_HOME": str(folder),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
             "PYTHONWARNINGS": "default",
+            **mail,
             **env,
         }
         self.airflow("db", "migrate")
+        self.airflow("dags", "reserialize")
 
-    def airflow(self, *command):
-        return run("airflow", *command, env=self.env)
+    def airflow(self, *command, **env):
+        return run("airflow", *command, env=self.env | env)
 
     def json(self, *command):
         # Log lines may come first.
         printed = self.airflow(*command, "--output", "json")
         return json.loads(printed[re.search(r"^\[", printed, re.MULTILINE).start() :])
 
+    def mails(self):
+        """Return what was mailed, by subject."""
+        mails = [message_from_bytes(path.read_bytes(), policy=default) for path in self.catcher.messages()]
+        return {mail["Subject"]: mail for mail in mails}
 
-@pytest.mark.parametrize("version", ["3.1.8", "3.2.2", AIRFLOW])
-def test_installed_over_airflow_it_moves_none_of_its_packages(install, version):
-    python, moved = install(version)
+
+@pytest.fixture(scope="session")
+def home(install, tmp_path_factory):
+    """Return a function that returns the home of a version of Airflow over which the bare wheel is installed."""
+    made = {}
+
+    def of(version):
+        if version not in made:
+            python, _ = install(version)
+            bundles = {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([BUNDLE])}
+            made[version] = Home(python, tmp_path_factory.mktemp(f"home-{version}"), **bundles)
+        return made[version]
+
+    yield of
+    for each in made.values():
+        each.catcher.stop()
+
+
+@pytest.mark.parametrize("extras", ["", "[docker,sql,xlsx]"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_installed_over_airflow_it_moves_none_of_its_packages(install, version, extras):
+    python, moved = install(version, extras)
 
     assert moved == {}
     uv("pip", "check", "--python", python)
 
 
-@pytest.mark.parametrize("version", ["3.1.8", "3.2.2", AIRFLOW])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_every_module_imports_without_a_deprecation_warning_of_ours(install, version):
     python, _ = install(version)
     code = """
@@ -124,12 +162,9 @@ print(ours)
     )
 
 
-@pytest.mark.parametrize("version", ["3.1.8", "3.2.2", AIRFLOW])
-def test_the_wheel_shows_provider_plugin_and_dags_once(install, version, tmp_path):
-    python, _ = install(version)
-    home = Home(python, tmp_path, AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=json.dumps([BUNDLE]))
-
-    home.airflow("dags", "reserialize")
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_bare_wheel_shows_provider_plugin_and_dags_once(home, version):
+    home = home(version)
 
     providers = [row["package_name"] for row in home.json("providers", "list")]
     assert providers.count("airflow-provider-daybreak") == 1
@@ -137,6 +172,54 @@ def test_the_wheel_shows_provider_plugin_and_dags_once(install, version, tmp_pat
     assert plugins.count("daybreak") == 1
     assert [row["dag_id"] for row in home.json("dags", "list")] == DAGS
     assert "No data found" in home.airflow("dags", "list-import-errors")
+
+
+@pytest.mark.parametrize(
+    ("engine", "types"),
+    [
+        pytest.param(True, ["image/png", "application/pdf"], id="with-an-engine", marks=pytest.mark.engine),
+        pytest.param(False, ["image/png"], id="without-an-engine"),
+    ],
+)
+@pytest.mark.parametrize("version", RELEASED)
+def test_the_daily_report_is_mailed_over_the_providers_of_airflows_own_time(home, version, engine, types):
+    home = home(version)
+    day = date.today() - timedelta(days=engine)  # noqa: DTZ011 - any recent day will do, another for each run
+    without = {} if engine else {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+
+    home.airflow("dags", "test", "daily_report", "--conf", json.dumps({"report_date": str(day)}), **without)
+
+    [mail] = [mail for subject, mail in home.mails().items() if day.strftime("%-d %B %Y") in subject]
+    parts = [part.get_content_type() for part in mail.walk() if not part.is_multipart()]
+    assert parts == ["text/plain", "text/html", *types]
+
+
+def test_an_example_without_its_connection_is_skipped_and_says_so(home):
+    env = home(AIRFLOW).env | {"AIRFLOW_CONN_FLIGHTS": ""}
+    said = run("sh", "-c", "airflow dags test flights_day 2>&1", env=env)
+
+    assert "There is no connection 'flights'" in said
+    assert "starting task_id=find_database" in said
+    assert "starting task_id=deploy" not in said
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_dotenv_backend_serves_what_its_fallback_has(install, tmp_path, version):
+    python, _ = install(version)
+    (tmp_path / ".env").touch(mode=0o600)
+    (tmp_path / "connections.json").write_text(json.dumps({"lake": "postgres://of-the-fallback"}))
+    code = """
+from airflow_provider_daybreak.secrets.dotenv import DotenvBackend
+backend = DotenvBackend(
+    path=".env",
+    fallback_backend="airflow.secrets.local_filesystem.LocalFilesystemBackend",
+    fallback_backend_kwargs={"connections_file_path": "connections.json"},
+)
+print(backend.get_connection("lake").host)
+"""
+    said = run(python, "-c", code, env=os.environ | {"AIRFLOW_HOME": str(tmp_path)}, cwd=tmp_path)
+
+    assert said.splitlines()[-1] == "of-the-fallback"
 
 
 def test_the_dag_files_work_when_copied_into_a_dags_folder(install, tmp_path):
@@ -147,8 +230,7 @@ def test_the_dag_files_work_when_copied_into_a_dags_folder(install, tmp_path):
     run("cp", "-r", shipped / "daily_report.py", shipped / "daily_report", tmp_path / "dags")
     run("cp", shipped / ".airflowignore", tmp_path / "dags")
     home = Home(python, tmp_path)
-
-    home.airflow("dags", "reserialize")
+    home.catcher.stop()
 
     assert [row["dag_id"] for row in home.json("dags", "list")] == ["daily_report"]
     assert "No data found" in home.airflow("dags", "list-import-errors")

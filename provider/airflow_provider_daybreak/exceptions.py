@@ -73,6 +73,18 @@ class MissingExtraError(DaybreakError):
         )
 
 
+class MissingConnectionError(DaybreakError):
+    """An Airflow connection that isn't there."""
+
+    conn_id: str
+    purpose: str
+    next_step: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"There is no connection {self.conn_id!r} {self.purpose}. {self.next_step}."
+
+
 class InvalidValueError(DaybreakError):
     """An argument, parameter or setting that can't be used as it is."""
 
@@ -83,6 +95,27 @@ class InvalidValueError(DaybreakError):
 
     def __str__(self) -> str:
         return f"Invalid {self.name} {_shown(self.value)}: expected {self.expected}."
+
+
+class OwnedByAnotherDagError(DaybreakError):
+    """
+    A report or release that a Dag would publish under a name that is another's.
+
+    :param what: ``report`` or ``release``.
+    """
+
+    what: str
+    name: str
+    owner: str
+    dag_id: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The {self.what} {self.name!r} belongs to the Dag {self.owner!r}, and {self.dag_id!r} would publish into it. "
+            f"Give the {self.what} a name of its own; or, where {self.dag_id!r} is to go on with it, as after a Dag "
+            f"was renamed, say take_over={self.owner!r} in the task."
+        )
 
 
 def _shown(value: object, most: int = 200) -> str:
@@ -456,6 +489,20 @@ class ContainerLogTooLargeError(ContainerError):
 
 
 # .env files
+
+
+class SecretsBackendError(DaybreakError):
+    """A secrets backend that failed when it was asked for a connection."""
+
+    conn_id: str
+    backend: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot read the connection {self.conn_id!r}: the secrets backend {self.backend} failed with "
+            f"{self.problem}. Mend the value that it holds, or what [secrets] says of the backend."
+        )
 
 
 class DotenvError(DaybreakError):
@@ -913,6 +960,20 @@ class ScriptOutputError(ReleaseError):
         return f"{self.command!r} did its work, but {self.problem}"
 
 
+class ArtifactUnreadableError(ReleaseError):
+    """A file or folder that a script left, and that can't be read."""
+
+    path: str
+    problem: str
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot read {self.path!r}, which the script left: {self.problem}. Expected files that it wrote, and that "
+            "nothing it leaves running removes or replaces."
+        )
+
+
 # Delivery
 
 
@@ -986,17 +1047,18 @@ class ApprovalError(DeliveryError):
 
 
 class ContentChangedError(DeliveryError):
-    """Content that is not what somebody approved. Nothing was sent."""
+    """A mail that would not be what somebody approved. It was not sent."""
 
     report: str
-    approved: str
-    found: str
+    what: str
+    approved: object
+    found: object
     permanent: ClassVar[bool] = True
 
     def __str__(self) -> str:
         return (
-            f"{self.report!r} is not what was approved: its digest was {self.approved[:12]}…, and now is "
-            f"{self.found[:12]}…. Nothing was sent. Clear the task to ask again."
+            f"The mail of {self.report!r} would not be what was approved: {self.what}: {_shown(self.approved)} then, "
+            f"and {_shown(self.found)} now. It was not sent. Clear the task to ask again."
         )
 
 
@@ -1024,6 +1086,22 @@ class LedgerUnsafeError(DeliveryError):
         return (
             f"The archive's storage can't keep a ledger: a file in {self.folder} was created twice, so two tasks "
             f"could both send. Nothing was sent. Use a local file system or S3 with conditional writes."
+        )
+
+
+class ArchiveNotSharedError(DeliveryError):
+    """An archive on a disk of one host, where tasks run on several. Nothing was sent."""
+
+    archive: str
+    executors: tuple[str, ...]
+    permanent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return (
+            f"The archive {self.archive} is a folder of this host, and tasks run on several ({', '.join(self.executors)}): "
+            f"each host would keep a ledger of its own, and mail everybody again. Nothing was sent. Put [daybreak] "
+            f"archive on object storage, or, if the folder is one mount that all workers share, say so: "
+            f"[daybreak] archive_is_shared = True."
         )
 
 

@@ -49,6 +49,17 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "s3://aws_default@reports/daybreak",
                         "default": "",
                     },
+                    "archive_is_shared": {
+                        "description": (
+                            "Whether a local folder in archive is one mount that all workers share. Where tasks "
+                            "run on several hosts, nothing is mailed from a local folder unless this says so: "
+                            "each host would keep a ledger of its own, and mail everybody again."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                    },
                     "releases": {
                         "description": (
                             "Absolute path of the local folder, on each worker, that keeps deployed scripts and "

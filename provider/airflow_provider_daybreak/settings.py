@@ -14,6 +14,7 @@ class Settings:
     What ``[daybreak]`` says. The options are described in ``get_provider_info``.
 
     :param archive: URI of the folder that keeps reports.
+    :param archive_is_shared: whether a local folder there is one mount that all workers share.
     :param releases: the folder on this worker that keeps deployed scripts.
     :param release_store: URI of the folder that several workers get releases from, or None.
     """
@@ -21,6 +22,7 @@ class Settings:
     archive: str
     releases: Path
     release_store: str | None
+    archive_is_shared: bool = False
 
     @classmethod
     def load(cls) -> Settings:
@@ -40,4 +42,15 @@ class Settings:
             archive=archive.rstrip("/"),
             releases=releases,
             release_store=conf.get("daybreak", "release_store", fallback="").rstrip("/") or None,
+            archive_is_shared=_boolean(
+                "archive_is_shared", conf.get("daybreak", "archive_is_shared", fallback="")
+            ),
         )
+
+
+def _boolean(option: str, value: str) -> bool:
+    """Return what an option says, no when it is empty. What is neither yes nor no must not pass for either."""
+    known = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False, "": False}
+    if value.strip().lower() not in known:
+        raise InvalidValueError(f"[daybreak] {option}", value, "True or False")
+    return known[value.strip().lower()]

@@ -100,6 +100,13 @@ def test_the_image_shows_provider_plugin_and_dags_once(stack, api):
     assert sorted(dags) == DAGS
 
 
+def test_the_documented_command_says_that_all_answers(stack):
+    printed = stack.run(documented(3).strip().replace("exec", "exec --no-TTY") + " --output json")
+    states = {row["part"]: row["state"] for row in json.loads(printed[printed.index("[\n") :])}
+
+    assert states["archive"] == states["releases"] == states["mail server"] == states["Docker engine"] == "ok"
+
+
 @pytest.fixture(scope="module")
 def run(api):
     """Return the id of a run of the daily report for 20 November 2026, which has ended well."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from airflow_provider_daybreak import storage
-from airflow_provider_daybreak.archive import layout
+from airflow_provider_daybreak.archive import layout, owner
 from airflow_provider_daybreak.archive.artifacts import store_artifact
 from airflow_provider_daybreak.archive.manifest import Manifest, claim_of
 from airflow_provider_daybreak.exceptions import (
@@ -63,35 +63,42 @@ class Revision:
         """1 for the first of its date, and so on."""
         return self.manifest.revision
 
-    def file(self, name: str) -> ArchivedFile:
+    @property
+    def files(self) -> tuple[ArchivedFile, ...]:
+        """What readers get, sorted by name: the manifest's files without snapshots."""
+        return tuple(file for file in self.manifest.files if not file.snapshot)
+
+    def file(self, name: str, *, snapshot: bool = False) -> ArchivedFile:
         """
         Return what the manifest says of a file.
 
-        :raises ArchivedFileNotFoundError: the revision has no file of that name.
+        :param snapshot: whether a snapshot is meant. What readers are given is asked for without.
+        :raises ArchivedFileNotFoundError: the revision has no file of that name and kind.
         """
         for file in self.manifest.files:
-            if file.name == name:
+            if file.name == name and file.snapshot == snapshot:
                 return file
-        raise ArchivedFileNotFoundError(self.uri, name, sorted(file.name for file in self.manifest.files))
+        raise ArchivedFileNotFoundError(self.uri, name, [file.name for file in self.files])
 
     def path(self, name: str) -> StoragePath:
         """
-        Return where a file lies.
+        Return where a file lies that readers get.
 
         :raises ArchivedFileNotFoundError: the revision has no file of that name.
         """
         return storage.below(self.folder, self.file(name).name)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, *, snapshot: bool = False) -> bytes:
         """
         Return a file's bytes, which are those that were published.
 
-        :raises ArchivedFileNotFoundError: the revision has no file of that name.
+        :param snapshot: whether a snapshot is meant. What readers are given is read without.
+        :raises ArchivedFileNotFoundError: the revision has no file of that name and kind.
         :raises ArchivedFileChangedError: the file is gone, or differs from what the manifest says.
         """
-        file = self.file(name)
+        file = self.file(name, snapshot=snapshot)
         try:
-            data = storage.read(self.path(name))
+            data = storage.read(storage.below(self.folder, file.name))
         except FileNotFoundError as error:
             raise ArchivedFileChangedError(self.uri, name, "it is gone") from error
         except OSError as error:
@@ -117,16 +124,20 @@ class Archive:
     def __repr__(self) -> str:
         return f"Archive({self.uri!r})"
 
-    def publish(self, draft: Draft) -> Revision:
+    def publish(self, draft: Draft, *, take_over: str | None = None) -> Revision:
         """
         Put a rendering into the archive, whole or not at all.
 
         When the latest revision for its date and period has the same content, that one is returned, with
         ``existing`` set. A later one that is damaged may have been anything: then this is a new revision.
 
+        :param take_over: id of the Dag whose the report was, where the draft's Dag is to go on with it.
+        :raises OwnedByAnotherDagError: the report is another Dag's.
         :raises OSError: storage refused something. Nothing of the revision is then visible, and publishing
             the same draft again takes up where this ended.
         """
+        if dag_id := draft.run.get("dag_id"):
+            owner.claim(layout.report_folder(self.root, draft.report), dag_id, take_over=take_over)
         number = 0
         for taken, revision in self._newest_first(draft.report, draft.report_date):
             number = max(number, taken)
@@ -221,6 +232,10 @@ class Archive:
     def reports(self) -> list[str]:
         """Return the slugs of all reports that were ever published."""
         return [name for name in storage.names(self.root) if layout.is_report(name)]
+
+    def owner(self, report: str) -> str | None:
+        """Return the id of the Dag whose the report is, or None while it is nobody's."""
+        return owner.owner_of(layout.report_folder(self.root, report))
 
     def days(self, report: str, *, since: date | None = None, until: date | None = None) -> Iterator[date]:
         """

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 CLAIM = "claim.json"
+OWNER = "owner.json"
 DELIVERIES = "deliveries"
 ARTIFACTS = "_artifacts"
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from airflow_provider_daybreak.archive.archive import Archive, Revision
+    from airflow_provider_daybreak.archive.manifest import ArchivedFile
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _verify(archive: Archive, report: str, report_date: date, number: int) -> Ve
     except ManifestUnreadableError as error:
         return Verified(error.uri, 0, (Damage(MANIFEST, error.problem),))
     manifest = revision.manifest
-    damages = [damage for file in manifest.files if (damage := _damage(revision, file.name))]
+    damages = [damage for file in manifest.files if (damage := _damage(revision, file))]
     if (manifest.report, manifest.report_date, manifest.revision) != (report, report_date, number):
         damages.append(Damage(MANIFEST, "it is that of another revision"))
     if manifest.digest != content_digest(manifest.files, title=manifest.title, period=manifest.period):
@@ -78,11 +79,11 @@ def _verify(archive: Archive, report: str, report_date: date, number: int) -> Ve
     return Verified(revision.uri, sum(file.bytes for file in manifest.files), tuple(damages))
 
 
-def _damage(revision: Revision, name: str) -> Damage | None:
+def _damage(revision: Revision, file: ArchivedFile) -> Damage | None:
     try:
-        revision.read(name)
+        revision.read(file.name, snapshot=file.snapshot)
     except ArchivedFileChangedError as error:
-        return Damage(name, error.problem)
+        return Damage(file.name, error.problem)
     except OSError as error:
-        return Damage(name, f"it can't be read: {error.strerror or error}")
+        return Damage(file.name, f"it can't be read: {error.strerror or error}")
     return None

@@ -184,7 +184,6 @@ def _delivery_commands() -> tuple[ActionCommand, ...]:
             func=lazy_load_command(f"{_CLI}.delivery.resend"),
             args=(
                 Arg(("report",), help="slug of the report"),
-                Arg(("--dag",), metavar="DAG_ID", help="Which Dag, where several of the file have such a task"),
                 Arg(("--date",), required=True, help="report date, such as 2026-03-29"),
                 Arg(
                     ("--to",),

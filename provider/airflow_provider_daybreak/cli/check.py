@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from airflow_provider_daybreak.cli.command import command, print_result
-from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError
+from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, MissingConnectionError
 from airflow_provider_daybreak.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def look() -> Iterator[Finding]:
     settings = Settings.load()
     parts: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
         (".env", _dotenv),
+        ("workers", _workers),
         ("archive", _archive),
         ("releases", _releases),
         ("mail server", _mail_server),
@@ -80,11 +81,26 @@ def _dotenv(_settings: Settings) -> Finding:
     return Finding(".env", "ok", f"{path} sets {', '.join(dotenv.values) or 'nothing'}")
 
 
+def _workers(_settings: Settings) -> Finding:
+    from airflow_provider_daybreak.hooks.hosts import remote_executors
+
+    if not (executors := remote_executors()):
+        return Finding("workers", "ok", "all tasks run on the scheduler's host")
+    return Finding(
+        "workers",
+        "ok",
+        f"tasks run on several hosts ({', '.join(executors)}): what a Dag or a setting names by a local path, such as "
+        f"a script's source, a file of data or a .env, must be on each of them",
+    )
+
+
 def _archive(settings: Settings) -> Finding:
     from airflow_provider_daybreak.delivery.ledger import Ledger
     from airflow_provider_daybreak.hooks.archive import archive_of
+    from airflow_provider_daybreak.hooks.hosts import check_shared
 
     archive = archive_of(settings)
+    check_shared(archive)
     Ledger(archive.root).probe()
     reports = len(archive.reports())
     return Finding(
@@ -93,6 +109,8 @@ def _archive(settings: Settings) -> Finding:
 
 
 def _releases(settings: Settings) -> Finding:
+    from airflow_provider_daybreak.hooks.archive import is_local
+    from airflow_provider_daybreak.hooks.hosts import remote_executors
     from airflow_provider_daybreak.releases import uv
 
     folder = settings.releases
@@ -101,20 +119,24 @@ def _releases(settings: Settings) -> Finding:
         raise InvalidValueError("[daybreak] releases", str(folder), "a folder that this user can write")
     free = shutil.disk_usage(folder).free / _GIBIBYTE
     store = settings.release_store or "none: releases stay on the worker that deployed them"
-    return Finding("releases", "ok", f"{folder}, {free:.0f} GiB free, uv {uv.version()}; store: {store}")
+    state: Literal["ok", "missing"] = "ok"
+    if remote_executors():
+        if settings.release_store is None:
+            state = "missing"
+            store += ", and others can't run them. Set [daybreak] release_store"
+        elif is_local(settings.release_store):
+            store += ", which must be one mount that all workers share"
+    return Finding("releases", state, f"{folder}, {free:.0f} GiB free, uv {uv.version()}; store: {store}")
 
 
 def _mail_server(_settings: Settings) -> Finding:
-    from airflow.exceptions import AirflowException  # type: ignore[attr-defined]  # it is in each version
-
     from airflow_provider_daybreak.delivery.transport import Session, Timeouts
     from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 
     try:
         settings = DeliveryHook().settings()
-    except AirflowException as error:  # Airflow has no connection of that name
-        detail = f"{error}. Add an smtp connection, or serve a .env"
-        return Finding("mail server", "missing", detail)
+    except MissingConnectionError as error:
+        return Finding("mail server", "missing", str(error))
     server = settings.server
     patience = Timeouts(
         connect=_PATIENCE, greeting=_PATIENCE, command=_PATIENCE
@@ -129,17 +151,15 @@ def _mail_server(_settings: Settings) -> Finding:
 
 
 def _engine(_settings: Settings) -> Finding:
+    import docker
+    from requests import RequestException
+
     from airflow_provider_daybreak.containers.engine import SOCKET, default_address, diagnose
 
-    try:
-        import docker
-        from requests import RequestException
-    except ModuleNotFoundError:
-        detail = "not installed: pip install 'airflow-provider-daybreak[docker]'"
-        return Finding("Docker engine", "missing", detail)
     address = default_address()
     try:
-        version = docker.from_env(timeout=_PATIENCE).version()["Version"]
+        # Of no version of the API: that is what a socket proxy lets through.
+        version = docker.from_env(timeout=_PATIENCE).version(api_version=False)["Version"]
     except (docker.errors.DockerException, RequestException) as error:
         there = address != SOCKET or Path(urlsplit(SOCKET).path).exists()
         detail = f"{address}: {diagnose(address)} ({error})"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.cli.command import command
 from airflow_provider_daybreak.cli.rehearsal import Rehearsal, elsewhere, find_task
-from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError
+from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, OwnedByAnotherDagError
 from airflow_provider_daybreak.hooks.report import ReportHook
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.hooks.sources import Reader
@@ -73,6 +73,7 @@ class _Found:
     spec: ReportSpec
     run: Run
     archive: str | None
+    take_over: str | None
 
 
 class _Preview:
@@ -110,12 +111,13 @@ class _Preview:
             raise InvalidValueError("name in --data", name, expected)
         if self.given:
             task.data = {**data, **self.given}
-        operator, context = Rehearsal(task.dag, day, _home(), self.params).rendered(task)
+        home = _home(task.dag.dag_id)
+        operator, context = Rehearsal(task.dag, day, home, self.params).rendered(task)
         run = run_of(context, report_date=operator.report_date, timezone=operator.timezone)
         spec = operator.spec(operator.dag)
-        self.found = _Found(spec, run, operator.archive)
+        self.found = _Found(spec, run, operator.archive, operator.take_over)
         reader = Reader(run, run.period(spec.period, spec.offset), spec.folder, spec.offset)
-        with elsewhere(_home(), archive=False) if _runs_what_was_deployed(spec) else nullcontext():
+        with elsewhere(home, archive=False) if _runs_what_was_deployed(spec) else nullcontext():
             self.data = reader.read(spec.data)
 
     def render(self) -> None:
@@ -123,7 +125,8 @@ class _Preview:
         if self.found is None or self.data is None:
             return
         spec = replace(self.found.spec, data=self.data, formats=_formats())
-        rendered = ReportHook(self.found.archive).render(spec, self.found.run)
+        hook = ReportHook(self.found.archive)
+        rendered = hook.render(spec, self.found.run)
         for file in rendered.files:
             path = self.out / file.name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,6 +134,10 @@ class _Preview:
         (self.out / "mail.eml").write_bytes(_mail(rendered, self.found.run))
         if rendered.data.outcome == "empty" and spec.when_empty != "send":
             print(f"No source has a row: the run would {spec.when_empty}.", file=sys.stderr)
+        dag_id = self.found.run.ref["dag_id"]
+        if (owner := hook.archive.owner(spec.report)) not in (None, dag_id, self.found.take_over):
+            refused = OwnedByAnotherDagError("report", spec.report, str(owner), dag_id)
+            print(f"The run would be refused: {refused}", file=sys.stderr)
         for failed in rendered.failed:
             print(f"Check failed: {failed}", file=sys.stderr)
         print(f"{rendered.document.title}: {rendered.document.language.period(rendered.document.period)}")
@@ -204,9 +211,9 @@ def _errors_shown(folder: Path) -> Iterator[None]:
         print(f"airflow daybreak: an error in the code of the Dag:\n{''.join(shown)}", end="", file=sys.stderr)
 
 
-def _home() -> Path:
-    """Return the folder of what previews deploy."""
-    return Path.home() / ".cache" / "daybreak" / "preview"
+def _home(dag_id: str) -> Path:
+    """Return the folder of what previews of a Dag deploy. Dags of which one is a copy don't meet there."""
+    return Path.home() / ".cache" / "daybreak" / "preview" / dag_id
 
 
 def _runs_what_was_deployed(spec: ReportSpec) -> bool:

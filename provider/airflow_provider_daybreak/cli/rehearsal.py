@@ -13,13 +13,15 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import DagFileError, InvalidValueError
+from airflow_provider_daybreak.hooks.run import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from airflow.sdk import Asset
-    from airflow.sdk.execution_time.context import OutletEventAccessors
+    from airflow.sdk import Asset, AssetAlias
+    from airflow.sdk.definitions.asset import AssetRef
+    from airflow.sdk.execution_time.context import OutletEventAccessor, OutletEventAccessors
 
 _MODULE = "daybreak_rehearsed_dag"
 _RUN_ID = "preview"
@@ -53,7 +55,8 @@ def find_task(path: Path, task_id: str, dag_id: str | None = None) -> Any:
 def _load(path: Path) -> list[Any]:
     """Return the Dags that Airflow finds in the file: in its variables, and what ``with DAG(…)`` makes without one."""
     from airflow.sdk import DAG
-    from airflow.sdk.definitions._internal.contextmanager import DagContext
+
+    from airflow_provider_daybreak.version_compat import made_dags
 
     if not path.is_file():
         raise DagFileError(str(path), "no such file")
@@ -62,19 +65,17 @@ def _load(path: Path) -> list[Any]:
         raise DagFileError(str(path), "it is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[_MODULE] = module
-    DagContext.autoregistered_dags.clear()
-    DagContext.current_autoregister_module_name = _MODULE
     sys.path.append(str(path.parent))  # as Airflow does with the bundle's folder
     try:
-        # Not by the loader: Python's cache takes a save within the second, of the same length, for the one before.
-        exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))  # noqa: S102 - their own code
+        with made_dags(_MODULE) as made:
+            # Not by the loader: Python's cache takes a save within the second, of the same length, for the one before.
+            exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))  # noqa: S102 - their own code
     except (ImportError, SyntaxError, NameError, TypeError, ValueError, AttributeError) as error:
         raise DagFileError(str(path), f"{type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(path.parent))
-        DagContext.current_autoregister_module_name = None
     named = [value for value in vars(module).values() if isinstance(value, DAG)]
-    return [*named, *(dag for dag, _ in DagContext.autoregistered_dags)]
+    return [*named, *made]
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Rehearsal:
     One run of a Dag that Airflow doesn't know of. Tasks run when their output is asked for, each once.
 
     :param dag: the Dag.
-    :param day: the date that the run is of, in the Dag's zone.
+    :param day: the date that the run is of, in the zone of the Dag's schedule.
     :param params: values that replace the Dag's own.
     :param home: the folder that takes what tasks deploy or archive meanwhile.
     """
@@ -100,7 +101,7 @@ class Rehearsal:
 
         :raises InvalidValueError: a param is none of the Dag's, or its value is wrong.
         """
-        instant = datetime.combine(self.day, time(12), self.dag.timezone)
+        instant = datetime.combine(self.day, time(12), zone_of(self.dag))
         params = self._params()
         run = SimpleNamespace(
             dag_id=self.dag.dag_id,
@@ -163,7 +164,6 @@ class _TaskInstance:
         self.task = task
         self.task_id, self.dag_id, self.run_id = task.task_id, task.dag_id, _RUN_ID
         self.map_index, self.try_number = -1, 1
-        self._upstream_map_indexes: dict[str, Any] = {}
 
     def xcom_pull(self, task_ids: Any = None, key: str = "return_value", **_: Any) -> Any:
         if isinstance(task_ids, (list, tuple, set)):
@@ -179,14 +179,16 @@ class _TaskInstance:
 
 def outlet_events() -> OutletEventAccessors:
     """Return what a task can say of its outlets where there is no Airflow to ask, and so no asset is known."""
+    from airflow.sdk.definitions.asset import AssetRef
     from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
     from airflow.sdk.execution_time.comms import ErrorResponse
     from airflow.sdk.execution_time.context import OutletEventAccessors
 
     class Unasked(OutletEventAccessors):
-        @staticmethod
-        def _get_asset_from_db(name: str | None = None, uri: str | None = None) -> Asset:  # noqa: ARG004 - Airflow's
-            raise AirflowRuntimeError(ErrorResponse(error=ErrorType.ASSET_NOT_FOUND))
+        def __getitem__(self, key: Asset | AssetAlias | AssetRef) -> OutletEventAccessor:
+            if isinstance(key, AssetRef):
+                raise AirflowRuntimeError(ErrorResponse(error=ErrorType.ASSET_NOT_FOUND))
+            return super().__getitem__(key)
 
     return Unasked()
 

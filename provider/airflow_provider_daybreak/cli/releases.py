@@ -23,10 +23,12 @@ def list_releases(args: Namespace) -> None:
 @command
 def show(args: Namespace) -> None:
     """Show what one release is made of."""
-    release = ReleaseHook().get(args.name, args.release)
+    hook = ReleaseHook()
+    release = hook.get(args.name, args.release)
     manifest = release.manifest
     facts = {
         "name": args.name,
+        "owner": hook.owner(args.name),
         "release": release.id,
         "created": manifest["created"],
         "path": str(release.path),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ def list_(args: Namespace) -> None:
 
 @command
 def show(args: Namespace) -> None:
-    """Print the manifest of one revision."""
+    """Print the manifest of one revision, without the snapshots, which are for no reader."""
     report_date = parse_date(args.report_date, name="report date")
     archive = archive_of()
     if args.revision is None:
@@ -40,10 +41,11 @@ def show(args: Namespace) -> None:
             raise RevisionNotFoundError(f"{archive.uri}/{args.report}/{report_date:%Y/%m/%d}")
     else:
         found = archive.revision(args.report, report_date, args.revision)
+    facts = {**found.manifest.to_dict(), "files": list(map(asdict, found.files))}
     if args.output in ("json", "yaml"):
-        print_result(args.output, found.manifest.to_dict(), "")
+        print_result(args.output, facts, "")
     else:
-        facts = {"manifest": found.uri, **found.manifest.to_dict()}
+        facts = {"manifest": found.uri, **facts}
         print_result(args.output, [{"field": name, "value": value} for name, value in _flat(facts)], "")
 
 

@@ -20,7 +20,8 @@ class Record:
     """
     One recipient's mail.
 
-    :param standing: where it stands: new, deferred, in_flight, in_doubt, sent, refused; or held.
+    :param standing: where it stands: new, deferred, in_flight, in_doubt, sent, refused; or held, waiting for an
+        approval, or rejected.
     :param facts: all that the ledger says of it.
     """
 
@@ -61,9 +62,11 @@ class Record:
 def records_of(ledger: Ledger) -> Iterator[Record]:
     """Yield what the ledger says of each mail."""
     for entry, known in ledger.records():
-        facts = {**known, **entry.facts}
-        standing = str(known.get("status", "new")) if entry.standing == "new" else entry.standing
-        yield Record(standing, facts)
+        asked = known.get("status") in ("waiting", "rejected")
+        if entry.standing == "new" or (asked and str(known["time"]) > str(entry.facts.get("time"))):
+            yield Record(str(known.get("status", "new")), {**entry.facts, **known})
+        else:
+            yield Record(entry.standing, {**known, **entry.facts})
 
 
 def deliveries(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_daybreak.archive import Manifest, Revision
+    from airflow_provider_daybreak.delivery.attachments import Attachment
     from airflow_provider_daybreak.delivery.ledger import Ledger
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.relay import Taken
@@ -127,6 +128,10 @@ class CapturedLetter(Letter):
         if limit is not None and len(data) > limit:
             raise MailTooLargeError(len(data), limit)
         return Body(BytesIO(data), len(data)).chunks(), len(data)
+
+    def left_out(self, limit: int | None) -> tuple[Attachment, ...]:  # noqa: ARG002 - messages are whole or too large
+        """Return nothing: a message goes out whole."""
+        return ()
 
     def facts(self, recipient: Recipient) -> dict[str, object]:
         """Return what the ledger writes down of the message that a recipient gets."""

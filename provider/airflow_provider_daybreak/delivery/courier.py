@@ -18,13 +18,13 @@ from airflow_provider_daybreak.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from typing_extensions import Self
 
     from airflow_provider_daybreak.delivery.ledger import Entry, Ledger, Status
     from airflow_provider_daybreak.delivery.recipients import Recipient
-    from airflow_provider_daybreak.delivery.transport import Reply, Session
+    from airflow_provider_daybreak.delivery.transport import Session
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ PAUSES = (2.0, 10.0, 30.0)
 """Seconds before each further round to those whom the server put off. Greylisting takes longer: retries do that."""
 
 _PROGRESS_EVERY = 100  # mails
+_NO_UTF8 = "the server takes only ASCII before the @ of an address (it offers no SMTPUTF8)"
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,11 @@ class Summary:
             raise DeliveryIncompleteError(report, sent, refused, self.unknown)
 
 
+def would_send(entry: Entry, on_unknown: OnUnknown) -> bool:
+    """Return whether a mail that stands so is to be sent: what is asked about and what is sent are the same."""
+    return entry.standing in ("new", "deferred") or (entry.standing == "in_doubt" and on_unknown == "resend")
+
+
 class Courier:
     """
     Sends mails, each once, on as few connections as it takes.
@@ -108,6 +114,7 @@ class Courier:
     :param sender: envelope sender.
     :param on_unknown: what to do about mails that may or may not have been sent: nothing, send them again
         with the same Message-ID, or take them for sent.
+    :param approved: keys of the mails that may be sent, where somebody had to approve them; all when None.
     :param pauses: seconds before each further round.
     """
 
@@ -119,6 +126,7 @@ class Courier:
         *,
         sender: str,
         on_unknown: OnUnknown = "hold",
+        approved: Collection[str] | None = None,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
         if on_unknown not in ("hold", "resend", "assume_sent"):
@@ -129,6 +137,7 @@ class Courier:
         self._render = render
         self._sender = sender
         self._on_unknown = on_unknown
+        self._approved = approved
         self._pauses = pauses
         self._pending: dict[str, Mail] = {}
         self._generations: dict[str, int] = {}
@@ -204,9 +213,13 @@ class Courier:
         :raises Dropped: the connection is gone.
         :raises SenderRefusedError: the server takes nothing from this sender.
         """
+        utf8 = mail.recipient.needs_utf8
+        if utf8 and not session.takes_utf8:
+            self._refuse_before_data(mail, _NO_UTF8)
+            return
         chunks, size = self._render(mail, session.max_bytes)
         sender = self._sender if mail.sender is None else mail.sender
-        reply = session.mail(sender, size)
+        reply = session.mail(sender, size, utf8=utf8)
         if reply.permanent:
             server = session.server
             raise SenderRefusedError(server.host, server.port, f"{reply} (to MAIL FROM:<{sender}>)")
@@ -215,7 +228,7 @@ class Courier:
         if not reply.ok:
             session.reset()
             if reply.permanent and reply.code != 552:  # noqa: PLR2004 - too many recipients, RFC 5321 §4.5.3.1.10
-                self._refuse_before_data(mail, reply)
+                self._refuse_before_data(mail, str(reply))
             else:
                 self._defer(mail, str(reply))
             return
@@ -255,10 +268,10 @@ class Courier:
         self.summary.deferred[mail.recipient.label] = reason
         log.warning("%s: deferred: %s", mail.recipient.label, reason)
 
-    def _refuse_before_data(self, mail: Mail, reply: Reply) -> None:
+    def _refuse_before_data(self, mail: Mail, reason: str) -> None:
         # The commit keeps a task beside this one from sending what this one calls refused.
         if self.ledger.commit(mail.key, self._generations[mail.key], mail.facts, intent="refused"):
-            self._settle(mail, "refused", str(reply))
+            self._settle(mail, "refused", reason)
         else:
             self._look_again(mail)
 
@@ -274,8 +287,8 @@ class Courier:
         """Return whether the mail may be sent by what the ledger says, and note what is known where not."""
         address = mail.recipient.label
         self._generations[mail.key] = entry.generation
-        if entry.standing in ("new", "deferred"):
-            return True
+        if would_send(entry, self._on_unknown):
+            return self._may_send(mail, entry)
         if entry.standing == "sent":
             self.summary.already_sent[address] = str(entry.facts.get("message_id", mail.message_id))
             log.info("%s: already sent at %s", address, entry.facts.get("time"))
@@ -285,16 +298,26 @@ class Courier:
             reason = f"another task has been sending it since {entry.facts.get('time')}"
             self.summary.deferred[address] = reason
         else:
-            return self._may_resolve(mail, entry)
+            self._resolve(mail, _doubt(entry))
         return False
 
-    def _may_resolve(self, mail: Mail, entry: Entry) -> bool:
-        """Return whether a mail that is in doubt is to be sent again."""
+    def _may_send(self, mail: Mail, entry: Entry) -> bool:
+        """Return whether a mail that is to be sent is one of those that were approved, where that was asked for."""
         address = mail.recipient.label
-        reason = entry.reason or f"interrupted while sending, at {entry.facts.get('time')}"
-        if self._on_unknown == "resend":
-            log.warning("%s: sending again, with the same Message-ID, what is in doubt: %s", address, reason)
-            return True
+        if self._approved is not None and mail.key not in self._approved:
+            self.summary.held[address] = "not part of what was approved"
+            self.ledger.note(mail.key, "held", self.summary.held[address], mail.facts)
+            log.warning("%s: held: %s", address, self.summary.held[address])
+            return False
+        if entry.standing == "in_doubt":
+            log.warning(
+                "%s: sending again, with the same Message-ID, what is in doubt: %s", address, _doubt(entry)
+            )
+        return True
+
+    def _resolve(self, mail: Mail, reason: str) -> None:
+        """Take a mail that is in doubt for sent, or leave it in doubt."""
+        address = mail.recipient.label
         if self._on_unknown == "assume_sent":
             self.ledger.assume_sent(mail.key, f"assumed; {reason}", mail.facts)
             log.warning("%s: taken for sent: %s", address, reason)
@@ -302,7 +325,10 @@ class Courier:
         else:
             log.warning("%s: in doubt, held: %s", address, reason)
             self.summary.unknown[address] = reason
-        return False
+
+
+def _doubt(entry: Entry) -> str:
+    return entry.reason or f"interrupted while sending, at {entry.facts.get('time')}"
 
 
 class _Connection:

@@ -55,12 +55,17 @@ def text_field(name: str, value: str) -> bytes:
     return _folded(name, tokens)
 
 
-def address_field(name: str, addresses: Sequence[Address]) -> bytes:
-    """Return the field of a list of addresses, folded between them, with its line end."""
+def address_field(name: str, addresses: Sequence[Address], *, utf8: bool = False) -> bytes:
+    """
+    Return the field of a list of addresses, folded between them, with its line end.
+
+    :param utf8: whether the mail goes by SMTPUTF8, so that addresses may be shown as they are (RFC 6532). In other
+        mails those that aren't ASCII are shown as names of empty groups (RFC 6857 §3.1.8).
+    """
     last = len(addresses) - 1
     tokens: list[str] = []
     for index, address in enumerate(addresses):
-        tokens += _mailbox(address)
+        tokens += _mailbox(address) if utf8 or address.addr_spec.isascii() else _group(address)
         tokens[-1] += "," if index < last else ""
     return _folded(name, tokens)
 
@@ -107,6 +112,12 @@ def _mailbox(address: Address) -> list[str]:
     return [*words, f"<{address.addr_spec}>"]
 
 
+def _group(address: Address) -> list[str]:
+    """Return an address that can't stand in a field of ASCII as the name of a group of nobody."""
+    words = _encoded_words(plain("name of a recipient", f"{address.display_name} {address.addr_spec}".strip()))
+    return [*words, ":;"]
+
+
 def _encoded_words(value: str) -> list[str]:
     """Return the value as encoded words, none of which splits a character (RFC 2047 §5)."""
     words, chunk = [], b""
@@ -127,4 +138,4 @@ def _folded(name: str, tokens: Sequence[str]) -> bytes:
             lines.append(line)
             line = ""
         line += f" {token}"
-    return "\r\n".join((*lines, line, "")).encode("ascii")
+    return "\r\n".join((*lines, line, "")).encode()

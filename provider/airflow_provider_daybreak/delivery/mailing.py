@@ -8,15 +8,17 @@ from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_daybreak.delivery.courier import PAUSES, Courier, Mail, Summary
+from airflow_provider_daybreak.delivery.courier import PAUSES, Courier, Mail, Summary, would_send
 from airflow_provider_daybreak.delivery.ledger import Ledger, key_of
-from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.exceptions import ContentChangedError, InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from airflow_provider_daybreak.archive import Archive, Manifest
+    from airflow_provider_daybreak.delivery.attachments import Attachment
     from airflow_provider_daybreak.delivery.courier import OnUnknown
+    from airflow_provider_daybreak.delivery.ledger import Entry, Status
     from airflow_provider_daybreak.delivery.message import Letter
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.transport import Session
@@ -86,6 +88,7 @@ class Mailing:
     :param run: which try of which task sends, for the ledger.
     :param now: when.
     :param occasion: why it is sent, when not as the period's mail: ``resend:<id>``, ``trial:<address>``.
+    :param approved: keys of the mails that may be sent, where somebody had to approve them; all when None.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Mailing:
         run: Mapping[str, object],
         now: datetime,
         occasion: str = "",
+        approved: Collection[str] | None = None,
     ) -> None:
         self.letter = letter
         self.ledger = ledger
@@ -104,6 +108,7 @@ class Mailing:
         self._run = run
         self._now = now
         self._occasion = occasion
+        self._approved = approved
 
     @property
     def manifest(self) -> Manifest:
@@ -117,6 +122,7 @@ class Mailing:
         :param connect: opens a session.
         :raises InvalidValueError: something can't be in a header. Nothing was sent.
         :raises ArchivedFileChangedError: the archive holds other bytes than were published. Nothing was sent.
+        :raises ContentChangedError: the server takes less than was approved.
         :raises SmtpError: the server can't be used.
         """
         held = self._why_held()
@@ -130,6 +136,7 @@ class Mailing:
             self.render,
             sender=self.letter.sender.addr_spec,
             on_unknown=self.rules.on_unknown,
+            approved=self._approved,
             pauses=self.rules.pauses,
         )
         return courier.deliver([*mails, *corrections])
@@ -137,13 +144,37 @@ class Mailing:
     def render(self, mail: Mail, server_limit: int | None) -> tuple[Iterator[bytes], int]:
         """Return a mail's bytes in chunks, and their number, given what the server takes."""
         limits = [limit for limit in (self.rules.max_bytes, server_limit) if limit]
+        limit = min(limits) if limits else None
+        if self._approved is not None and (now := self.letter.left_out(limit)) != self.left_out:
+            names = [[each.name for each in left_out] for left_out in (self.left_out, now)]
+            raise ContentChangedError(self.manifest.report, "attachments left out", *names)
         return self.letter.render(
             mail.recipient,
             message_id=mail.message_id,
             date=datetime.fromisoformat(mail.facts["date"]),
             answers=mail.facts.get("answers"),
-            limit=min(limits) if limits else None,
+            limit=limit,
         )
+
+    @property
+    def left_out(self) -> tuple[Attachment, ...]:
+        """The attachments that the rules leave no room for."""
+        return self.letter.left_out(self.rules.max_bytes)
+
+    def shown(self) -> dict[str, Any]:
+        """Return, as plain JSON, what decides what its mails say and where they go: what somebody approves."""
+        letter = self.letter
+        return {
+            "report": self.manifest.report,
+            "digest": self.manifest.digest,
+            "attachments": [{"name": each.name, **each.info()} for each in letter.attachments],
+            "attachments left out": [each.name for each in self.left_out],
+            "recipients": [
+                {key: value for key, value in vars(recipient).items() if key != "parameters"}
+                for recipient in letter.recipients
+            ],
+            "head": (letter.common_head() + letter.visible_head(utf8=True)).decode().splitlines(),
+        }
 
     def mails(self) -> list[Mail]:
         """Return the mail of each recipient."""
@@ -157,24 +188,55 @@ class Mailing:
         return self.rules.why_late(datetime.fromisoformat(self.manifest.period["end"]), self._now)
 
     def pending(self) -> list[Mail]:
-        """Return the mails that sending would send, as far as the ledger says."""
+        """Return the mails that sending would send, were all of them approved."""
         if self._why_held() is not None:
             return []
         corrections, mails = self._split_corrections(self.mails())
         everything = [*mails, *corrections]
         entries = self.ledger.entries(mail.key for mail in everything)
-        return [mail for mail in everything if entries[mail.key].standing in ("new", "deferred")]
+        return [mail for mail in everything if would_send(entries[mail.key], self.rules.on_unknown)]
 
-    def hold(self, mail: Mail, reason: str, summary: Summary) -> None:
-        """Send nothing to this recipient, and say why in the ledger, the log and the summary."""
+    def hold(self, mail: Mail, reason: str, summary: Summary, *, status: str = "held") -> None:
+        """
+        Send nothing to this recipient, and say why in the ledger, the log and the summary.
+
+        :param status: ``held``; or ``waiting`` for an approval, or ``rejected``.
+        """
         summary.held[mail.recipient.label] = reason
-        self.ledger.note(mail.key, "held", reason, mail.facts)
+        self.ledger.note(mail.key, status, reason, mail.facts)
         log.info("%s: held: %s", mail.recipient.label, reason)
 
-    def settle_original(self, recipient: Recipient, reason: str) -> None:
-        """Let the period's own mail to this recipient count as sent: it was, on another occasion."""
-        original = self._mail(recipient, "")
-        self.ledger.assume_sent(original.key, reason, original.facts)
+    def send_again(self, connect: Callable[[], Session], reason: str) -> Summary:
+        """
+        Send the letter to its one recipient on this occasion, in place of the period's own mail.
+
+        Until that is settled, the period's own mail is in flight: no task sends it meanwhile. Sent now, it counts
+        as sent; else it stands where it stood.
+
+        :param connect: opens a session.
+        :param reason: why it is sent again, for the ledger.
+        :return: what became of it. It is deferred when a task is sending the period's own mail right now.
+        """
+        (again,) = self.mails()
+        original = self._mail(again.recipient, "")
+        entry = self.ledger.entry(original.key)
+        if entry.standing == "sent":
+            return self.send(connect)
+        self.ledger.probe()
+        claimed = entry.standing != "in_flight" and self.ledger.commit(
+            original.key, entry.generation, original.facts, intent="resend"
+        )
+        if not claimed:
+            since = self.ledger.entry(original.key).facts.get("time")
+            reason = f"another task has been sending it since {since}, and is left to it"
+            return Summary(deferred={again.recipient.label: reason})
+        try:
+            return self.send(connect)
+        finally:  # by what the ledger says, which knows most when this ends in an error
+            resent = self.ledger.entry(again.key)
+            said = f"{self._occasion}, {reason}: {resent.reason or resent.standing}"
+            self.ledger.settle(original.key, entry.generation, _after(entry, resent), said, original.facts)
+            self.ledger.synchronise()
 
     def _hold(self, mails: Sequence[Mail], reason: str) -> Summary:
         summary = Summary()
@@ -241,6 +303,15 @@ class Mailing:
         if answers:
             facts["answers"] = answers
         return Mail(key, recipient, message_id, facts, self.letter.envelope_sender(recipient))
+
+
+def _after(before: Entry, resent: Entry) -> Status:
+    """Return where a mail stands by where it stood, and by what became of sending it on another occasion."""
+    if resent.standing == "sent":
+        return "sent"
+    if "in_doubt" in (before.standing, resent.standing) or resent.standing == "in_flight":
+        return "unknown"
+    return "refused" if before.standing == "refused" else "deferred"
 
 
 def _days(length: timedelta) -> str:

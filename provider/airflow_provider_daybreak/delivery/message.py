@@ -114,21 +114,28 @@ class Letter:
         :param limit: bytes that it may have.
         :raises MailTooLargeError: it has more.
         """
-        if limit not in self._bodies:
-            self._bodies[limit] = build_body(self, limit=limit)
-            for each in self._bodies[limit].left_out:
-                log.warning("%s (%d bytes) is left out of the mail: over %s bytes", each.name, each.size, limit)
-        body = self._bodies[limit]
+        body = self._body(limit)
         head = head_for(
             recipient,
             common=self._common,
-            visible=self._visible,
+            visible=self.visible_head(utf8=True) if recipient.needs_utf8 else self._visible,
             message_id=message_id,
             date=date,
             answers=answers,
         )
         chunks = body.chunks()
         return chain([head + next(chunks)], chunks), len(head) + body.size
+
+    def left_out(self, limit: int | None) -> tuple[Attachment, ...]:
+        """Return the attachments that so many bytes leave no room for."""
+        return self._body(limit).left_out
+
+    def _body(self, limit: int | None) -> Body:
+        if limit not in self._bodies:
+            self._bodies[limit] = build_body(self, limit=limit)
+            for each in self._bodies[limit].left_out:
+                log.warning("%s (%d bytes) is left out of the mail: over %s bytes", each.name, each.size, limit)
+        return self._bodies[limit]
 
     def facts(self, recipient: Recipient) -> dict[str, object]:  # noqa: ARG002 - all get the same
         """Return what the ledger writes down of the content that a recipient gets."""
@@ -154,10 +161,14 @@ class Letter:
     def _visible(self) -> bytes:
         return self.visible_head()
 
-    def visible_head(self) -> bytes:
-        """Return the fields To and Cc that recipients of a common mail see."""
+    def visible_head(self, *, utf8: bool = False) -> bytes:
+        """
+        Return the fields To and Cc that recipients of a common mail see.
+
+        :param utf8: whether the mail goes by SMTPUTF8.
+        """
         common = [each for each in self.recipients if not each.alone]
-        return _to_and_cc(common) if len(common) <= MAX_VISIBLE else b""
+        return _to_and_cc(common, utf8=utf8) if len(common) <= MAX_VISIBLE else b""
 
     def boundary(self, part: str) -> str:
         """Return a line that no part of the mail has: ``=_`` stands in no base64 and no quoted-printable."""
@@ -206,7 +217,7 @@ def head_for(
         headers.raw_field("Date", format_datetime(date)),
         headers.raw_field("Message-ID", message_id),
         common,
-        _to_and_cc([recipient]) if recipient.alone or not visible else visible,
+        _to_and_cc([recipient], utf8=recipient.needs_utf8) if recipient.alone or not visible else visible,
     ]
     if answers:
         fields += [headers.raw_field("In-Reply-To", answers), headers.raw_field("References", answers)]
@@ -225,7 +236,7 @@ def build_body(letter: Letter, *, limit: int | None = None) -> Body:
     :raises MailTooLargeError: there isn't room for the report itself.
     """
     revision = letter.revision
-    names = {file.name for file in revision.manifest.files}
+    names = {file.name for file in revision.files}
     text = revision.read("report.txt").decode() if "report.txt" in names else None
     markup = revision.read("report.html").decode() if "report.html" in names else None
     images = {
@@ -355,9 +366,9 @@ def _token(attachment: Attachment) -> bytes:
     return b"attachment:" + sha256(f"{attachment.name}\0{attachment.sha256}".encode()).hexdigest().encode()
 
 
-def _to_and_cc(recipients: Sequence[Recipient]) -> bytes:
+def _to_and_cc(recipients: Sequence[Recipient], *, utf8: bool) -> bytes:
     fields = [
-        headers.address_field(name, shown)
+        headers.address_field(name, shown, utf8=utf8)
         for name, kind in (("To", "to"), ("Cc", "cc"))
         if (shown := [each.mailbox for each in recipients if each.kind == kind])
     ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email import policy
-from email.errors import ObsoleteHeaderDefect
+from email.errors import NonASCIILocalPartDefect, ObsoleteHeaderDefect
 from email.headerregistry import Address
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 Kind = Literal["to", "cc", "bcc"]
 
 _EXPECTED = 'one address, such as jane@example.org or "Doe, Jane" <jane@example.org>'
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*|\"(?:[ !#-\[\]-~]|\\[ -~])+\"")
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.IPv]+\]")
-_QUOTING = re.compile(r'["(:;\\]')  # without these, a comma stands between addresses and nowhere else
+_PART = re.compile(
+    r"""(?:"(?:[^"\\\r\n]|\\.)*"|<[^<>\r\n]*>|[^",;<\r\n])+|.""", re.DOTALL
+)  # up to what separates addresses
+_SEPARATORS = ",;\r\n"
 _MAX_LOCAL, _MAX_DOMAIN = 64, 255  # octets, RFC 5321 §4.5.3.1
 
 
@@ -38,7 +42,7 @@ class Recipient:
     """
     One mailbox that a mail goes to.
 
-    :param address: its addr-spec, the domain in ASCII.
+    :param address: its addr-spec, the domain in ASCII. What is before the @ may be any letters.
     :param name: display name.
     :param kind: which list it was in. Those in ``bcc`` are in no header.
     :param alone: whether its mail names nobody else, as mails of one's own (rows) do.
@@ -75,8 +79,13 @@ class Recipient:
         return f"{self.intended} ({self.part})" if self.part else self.intended
 
     @property
+    def needs_utf8(self) -> bool:
+        """Whether only a server with SMTPUTF8 (RFC 6531) can take mail for it."""
+        return not self.address.isascii()
+
+    @property
     def domain(self) -> str:
-        """Domain of the address, in lower case."""
+        """Domain of the address, in ASCII and lower case."""
         return self.address.lower().rpartition("@")[2]
 
     @property
@@ -100,12 +109,59 @@ def parse_address(value: object, *, kind: Kind = "to") -> Recipient:
     return found[0]
 
 
+def parse_sender(value: object, *, name: str) -> Address:
+    """
+    Return the mailbox that mails are from, or that answers go to.
+
+    :param name: what it is called where it was given, for the error.
+    :raises InvalidValueError: it is no address, or one that only some servers could send from.
+    """
+    try:
+        return sending_mailbox(parse_address(value), name=name)
+    except InvalidValueError as error:
+        raise InvalidValueError(name, value, error.expected) from error
+
+
+def sending_mailbox(found: Recipient, *, name: str) -> Address:
+    """
+    Return the mailbox as one that mails are from, or that answers go to.
+
+    :raises InvalidValueError: only some servers could send from it, or answer it.
+    """
+    if found.needs_utf8:
+        raise InvalidValueError(name, found.address, "an address with only ASCII before the @")
+    return found.mailbox
+
+
+def ascii_domain(domain: str, *, name: str) -> str:
+    """
+    Return a domain as mail servers and name servers know it: one in ASCII as it is.
+
+    Others are mapped as browsers do (UTS 46, non-transitional) and encoded by IDNA 2008: ``faß.de`` is
+    ``xn--fa-hia.de``, and not ``fass.de``, which belongs to somebody else.
+
+    :param name: what it is called where it was given, for the error.
+    :raises InvalidValueError: no such domain can be.
+    """
+    if domain.isascii():
+        return domain
+    import idna
+
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii")
+    except UnicodeError as error:
+        raise InvalidValueError(
+            name, domain, f"a domain that can be registered (IDNA 2008: {error})"
+        ) from error
+
+
 def parse_recipients(value: object, *, kind: Kind = "to") -> list[Recipient]:
     """
     Return the recipients that an argument names.
 
-    :param value: None, text as a header has it (addresses with commas between them), JSON text of a list,
-        or a list whose items are texts of one address each, or rows: ``{"address": …, "name": …}``.
+    :param value: None, text as people write it (addresses with commas, semicolons or line ends between them),
+        JSON text of a list, or a list whose items are texts of one address each, or rows:
+        ``{"address": …, "name": …}``.
     :raises InvalidValueError: an item is no address, or several.
     """
     value = _unwrapped(value)
@@ -160,7 +216,7 @@ def check_domains(recipients: Iterable[Recipient], allowed: Sequence[str]) -> No
     """
     if isinstance(allowed, str):
         raise InvalidValueError("allowed_domains", allowed, 'a list of domains, such as ["example.org"]')
-    domains = {domain.lower().lstrip("@") for domain in allowed}
+    domains = {ascii_domain(domain.strip().lstrip("@"), name="allowed_domains").lower() for domain in allowed}
     outside = tuple(each.address for each in recipients if domains and each.domain not in domains)
     if outside:
         raise RecipientNotAllowedError(outside, tuple(sorted(domains)))
@@ -210,41 +266,78 @@ def _parse_list(value: object, kind: Kind) -> list[Recipient]:
     if not isinstance(value, str):
         raise InvalidValueError("recipient", value, _EXPECTED)
     text = value.strip()
-    if _is_addr_spec(text):
+    if text.isascii() and _is_addr_spec(text):
         return [Recipient(text, kind=kind)]
-    if "," in text and not _QUOTING.search(text):
-        return [found for part in text.split(",") for found in _parse_list(part, kind)]
+    return [_parse_mailbox(part, value, kind) for part in _split(text, value)]
+
+
+def _split(text: str, value: str) -> list[str]:
+    """
+    Return the mailboxes of a list, as texts of one each.
+
+    A comma also stands within names, as in ``Roe, Ann <ann@example.org>``: what has no @ belongs to what follows.
+
+    :param value: the whole, for the error.
+    """
+    found: list[str] = []
+    name = ""
+    for part in _PART.findall(text):
+        piece = part.strip()
+        if part in _SEPARATORS or not piece:
+            if name and part != ",":
+                break
+            continue
+        if name:
+            before, bracket, address = piece.partition("<")
+            quoted = '"' in name + before
+            if bracket and not quoted and "@" not in before:
+                piece, name = f'"{name}, {before.strip()}" <{address}', ""
+        if "@" not in piece:
+            name = f"{name}, {piece}" if name else piece
+            continue
+        if name:
+            break
+        found.append(piece)
+    if name:
+        raise InvalidValueError("recipient", value, _EXPECTED)
+    return found
+
+
+def _parse_mailbox(text: str, value: str, kind: Kind) -> Recipient:
+    if text.isascii() and _is_addr_spec(text):
+        return Recipient(text, kind=kind)
     plain("recipient", text)
     try:
         header = cast("Any", policy.default.header_factory("To", text))
         groups = header.groups
-        defects = [defect for defect in header.defects if not isinstance(defect, ObsoleteHeaderDefect)]
+        defects = [
+            defect
+            for defect in header.defects
+            if not isinstance(defect, (ObsoleteHeaderDefect, NonASCIILocalPartDefect))
+        ]
     except (ValueError, IndexError, AttributeError, TypeError) as error:  # what its parser fails with
         raise InvalidValueError("recipient", value, _EXPECTED) from error
-    if not groups or defects or any(group.display_name is not None for group in groups):
+    addresses = [address for group in groups for address in group.addresses]
+    if len(addresses) != 1 or defects or any(group.display_name is not None for group in groups):
         raise InvalidValueError("recipient", value, _EXPECTED)
-    return [_recipient(address, value, kind) for group in groups for address in group.addresses]
+    return _recipient(addresses[0], value, kind)
 
 
 def _recipient(address: Address, value: str, kind: Kind) -> Recipient:
-    domain = address.domain
-    if not domain.isascii():
-        try:
-            domain = domain.encode("idna").decode("ascii")
-        except UnicodeError as error:
-            raise InvalidValueError("recipient", value, _EXPECTED) from error
-    spec = f"{Address(username=address.username).addr_spec.removesuffix('@')}@{domain}"
-    if not _is_addr_spec(spec):
-        raise InvalidValueError("recipient", value, f"{_EXPECTED}, with only ASCII before the @")
-    return Recipient(spec, plain("name of a recipient", address.display_name), kind)
+    domain = ascii_domain(address.domain, name="domain of a recipient")
+    local = Address(username=unicodedata.normalize("NFC", address.username)).addr_spec.removesuffix("@")
+    if not _is_addr_spec(f"{local}@{domain}"):
+        raise InvalidValueError("recipient", value, _EXPECTED)
+    return Recipient(f"{local}@{domain}", plain("name of a recipient", address.display_name), kind)
 
 
 def _is_addr_spec(text: str) -> bool:
     local, at, domain = text.rpartition("@")
     return bool(
         at
-        and len(local) <= _MAX_LOCAL
+        and len(local.encode("utf-8", "surrogatepass")) <= _MAX_LOCAL
         and len(domain) <= _MAX_DOMAIN
         and _LOCAL.fullmatch(local)
         and _DOMAIN.fullmatch(domain)
+        and (local.isascii() or not any(unicodedata.category(each)[0] in "CZ" for each in local))
     )

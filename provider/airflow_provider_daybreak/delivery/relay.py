@@ -24,7 +24,7 @@ from threading import Lock, Thread
 from time import sleep
 from typing import TYPE_CHECKING, BinaryIO
 
-from airflow_provider_daybreak.delivery.recipients import check_domains, parse_address
+from airflow_provider_daybreak.delivery.recipients import check_domains, parse_address, parse_sender
 from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
     RecipientNotAllowedError,
@@ -364,13 +364,13 @@ class _Dialogue:
                 return f"555 5.5.4 No such parameter: {key}"
         if address:
             try:
-                address = parse_address(address).address
+                address = parse_sender(address, name="sender").addr_spec
             except InvalidValueError:
                 return self._relay.refuse([_message_of(address)], "553 5.1.7 The sender is no address")
         self._sender = address
         return "250 2.1.0 OK"
 
-    def _rcpt(self, argument: str) -> str:
+    def _rcpt(self, argument: str) -> str:  # noqa: PLR0911 - a reply for each thing that may be wrong
         if self._sender is None:
             return "503 5.5.1 Say MAIL first"
         found = _PATH.fullmatch(argument)
@@ -386,6 +386,8 @@ class _Dialogue:
             return self._relay.refuse([address], "553 5.1.3 The recipient is no address")
         except RecipientNotAllowedError:
             return self._relay.refuse([address], "550 5.7.1 The recipient's domain is not allowed")
+        if recipient.needs_utf8:  # a relay that doesn't offer SMTPUTF8 takes ASCII alone (RFC 6531 §3.5)
+            return self._relay.refuse([address], "553 5.6.7 Only ASCII can stand before the @")
         if recipient.address not in self._recipients:
             self._recipients.append(recipient.address)
         return "250 2.1.5 OK"

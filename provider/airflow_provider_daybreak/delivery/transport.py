@@ -81,8 +81,8 @@ class Reply:
 
     @property
     def ok(self) -> bool:
-        """Whether it is positive, or asks to go on."""
-        return 200 <= self.code < 400  # noqa: PLR2004
+        """Whether it is positive."""
+        return 200 <= self.code < 300  # noqa: PLR2004
 
     @property
     def permanent(self) -> bool:
@@ -113,6 +113,7 @@ class Session:
     def __init__(self, server: Server, client: smtplib.SMTP) -> None:
         self.server = server
         self._client = client
+        client.command_encoding = "utf-8"  # of what isn't ASCII only with SMTPUTF8
         size = client.esmtp_features.get("size", "").strip()
         self.max_bytes = int(size) if size.isdecimal() and int(size) else None
         """Largest mail that the server announces to take, or None."""
@@ -140,9 +141,19 @@ class Session:
             raise
         return cls(server, client)
 
-    def mail(self, sender: str, size: int) -> Reply:
-        """Begin a mail of that many bytes."""
+    @property
+    def takes_utf8(self) -> bool:
+        """Whether it takes mail for addresses that aren't ASCII (RFC 6531)."""
+        return self._client.has_extn("smtputf8")
+
+    def mail(self, sender: str, size: int, *, utf8: bool = False) -> Reply:
+        """
+        Begin a mail of that many bytes.
+
+        :param utf8: whether its recipient's address isn't ASCII.
+        """
         options = [f"SIZE={size}"] if self._client.has_extn("size") else []
+        options += ["BODY=8BITMIME", "SMTPUTF8"] if utf8 else []
         return self._command("MAIL", " ".join([f"FROM:<{sender}>", *options]))
 
     def recipient(self, address: str) -> Reply:
@@ -220,7 +231,8 @@ class Session:
             self.abort()
             raise Dropped(f"no reply to {verb}: {_told(error)}") from error
         reply = Reply(code, _line(text))
-        if not 200 <= code < 600:  # noqa: PLR2004
+        # What asks to go on answers DATA and nothing else: after a mail's last dot it tells nothing (RFC 5321 §4.2.1).
+        if not (200 <= code < 300 or 400 <= code < 600 or (code, verb) == (354, "DATA")):  # noqa: PLR2004
             self.abort()
             raise Dropped(f"no SMTP in the reply to {verb}: {reply}")
         if code == 421:  # noqa: PLR2004 - closing transmission channel
@@ -234,13 +246,24 @@ class Session:
 class _Client(smtplib.SMTP):
     """smtplib's client with a timeout for each step, small segments sent at once, and no endless replies."""
 
-    timeouts = Timeouts()
+    def __init__(self, server: Server, context: ssl.SSLContext | None) -> None:
+        """Connect, with TLS from the start where there is a context for it."""
+        self._server = server
+        self._context = context
+        super().__init__(server.host, server.port)
 
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        sock: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(self.timeouts.greeting)
-        return sock
+    def connect(self, host: str = "", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
+        timeouts = self._server.timeouts
+        self.sock = socket.create_connection((host, port), timeouts.connect, source_address)
+        try:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.sock.settimeout(timeouts.greeting)
+            if self._context is not None:
+                self.sock = self._context.wrap_socket(self.sock, server_hostname=host)
+            return self.getreply()
+        except BaseException:
+            self.close()
+            raise
 
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:
@@ -248,10 +271,6 @@ class _Client(smtplib.SMTP):
         if isinstance(self.file, _Limited):
             self.file.lines = 0
         return super().getreply()
-
-
-class _TlsClient(_Client, smtplib.SMTP_SSL):
-    pass
 
 
 class _Limited:
@@ -274,21 +293,13 @@ class _Limited:
 
 def _connect(server: Server) -> smtplib.SMTP:
     with _explained(server, "connect"):
-        if server.security == "tls":
-            client: _Client = _TlsClient(timeout=server.timeouts.connect, context=_context(server))
-        else:
-            client = _Client(timeout=server.timeouts.connect)
-        client.timeouts = server.timeouts
-        client._host = server.host  # type: ignore[attr-defined]  # noqa: SLF001 - what TLS verifies; set by __init__ only when that connects
         try:
-            code, text = client.connect(server.host, server.port)
-        except BaseException:
-            client.close()
-            raise
-        if code != 220:  # noqa: PLR2004 - ready
-            client.close()
-            raise SmtpUnavailableError(server.host, server.port, f"it greets with {Reply(code, _line(text))}")
-        client.sock.settimeout(server.timeouts.command)  # type: ignore[union-attr]
+            client = _Client(server, _context(server) if server.security == "tls" else None)
+        except smtplib.SMTPConnectError as error:
+            greeting = Reply(error.smtp_code, _line(error.smtp_error))
+            raise SmtpUnavailableError(server.host, server.port, f"it greets with {greeting}") from error
+        assert client.sock is not None  # noqa: S101 - it has greeted
+        client.sock.settimeout(server.timeouts.command)
         return client
 
 
@@ -358,7 +369,7 @@ def _log_in(server: Server, client: smtplib.SMTP) -> None:
                 answer = f"user={server.login}\x01auth=Bearer {server.token}\x01\x01"
                 client.auth("XOAUTH2", lambda challenge=None: answer if challenge is None else "")
             else:
-                client.login(server.login, server.password)
+                _log_in_by_password(server, client)
     except smtplib.SMTPAuthenticationError as error:
         text = _without_secrets(_line(error.smtp_error), server.login, secret)
         reply = Reply(error.smtp_code, text)
@@ -368,14 +379,36 @@ def _log_in(server: Server, client: smtplib.SMTP) -> None:
                 error if clean else None
             )
         raise SmtpLoginError(server.host, server.port, server.login, str(reply)) from (error if clean else None)
-    except smtplib.SMTPNotSupportedError as error:
-        raise SmtpLoginError(server.host, server.port, server.login, "it offers no login") from error
-    except smtplib.SMTPException as error:
-        raise SmtpLoginError(server.host, server.port, server.login, "no way to log in in common") from error
-    except UnicodeError:  # no cause: its text holds the password
-        raise SmtpLoginError(
-            server.host, server.port, server.login, "user and password must be ASCII"
-        ) from None
+
+
+def _log_in_by_password(server: Server, client: smtplib.SMTP) -> None:
+    """
+    Log in, in UTF-8 where user or password aren't ASCII (RFC 4616), which smtplib can't.
+
+    :raises SmtpLoginError: the server offers no way that is known here.
+    """
+    plain = (server.login + server.password).isascii()
+    known = ["CRAM-MD5", "PLAIN", "LOGIN"] if plain else ["PLAIN", "LOGIN"]
+    offered = client.esmtp_features.get("auth", "").upper().split()
+    if not set(known) & set(offered):
+        ways = f"no way to log in but {' '.join(offered)}" if offered else "no way to log in"
+        problem = f"it offers {ways}, and known here are {', '.join(known)}" + (
+            "" if plain else " for what isn't ASCII"
+        )
+        raise SmtpLoginError(server.host, server.port, server.login, problem)
+    if plain:
+        client.login(server.login, server.password)
+        return
+    if "PLAIN" in offered:
+        words = ["PLAIN " + _base64(f"\0{server.login}\0{server.password}")]
+    else:
+        words = ["LOGIN " + _base64(server.login), _base64(server.password)]
+    code, text = client.docmd("AUTH", words[0])
+    for word in words[1:]:
+        if code == 334:  # noqa: PLR2004 - go on
+            code, text = client.docmd(word)
+    if code != 235:  # noqa: PLR2004 - welcome
+        raise smtplib.SMTPAuthenticationError(code, text)
 
 
 @contextmanager
@@ -402,8 +435,6 @@ def _explained(server: Server, step: str) -> Iterator[None]:
             f"TLS can't be started: {error.reason or error}",
             "Correct the port: 465 is TLS from the start, 587 and 25 begin in clear",
         ) from error
-    except smtplib.SMTPNotSupportedError:
-        raise
     except (OSError, smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException, ValueError) as error:
         raise SmtpUnavailableError(host, port, f"cannot {step}: {_told(error)}") from error
 
@@ -431,10 +462,14 @@ def _line(text: bytes | str) -> str:
     return line if len(line) <= 300 else line[:300] + "…"  # noqa: PLR2004
 
 
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 def _without_secrets(text: str, login: str, secret: str) -> str:
     """Return a server's text without what it may have echoed of a login."""
     pairs = (f"\0{login}\0{secret}", f"user={login}\x01auth=Bearer {secret}\x01\x01", secret)
-    for value in (secret, *(base64.b64encode(pair.encode()).decode() for pair in pairs)):
+    for value in (secret, *map(_base64, pairs)):
         if value:
             text = text.replace(value, "***")
     return text

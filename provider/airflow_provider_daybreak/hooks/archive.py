@@ -62,6 +62,11 @@ def storage_path(uri: str, *, name: str) -> StoragePath:
     return ObjectStoragePath(uri)
 
 
+def is_local(uri: str) -> bool:
+    """Return whether a URI names a folder of this host's file system."""
+    return _local_path(uri) is not None
+
+
 def _local_path(uri: str) -> Path | None:
     """Return the path that a URI with ``file://`` names, or None where it names none."""
     parts = urlsplit(uri)

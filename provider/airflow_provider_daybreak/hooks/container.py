@@ -334,7 +334,7 @@ def _entries_of(key: str, value: Any, archive: str) -> Iterator[tarball.Entry]:
 
 def _files_of_revision(key: str, manifest: str, archive: str) -> Iterator[tarball.Entry]:
     revision = archive_at(archive).open(manifest)
-    for file in revision.manifest.files:
+    for file in revision.files:
         yield tarball.Entry.of(f"{key}/{file.name}", revision.read(file.name))
 
 

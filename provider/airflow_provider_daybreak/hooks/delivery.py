@@ -6,7 +6,7 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from functools import partial
 from tempfile import TemporaryFile
@@ -27,27 +27,33 @@ from airflow_provider_daybreak.delivery.recipients import (
     parse_address,
     parse_recipients,
     redirected,
+    sending_mailbox,
 )
 from airflow_provider_daybreak.delivery.transport import Session
 from airflow_provider_daybreak.exceptions import (
-    ContentChangedError,
     InvalidValueError,
+    MissingConnectionError,
     NothingToResendError,
     RevisionNotFoundError,
 )
 from airflow_provider_daybreak.hooks.archive import archive_at, archive_of
 from airflow_provider_daybreak.hooks.attachments import each_attachment
 from airflow_provider_daybreak.hooks.failure import failure_text
+from airflow_provider_daybreak.hooks.hosts import check_shared
+from airflow_provider_daybreak.hooks.proposal import Proposal
 from airflow_provider_daybreak.hooks.run import run_of
-from airflow_provider_daybreak.hooks.smtp import mail_settings
+from airflow_provider_daybreak.hooks.smtp import mail_settings, raise_swallowed
+from airflow_provider_daybreak.version_compat import AirflowNotFoundException
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import date
 
     from airflow_provider_daybreak.archive import Archive, Manifest, Revision
+    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.delivery.audit import Record
     from airflow_provider_daybreak.delivery.courier import Mail, OnRefused
+    from airflow_provider_daybreak.delivery.ledger import Entry
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.hooks.smtp import MailSettings
 
@@ -89,6 +95,11 @@ class Wanted:
     redirect_all_to: str | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
 
+    def pinned(self, revisions: Iterable[Revision]) -> dict[str, Any]:
+        """Return it with these revisions in place of results and slugs, which may mean others later."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "report": [{"manifest": revision.uri} for revision in revisions]}
+
 
 @dataclass(frozen=True)
 class Resending:
@@ -127,11 +138,13 @@ class Question:
     :param subject: one line.
     :param body: Markdown.
     :param manifests: of what it is about.
+    :param proposal: what an approval sends.
     """
 
     subject: str
     body: str
     manifests: list[Manifest]
+    proposal: ArtifactInfo
 
 
 class DeliveryHook(BaseHook):
@@ -164,9 +177,19 @@ class DeliveryHook(BaseHook):
         """
         Return what the connection says. Its secrets are masked in logs from then on.
 
+        :raises MissingConnectionError: there is no such connection.
         :raises InvalidValueError: a field can't be used.
+        :raises DotenvError: the ``.env`` that holds the connection was refused.
+        :raises SecretsBackendError: so did another secrets backend fail.
         """
-        return mail_settings(self.get_connection(self.smtp_conn_id), name=self.smtp_conn_id)
+        try:
+            connection = self.get_connection(self.smtp_conn_id)
+        except AirflowNotFoundException as error:
+            raise_swallowed(self.smtp_conn_id)
+            raise MissingConnectionError(
+                self.smtp_conn_id, "to mail over", "Add one of type smtp, or serve a .env"
+            ) from error
+        return mail_settings(connection, name=self.smtp_conn_id)
 
     def send(
         self,
@@ -175,8 +198,6 @@ class DeliveryHook(BaseHook):
         rules: Rules,
         context: Mapping[str, Any],
         on_refused: OnRefused = "fail",
-        approved: Sequence[str] | None = None,
-        approved_by: str | None = None,
     ) -> Delivery:
         """
         Mail a report to those who did not get it.
@@ -184,21 +205,25 @@ class DeliveryHook(BaseHook):
         :param rules: when to send.
         :param context: the context that Airflow gives to ``execute``.
         :param on_refused: whether a recipient that the server refuses is an error (``fail``), or not (``warn``).
-        :param approved: digests that somebody approved, when that was asked for.
-        :param approved_by: who did.
         :return: what became of each mail.
         :raises DeliveryPendingError: another try may reach some.
         :raises DeliveryIncompleteError: somebody did not get it, or maybe did not.
-        :raises ContentChangedError: the content is not what was approved.
         """
         if on_refused not in ("fail", "warn"):
             raise InvalidValueError("on_refused", on_refused, "fail or warn")
         settings = self.settings()
-        mailings = self._mailings(wanted, settings, rules, context, approved_by=approved_by)
-        for mailing in mailings:
-            digest = mailing.manifest.digest
-            if approved is not None and digest not in approved:
-                raise ContentChangedError(mailing.manifest.report, "".join(approved), digest)
+        mailings = self._mailings(wanted, settings, rules, context)
+        return self._deliver(mailings, wanted, settings, on_refused=on_refused)
+
+    def _deliver(
+        self,
+        mailings: Sequence[Mailing],
+        wanted: Wanted,
+        settings: MailSettings,
+        *,
+        on_refused: OnRefused = "fail",
+    ) -> Delivery:
+        """Send the mailings, and raise if somebody should have got a mail who did not."""
         summary = Summary()
         for mailing in mailings:
             summary.add(mailing.send(partial(Session.open, settings.server)), mailing.manifest.report)
@@ -224,18 +249,13 @@ class DeliveryHook(BaseHook):
                 mailing.hold(mail, f"dry run, written to {uri}", summary)
         return Delivery(mailings[0].manifest, summary)
 
-    def hold(self, wanted: Wanted, reason: str, *, rules: Rules, context: Mapping[str, Any]) -> Delivery:
-        """Send nothing, for that reason."""
-        mailings = self._mailings(wanted, self.settings(), rules, context)
-        summary = Summary()
-        for mailing in mailings:
-            for mail in mailing.pending():
-                mailing.hold(mail, reason, summary)
-        return Delivery(mailings[0].manifest, summary)
-
     def resend(self, wanted: Resending) -> Delivery:
         """
         Send the archived original again, for a reason, once for each id.
+
+        What a task is sending right now is left alone, and so is, unless it is named, what waits for an approval or
+        was rejected. The connection's
+        ``redirect_all_to`` gets the mails instead, which then count for nobody.
 
         :return: what became of each mail.
         :raises NothingToResendError: nobody is named who did not get it.
@@ -243,7 +263,7 @@ class DeliveryHook(BaseHook):
         :raises DeliveryPendingError: another try may reach some.
         :raises DeliveryIncompleteError: somebody did not get it, or maybe did not.
         """
-        settings, archive = self.settings(), self.archive
+        settings, archive = self.settings(), self._archive_for_mail()
         latest = find_revision(archive, wanted.report, report_date=wanted.report_date)
         ledger = ledger_of(archive, latest.manifest)
         records: dict[str, list[Record]] = defaultdict(list)
@@ -258,27 +278,27 @@ class DeliveryHook(BaseHook):
             (parse_address(record.recipient), record.facts)
             for several in records.values()
             for record in several
-            if record.standing != "sent"
+            if record.standing not in ("sent", "in_flight", "waiting", "rejected")
         ]
         if not named:
             raise NothingToResendError(wanted.report, wanted.report_date.isoformat())
         check_domains([recipient for recipient, _ in named], settings.allowed_domains)
-        summary = Summary()
-        for one, facts in named:
+        summary, trial = Summary(), settings.redirect_all_to
+        for recipient, facts in named:
+            [one] = redirected([recipient], trial) if trial else [recipient]
             revision = archive.open(facts["manifest"]) if "manifest" in facts else latest
             letter = _letter_again(settings, revision, one, facts)
-            [recipient] = letter.recipients
             mailing = Mailing(
                 letter,
                 ledger,
                 rules=Rules(on_unknown="hold"),
                 run={"reason": wanted.reason, "by": wanted.by},
                 now=datetime.now(timezone.utc),
-                occasion=f"resend:{wanted.id}",
+                occasion=f"resend:{wanted.id}" + (f":{_trial(trial)}" if trial else ""),
             )
-            summary.add(mailing.send(partial(Session.open, settings.server)), wanted.report)
-            if recipient.label in {**summary.sent, **summary.already_sent}:
-                mailing.settle_original(recipient, f"resent as {wanted.id}: {wanted.reason}")
+            connect = partial(Session.open, settings.server)
+            sent = mailing.send(connect) if trial else mailing.send_again(connect, wanted.reason)
+            summary.add(sent, wanted.report)
         summary.check(wanted.report)
         return Delivery(latest.manifest, summary)
 
@@ -286,37 +306,74 @@ class DeliveryHook(BaseHook):
         """
         Return what somebody has to approve, or, when there is nothing to send, what became of it.
 
-        Everything is prepared and checked as for sending: an error shows now, not after the approval.
+        Everything is prepared and checked as for sending: an error shows now, not after the approval. What is shown
+        is written down, and that is what an approval sends.
         """
-        mailings = self._mailings(wanted, self.settings(), rules, context)
+        settings = self.settings()
+        mailings = self._mailings(wanted, settings, rules, context, approved=())
         pending = [(mailing, mails) for mailing in mailings if (mails := mailing.pending())]
         if not pending:
-            return self.send(wanted, rules=rules, context=context)
-        lines = []
+            return self._deliver(mailings, wanted, settings)
+        proposal = Proposal(
+            wanted=wanted.pinned([mailing.letter.revision for mailing in mailings]),
+            rules={name: getattr(rules, name) for name in ("on_correction", "on_unknown", "max_bytes")},
+            connection=self._connection(settings),
+            letters=[mailing.shown() for mailing, _ in pending],
+            keys=[mail.key for _, mails in pending for mail in mails],
+        ).store(self.archive)
         for mailing, mails in pending:
-            manifest = mailing.manifest
-            mailing.render(mails[0], None)
-            people = [_person(mail, mailing.letter) for mail in mails[:_SHOWN]]
-            if len(mails) > _SHOWN:
-                people.append(f"- and {len(mails) - _SHOWN} more")
-            attached = ", ".join(f"`{each.name}`" for each in mailing.letter.attachments)
-            lines += [
-                f"**{mailing.letter.subject}**",
-                (
-                    f"Revision {manifest.revision} of `{manifest.report}` for {manifest.report_date}, digest "
-                    f"`{manifest.digest[:12]}`, with {attached or 'no attachment'}. It goes to {len(mails)}:"
-                ),
-                "\n".join(people),
-            ]
             for mail in mails:
-                mailing.hold(mail, "waits for an approval", Summary())
+                mailing.hold(mail, "waits for an approval", Summary(), status="waiting")
         return Question(
             subject=f"Send {pending[0][0].letter.subject!r}?"
             if len(pending) == 1
             else f"Send {len(pending)} reports?",
-            body="\n\n".join(lines),
+            body="\n\n".join(_described(mailing, mails) for mailing, mails in pending),
             manifests=[mailing.manifest for mailing, _ in pending],
+            proposal=proposal,
         )
+
+    def send_approved(
+        self,
+        proposal: ArtifactInfo,
+        *,
+        by: str,
+        context: Mapping[str, Any],
+        on_refused: OnRefused = "fail",
+    ) -> Delivery:
+        """
+        Mail what somebody approved, all of it as it was shown, and nothing else.
+
+        It was in time when it was asked about, so no lateness counts from then on.
+
+        :param proposal: of the :class:`Question`.
+        :param by: who approved it.
+        :raises ApprovalError: it is gone.
+        :raises ContentChangedError: the archive or the connection are not what they were. Nothing was sent.
+        """
+        shown, settings = Proposal.load(proposal), self.settings()
+        rules, keys = Rules(max_lateness=None, **shown.rules), frozenset(shown.keys)
+        wanted = Wanted(**shown.wanted)
+        mailings = self._mailings(wanted, settings, rules, context, approved=keys, approved_by=by)
+        shown.check(self._connection(settings), [mailing.shown() for mailing in mailings])
+        return self._deliver(mailings, wanted, settings, on_refused=on_refused)
+
+    def reject(self, proposal: ArtifactInfo, *, by: str, context: Mapping[str, Any]) -> Delivery:
+        """Send nothing of what somebody rejected, and say so in the ledger."""
+        shown = Proposal.load(proposal)
+        rules, keys = Rules(max_lateness=None, **shown.rules), frozenset(shown.keys)
+        mailings = self._mailings(Wanted(**shown.wanted), self.settings(), rules, context)
+        summary = Summary()
+        for mailing in mailings:
+            for mail in mailing.pending():
+                if mail.key in keys:
+                    mailing.hold(mail, f"rejected by {by}", summary, status="rejected")
+        return Delivery(mailings[0].manifest, summary)
+
+    def _connection(self, settings: MailSettings) -> dict[str, Any]:
+        """Return where mails go out, as plain JSON."""
+        server = settings.server
+        return {"id": self.smtp_conn_id, "server": f"{server.host}:{server.port}", "login": server.login}
 
     def tell_failure(self, to: object, *, report: object, context: Mapping[str, Any]) -> None:
         """
@@ -329,11 +386,23 @@ class DeliveryHook(BaseHook):
         settings, archive = self.settings(), self.archive
         recipients = choose_recipients(to)
         check_domains(recipients, settings.allowed_domains)
+        if settings.redirect_all_to:
+            recipients = redirected(recipients, settings.redirect_all_to)
         occasion, text = failure_text(context, archive, report)
         dag_id = str(context["dag"].dag_id)
         notice = Notice(settings.sender, f"Failed: {dag_id}", text, dag_id, occasion)
         connect = partial(Session.open, settings.server)
         notice.send(recipients, archive, connect, now=datetime.now(timezone.utc)).check(f"failure of {dag_id}")
+
+    def _archive_for_mail(self) -> Archive:
+        """
+        Return the archive, whose ledger must be the same for all who mail.
+
+        :raises ArchiveNotSharedError: it isn't.
+        """
+        archive = self.archive
+        check_shared(archive)
+        return archive
 
     def _mailings(
         self,
@@ -342,13 +411,14 @@ class DeliveryHook(BaseHook):
         rules: Rules,
         context: Mapping[str, Any],
         *,
+        approved: Collection[str] | None = None,
         approved_by: str | None = None,
     ) -> list[Mailing]:
         """Return a mailing for each report that is wanted, everything checked that can be without the server."""
-        archive, run = self.archive, run_of(context)
+        archive, run = self._archive_for_mail(), run_of(context)
         revisions = find_revisions(archive, wanted.report, report_date=run.report_date)
         trial = wanted.redirect_all_to or settings.redirect_all_to
-        occasion = f"trial:{parse_address(trial).normal}" if trial else ""
+        occasion = _trial(trial) if trial else ""
         now = datetime.now(timezone.utc)
         facts = {**run.ref, **({"approved_by": approved_by} if approved_by else {})}
         letters = [
@@ -364,6 +434,7 @@ class DeliveryHook(BaseHook):
                 run=facts,
                 now=now,
                 occasion=occasion,
+                approved=approved,
             )
             for letter in letters
         ]
@@ -386,7 +457,7 @@ def _letters(wanted: Wanted, settings: MailSettings, revisions: Mapping[str, Rev
             revision,
             attachments=find_attachments(wanted.attachments, revision),
             recipients=group,
-            reply_to=[each.mailbox for each in parse_recipients(wanted.reply_to)],
+            reply_to=[sending_mailbox(each, name="reply_to") for each in parse_recipients(wanted.reply_to)],
             unsubscribe=_urls(wanted.unsubscribe),
             further=_further(wanted.headers),
         )
@@ -443,9 +514,46 @@ def _letter_again(
     )
 
 
-def _person(mail: Mail, letter: Letter) -> str:
-    subject = mail.facts["subject"]
-    return f"- {mail.recipient.mailbox}" + ("" if subject == letter.subject else f": {subject}")
+def _described(mailing: Mailing, mails: Sequence[Mail]) -> str:
+    """Return Markdown of what these mails say and where they go."""
+    letter, manifest = mailing.letter, mailing.manifest
+    left_out = [each.name for each in mailing.left_out]
+    attached = ", ".join(f"`{each.name}`" for each in letter.attachments if each.name not in left_out)
+    if left_out:
+        attached = f"{attached or 'no attachment'} (too large: {', '.join(f'`{name}`' for name in left_out)})"
+    answers = f", answers to {', '.join(map(str, letter.reply_to))}" if letter.reply_to else ""
+    entries = mailing.ledger.entries(mail.key for mail in mails[:_SHOWN])
+    people = [f"- {_person(mail, entries[mail.key])}" for mail in mails[:_SHOWN]]
+    if len(mails) > _SHOWN:
+        people.append(f"- and {len(mails) - _SHOWN} more")
+    return "\n\n".join(
+        (
+            f"**{letter.subject}**",
+            (
+                f"Revision {manifest.revision} of `{manifest.report}` for {manifest.report_date}, digest "
+                f"`{manifest.digest[:12]}`, from {letter.sender}{answers}, with {attached or 'no attachment'}. "
+                f"It goes to {len(mails)}:"
+            ),
+            "\n".join(people),
+        )
+    )
+
+
+def _person(mail: Mail, entry: Entry) -> str:
+    """Return whom a mail is for, and what sets it apart from the others."""
+    kind = mail.recipient.kind
+    correction = "as a correction" if "answers" in mail.facts else ""
+    doubt = "may have got it already" if entry.standing == "in_doubt" else ""
+    remarks = ", ".join(filter(None, (kind if kind != "to" else "", correction, doubt)))
+    subject = mail.facts["subject"] if mail.recipient.message else ""
+    return (
+        f"{mail.recipient.mailbox}" + (f": {subject}" if subject else "") + (f" ({remarks})" if remarks else "")
+    )
+
+
+def _trial(address: str) -> str:
+    """Return the occasion of mails that go to one address instead: they count for nobody else."""
+    return f"trial:{parse_address(address).normal}"
 
 
 def find_revisions(archive: Archive, report: object, *, report_date: date) -> dict[str, Revision]:

@@ -37,9 +37,9 @@ def failure_text(context: Mapping[str, Any], archive: Archive, report: object) -
 
 def _redacted(text: str) -> str:
     """Return the text without the secrets that Airflow knows of."""
-    from airflow.sdk._shared.secrets_masker import redact
+    from airflow.sdk.log import mask_logs
 
-    return str(redact(text))
+    return str(mask_logs(None, "", {"event": text})["event"])
 
 
 def _delivered(context: Mapping[str, Any], archive: Archive, report: object) -> list[str]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shlex
-import tempfile
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
+    MissingConnectionError,
     ReleaseDamagedError,
     ScriptFailedError,
     ScriptOutputError,
 )
+from airflow_provider_daybreak.hooks.hosts import remote_executors
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.releases.deploy import (
     Deployed,
@@ -34,14 +32,17 @@ from airflow_provider_daybreak.releases.deploy import (
 from airflow_provider_daybreak.releases.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.imports import importer_of
 from airflow_provider_daybreak.releases.layout import Layout, names
+from airflow_provider_daybreak.releases.manifest_check import check_source
 from airflow_provider_daybreak.releases.overview import states_of
 from airflow_provider_daybreak.releases.privileges import Privileges, find_user, read_limits
 from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
 from airflow_provider_daybreak.releases.release import get_release, previous_id
-from airflow_provider_daybreak.releases.run import RELAY, Job, Running, files_like, run, words
+from airflow_provider_daybreak.releases.run import RELAY, Job, Running, redactor_of, run, words
 from airflow_provider_daybreak.releases.store import Store
+from airflow_provider_daybreak.releases.switch import read_history
 from airflow_provider_daybreak.releases.uv import Index
-from airflow_provider_daybreak.releases.verify import check_consistency, check_record, check_source
+from airflow_provider_daybreak.releases.verify import check_consistency, check_record
+from airflow_provider_daybreak.releases.workspace import files_like, opened, workspace
 from airflow_provider_daybreak.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,9 +51,11 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.hooks.run import Run
     from airflow_provider_daybreak.releases.overview import ReleaseState
-    from airflow_provider_daybreak.releases.privileges import Limits
+    from airflow_provider_daybreak.releases.privileges import Limits, User
+    from airflow_provider_daybreak.releases.redact import Redactor
     from airflow_provider_daybreak.releases.release import Release
     from airflow_provider_daybreak.releases.run import Finished
+    from airflow_provider_daybreak.releases.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -95,11 +98,11 @@ class ReleaseHook:
         if plan.index_conn_id:
             plan = replace(plan, index=index_of(plan.index_conn_id))
         layout = self.layout(name)
-        if self.settings.release_store is None and (executor := _distributed_executor()):
+        if self.settings.release_store is None and (executors := remote_executors()):
             log.warning(
                 "With %s another worker may run the script, and it will not find the release: it stays on this one. "
                 "Set [daybreak] release_store to a folder that all workers reach.",
-                executor,
+                " and ".join(executors),
             )
         store = self.store(name)
         if store:
@@ -175,17 +178,16 @@ class ReleaseHook:
         found = self.release(release)
         if RELAY not in job.env:
             _warn_of_mail(found)
-        _mask(found)
-        command_ = shlex.join(job.command)
-        with tempfile.TemporaryDirectory(prefix="daybreak-run-", ignore_cleanup_errors=True) as folder:
+        redactor = _mask(found)
+        with workspace(found.layout) as space:
+            command_ = redactor.for_log(shlex.join(job.command))
             log.info("Running %s in release %s of %s", command_, found.id, found.layout.name)
-            finished = run(found, job, on_line=_log_line, running=running, folder=Path(folder))
+            finished = run(found, job, on_line=_log_line, running=running, space=space)
             log.info("It ended with %s after %.1f s", finished.ending, finished.seconds)
-            if finished.code:
-                raise ScriptFailedError(command_, finished.ending, finished.stderr, finished.by_hand)
-            value = _output(command_, finished, output)
+            _check(finished)
+            value = _output(finished, output)
             if artifacts:
-                stored = _stored(command_, Path(folder), artifacts)
+                stored = _stored(finished.command, space, found, artifacts, privileges.user)
                 context["ti"].xcom_push(key="artifacts", value=stored)
         return value
 
@@ -208,10 +210,8 @@ class ReleaseHook:
         job = Job(words("command", command), {**_dates(run_, period, offset), **_strings(env or {})})
         found = self.release(release)
         _mask(found)
-        with tempfile.TemporaryDirectory(prefix="daybreak-run-", ignore_cleanup_errors=True) as folder:
-            finished = run(found, job, on_line=_log_line, folder=Path(folder))
-        if finished.code:
-            raise ScriptFailedError(shlex.join(job.command), finished.ending, finished.stderr, finished.by_hand)
+        finished = run(found, job, on_line=_log_line)
+        _check(finished)
         return finished
 
     def states(self, name: str | None = None) -> list[ReleaseState]:
@@ -226,6 +226,10 @@ class ReleaseHook:
         :raises ReleaseNotFoundError: it is not here.
         """
         return get_release(self.layout(name), release)
+
+    def owner(self, name: str) -> str | None:
+        """Return the id of the Dag whose a name is, or None while only people deployed under it."""
+        return read_history(self.layout(name)).owner
 
     def verify(self, name: str, release: str | None = None) -> dict[str, int]:
         """
@@ -299,12 +303,19 @@ def index_of(conn_id: str) -> Index:
     """
     Return the index of a package-index connection, as the standard provider describes it.
 
+    :raises MissingConnectionError: there is none.
     :raises InvalidValueError: its address can't be used.
     """
     from airflow.sdk import BaseHook
     from airflow.sdk.log import mask_secret
 
-    connection = BaseHook.get_connection(conn_id)
+    from airflow_provider_daybreak.version_compat import AirflowNotFoundException
+
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        next_step = "Add one whose host is the https:// address of a simple index, or correct index_conn_id"
+        raise MissingConnectionError(conn_id, "to get packages over", next_step) from error
     parts = urlsplit(connection.host or "")
     expected = (
         "the https:// address of a simple index as its host, with user and password as login and password"
@@ -320,15 +331,14 @@ def index_of(conn_id: str) -> Index:
     return Index(urlunsplit(parts), connection.login or "", connection.password or "")
 
 
-def _mask(release: Release) -> None:
-    """Mask the script's values in whatever Airflow logs of this task."""
+def _mask(release: Release) -> Redactor:
+    """Mask the script's values in whatever Airflow logs of this task, and return who knows their other forms."""
     from airflow.sdk.log import mask_secret
 
-    from airflow_provider_daybreak.dotenv import read_dotenv
-
-    if release.layout.dotenv.exists():
-        for value in read_dotenv(release.layout.dotenv).values.values():
-            mask_secret(value)
+    redactor = redactor_of(release)
+    for value in redactor.hidden:
+        mask_secret(value)
+    return redactor
 
 
 def _warn_of_mail(release: Release) -> None:
@@ -340,17 +350,6 @@ def _warn_of_mail(release: Release) -> None:
             "mail='once' sends it once for its day.",
             place,
         )
-
-
-def _distributed_executor() -> str:
-    """Return the name of an executor that runs tasks on other machines than this, or ""."""
-    from airflow.configuration import conf
-
-    for executor in conf.get("core", "executor", fallback="LocalExecutor").replace(";", ",").split(","):
-        name = executor.strip().split(":")[-1].rpartition(".")[2]
-        if name not in ("LocalExecutor", "SequentialExecutor", ""):
-            return name
-    return ""
 
 
 def _info(deployed: Deployed) -> ReleaseInfo:
@@ -376,39 +375,35 @@ def _dates(run: Run, period: str, offset: int) -> dict[str, str]:
     }
 
 
-def _output(command: str, finished: Finished, output: Output) -> Any:
+def _check(finished: Finished) -> None:
+    if finished.code:
+        raise ScriptFailedError(finished.command, finished.ending, finished.stderr, finished.by_hand)
+
+
+def _output(finished: Finished, output: Output) -> Any:
     if output == "none":
         return None
-    if output == "last_line":
-        return finished.last_line
-    with suppress(ValueError):
-        return json.loads(finished.stdout)
-    with suppress(ValueError):
-        return json.loads(finished.last_line)
-    problem = (
-        f"neither its stdout nor the last line of it, {finished.last_line[:200]!r}, is JSON. "
-        "Print the JSON last, or say output='last_line'."
-    )
-    raise ScriptOutputError(command, problem)
+    return finished.last_line if output == "last_line" else finished.json()
 
 
-def _stored(command: str, folder: Path, patterns: Sequence[str]) -> dict[str, ArtifactInfo]:
+def _stored(
+    command: str, space: Workspace, release: Release, patterns: Sequence[str], user: User | None
+) -> dict[str, ArtifactInfo]:
     """Store the files with the archive, by their path in the output or the working directory."""
     from airflow_provider_daybreak.hooks.archive import archive_of
 
     files = {}
     for pattern in patterns:
-        found = files_like(folder, pattern)
+        found = files_like(space, release, pattern, user)
         if not found:
             problem = f"it left no file like {pattern!r} in its output directory (DAYBREAK_OUTPUT_DIR)."
             raise ScriptOutputError(command, problem)
-        files.update(found)
+        files.update({left.name: left for left in found})
     archive = archive_of()
     stored = {}
-    for name, path in files.items():
-        with path.open("rb") as file:
-            artifact = archive.store_artifact(path.name, file)
-        stored[name] = artifact.info()
+    for name, left in files.items():
+        with opened(space, left, user) as file:
+            stored[name] = archive.store_artifact(left.parts[-1], file).info()
     return stored
 
 

@@ -128,15 +128,17 @@ class ReportHook:
         """The archive that reports go to."""
         return archive_at(self._archive_uri) if self._archive_uri else archive_of()
 
-    def publish(self, spec: ReportSpec, run: Run) -> Revision | None:
+    def publish(self, spec: ReportSpec, run: Run, *, take_over: str | None = None) -> Revision | None:
         """
         Render a report for a run and publish it.
 
+        :param take_over: id of the Dag whose the report was, where the run's Dag is to go on with it.
         :return: its revision: the one that is there, when it has the same content; None when it is empty and
             is to be skipped then.
         :raises TemplateError: the template, or a value in it, is wrong.
         :raises EmptyReportError: it is empty, and is to fail then.
         :raises ChecksFailedError: a check failed; the rendering was published as a draft.
+        :raises OwnedByAnotherDagError: the report is another Dag's.
         """
         found = _gathered(spec, run)
         if found.outcome == "empty" and spec.when_empty != "send":
@@ -149,7 +151,7 @@ class ReportHook:
             if found.failed:  # late data is what's wrong, and may be there at the next try
                 raise ChecksFailedError(spec.report, run.report_date.isoformat(), found.failed, "") from error
             raise
-        revision = self.archive.publish(draft_of(rendered, run))
+        revision = self.archive.publish(draft_of(rendered, run), take_over=take_over)
         said = "was there already" if revision.existing else "published"
         log.info("Report %s for %s %s: %s", spec.report, run.report_date, said, revision.uri)
         if rendered.failed:
@@ -195,7 +197,7 @@ class ReportHook:
         found = [one for one in days if one.manifest.period_key == key and not one.manifest.draft]
         for revision in reversed(found):
             with suppress(ArchivedFileNotFoundError):  # made before the template asked for it
-                return snapshot.restore(name, revision.read(snapshot.file_name(name)))
+                return snapshot.restore(name, revision.read(snapshot.file_name(name), snapshot=True))
         return snapshot.nothing_like(name, data[name])
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from airflow_provider_daybreak.releases.dag_version import DagVersion
 from airflow_provider_daybreak.reports.period import Period, PeriodName, period_of, report_date_of, zone
+from airflow_provider_daybreak.version_compat import timetable_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
     from datetime import date
     from zoneinfo import ZoneInfo
 
@@ -50,11 +52,11 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
 
     :param context: the context that Airflow gives to ``execute``.
     :param report_date: ISO date; the run's ``report_date`` param, or else its own dates, when empty.
-    :param timezone: key of the IANA database; when None, the zone of the Dag's timetable, or else the Dag's.
+    :param timezone: key of the IANA database; when None, the zone that the Dag's timetable says, or else the Dag's.
     :raises InvalidValueError: the date or the zone can't be understood.
     """
     ti, dag_run = context["ti"], context["dag_run"]
-    zone_ = zone(timezone or _zone_name(context["dag"]))
+    zone_ = zone(timezone) if timezone else zone_of(context["dag"])
     return Run(
         ref=RunRef(
             dag_id=ti.dag_id,
@@ -97,11 +99,53 @@ def dag_version_of(context: Mapping[str, Any]) -> DagVersion | None:
     )
 
 
-def _zone_name(dag: Any) -> str:
-    """Return the zone that the Dag's schedule is written in: a cron timetable may have one of its own."""
-    timetable = getattr(dag, "timetable", None)
-    # Airflow has each cron timetable twice: the SDK's says `timezone`, the scheduler's `_timezone`.
-    timezone = getattr(timetable, "timezone", None) or getattr(timetable, "_timezone", None) or dag.timezone
+def zone_of(dag: Any) -> ZoneInfo:
+    """
+    Return the zone that the Dag's schedule is written in: the one that its timetable says, or else the Dag's own.
+
+    :raises InvalidValueError: it is none of the IANA database.
+    """
+    said = set(_zones_in(getattr(dag, "timetable", None), set()))
+    return zone(said.pop() if len(said) == 1 else _name_of(dag.timezone))
+
+
+def _zones_in(part: object, seen: set[int]) -> Iterator[str]:
+    """
+    Yield the zones that a part of a schedule says: its own, or else those of what it holds.
+
+    Timetables hold other timetables, lists of moments, and what maps the partitions of assets.
+
+    :param seen: ids of the parts that were looked into.
+    """
+    if isinstance(part, datetime):
+        if part.tzinfo is not None and _name_of(part.tzinfo) != "UTC":  # which says a moment, but no place
+            yield _name_of(part.tzinfo)
+    elif isinstance(part, tzinfo):
+        yield _name_of(part)
+    elif isinstance(part, (Mapping, list, tuple, set, frozenset)):
+        for each in part.values() if isinstance(part, Mapping) else part:
+            yield from _zones_in(each, seen)
+    elif _is_of_a_schedule(part) and id(part) not in seen:
+        seen.add(id(part))
+        own = timetable_zone(part)
+        if own is not None:
+            yield _name_of(own)
+            return
+        slots = (name for kind in type(part).__mro__ for name in getattr(kind, "__slots__", ()))
+        for name in (*getattr(part, "__dict__", ()), *slots):
+            yield from _zones_in(getattr(part, name, None), seen)
+
+
+def _is_of_a_schedule(part: object) -> bool:
+    """Return whether this is a timetable, Airflow's or one's own, or a mapper of partitions (Airflow 3.2 and later)."""
+    modules = (kind.__module__ for kind in type(part).__mro__)
+    return any(
+        module.startswith("airflow.") and ("timetable" in module or "partition_mappers" in module)
+        for module in modules
+    )
+
+
+def _name_of(timezone: object) -> str:
     return str(getattr(timezone, "name", timezone))
 
 

@@ -25,13 +25,14 @@ from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, Que
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.releases.privileges import find_user
-from airflow_provider_daybreak.releases.run import RELAY, words
+from airflow_provider_daybreak.releases.run import BOOT_FOLDER, RELAY, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
     from airflow_provider_daybreak.archive import Archive, Revision
+    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.delivery.relay import Taken
     from airflow_provider_daybreak.delivery.script_mail import ScriptMail
     from airflow_provider_daybreak.hooks.run import Run
@@ -134,11 +135,10 @@ def script_of(
     run = run_of(context, report_date=report_date, timezone=timezone)
 
     def execute(variables: Mapping[str, str], boot: Path) -> tuple[Any, dict[str, Any]]:
-        path = os.pathsep.join(str(each) for each in (boot, found.import_path, given.get("PYTHONPATH")) if each)
         pushes = _Pushes(context["ti"])
         value = run_script(
             {"name": found.layout.name, "release": found.id},
-            {**(env or {}), **variables, "PYTHONPATH": path},
+            {**(env or {}), **variables, BOOT_FOLDER: str(boot)},
             context={**context, "ti": pushes},
         )
         return value, pushes.pushed
@@ -265,19 +265,16 @@ class ScriptMailHook:
         *,
         approved: bool,
         by: str,
-        digests: Sequence[str],
+        proposal: ArtifactInfo,
     ) -> Mailed:
-        """Deliver what somebody approved, or say in the ledger that it was rejected."""
-        revision = self.archive.open(manifest)
-        wanted = self._wanted(revision, ended)
-        when: dict[str, Any] = {"rules": self._rules(), "context": context}
+        """Deliver what somebody approved, as it was shown, or say in the ledger that it was rejected."""
         if approved:
-            found = self._delivery.send(
-                wanted, on_refused=self.options.on_refused, approved=digests, approved_by=by, **when
+            found = self._delivery.send_approved(
+                proposal, by=by, context=context, on_refused=self.options.on_refused
             )
         else:
-            found = self._delivery.hold(wanted, f"rejected by {by}", **when)
-        return self._mailed(revision, ended, found.summary)
+            found = self._delivery.reject(proposal, by=by, context=context)
+        return self._mailed(self.archive.open(manifest), ended, found.summary)
 
     def _deliver(
         self, revision: Revision, ended: Ended, context: Mapping[str, Any], *, again: bool = False
@@ -390,7 +387,7 @@ class ScriptMailHook:
 
 
 def _ended(revision: Revision) -> Ended:
-    ended: Ended = json.loads(revision.read(ENDED))
+    ended: Ended = json.loads(revision.read(ENDED, snapshot=True))
     return ended
 
 

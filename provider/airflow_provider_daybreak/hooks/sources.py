@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import io
-import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
@@ -20,7 +19,6 @@ from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
     MissingExtraError,
     QueryError,
-    ScriptOutputError,
 )
 from airflow_provider_daybreak.reports.rows import Rows, taken
 from airflow_provider_daybreak.reports.sources import (
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FETCH = 5_000
-_SCRIPT_LIMIT = 4 * 1024 * 1024  # what a run keeps of a script's output, in bytes
 _AT_A_TIME = 4
 
 
@@ -120,6 +117,7 @@ class Reader:
             from airflow.providers.common.sql.hooks.sql import DbApiHook
         except ImportError as error:
             raise MissingExtraError("SqlSource", "sql") from error
+        from airflow.exceptions import AirflowException  # type: ignore[attr-defined]  # it is in each version
         from airflow.sdk import BaseHook
 
         from airflow_provider_daybreak.version_compat import AirflowNotFoundException
@@ -132,7 +130,12 @@ class Reader:
                 "where tasks find it but a preview doesn't"
             )
             raise InvalidValueError(f"connection of data {name!r}", source.conn_id, expected) from error
-        hook = found.get_hook()
+        try:
+            hook = found.get_hook()
+        except AirflowException as error:
+            provider = f"apache-airflow-providers-{found.conn_type}"
+            problem = f"{error}. Is the provider of its type installed? If not: pip install {provider}"
+            raise QueryError(name, source.conn_id, problem) from error
         if not isinstance(hook, DbApiHook):
             raise InvalidValueError("connection of a SqlSource", source.conn_id, "one of a database")
         values = {**period_values(self.run.report_date, self.period), **source.parameters}
@@ -173,18 +176,11 @@ class Reader:
             offset=self.offset,
             env=source.env,
         )
-        command = str(source.command)
-        if len(finished.stdout.encode()) >= _SCRIPT_LIMIT:
-            raise ScriptOutputError(command, "it is larger than 4 MiB. Write a file, and take a FileSource.")
-        if source.format == "csv":
-            return read_csv(name, io.BytesIO(finished.stdout.encode()))
-        for text in (finished.stdout, finished.last_line):
-            with suppress(ValueError):
-                return json.loads(text)
-        problem = (
-            f"neither all of it nor its last line, {finished.last_line[:200]!r}, is JSON. Print the JSON last."
-        )
-        raise ScriptOutputError(command, problem)
+        if source.format == "json":
+            return finished.json()
+        rows = read_csv(name, io.BytesIO(finished.whole().encode()))
+        masked = finished.redactor.for_result
+        return Rows(masked(list(rows.columns)), (masked(row) for row in rows.tuples()), name=name)
 
 
 def _fetched(cursor: Any) -> Iterator[Sequence[Any]]:
@@ -205,14 +201,31 @@ def _as_text(value: Any) -> Any:
 
 
 def _matching(path: str, folder: Path) -> list[Any]:
-    """Return the files like a pattern, by name, or the one file of a plain path."""
+    """
+    Return the files like a pattern, by name, or the one file of a plain path. Wildcards match no hidden names.
+
+    :raises InvalidValueError: the path leads upwards, or to what is hidden in the Dag's folder. Parts of it may
+        come from who triggers the Dag.
+    """
     from airflow_provider_daybreak.hooks.archive import storage_path
 
     # The pattern begins at the first part with a wildcard; what is before it is a folder.
     parts = path.split("/")
+    relative = "://" not in path and not path.startswith("/")
+    if ".." in parts or (relative and any(part.startswith(".") and part != "." for part in parts)):
+        expected = (
+            "one without '..', and, below the Dag file's folder, without hidden parts; or an absolute path"
+        )
+        raise InvalidValueError("path of a FileSource", path, expected)
     wild = next((index for index, part in enumerate(parts) if "*" in part or "?" in part), len(parts))
     root_text = "/".join(parts[:wild]) or ("/" if path.startswith("/") else "")
     root: Any = storage_path(root_text, name="path of a FileSource") if "://" in path else folder / root_text
     if wild == len(parts):
         return [root] if root.exists() else []
-    return sorted((found for found in root.glob("/".join(parts[wild:])) if found.is_file()), key=str)
+    return sorted((found for found in root.glob("/".join(parts[wild:])) if _is_plain(found, root)), key=str)
+
+
+def _is_plain(found: Any, root: Any) -> bool:
+    """Return whether this is a file with no hidden part below the root: such are somebody's work in progress."""
+    hidden = {part for part in found.parts if part.startswith(".")}
+    return hidden <= set(root.parts) and found.is_file()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_daybreak.archive import Manifest
+    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, Wanted
 
 
@@ -49,7 +50,7 @@ class ReportEmailOperator(BaseOperator):
 
     :param report: the result of a :class:`ReportOperator`, or a slug: then the latest revision of the run's
         report date. A list of these where rows of ``to`` get different ones. (templated)
-    :param to: addresses: a list of one each, or text with commas between them. The connection's
+    :param to: addresses: a list of one each, or text with commas or semicolons between them. The connection's
         ``default_recipients`` when ``to``, ``cc`` and ``bcc`` are empty. Or rows: ``{"address": …, "name": …,
         "report": …}``, each of which gets a mail of its own that names nobody else, with the report whose slug
         (or result) it names. (templated)
@@ -57,8 +58,8 @@ class ReportEmailOperator(BaseOperator):
     :param bcc: likewise; shown to nobody. (templated)
     :param subject: the report's title by default. (templated)
     :param smtp_conn_id: the ``smtp`` connection.
-    :param mode: ``send``; ``hold`` to prepare everything and wait until somebody approves just that content
-        under "required actions" in Airflow's UI; ``dry_run`` to write each mail as ``.eml`` into the archive.
+    :param mode: ``send``; ``hold`` to prepare everything and wait until somebody approves just that, as it was
+        shown, under "required actions" in Airflow's UI; ``dry_run`` to write each mail as ``.eml`` into the archive.
     :param max_lateness: how long after its period's end a report is still mailed; for ever when None. A later
         run only archives it, and says so.
     :param on_correction: whether new content for a period that was mailed is only in the archive
@@ -163,18 +164,17 @@ class ReportEmailOperator(BaseOperator):
             subject=found.subject,
             body="\n\n".join([found.body, *self._links(found.manifests)]),
             then=self.execute_answered.__name__,
-            digests=[manifest.digest for manifest in found.manifests],
+            proposal=found.proposal,
         )
 
-    def execute_answered(self, context: Context, event: dict[str, Any], digests: list[str]) -> DeliveryInfo:
-        """Send what somebody approved."""
+    def execute_answered(self, context: Context, event: dict[str, Any], proposal: ArtifactInfo) -> DeliveryInfo:
+        """Send what somebody approved, as it was shown: no template is rendered for it again."""
         with fail_at_once():
-            answer = answer_of(event)
-            hook, wanted, when = self._hook(), self._wanted(), self._when(context)
+            answer, hook = answer_of(event), self._hook()
             if not answer.approved:
-                return _info(hook.hold(wanted, f"rejected by {answer.by}", **when))
+                return _info(hook.reject(proposal, by=answer.by, context=context))
             return _info(
-                hook.send(wanted, on_refused=self.on_refused, approved=digests, approved_by=answer.by, **when)
+                hook.send_approved(proposal, by=answer.by, context=context, on_refused=self.on_refused)
             )
 
     def _links(self, manifests: Sequence[Manifest]) -> list[str]:

@@ -7,24 +7,22 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
+from airflow.providers.docker.operators.docker import DockerOperator
+
 from airflow_provider_daybreak.containers.image import ImageBuild
 from airflow_provider_daybreak.containers.isolation import TMPFS, Isolation
 from airflow_provider_daybreak.containers.outputs import CopyLimits, StoredFile
 from airflow_provider_daybreak.dotenv import read_dotenv
-from airflow_provider_daybreak.exceptions import EngineUnavailableError, InvalidValueError, MissingExtraError
+from airflow_provider_daybreak.exceptions import EngineUnavailableError, InvalidValueError
 from airflow_provider_daybreak.hooks.container import ContainerHook, ContainerJob, ContainerRun
 from airflow_provider_daybreak.operators.failure import fail_at_once
-
-try:
-    from airflow.providers.docker.operators.docker import DockerOperator
-except ModuleNotFoundError as error:  # no Dag needs the provider, but one that imports this does
-    raise MissingExtraError("ScriptDockerOperator", "docker") from error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow.providers.docker.hooks.docker import DockerHook
     from airflow.sdk import Context
+    from docker.types import Mount
     from typing_extensions import NotRequired
 
     from airflow_provider_daybreak.containers.container import Keep
@@ -130,6 +128,8 @@ class ScriptDockerOperator(DockerOperator):
         mount_tmp_dir: bool = False,
         retrieve_output: bool = False,
         xcom_all: bool = False,
+        mounts: Sequence[Mount | dict[str, Any]] | None = None,
+        private_environment: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -154,6 +154,9 @@ class ScriptDockerOperator(DockerOperator):
         ):
             if asked:
                 raise InvalidValueError(name, asked, alternative)
+        # The provider keeps these two in ways that differ between its versions, and out of sight.
+        self.mounts = list(mounts or ())
+        self._private_variables = private_environment or {}
         self.build = build
         self.inputs = inputs
         self.outputs = outputs
@@ -198,7 +201,7 @@ class ScriptDockerOperator(DockerOperator):
             command=self.format_command(self.command),
             user=self.user,
             environment={**self._variables_of_file(), **self.environment},
-            private_environment=self._private_environment,
+            private_environment=self._private_variables,
             isolation=Isolation(
                 network_mode=self.network_mode,
                 mem_limit=self.mem_limit,
@@ -231,12 +234,12 @@ class ScriptDockerOperator(DockerOperator):
         )
 
     def _host(self) -> dict[str, Any]:
-        from docker.types import LogConfig
+        from docker.types import LogConfig, Mount
 
-        self._normalize_mounts()
         log_options = {"max-size": self.log_opts_max_size, "max-file": self.log_opts_max_file}
         return {
-            "mounts": self.mounts,
+            # Rendering makes a plain dict of a Mount, with the engine's own keys, which is taken as it is.
+            "mounts": [mount if "Target" in mount else Mount(**mount) for mount in self.mounts],
             "shm_size": self.shm_size,
             "dns": self.dns,
             "dns_search": self.dns_search,

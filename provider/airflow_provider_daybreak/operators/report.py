@@ -73,6 +73,8 @@ class ReportOperator(BaseOperator):
         fails, so does the task, and the rendering is kept as a draft.
     :param when_empty: what to do when no source has a row: ``send``, ``skip`` or ``fail``.
     :param archive: URI of the archive; that of ``[daybreak] archive`` when None. (templated)
+    :param take_over: id of the Dag whose the report was: a report belongs to the Dag that published it first, and
+        any other is refused unless it names that one, as after a Dag was renamed.
     :return: the revision, as :class:`ReportInfo`.
     """
 
@@ -108,6 +110,7 @@ class ReportOperator(BaseOperator):
         checks: Sequence[Check] = (),
         when_empty: str = "send",
         archive: str | None = None,
+        take_over: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -125,6 +128,7 @@ class ReportOperator(BaseOperator):
         self.checks = checks
         self.when_empty = when_empty
         self.archive = archive
+        self.take_over = take_over
         self.outlets = [*self.outlets, *outlets_of(report, archive)]
         for source in (data or {}).values():  # Airflow looks for tasks in the fields of operators alone
             for name in getattr(source, "template_fields", ()):
@@ -137,7 +141,7 @@ class ReportOperator(BaseOperator):
         with fail_at_once():
             run = run_of(context, report_date=self.report_date, timezone=self.timezone)
             hook = ReportHook(self.archive)
-            revision = hook.publish(self.spec(context["dag"]), run)
+            revision = hook.publish(self.spec(context["dag"]), run, take_over=self.take_over)
         if revision is None:
             raise AirflowSkipException(f"Report {self.report!r} for {run.report_date} has no rows: skipped.")
         announce(context, hook.archive, revision)

@@ -55,7 +55,7 @@ def tell(operator: BaseOperator, mailed: Mailed, context: Context, *, then: str)
             then=then,
             manifest=revision.uri,
             ended=mailed.ended,
-            digests=[manifest.digest for manifest in question.manifests],
+            proposal=question.proposal,
         )
     ti, value = context["ti"], mailed.ended["value"]
     if mailed.again:

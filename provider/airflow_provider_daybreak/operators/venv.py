@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context, XComArg
 
+    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.hooks.releases import Output, ReleaseInfo
     from airflow_provider_daybreak.hooks.script_mail import Ended, Mailed
     from airflow_provider_daybreak.releases.privileges import Limits
@@ -45,7 +46,9 @@ class VenvDeployOperator(BaseOperator):
     :param index_conn_id: package-index connection to install from.
     :param upgrade: resolve open versions again, though the requirements are the same.
     :param lock_timeout: seconds to wait for another deploy of the same name.
-    :return: the release, as :class:`ReleaseInfo`.
+    :param take_over: id of the Dag whose the name was: it belongs to the Dag that deployed under it first, and any
+        other is refused unless it names that one, as after a Dag was renamed.
+    :return: the release now current, as :class:`ReleaseInfo`.
     """
 
     template_fields: Sequence[str] = ("name", "source", "requirements", "python", "env_file", "verify")
@@ -65,6 +68,7 @@ class VenvDeployOperator(BaseOperator):
         index_conn_id: str | None = None,
         upgrade: bool = False,
         lock_timeout: float = 600,
+        take_over: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -80,6 +84,7 @@ class VenvDeployOperator(BaseOperator):
         self.index_conn_id = index_conn_id
         self.upgrade = upgrade
         self.lock_timeout = lock_timeout
+        self.take_over = take_over
 
     def execute(self, context: Context) -> ReleaseInfo:
         """Deploy, and return the release."""
@@ -101,6 +106,8 @@ class VenvDeployOperator(BaseOperator):
                 upgrade=self.upgrade,
                 lock_timeout=self.lock_timeout,
                 version=dag_version_of(context),
+                dag_id=context["ti"].dag_id,
+                take_over=self.take_over,
             )
             return ReleaseHook().deploy(self.name, plan)
 
@@ -144,7 +151,7 @@ class VenvRunOperator(BaseOperator):
         self,
         *,
         release: Mapping[str, Any] | str | XComArg,
-        command: Sequence[str] | str,
+        command: Sequence[str | XComArg] | str,
         env: Mapping[str, str] | None = None,
         output: Output = "last_line",
         artifacts: Sequence[str] | None = None,
@@ -159,7 +166,7 @@ class VenvRunOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.release: Any = release  # an XComArg until it is rendered
-        self.command = command
+        self.command: Any = command
         self.env = env
         self._output = output  # output is what Airflow calls the XComArg of the task
         self.artifacts = artifacts
@@ -196,7 +203,7 @@ class VenvRunOperator(BaseOperator):
         return self._told(mailed, context)
 
     def execute_answered(
-        self, context: Context, event: dict[str, Any], manifest: str, ended: Ended, digests: list[str]
+        self, context: Context, event: dict[str, Any], manifest: str, ended: Ended, proposal: ArtifactInfo
     ) -> Any:
         """Send what somebody approved, and return the script's output."""
         from airflow_provider_daybreak.hooks.script_mail import ScriptMailHook
@@ -206,7 +213,7 @@ class VenvRunOperator(BaseOperator):
             answer = answer_of(event)
             options = ScriptMail.of(self.mail) or ScriptMail()
             mailed = ScriptMailHook(options).answered(
-                manifest, ended, context, approved=answer.approved, by=answer.by, digests=digests
+                manifest, ended, context, approved=answer.approved, by=answer.by, proposal=proposal
             )
         return self._told(mailed, context)
 

@@ -60,6 +60,7 @@ from airflow_provider_daybreak.releases.release import (
 from airflow_provider_daybreak.releases.requirements import read_requirements
 from airflow_provider_daybreak.releases.source import copy_files, read_source
 from airflow_provider_daybreak.releases.switch import (
+    check_owner,
     current_id,
     entries_of,
     heal,
@@ -106,6 +107,8 @@ class Plan:
     :param upgrade: resolve again, though the requirements are the same.
     :param lock_timeout: seconds to wait for another deploy of the name.
     :param version: the version of the Dag that deploys it, where there are any: an older one does not become current.
+    :param dag_id: the Dag that deploys; "" where a person does.
+    :param take_over: id of the Dag from which the name may be taken.
     :raises InvalidValueError: a path is not absolute, or nothing is to stay.
     """
 
@@ -122,6 +125,8 @@ class Plan:
     upgrade: bool = False
     lock_timeout: float = 600
     version: DagVersion | None = None
+    dag_id: str = ""
+    take_over: str | None = None
 
     def __post_init__(self) -> None:
         for name, path in (("source", self.source), ("env_file", self.env_file)):
@@ -154,6 +159,7 @@ def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deploye
 
     :param store: where the other workers get it from.
     :raises ReleaseError: see the classes under it; the old release is still current.
+    :raises OwnedByAnotherDagError: the name is another Dag's.
     :raises DotenvError: the ``.env`` can't be used.
     """
     source = read_source(plan.source)
@@ -280,12 +286,13 @@ def _deploy(
     dotenv: bytes | None,
     store: Store | None,
 ) -> Deployed:
+    entries = entries_of(layout)
+    history = history_of(entries)
+    check_owner(layout.name, history.owner, plan.dag_id, take_over=plan.take_over)
     interpreter = find_interpreter(
         plan.python, cache=layout.state / "interpreters.json", requires=requirements.requires_python
     )
     input_digest = _input_digest(requirements, interpreter, plan)
-    entries = entries_of(layout)
-    history = history_of(entries)
     lock = _lock_of(layout, requirements, interpreter, plan, input_digest, history)
     environment = Environment(lock, interpreter, only_binary=plan.only_binary)
     release_id = id_of(environment.id, source.digest)
@@ -310,34 +317,48 @@ def _deploy(
         return _set_aside(layout, plan, release, before, known, store)
     if dotenv is not None:
         place_env_file(layout, dotenv)
-    return _made_current(layout, plan, release, before, known, store)
+    return _made_current(layout, plan, release, history, known, store)
 
 
 def _made_current(
     layout: Layout,
     plan: Plan,
     release: Release,
-    before: str | None,
+    history: History,
     known: DagVersion | None,
     store: Store | None,
 ) -> Deployed:
+    before = history.current
     if before == release.id:
-        if plan.version and (known is None or known.bundle_version != plan.version.bundle_version):
-            _switch(layout, release, "deploy", store, plan.version)  # what is older is known from here on
-            return Deployed(release, before, changed=False)
-        if current_id(layout) != release.id:  # another worker was first
-            point_to(layout, release.id)
-        if store:
-            store.publish(release)
+        _stay(layout, release, plan, history, known, store)
         return Deployed(release, before, changed=False)
     if plan.verify:
         _verify(release, plan.verify)
-    _switch(layout, release, "deploy", store, plan.version)
+    _switch(layout, release, "deploy", store, plan)
     log.info("Release %s of %s is current; before it was %s", release.id, layout.name, before or "none")
     prune(layout, keep=plan.keep)
     if store:
         prune_store(layout, store, keep=plan.keep)
     return Deployed(release, before, changed=True)
+
+
+def _stay(
+    layout: Layout,
+    release: Release,
+    plan: Plan,
+    history: History,
+    known: DagVersion | None,
+    store: Store | None,
+) -> None:
+    """Let the release be current as it is, on this worker too; of a Dag or version new to it, from now on."""
+    is_new_version = plan.version and (known is None or known.bundle_version != plan.version.bundle_version)
+    if is_new_version or plan.dag_id not in ("", history.owner):
+        _switch(layout, release, "deploy", store, plan)
+        return
+    if current_id(layout) != release.id:  # another worker was first
+        point_to(layout, release.id)
+    if store:
+        store.publish(release)
 
 
 def _set_aside(
@@ -367,9 +388,10 @@ def _index_of(plan: Plan, requirements: Requirements) -> Index | None:
 
 
 def _switch(
-    layout: Layout, release: Release, action: str, store: Store | None, version: DagVersion | None = None
+    layout: Layout, release: Release, action: str, store: Store | None, plan: Plan | None = None
 ) -> None:
-    entry = new_entry(layout, release.id, action=action, version=version)
+    dag_id, version = (plan.dag_id, plan.version) if plan else ("", None)
+    entry = new_entry(layout, release.id, action=action, dag_id=dag_id, version=version)
     if store:
         store.publish(release)
         store.append(entry)  # from here on all workers run it

@@ -9,7 +9,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.dotenv import read_dotenv
-from airflow_provider_daybreak.exceptions import DotenvUnreadableError
+from airflow_provider_daybreak.exceptions import DotenvError, DotenvUnreadableError
 from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
@@ -65,4 +65,8 @@ def place_env_file(layout: Layout, data: bytes) -> None:
 
 
 def _keys(path: Path) -> dict[str, str] | None:
-    return dict(read_dotenv(path).values) if path.exists() else None
+    try:
+        return dict(read_dotenv(path).values) if path.exists() else None
+    except DotenvError as error:  # it was damaged, or handed to somebody: it is replaced
+        log.warning("Replacing what could not be used: %s", error)
+        return None

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import stat
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import DiskFullError
 from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from airflow_provider_daybreak.storage import StoragePath
@@ -58,12 +58,22 @@ def protect(tree: Path) -> None:
 
 
 def remove_tree(tree: Path) -> None:
-    """Remove the tree, protected or not."""
+    """
+    Remove the tree, protected or not, and however deep it is.
+
+    It goes by descriptors, so whoever may still write to it can't lead it elsewhere.
+    """
     if tree.is_symlink() or not tree.is_dir():
         tree.unlink(missing_ok=True)
         return
-    _change_modes(tree, lambda mode: mode | 0o700, folders_only=True)
-    shutil.rmtree(tree)
+    with _own(str(tree)) as top:
+        folders = _empty(top, top)
+        while folders:
+            folder = folders.pop()
+            with _own(folder, top) as descriptor:
+                folders += _empty(descriptor, top)
+            os.rmdir(folder, dir_fd=top)
+    tree.rmdir()
 
 
 def discard(path: Path, trash: Path) -> None:
@@ -80,15 +90,51 @@ def empty_trash(trash: Path) -> None:
         remove_tree(entry)
 
 
-def _change_modes(tree: Path, change: Callable[[int], int], *, folders_only: bool = False) -> None:
+@contextmanager
+def _own(name: str, parent: int | None = None) -> Iterator[int]:
+    """Open a folder, maybe in another one, once its owner may change it."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(name, flags, dir_fd=parent)
+    except PermissionError:
+        if os.geteuid() == 0:  # follows a link, which others may put there for root to follow
+            raise
+        os.chmod(name, 0o700, dir_fd=parent)
+        descriptor = os.open(name, flags, dir_fd=parent)
+    try:
+        os.fchmod(descriptor, 0o700)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _empty(folder: int, top: int) -> list[str]:
+    """Remove the files of a folder, move its folders up to the top, and return what they are called there."""
+    moved = []
+    with os.scandir(folder) as entries:
+        there = list(entries)
+    for entry in there:
+        name = entry.name
+        if not entry.is_dir(follow_symlinks=False):
+            os.unlink(name, dir_fd=folder)
+            continue
+        if folder != top:
+            with _own(name, folder):  # moving a folder writes its ".."
+                name = secrets.token_hex(8)
+                os.rename(entry.name, name, src_dir_fd=folder, dst_dir_fd=top)
+        moved.append(name)
+    return moved
+
+
+def _change_modes(tree: Path, change: Callable[[int], int]) -> None:
     """Change the modes from the top down: a folder may have to be made readable before it is listed."""
     _change_mode(tree, change)
     for entry in list(tree.iterdir()):
         if entry.is_symlink():
             continue
         if entry.is_dir():
-            _change_modes(entry, change, folders_only=folders_only)
-        elif not folders_only:
+            _change_modes(entry, change)
+        else:
             _change_mode(entry, change)
 
 

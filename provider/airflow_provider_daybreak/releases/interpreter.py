@@ -79,7 +79,9 @@ def find_interpreter(wanted: str | None, *, cache: Path, requires: str = "") -> 
 
 
 def _own() -> str:
-    return str(getattr(sys, "_base_executable", None) or sys.executable)
+    """Return the path of the interpreter that runs this: in a virtual environment, of the one it was made from."""
+    base = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    return str(base) if sys.prefix != sys.base_prefix and base.exists() else sys.executable
 
 
 def _search(wanted: str, cwd: Path) -> str:

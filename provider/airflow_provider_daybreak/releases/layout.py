@@ -29,6 +29,7 @@ class Layout:
                      shared/.env           0600
                      current -> releases/<id>
                      state/                deploy.lock history.jsonl interpreters.json
+                     runs/<id>/            work/, output/ and tmp/ of a script that runs
                      trash/                what is being removed
 
     :param root: the folder of all names on this machine.
@@ -85,6 +86,11 @@ class Layout:
         return self.state / "history.jsonl"
 
     @cached_property
+    def runs(self) -> Path:
+        """Holds a folder for each script that runs."""
+        return self.home / "runs"
+
+    @cached_property
     def trash(self) -> Path:
         """What was taken out of sight and waits to be removed."""
         return self.home / "trash"
@@ -99,7 +105,7 @@ class Layout:
 
     def make(self) -> None:
         """Make the folders in which everything else is made, readable to whoever runs scripts."""
-        for folder in (self.environments, self.releases, self.dotenv.parent, self.state, self.trash):
+        for folder in (self.environments, self.releases, self.dotenv.parent, self.state, self.runs, self.trash):
             if not folder.is_dir():
                 folder.mkdir(mode=0o755, parents=True, exist_ok=True)
                 folder.chmod(0o755)  # whatever the umask says

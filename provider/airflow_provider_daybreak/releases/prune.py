@@ -14,6 +14,7 @@ from airflow_provider_daybreak.releases.layout import ids_in
 from airflow_provider_daybreak.releases.lease import exclusively
 from airflow_provider_daybreak.releases.release import MANIFEST, previous_id
 from airflow_provider_daybreak.releases.switch import current_id, read_history
+from airflow_provider_daybreak.releases.workspace import remove_leftovers
 
 if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.layout import Layout
@@ -25,8 +26,9 @@ PINNED = ".pinned"
 
 
 def clean(layout: Layout) -> None:
-    """Remove what interrupted deploys left. Only who holds the deploy lock may call this."""
+    """Remove what interrupted deploys and runs left. Only who holds the deploy lock may call this."""
     empty_trash(layout.trash)
+    remove_leftovers(layout)
     for folder in (layout.home, layout.state, layout.dotenv.parent):
         for entry in os.scandir(folder):
             if entry.name.startswith(".") and entry.name.endswith(".tmp"):

@@ -54,10 +54,9 @@ class Release:
         return self.path / "src"
 
     @property
-    def import_path(self) -> Path | None:
-        """Where the packages of a project lie that keeps them in ``src/``; None for any other source."""
-        paths = [file["path"] for file in self.manifest["files"]]
-        return self.src / "src" if has_src_layout(paths) else None
+    def has_src_layout(self) -> bool:
+        """Whether it is a project that keeps its packages in ``src/``."""
+        return has_src_layout([file["path"] for file in self.manifest["files"]])
 
     @property
     def environment_id(self) -> str:

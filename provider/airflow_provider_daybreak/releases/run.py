@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import logging
+import codecs
+import json
 import os
+import re
 import selectors
 import shlex
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import (
@@ -22,19 +25,19 @@ from airflow_provider_daybreak.exceptions import (
     ReleaseDamagedError,
     ReleaseNotFoundError,
     ScriptNotStartedError,
+    ScriptOutputError,
 )
 from airflow_provider_daybreak.releases.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.lease import leased
 from airflow_provider_daybreak.releases.privileges import Privileges, check_access
 from airflow_provider_daybreak.releases.redact import Redactor
+from airflow_provider_daybreak.releases.workspace import fill, workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from airflow_provider_daybreak.releases.privileges import User
     from airflow_provider_daybreak.releases.release import Release
-
-log = logging.getLogger(__name__)
+    from airflow_provider_daybreak.releases.workspace import Workspace
 
 _PASSED_ON = (
     "HOME",
@@ -57,10 +60,12 @@ _PASSED_ON = (
 )
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _KEPT_BYTES = 4 * 1024**2
-_LINE_BYTES = 64 * 1024
+_LINE_LENGTH = 64 * 1024  # characters that are passed on at a time
 _TAIL_LINES = 20
 RELAY = "DAYBREAK_MAIL_RELAY"
 """Variable that tells a script's Pythons where the relay is that keeps its mail."""
+BOOT_FOLDER = "DAYBREAK_BOOT"
+"""Variable that names a folder which goes first on ``PYTHONPATH``: that of our ``sitecustomize``."""
 TERMINATION_SECONDS = 3.0
 """How long a script may clean up after SIGTERM. With the kill that follows it stays under the 5 s Airflow gives."""
 
@@ -87,17 +92,23 @@ class Finished:
     """
     How a script ended.
 
+    :param command: what ran, as a shell would read it, without any value of ``.env``.
     :param code: its exit code, or the negative number of the signal that ended it.
-    :param stdout: what it wrote to stdout: all of it, or its last 4 MiB, without the secrets of ``.env``.
+    :param raw: what it wrote to stdout, with all its secrets: everything, or of more than 4 MiB the last whole lines.
+    :param written: how many bytes it wrote to stdout.
     :param stderr: the last lines it wrote to stderr, without any value of ``.env``.
     :param by_hand: a shell command that runs the same.
+    :param redactor: knows the values of ``.env``.
     """
 
+    command: str
     code: int
-    stdout: str
+    raw: str = field(repr=False)
+    written: int
     stderr: str
     by_hand: str
     seconds: float
+    redactor: Redactor = field(repr=False)
 
     @property
     def ending(self) -> str:
@@ -107,10 +118,69 @@ class Finished:
         return f"signal {signal.Signals(-self.code).name}"
 
     @property
+    def stdout(self) -> str:
+        """
+        All it wrote to stdout, without the secrets of ``.env``.
+
+        :raises ScriptOutputError: it is more than 4 MiB.
+        """
+        return str(self.redactor.for_result(self.whole()))
+
+    @property
     def last_line(self) -> str:
-        """The last line on stdout that is not empty."""
-        lines = self.stdout.rstrip().splitlines()
-        return lines[-1].strip() if lines else ""
+        """
+        The last line on stdout that is not empty, without the secrets of ``.env``.
+
+        :raises ScriptOutputError: it is longer than 4 MiB.
+        """
+        return str(self.redactor.for_result(self._last_line()))
+
+    def json(self) -> Any:
+        """
+        Return what it printed as JSON, all of it or else its last line, without the secrets of ``.env``.
+
+        :raises ScriptOutputError: neither is JSON, or it is more than 4 MiB.
+        """
+        last_line = self._last_line()
+        # A line of its own is JSON only where all of it isn't: what is left out can't make a difference.
+        for text in (self.raw, last_line) if self._is_whole else (last_line,):
+            with suppress(ValueError):
+                return self.redactor.for_result(json.loads(text))
+        self.whole()
+        problem = (
+            f"neither its stdout nor the last line of it, {self.redactor.for_log(last_line)[:200]!r}, is JSON. "
+            "Print the JSON last, or ask for another output."
+        )
+        raise ScriptOutputError(self.command, problem)
+
+    def whole(self) -> str:
+        """
+        Return all it wrote to stdout, with its secrets, for who takes it apart before they are masked.
+
+        :raises ScriptOutputError: it is more than 4 MiB.
+        """
+        if not self._is_whole:
+            raise self._too_much("its stdout")
+        return self.raw
+
+    @property
+    def _is_whole(self) -> bool:
+        return self.written <= _KEPT_BYTES
+
+    def _last_line(self) -> str:
+        # Other separators, such as U+2028, are data in JSON.
+        last_line = re.split(r"[\r\n]", self.raw.rstrip())[-1].strip()
+        if not last_line and not self._is_whole:
+            raise self._too_much("the last line of its stdout")
+        return last_line
+
+    def _too_much(self, what: str) -> ScriptOutputError:
+        problem = (
+            f"{what} is larger than 4 MiB: it wrote {self.written:,} bytes, and at most {_KEPT_BYTES:,} are taken. "
+            "Write the data to a file in DAYBREAK_OUTPUT_DIR, name it in artifacts of a VenvRunOperator, and take a "
+            "FileSource where a report reads it."
+        )
+        return ScriptOutputError(self.command, problem)
 
 
 def words(name: str, command: Sequence[str] | str) -> tuple[str, ...]:
@@ -165,127 +235,106 @@ def run(
     *,
     on_line: Callable[[str, str], None],
     running: Running | None = None,
-    folder: Path | None = None,
+    space: Workspace | None = None,
 ) -> Finished:
     """
     Run the job to its end, holding the release so that it isn't pruned meanwhile.
 
-    The working directory shows every file of the release and can be written to; so can ``output`` beside it.
+    The working directory is a copy of the release, and the script's to write in.
 
     :param on_line: called with ``stdout`` or ``stderr`` and each line as it comes, without the values of ``.env``.
     :param running: gets the process group.
-    :param folder: where to make the working and output directories; removed with them by the caller. One
-        that is removed at the end when None.
+    :param space: an empty workspace; one that is removed at the end when None.
     :raises ScriptNotStartedError: there is no such program, or it can't be executed.
     :raises ReleaseNotFoundError: the release was pruned.
-    :raises ReleaseDamagedError: its environment can't be used.
+    :raises ReleaseDamagedError: its source or its environment can't be used.
     """
-    if folder is None:
-        with tempfile.TemporaryDirectory(prefix="daybreak-run-", ignore_cleanup_errors=True) as name:
-            return run(release, job, on_line=on_line, running=running, folder=Path(name))
+    if space is None:
+        with workspace(release.layout) as made:
+            return run(release, job, on_line=on_line, running=running, space=made)
     with leased(release.path) as lease:
         if lease is None:
             raise ReleaseNotFoundError(release.layout.name, release.id, ())
         if not is_complete(release.environment):
             problem = "it is missing, damaged or of a format that this version of Daybreak does not read"
             raise ReleaseDamagedError(str(release.environment / COMPLETE), problem)
-        work, output = make_folders(release, folder)
-        variables = environment_of(release, job, work=work, output=output)
-        arguments = _arguments(release, job, variables["PATH"])
-        by_hand = _by_hand(release, arguments, job)
-        redactor = Redactor(_dotenv(release))
+        dotenv = _dotenv(release)
+        redactor = Redactor(dotenv)
+        variables = environment_of(release, job, dotenv, space)
+        arguments = _arguments(release, job, variables["PATH"], space.work)
+        by_hand = redactor.for_log(_by_hand(release, job, variables["PATH"]))
         if job.privileges.user:
             check_access(release.python, job.privileges.user)
-            _hand_over((folder, work, output, release.layout.dotenv), job.privileges.user)
+        fill(space, release, job.privileges.user)
         arguments = job.privileges.wrap(arguments, release.python)
-        finished = _watch(
-            arguments,
-            work,
-            variables,
-            lease,
-            lambda stream, line: on_line(stream, redactor.for_log(line)),
-            running or Running(),
-            redactor.for_log(by_hand),
-        )
-        return replace(
-            finished, stdout=redactor.for_result(finished.stdout), stderr=redactor.for_log(finished.stderr)
-        )
-
-
-def make_folders(release: Release, folder: Path) -> tuple[Path, Path]:
-    """
-    Make the working and the output directory of a run.
-
-    In the first every file of the release appears, so a script that opens files beside itself finds them,
-    and what it writes is not written into the release.
-    """
-    work, output = folder / "work", folder / "output"
-    work.mkdir()
-    output.mkdir()
-    for entry in release.src.iterdir():
-        if os.path.lexists(entry):
-            (work / entry.name).symlink_to(entry)
-    return work, output
-
-
-def _hand_over(paths: Sequence[Path], user: User) -> None:
-    """Let the user write where the script may, and read the ``.env`` that it finds beside itself."""
-    for path in paths:
-        if path.exists() and path.stat().st_uid != user.uid:
-            os.chown(path, user.uid, user.gid)
-
-
-def files_like(folder: Path, pattern: str) -> dict[str, Path]:
-    """
-    Return what a run left that fits the pattern, by its path in the output or else the working directory.
-
-    Links are none of it: they may lead to what the script itself could not read.
-    """
-    for top in (folder / "output", folder / "work"):
+        stdout = _Kept()
+        stdout_lines, stderr_lines = _Lines("stdout", on_line, redactor), _Lines("stderr", on_line, redactor)
+        started = time.monotonic()
         try:
-            found = {
-                str(path.relative_to(top)): path
-                for path in sorted(top.glob(pattern))
-                if path.is_file() and path.resolve().is_relative_to(top.resolve())
-            }
-        except (ValueError, NotImplementedError) as error:
-            raise InvalidValueError("pattern in artifacts", pattern, "a relative one, such as *.csv") from error
-        if found:
-            return found
-    return {}
+            process = subprocess.Popen(
+                arguments,
+                cwd=space.work,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(lease, space.descriptor),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ScriptNotStartedError(arguments[0], error.strerror or str(error), by_hand) from error
+        code = _watch(process, (stdout, stdout_lines), (stderr_lines,), running or Running())
+        return Finished(
+            command=redactor.for_log(shlex.join(job.command)),
+            code=code,
+            raw=stdout.text(),
+            written=stdout.written,
+            stderr=stderr_lines.last(),
+            by_hand=by_hand,
+            seconds=time.monotonic() - started,
+            redactor=redactor,
+        )
 
 
-def environment_of(release: Release, job: Job, *, work: Path, output: Path) -> dict[str, str]:
+def redactor_of(release: Release) -> Redactor:
     """
-    Build the variables that the script sees. Of the worker's own, only the harmless are passed on.
+    Return who keeps the values of the release's ``.env`` out of texts.
 
-    :raises DotenvError: the release's ``.env`` can't be read.
+    :raises DotenvError: it can't be read.
     """
+    return Redactor(_dotenv(release))
+
+
+def environment_of(release: Release, job: Job, dotenv: Mapping[str, str], space: Workspace) -> dict[str, str]:
+    """Build the variables that the script sees. Of the worker's own, only the harmless are passed on."""
     variables = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
     variables.setdefault("LANG", "C.UTF-8")
     variables |= {
         "PATH": f"{release.environment / 'bin'}:{_SYSTEM_PATH}",
         "VIRTUAL_ENV": str(release.environment),
         "PYTHONUNBUFFERED": "1",  # its lines are shown when it writes them
-        "TMPDIR": str(work.parent),
+        "TMPDIR": str(space.temporary),
         "DAYBREAK_NAME": release.layout.name,
         "DAYBREAK_RELEASE": release.id,
-        "DAYBREAK_WORK_DIR": str(work),
-        "DAYBREAK_OUTPUT_DIR": str(output),
+        "DAYBREAK_WORK_DIR": str(space.work),
+        "DAYBREAK_OUTPUT_DIR": str(space.output),
     }
-    if release.import_path:
-        variables["PYTHONPATH"] = str(release.import_path)
+    if release.has_src_layout:
+        variables["PYTHONPATH"] = str(space.work / "src")
     if user := job.privileges.user:
         variables |= {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
-    variables |= _dotenv(release)
-    return variables | dict(job.env)
+    variables |= {**dotenv, **job.env}
+    if boot := variables.get(BOOT_FOLDER):
+        variables["PYTHONPATH"] = os.pathsep.join(filter(None, (boot, variables.get("PYTHONPATH"))))
+    return variables
 
 
 def _dotenv(release: Release) -> Mapping[str, str]:
     return read_dotenv(release.layout.dotenv).values if release.layout.dotenv.exists() else {}
 
 
-def _arguments(release: Release, job: Job, path: str) -> list[str]:
+def _arguments(release: Release, job: Job, path: str, source: Path) -> list[str]:
+    """Return the program and its arguments, with the release's scripts in the folder that holds its source."""
     if not job.command:
         raise ScriptNotStartedError(
             "", "the command is empty", "give a script of the release, such as report.py"
@@ -302,7 +351,7 @@ def _arguments(release: Release, job: Job, path: str) -> list[str]:
                 f"the release holds no such script; it holds {scripts}",
                 "first deploy a release that has it",
             )
-        return [str(release.python), str(script), *rest]
+        return [str(release.python), str(source / script.relative_to(release.src)), *rest]
     found = shutil.which(first, path=path)
     if found is None:
         raise ScriptNotStartedError(
@@ -311,42 +360,33 @@ def _arguments(release: Release, job: Job, path: str) -> list[str]:
     return [found, *rest]
 
 
-def _by_hand(release: Release, arguments: list[str], job: Job) -> str:
-    told = (key for key in job.env if key.startswith("DAYBREAK_") and key != RELAY)  # which ends with the run
-    given = [f"{key}={job.env[key]}" for key in told]
-    given += [f"PYTHONPATH={release.import_path}"] if release.import_path else []
-    return f"cd {shlex.quote(str(release.src))} && " + shlex.join(
-        ["env", *given, *arguments] if given else arguments
-    )
+def _by_hand(release: Release, job: Job, path: str) -> str:
+    """Return a command that runs the same in a copy of its own, since a script may write beside itself."""
+    steps = ['cd "$(mktemp -d)"', f"cp -r {shlex.quote(str(release.src))}/. .", "chmod -R u+w ."]
+    if release.layout.dotenv.exists():
+        steps.append(f"cp --remove-destination {shlex.quote(str(release.layout.dotenv))} .")
+    ends_with_the_run = (RELAY, BOOT_FOLDER)
+    told = {
+        key: value
+        for key, value in job.env.items()
+        if key.startswith("DAYBREAK_") and key not in ends_with_the_run
+    }
+    given = [shlex.quote(f"{key}={value}") for key, value in told.items()]
+    given += ['PYTHONPATH="$PWD/src"'] if release.has_src_layout else []
+    command = shlex.join(_arguments(release, job, path, Path()))
+    return " && ".join([*steps, " ".join(["env", *given, command] if given else [command])])
 
 
 def _watch(
-    arguments: list[str],
-    work: Path,
-    variables: Mapping[str, str],
-    lease: int,
-    on_line: Callable[[str, str], None],
+    process: subprocess.Popen[bytes],
+    stdout: tuple[_Stream, ...],
+    stderr: tuple[_Stream, ...],
     running: Running,
-    by_hand: str,
-) -> Finished:
-    started = time.monotonic()
-    try:
-        process = subprocess.Popen(
-            arguments,
-            cwd=work,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=(lease,),
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise ScriptNotStartedError(arguments[0], error.strerror or str(error), by_hand) from error
+) -> int:
+    """Read what the script writes until it has ended, end what it left running, and return its exit code."""
     running.started(process.pid)
-    stdout, stderr = _Capture("stdout", on_line), _Capture("stderr", on_line)
     try:
-        _read(process, stdout, stderr)
+        _read(process, {process.stdout: stdout, process.stderr: stderr})
         _wait(process)
     finally:
         # What it left running ends with it. It is reaped after that, since its number is that of the group.
@@ -356,26 +396,27 @@ def _watch(
         for stream in (process.stdout, process.stderr):
             if stream:
                 stream.close()
-    return Finished(code, stdout.text(), stderr.tail(), by_hand, time.monotonic() - started)
+    return code
 
 
-def _read(process: subprocess.Popen[bytes], stdout: _Capture, stderr: _Capture) -> None:
+def _read(process: subprocess.Popen[bytes], streams: Mapping[IO[bytes] | None, tuple[_Stream, ...]]) -> None:
     """Read both pipes until they close, or until the script has ended and only what it left behind holds them."""
     with selectors.DefaultSelector() as selector:
-        for stream, capture in ((process.stdout, stdout), (process.stderr, stderr)):
-            if stream is not None:
-                selector.register(stream, selectors.EVENT_READ, capture)
+        for pipe, readers in streams.items():
+            if pipe is not None:
+                selector.register(pipe, selectors.EVENT_READ, readers)
         while selector.get_map():
             ready = selector.select(timeout=0.5)
             if not ready and _has_ended(process):
                 break
             for key, _ in ready:
                 chunk = os.read(key.fd, 1 << 16)
-                key.data.feed(chunk)
+                for reader in key.data:
+                    reader.feed(chunk)
                 if not chunk:
                     selector.unregister(key.fileobj)
-    stdout.close()
-    stderr.close()
+    for reader in chain.from_iterable(streams.values()):
+        reader.close()
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
@@ -387,41 +428,72 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 
 
-class _Capture:
-    """One stream: passed on line by line, and its end kept."""
+class _Stream(Protocol):
+    """What a script writes, as it comes."""
 
-    def __init__(self, name: str, on_line: Callable[[str, str], None]) -> None:
-        self._name = name
-        self._on_line = on_line
-        self._kept: deque[bytes] = deque()
+    def feed(self, chunk: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Kept:
+    """The end of a stream, as it came."""
+
+    def __init__(self) -> None:
+        self.written = 0
+        self._chunks: deque[bytes] = deque()
         self._size = 0
-        self._partial = b""
 
     def feed(self, chunk: bytes) -> None:
-        self._kept.append(chunk)
+        self._chunks.append(chunk)
         self._size += len(chunk)
-        while self._size - len(self._kept[0]) > _KEPT_BYTES:
-            self._size -= len(self._kept.popleft())
-        *lines, self._partial = (self._partial + chunk).split(b"\n")
-        for line in lines:
-            self._pass_on(line)
-        while len(self._partial) > _LINE_BYTES:
-            self._pass_on(self._partial[:_LINE_BYTES])
-            self._partial = self._partial[_LINE_BYTES:]
+        self.written += len(chunk)
+        while self._size - len(self._chunks[0]) > _KEPT_BYTES:
+            self._size -= len(self._chunks.popleft())
 
     def close(self) -> None:
-        if self._partial:
-            self._pass_on(self._partial)
-            self._partial = b""
+        pass
 
     def text(self) -> str:
-        return b"".join(self._kept)[-_KEPT_BYTES:].decode("utf-8", "replace")
+        """Return all of it, or the last whole lines: the rest of one could begin with the rest of a secret."""
+        data = b"".join(self._chunks)
+        if self.written > _KEPT_BYTES:
+            data = data[-_KEPT_BYTES:].partition(b"\n")[2]
+        return data.decode("utf-8", "replace")
 
-    def tail(self) -> str:
-        return "\n".join(self.text().rstrip().splitlines()[-_TAIL_LINES:])
 
-    def _pass_on(self, line: bytes) -> None:
-        self._on_line(self._name, line.decode("utf-8", "replace").rstrip("\r"))
+class _Lines:
+    """A stream as lines without the values of ``.env``: they are passed on as they come, and the last are kept."""
+
+    def __init__(self, name: str, on_line: Callable[[str, str], None], redactor: Redactor) -> None:
+        self._name = name
+        self._on_line = on_line
+        self._redactor = redactor
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._partial = ""
+        self._last: deque[str] = deque(maxlen=_TAIL_LINES)
+
+    def feed(self, chunk: bytes) -> None:
+        *lines, self._partial = (self._partial + self._decoder.decode(chunk)).split("\n")
+        for line in lines:
+            self._pass_on(line)
+        while (end := self._redactor.cut(self._partial, _LINE_LENGTH)) is not None:
+            self._pass_on(self._partial[:end])
+            self._partial = self._partial[end:]
+
+    def close(self) -> None:
+        if rest := self._partial + self._decoder.decode(b"", final=True):
+            self._pass_on(rest)
+
+    def last(self) -> str:
+        """Return the last lines."""
+        return "\n".join(self._last)
+
+    def _pass_on(self, line: str) -> None:
+        text = self._redactor.for_log(line.rstrip("\r"))
+        self._on_line(self._name, text)
+        if text.strip():
+            self._last.append(text)
 
 
 def _signal(group: int, number: signal.Signals) -> bool:

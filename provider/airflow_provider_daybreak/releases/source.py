@@ -42,7 +42,12 @@ _CHUNK = 1 << 20
 
 
 class FileEntry(TypedDict):
-    """A file of a source, as a manifest lists it. ``link`` is set for a symbolic link, and then no digest."""
+    """
+    A file of a source, as a manifest lists it.
+
+    ``link`` is set for a symbolic link, and then no digest. The path of a folder in which nothing else is ends with a
+    slash, and it has neither.
+    """
 
     path: str
     bytes: int
@@ -162,6 +167,8 @@ def copy_files(files: Sequence[FileEntry], target: Path, read: Callable[[str], I
             made.add(path.parent)
         if file["link"]:
             path.symlink_to(file["link"])
+        elif file["path"].endswith("/"):
+            path.mkdir()
         else:
             _write(path, file, read(file["path"]))
 
@@ -176,7 +183,9 @@ def _walk(top: Path, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
                     yield str(path.relative_to(top)), entry.stat(follow_symlinks=False)
             elif entry.is_dir():
                 if entry.name not in _LEFT_OUT_FOLDERS and not (path / "pyvenv.cfg").exists():
-                    yield from _walk(top, path)
+                    inside = list(_walk(top, path))
+                    # An empty folder may be where the script writes to.
+                    yield from inside or [(f"{path.relative_to(top)}/", entry.stat())]
             elif not entry.is_file():
                 raise SourceUnreadableError(entry.path, "it is neither a file nor a folder")
             elif entry.name != ".env" and not entry.name.endswith(_LEFT_OUT_SUFFIXES):
@@ -201,6 +210,8 @@ def _check_size(given: Path, entries: list[tuple[str, os.stat_result]]) -> None:
 
 
 def _read(folder: Path, path: str, status: os.stat_result) -> FileEntry:
+    if stat.S_ISDIR(status.st_mode):
+        return FileEntry(path=path, bytes=0, sha256="", executable=False, link="")
     if stat.S_ISLNK(status.st_mode):
         link = str((folder / path).readlink())
         return FileEntry(path=path, bytes=0, sha256="", executable=False, link=link)

@@ -15,7 +15,7 @@ from airflow_provider_daybreak.releases.files import read_json
 from airflow_provider_daybreak.releases.layout import ID
 from airflow_provider_daybreak.releases.release import MANIFEST, id_of, problem_of
 from airflow_provider_daybreak.releases.source import digest_of
-from airflow_provider_daybreak.releases.switch import entry_in
+from airflow_provider_daybreak.releases.switch import check_owner, entry_in
 
 if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.release import Release
@@ -50,7 +50,7 @@ class Store:
         if (target / MANIFEST).exists():
             return
         for file in release.manifest["files"]:
-            if not file["link"]:
+            if file["sha256"]:  # neither a link nor a folder
                 storage.create_if_absent(
                     _inside(target / "src", file["path"]), (release.src / file["path"]).read_bytes()
                 )
@@ -114,11 +114,14 @@ class Store:
         return len(self._history())
 
     def append(self, entry: dict[str, Any]) -> None:
-        """Enter a switch after all others, however many workers do so at once."""
+        """
+        Enter a switch after all others, however many workers do so at once.
+
+        :raises OwnedByAnotherDagError: another Dag deployed under the name meanwhile.
+        """
         number = len(self._history()) + 1
-        while not storage.create_if_absent(
-            self.folder / "history" / f"{number:08d}.json", json.dumps(entry).encode()
-        ):
+        while not storage.create_if_absent(path := self._place(number), json.dumps(entry).encode()):
+            check_owner(self.name, self._entry(path).get("dag_id"), entry.get("dag_id", ""))
             number += 1
 
     def release_ids(self) -> list[str]:
@@ -132,10 +135,13 @@ class Store:
         if manifest is None or problem_of(manifest):
             return  # nothing tells which files it is made of, and a deploy of the same puts it there anew
         paths = [top / MANIFEST, top / LOCK_NAME]
-        paths += [_inside(top / "src", file["path"]) for file in manifest["files"] if not file["link"]]
+        paths += [_inside(top / "src", file["path"]) for file in manifest["files"] if file["sha256"]]
         for path in paths:
             if path.exists():
                 path.unlink()
+
+    def _place(self, number: int) -> StoragePath:
+        return self.folder / "history" / f"{number:08d}.json"
 
     def _history(self) -> list[str]:
         return [name for name in storage.names(self.folder / "history") if name.endswith(".json")]

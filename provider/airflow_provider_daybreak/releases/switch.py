@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.exceptions import OwnedByAnotherDagError
 from airflow_provider_daybreak.releases.layout import ID
 from airflow_provider_daybreak.storage import local
 
@@ -26,11 +27,13 @@ class History:
     :param line: the releases that were current and not rolled back, oldest first; the last one is current.
     :param rolled_back: the releases that somebody turned away from.
     :param recent: the releases that were deployed and not rolled back, current or aside, in the order of the last time.
+    :param owner: id of the Dag that deployed last, or None while only people did.
     """
 
     line: tuple[str, ...] = ()
     rolled_back: frozenset[str] = frozenset()
     recent: tuple[str, ...] = ()
+    owner: str | None = None
 
     @property
     def current(self) -> str | None:
@@ -48,17 +51,38 @@ def current_id(layout: Layout) -> str | None:
 
 
 def new_entry(
-    layout: Layout, release_id: str, *, action: str, version: DagVersion | None = None
+    layout: Layout, release_id: str, *, action: str, dag_id: str = "", version: DagVersion | None = None
 ) -> dict[str, Any]:
     """
     Return the history's entry for a switch that is about to be made.
 
     :param action: ``deploy``, ``rollback``, or ``aside`` for a release that is used and does not become current.
+    :param dag_id: the Dag that deploys; "" where a person does.
     :param version: the version of the Dag that deploys it, where it has any.
     """
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    entry = {"time": now, "action": action, "release": release_id, "previous": current_id(layout)}
+    entry: dict[str, Any] = {
+        "time": now,
+        "action": action,
+        "release": release_id,
+        "previous": current_id(layout),
+    }
+    if dag_id:
+        entry["dag_id"] = dag_id
     return {**entry, "dag": version.entry()} if version else entry
+
+
+def check_owner(name: str, owner: str | None, dag_id: str, *, take_over: str | None = None) -> None:
+    """
+    Refuse a Dag that deploys under a name which is another's.
+
+    :param owner: id of the Dag whose the name is, if it is one's.
+    :param dag_id: the Dag that deploys; "" where a person does.
+    :param take_over: id of the Dag from which the name may be taken.
+    :raises OwnedByAnotherDagError: it is another's.
+    """
+    if owner and dag_id and owner not in (dag_id, take_over):
+        raise OwnedByAnotherDagError("release", name, owner, dag_id)
 
 
 def switch(layout: Layout, entry: dict[str, Any]) -> None:
@@ -96,8 +120,9 @@ def history_of(entries: Sequence[Mapping[str, Any]]) -> History:
     line: list[str] = []
     rolled_back: set[str] = set()
     recent: dict[str, None] = {}
+    owner = None
     for entry in entries:
-        release = entry["release"]
+        release, owner = entry["release"], entry.get("dag_id") or owner
         recent.pop(release, None)
         recent[release] = None
         if entry["action"] == "aside":
@@ -110,7 +135,8 @@ def history_of(entries: Sequence[Mapping[str, Any]]) -> History:
                 del line[line.index(release) :]
         line = [one for one in line if one != release and one not in rolled_back] + [release]
         rolled_back.discard(release)
-    return History(tuple(line), frozenset(rolled_back), tuple(one for one in recent if one not in rolled_back))
+    made = tuple(one for one in recent if one not in rolled_back)
+    return History(tuple(line), frozenset(rolled_back), made, owner)
 
 
 def entries_of(layout: Layout) -> list[dict[str, Any]]:

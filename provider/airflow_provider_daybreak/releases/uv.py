@@ -34,6 +34,7 @@ _PASSED_ON = (
     "UV_CACHE_DIR",
     "UV_DEFAULT_INDEX",
     "UV_HTTP_TIMEOUT",
+    "UV_NATIVE_TLS",  # what uv before 0.11 calls UV_SYSTEM_CERTS
     "UV_SYSTEM_CERTS",
     "XDG_CACHE_HOME",
     "all_proxy",

@@ -21,8 +21,6 @@ from airflow_provider_daybreak.releases.locking import held_locks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_daybreak.releases.release import Release
-    from airflow_provider_daybreak.releases.source import FileEntry
 
 log = logging.getLogger(__name__)
 
@@ -61,30 +59,9 @@ def check_record(environment: Path, remedy: str) -> int:
         raise VerificationError(
             f"Environment {environment.name}",
             "the comparison with the hashes of its packages",
-            f"{_shown(wrong)}\n{remedy}",
+            f"{shown(wrong)}\n{remedy}",
         )
     return len(expected)
-
-
-def check_source(release: Release) -> int:
-    """
-    Compare every file of a release with its manifest.
-
-    :return: how many files were compared.
-    :raises VerificationError: a file is missing, differs, or is new.
-    """
-    listed = {file["path"]: file for file in release.manifest["files"]}
-    wrong = [path for path, file in listed.items() if _changed(release.src / path, file)]
-    found = {
-        str(path.relative_to(release.src))
-        for path in release.src.rglob("*")
-        if (path.is_symlink() or path.is_file()) and path.suffix != ".pyc"
-    }
-    wrong += sorted(found - listed.keys() - {".env"})
-    if wrong:
-        explanation = f"{_shown(wrong)}\nRemove {str(release.path)!r}, and deploy again: it is made anew."
-        raise VerificationError(f"Release {release.id}", "the comparison with its manifest", explanation)
-    return len(listed)
 
 
 def check_consistency(environment: Path) -> None:
@@ -157,16 +134,8 @@ def processors() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _changed(path: Path, file: FileEntry) -> bool:
-    if file["link"]:
-        return not path.is_symlink() or str(path.readlink()) != file["link"]
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() != file["sha256"]
-    except OSError:
-        return True
-
-
-def _shown(paths: list[str]) -> str:
+def shown(paths: list[str]) -> str:
+    """Return the first of these paths, a line each, and how many more there are."""
     return "\n".join(paths[:_SHOWN]) + (f"\n… and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else "")
 
 

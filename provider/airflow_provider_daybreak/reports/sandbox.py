@@ -15,7 +15,7 @@ from airflow_provider_daybreak.reports.limits import Limits, Meter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jinja2 import BytecodeCache
+    from jinja2 import BytecodeCache, TemplateRuntimeError
     from jinja2.bccache import Bucket
 
 _MAX_POWER = 4096  # bits
@@ -131,16 +131,21 @@ def compiled() -> BytecodeCache:
 @lru_cache(maxsize=1)
 def missing() -> type[Any]:
     """Return the class of what isn't there: any use of it is an error, which names what is there."""
-    from jinja2 import StrictUndefined
+    from jinja2 import StrictUndefined, UndefinedError
+    from jinja2.utils import missing as nothing
 
     class Missing(StrictUndefined):
-        @property
-        def _undefined_message(self) -> str:
-            there = self._undefined_obj
-            if not isinstance(there, Mapping):
-                return super()._undefined_message
-            names = ", ".join(map(str, islice(there, 20))) or "nothing"
-            return f"no {self._undefined_name!r} there: expected one of {names}"
+        def __init__(
+            self,
+            hint: str | None = None,
+            obj: Any = nothing,
+            name: str | None = None,
+            exc: type[TemplateRuntimeError] = UndefinedError,
+        ) -> None:
+            if hint is None and isinstance(obj, Mapping):
+                names = ", ".join(map(str, islice(obj, 20))) or "nothing"
+                hint = f"no {name!r} there: expected one of {names}"
+            super().__init__(hint, obj, name, exc)
 
     return Missing
 

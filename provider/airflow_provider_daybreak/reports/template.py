@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.reports.language import Language
     from airflow_provider_daybreak.reports.period import Period
 
+SUFFIX = ".j2"
 SUFFIXES = (".md.j2", ".html.j2")
 COMPONENTS = ("table", "metric", "chart", "notice")
 WRITERS = ("number", "percent", "currency", "date", "time", "datetime", "duration", "size")
@@ -96,7 +97,7 @@ def render(
     """
     Render a template to a document.
 
-    :param path: the template; what it includes or imports lies in its folder or in the one above.
+    :param path: the template; what it includes, imports or extends lies below its folder, or in the one above.
     :param data: what the template sees by name beside ``report`` and ``period``.
     :param functions: what else it may call, such as ``previous``.
     :raises TemplateUnreadableError: the file is missing or no UTF-8 text.
@@ -261,15 +262,19 @@ class _Rendering:
         return replace(notice, body=self.prose(self.meter.write(dedent(caller()))))
 
     def _load(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
-        """Return the source of a template in the report's folder or in the one above."""
+        """Return the source of a template below the report's folder, or right in the one above."""
+        if not name.endswith(SUFFIX) or any(part.startswith(".") for part in name.split("/")):
+            expected = f"a file whose name ends with {SUFFIX}, in no hidden folder"
+            raise InvalidValueError("included template", name[:500], expected)
         beside, above = self.path.parent, self.path.parent.parent
-        for folder in (beside,) if name == self.path.name else (beside, above):
+        for folder in (beside,) if name == self.path.name or "/" in name else (beside, above):
             path = folder / name
             try:
-                found = path.resolve().is_relative_to(folder.resolve()) and path.is_file()
+                real = path.resolve()
+                found = real.is_relative_to(folder.resolve()) and real.is_file()
             except OSError as error:  # a name that no file can have, or a folder that nobody may read
                 raise TemplateUnreadableError(str(path)[:500], error.strerror or str(error)) from error
-            if found:
+            if found and real.name.endswith(SUFFIX):  # a link may be called so, and lead to what is no template
                 return self._read(name, path), str(path), lambda: True
         if name == self.path.name:
             problem = "No such file; expected a template, by an absolute path or one from the Dag file's folder"

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 from contextlib import contextmanager
-from email.utils import formataddr, getaddresses, parseaddr
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -14,8 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.secrets.base_secrets import BaseSecretsBackend
 
+from airflow_provider_daybreak.delivery.recipients import parse_recipients, parse_sender
 from airflow_provider_daybreak.dotenv import read_dotenv
-from airflow_provider_daybreak.exceptions import DotenvError, DotenvMissingKeyError, DotenvValueError
+from airflow_provider_daybreak.exceptions import (
+    DotenvError,
+    DotenvMissingKeyError,
+    DotenvValueError,
+    InvalidValueError,
+)
+from airflow_provider_daybreak.version_compat import hand_on_connection_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -70,10 +76,10 @@ class DotenvBackend(BaseSecretsBackend):
         """
         value = self.get_conn_value(conn_id, team_name)
         if value is not None:
-            return self.deserialize_connection(conn_id, value)
+            return self._connection(conn_id, value)
         if self.fallback is None or CONN_PREFIX + conn_id.upper() in os.environ:
             return None
-        self.fallback._set_connection_class(self._get_connection_class())  # noqa: SLF001 - as Airflow does for us
+        hand_on_connection_class(self, self.fallback)
         return self.fallback.get_connection(conn_id, **_team(self.fallback.get_connection, team_name))
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:  # noqa: ARG002
@@ -91,6 +97,16 @@ class DotenvBackend(BaseSecretsBackend):
                 return dotenv.values[name]
             connection = smtp_connection(dotenv, os.environ) if conn_id == SMTP_CONN_ID else None
         return None if connection is None else json.dumps(connection)
+
+    def _connection(self, conn_id: str, value: str) -> Any:
+        """Return the connection that a value describes, which the error, unlike those of parsers, doesn't hold."""
+        try:
+            return self.deserialize_connection(conn_id, value)
+        except Exception as error:  # noqa: BLE001 - those of two parsers, and of each provider's type of connection
+            problem = f"expected a connection as a URI or a JSON object ({type(error).__name__})."
+        name = CONN_PREFIX + conn_id.upper()
+        with _logged():
+            raise DotenvValueError(str(self.path), read_dotenv(self.path).lines.get(name), name, problem)
 
     def get_variable(self, key: str, team_name: str | None = None) -> str | None:
         """
@@ -135,26 +151,28 @@ def smtp_connection(dotenv: Dotenv, environ: Mapping[str, str]) -> dict[str, Any
     for key in ("SMTP_SERVER", "EMAIL_SENDER"):
         if not values[key]:
             raise DotenvMissingKeyError(str(dotenv.path), key)
-    _, sender = parseaddr(values["EMAIL_SENDER"])
-    if "@" not in sender:
-        raise wrong("EMAIL_SENDER", "expected an address such as reports@example.org.")
+    try:
+        sender = parse_sender(values["EMAIL_SENDER"], name="EMAIL_SENDER")
+    except InvalidValueError:  # no cause: it shows the value
+        raise wrong("EMAIL_SENDER", "expected an address such as reports@example.org.") from None
     port = values["SMTP_PORT"] or str(STARTTLS_PORT)
     if not port.isdecimal() or not 0 < int(port) < 2**16:
         raise wrong("SMTP_PORT", "expected a number such as 587 (STARTTLS) or 465 (TLS from the start).")
-    recipients = getaddresses([values["EMAIL_RECEIVER"]]) if values["EMAIL_RECEIVER"] else []
-    if any("@" not in address for _, address in recipients):
-        raise wrong("EMAIL_RECEIVER", "expected addresses such as a@example.org, b@example.org.")
+    try:
+        recipients = parse_recipients(values["EMAIL_RECEIVER"])
+    except InvalidValueError:  # likewise
+        raise wrong("EMAIL_RECEIVER", "expected addresses such as a@example.org, b@example.org.") from None
     return {
         "conn_type": "smtp",
         "host": values["SMTP_SERVER"],
         "port": int(port),
-        "login": sender if values["EMAIL_PASSWORD"] else None,
+        "login": sender.addr_spec if values["EMAIL_PASSWORD"] else None,
         "password": values["EMAIL_PASSWORD"] or None,
         "extra": {
             "from_email": values["EMAIL_SENDER"],
             "disable_ssl": int(port) != IMPLICIT_TLS_PORT,
             "disable_tls": int(port) == IMPLICIT_TLS_PORT,
-            "default_recipients": [formataddr(recipient) for recipient in recipients],
+            "default_recipients": [str(recipient.mailbox) for recipient in recipients],
             **({"ca_file": values["SMTP_CA_FILE"]} if values["SMTP_CA_FILE"] else {}),
         },
     }

@@ -54,7 +54,7 @@ def page_of(revision: Revision) -> Content:
     :raises ArchivedFileNotFoundError: the revision has no file that can stand for it.
     :raises ArchivedFileChangedError: it is no longer what was published.
     """
-    names = {file.name for file in revision.manifest.files}
+    names = {file.name for file in revision.files}
     for name in PAGES:
         if name in names:
             return content_of(revision, name)
@@ -86,7 +86,7 @@ def with_images_inside(html: bytes, revision: Revision) -> bytes:
     """Return the page with each image that its ``src`` takes from the revision as a data URI."""
     images = {
         escape(file.name): file
-        for file in revision.manifest.files
+        for file in revision.files
         if file.media_type in _SHOWN and file.media_type.startswith("image/")
     }
     if not images:

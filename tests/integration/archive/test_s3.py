@@ -16,6 +16,7 @@ from airflow_provider_daybreak.archive.verify import Damage, verify
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileChangedError,
     OutsideArchiveError,
+    OwnedByAnotherDagError,
     RevisionNotFoundError,
     StorageNotAtomicError,
     StorageUnsupportedError,
@@ -56,6 +57,20 @@ def at_once(count, function):
     for thread in threads:
         thread.join()
     return results
+
+
+def test_of_many_first_publishers_on_s3_one_owns_the_report(archive):
+    def publish(number):
+        try:
+            return archive.publish(draft(str(number), run={"dag_id": f"dag_{number}"})).manifest.run["dag_id"]
+        except OwnedByAnotherDagError as error:
+            return error.owner
+
+    owners = at_once(8, publish)
+
+    assert owners == [archive.owner("daily_report")] * 8
+    again = archive.publish(draft("again", run={"dag_id": "renamed"}), take_over=owners[0])
+    assert (again.number, archive.owner("daily_report")) == (2, "renamed")
 
 
 def test_a_published_revision_is_read_back_as_it_was(archive, uri):
@@ -229,7 +244,7 @@ def test_a_file_goes_by_its_name_and_not_by_a_pattern(archive, name):
     (archive.root / "daily_report/2026/03/29/r0001/manifest.json").write_bytes(manifest.to_json())
 
     assert len(list(prune(archive, before=date(2026, 4, 1)))) == 1
-    assert storage.files_below(archive.root / "daily_report") == []
+    assert storage.files_below(archive.root / "daily_report" / "2026") == []
     assert list(prune(archive, before=date(2026, 4, 1))) == []
 
 

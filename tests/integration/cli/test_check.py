@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from demo.catcher import Catcher, make_certificate
+from tests.integration.containers.compose import compose_rules
+from tests.integration.containers.proxy import Proxy
 
 PASSWORD = "a password of the tests"
 
@@ -92,3 +94,36 @@ def test_no_mail_server_is_missing_and_no_failure_of_it(check):
 
     assert found["mail server"][0] == "missing"
     assert "smtp_default" in found["mail server"][1]
+
+
+def test_a_local_archive_of_several_hosts_is_a_failure(check):
+    code, found = check("# nothing yet\n", AIRFLOW__CORE__EXECUTOR="LocalExecutor,CeleryExecutor")
+
+    assert code == 1
+    assert found["archive"][0] == "failed"
+    assert "archive_is_shared = True" in found["archive"][1]
+    assert "CeleryExecutor" in found["workers"][1]
+    assert found["releases"][0] == "missing"
+
+
+def test_a_shared_mount_of_several_hosts_is_well(check, tmp_path):
+    _, found = check(
+        "# nothing yet\n",
+        AIRFLOW__CORE__EXECUTOR="CeleryExecutor",
+        AIRFLOW__DAYBREAK__ARCHIVE_IS_SHARED="True",
+        AIRFLOW__DAYBREAK__RELEASE_STORE=tmp_path.as_uri(),
+    )
+
+    assert (found["archive"][0], found["releases"][0]) == ("ok", "ok")
+    assert "must be one mount that all workers share" in found["releases"][1]
+
+
+@pytest.mark.engine
+def test_an_engine_behind_the_socket_proxy_of_the_compose_file_answers(check):
+    proxy = Proxy(compose_rules())
+
+    _, found = check("# nothing\n", DOCKER_HOST=proxy.url)
+    proxy.close()
+
+    assert found["Docker engine"][0] == "ok", found["Docker engine"][1]
+    assert proxy.refused == []

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from airflow_provider_daybreak.exceptions import (
     ContainerFailedError,
@@ -16,19 +15,11 @@ from airflow_provider_daybreak.exceptions import (
     EngineUnavailableError,
     ImagePullError,
 )
+from tests.integration.containers.compose import compose_rules
 
 pytestmark = pytest.mark.engine
 
-COMPOSE = Path(__file__).parents[3] / "docker-compose.yaml"
 DOCUMENT = Path(__file__).parents[3] / "docs" / "containers.md"
-
-
-def compose_rules():
-    """Return what the socket proxy of the Compose file lets through: a pattern of paths for each method."""
-    command = yaml.safe_load(COMPOSE.read_text())["services"]["docker-proxy"]["command"]
-    return dict(
-        re.fullmatch("-allow([A-Z]+)=(.+)", word).groups() for word in command if re.match("-allow[A-Z]", word)
-    )
 
 
 def test_the_documentation_lists_the_calls_that_the_socket_proxy_allows():

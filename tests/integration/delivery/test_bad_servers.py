@@ -18,9 +18,10 @@ from airflow_provider_daybreak.exceptions import (
     DeliveryIncompleteError,
     DeliveryPendingError,
     SenderRefusedError,
+    SmtpLoginError,
     SmtpUnavailableError,
 )
-from tests.mail import LOGIN, PASSWORD, Listener
+from tests.mail import LOGIN, PASSWORD, Listener, MailServer
 
 STEPS = ("greeting", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "end")
 GOOD = {
@@ -36,6 +37,7 @@ FAULTS = {
     "says 421": "421 closing",
     "never ends its reply": "250-" + "\r\n250-".join("more" for _ in range(500)),
     "says 999": "999 what",
+    "says 350": "350 go on",
 }
 
 
@@ -120,6 +122,14 @@ def test_a_server_that_fails_at_the_goodbye_has_taken_the_mail(fault, mail_over)
     assert server.taken == 1
 
 
+def test_what_a_server_greets_with_is_said(mail_over):
+    server = FaultyServer("greeting", "554 no service for you")
+
+    with pytest.raises(SmtpUnavailableError, match="it greets with 554 no service for you"):
+        mail_over(server.port)
+    server.close()
+
+
 def test_nobody_listening_is_tried_again(mail_over):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
@@ -140,3 +150,47 @@ def test_a_sender_that_is_refused_gives_up(mail_over):
         mail_over(server.port)
     server.close()
     assert caught.value.permanent
+
+
+@pytest.fixture
+def log_in(monkeypatch):
+    """Return a function that opens a session with a password, where the server offers these ways to log in."""
+
+    def open_session(port, password=PASSWORD, *, offers="PLAIN"):
+        monkeypatch.setitem(GOOD, "EHLO", f"250-hi\r\n250 AUTH {offers}")
+        login = {"login": LOGIN, "password": password, "allow_insecure": True}
+        Session.open(Server("127.0.0.1", port, security="none", **login))
+
+    return open_session
+
+
+@pytest.mark.parametrize(
+    ("password", "offers"), [(PASSWORD, "NTLM GSSAPI"), ("pässword", "CRAM-MD5 NTLM"), (PASSWORD, "")]
+)
+def test_a_server_without_a_way_to_log_in_that_is_known_here_is_named_at_once(log_in, password, offers):
+    server = FaultyServer("", None)
+
+    with pytest.raises(
+        SmtpLoginError, match=f"it offers no way to log in.*{offers}.*known here are .*PLAIN, LOGIN"
+    ):
+        log_in(server.port, password, offers=offers)
+    server.close()
+
+
+@pytest.mark.parametrize("offers", ["CRAM-MD5 PLAIN", "LOGIN"])
+def test_a_password_beyond_ascii_is_sent_in_utf8(offers, monkeypatch):
+    monkeypatch.setattr("tests.mail.PASSWORD", "pässwörd→")
+    excluded = {"PLAIN", "LOGIN"} - set(offers.split())
+    with MailServer(auth=True, auth_exclude_mechanism=excluded) as server:
+        login = {"login": LOGIN, "password": "pässwörd→", "allow_insecure": True}
+        Session.open(Server("localhost", server.port, security="none", **login)).close()
+
+    assert server.credentials == [(LOGIN, "pässwörd→")]
+
+
+def test_a_password_beyond_ascii_that_is_wrong_gives_up_and_is_not_shown():
+    login = {"login": LOGIN, "password": "pässwörd→", "allow_insecure": True}
+    with MailServer(auth=True) as server, pytest.raises(SmtpLoginError) as caught:
+        Session.open(Server("localhost", server.port, security="none", **login))
+
+    assert "pässw" not in str(caught.value)

@@ -126,3 +126,13 @@ def test_a_bad_argument_is_one_sentence(daybreak, server, connect_to, arguments,
     connect_to(server)
 
     assert message in daybreak(*arguments)
+
+
+def test_resending_needs_the_one_ledger_too(daybreak, server, connect_to, monkeypatch):
+    connect_to(server)
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "KubernetesExecutor")
+
+    assert "each host would keep a ledger of its own" in daybreak(
+        "resend", "daily_report", "--date", "2026-03-29", "--reason", "why not"
+    )
+    assert server.connections == 0

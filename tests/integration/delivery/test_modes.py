@@ -2,13 +2,10 @@ from __future__ import annotations
 
 from email import message_from_bytes, policy
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_daybreak.operators import approval
-from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
 from airflow_provider_daybreak.version_compat import AirflowFailException
 from tests.mail import draft
 
@@ -113,58 +110,3 @@ def test_a_bad_argument_is_an_error_before_anything_is_sent(mail, server, argume
     with pytest.raises(AirflowFailException, match="Invalid|Not allowed|No file"):
         mail(**arguments)
     assert server.connections == 0
-
-
-@pytest.fixture
-def held(mail, archive, make_context, monkeypatch):
-    """Return a function that answers a mail that waits for an approval."""
-    asked = {}
-    monkeypatch.setattr(
-        "airflow.sdk.execution_time.hitl.upsert_hitl_detail", lambda **facts: asked.update(facts)
-    )
-    context = make_context(task_id="mail_report")
-    context["ti"].id = "0"
-    with pytest.raises(BaseException) as parked:  # noqa: PT011 - its type depends on Airflow's version
-        mail(mode="hold", context=context)
-
-    def answer(option, *, report="daily_report"):
-        operator = ReportEmailOperator(
-            task_id="mail_report",
-            report=report,
-            to="jane@example.org",
-            mode="hold",
-            archive=archive.uri,
-            max_lateness=None,
-        )
-        event = {"chosen_options": [option], "responded_by_user": {"id": "1", "name": "Ann"}}
-        method = getattr(operator, parked.value.method_name)
-        return method(make_context(task_id="mail_report"), event=event, **parked.value.kwargs)
-
-    return SimpleNamespace(answer=answer, asked=asked)
-
-
-def test_a_held_mail_asks_and_is_sent_once_approved(held, server):
-    assert held.asked["subject"] == "Send 'Almanac for 29 March 2026'?"
-    assert held.asked["body"].endswith("with no attachment. It goes to 1:\n\n- jane@example.org")
-    assert server.mails == []
-
-    assert held.answer(approval.APPROVE)["sent"] == ["jane@example.org"]
-
-
-def test_a_rejected_mail_is_not_sent_and_says_who_rejected_it(held, server):
-    assert held.answer(approval.REJECT)["held"] == {"jane@example.org": "rejected by Ann"}
-    assert server.mails == []
-
-
-def test_an_approval_is_for_the_content_that_was_shown(held, server, archive):
-    archive.publish(draft(text="Other\n"))
-
-    with pytest.raises(AirflowFailException, match="is not what was approved"):
-        held.answer(approval.APPROVE)
-    assert server.mails == []
-
-
-def test_a_held_mail_that_was_sent_before_asks_nobody(mail):
-    mail()
-
-    assert mail(mode="hold")["already_sent"] == ["jane@example.org"]

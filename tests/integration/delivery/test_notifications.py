@@ -64,6 +64,13 @@ def test_a_failure_of_a_whole_run_is_told_too(server, archive, connect_to, make_
     assert "Error: timed_out" in server.mails[0].message.get_content()
 
 
+def test_on_a_staging_system_the_one_address_learns_it(server, archive, connect_to, make_context):
+    connect_to(server, redirect_all_to="me@example.org")
+    notify(archive, make_context())
+
+    assert server.recipients() == ["me@example.org"]
+
+
 @contextmanager
 def listening(*, status=200):
     """Serve a URL; yield it and the requests that came."""

@@ -511,7 +511,7 @@ def test_it_is_sent_once_somebody_approved_just_that(script, server, monkeypatch
         {"chosen_options": ["Approve"], "responded_by_user": {"name": "jo"}},
         manifest=asked["manifest"],
         ended=asked["ended"],
-        digests=asked["digests"],
+        proposal=asked["proposal"],
     )
 
     assert value == "done"
@@ -535,7 +535,7 @@ def test_a_rejected_one_ends_as_skipped(script, server, monkeypatch):
             {"chosen_options": ["Reject"], "responded_by_user": {"name": "jo"}},
             manifest=asked["manifest"],
             ended=asked["ended"],
-            digests=asked["digests"],
+            proposal=asked["proposal"],
         )
 
     assert server.mails == []

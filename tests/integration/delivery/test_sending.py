@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytest
 from airflow.exceptions import AirflowException
 
+from airflow_provider_daybreak.archive import DraftFile
 from airflow_provider_daybreak.exceptions import DeliveryPendingError
 from airflow_provider_daybreak.version_compat import AirflowFailException
 from tests.mail import LOGIN, PASSWORD, draft
@@ -181,6 +182,16 @@ def test_recipients_in_bcc_get_it_and_are_in_no_header(mail, server):
         assert b"boss@" not in received.content
 
 
+def test_what_is_kept_for_the_next_report_is_not_attached(archive, mail, server):
+    kept = DraftFile("data/pay.snapshot.jsonl", "application/jsonl", b'[["Ann", 9000]]', snapshot=True)
+    archive.publish(draft(title="Pay", files=[kept]))
+
+    with pytest.raises(AirflowFailException, match=r"No file 'data/pay\.snapshot\.jsonl'"):
+        mail(attachments=["data/pay.snapshot.jsonl"])
+
+    assert server.mails == []
+
+
 def test_a_changed_archive_file_stops_the_mail(mail, server, revision):
     revision.path("report.html").write_text("tampered")
 
@@ -298,3 +309,60 @@ def test_many_recipients_share_a_connection(mail, server):
 def test_a_report_that_was_never_made_is_an_error(mail):
     with pytest.raises(AirflowException, match="No revision at"):
         mail("weekly_report")
+
+
+def test_two_hosts_with_archives_of_their_own_mail_nobody(mail, server, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+
+    for mode in ("send", "hold", "dry_run"):
+        with pytest.raises(AirflowFailException, match="each host would keep a ledger of its own"):
+            mail(mode=mode)
+    assert server.connections == 0
+
+
+def test_hosts_that_share_the_mount_of_the_archive_mail_once(mail, server, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE_IS_SHARED", "True")
+    mail()
+    mail()
+
+    assert server.recipients() == ["jane@example.org"]
+
+
+INTERNATIONAL = ["jane@example.org", "Jörg <jörg@faß.de>"]
+
+
+def test_a_mail_to_an_international_domain_goes_there(mail, server):
+    result = mail(to=["info@faß.de"], bcc="ann@straße.example", allowed_domains=["faß.de", "straße.example"])
+
+    assert server.recipients() == ["info@xn--fa-hia.de", "ann@xn--strae-oqa.example"]
+    assert result["sent"] == server.recipients()
+
+
+def test_an_address_beyond_ascii_is_mailed_where_the_server_takes_it(mail, server):
+    server.utf8 = True
+    mail(to=INTERNATIONAL)
+
+    assert server.recipients() == ["jane@example.org", "jörg@xn--fa-hia.de"]
+    jane, joerg = (received.content for received in server.mails)
+    assert "To: jane@example.org, =?utf-8?b?SsO2cmc=?= <jörg@xn--fa-hia.de>\r\n".encode() in joerg
+    assert jane.isascii()
+    assert server.mails[0].message["To"].groups[1].display_name == "Jörg jörg@xn--fa-hia.de"
+
+
+def test_an_address_beyond_ascii_alone_is_refused_where_the_server_takes_none(mail, server):
+    with pytest.raises(
+        AirflowFailException, match=r"jörg@xn--fa-hia.de \(the server takes only ASCII before the @"
+    ):
+        mail(to=INTERNATIONAL)
+
+    assert server.recipients() == ["jane@example.org"]
+
+
+def test_without_a_connection_the_mail_fails_at_once_and_says_what_to_add(mail, revision, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_SMTP_DEFAULT")
+
+    with pytest.raises(
+        AirflowFailException, match="no connection 'smtp_default' to mail over. Add one of type smtp"
+    ):
+        mail({"manifest": revision.uri})

@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_daybreak.exceptions import InvalidValueError, LockingError, ScriptFailedError
+from airflow_provider_daybreak.exceptions import (
+    InvalidValueError,
+    LockingError,
+    MissingConnectionError,
+    ScriptFailedError,
+)
 from airflow_provider_daybreak.hooks.releases import index_of
 from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
 from tests.integration.releases.package_index import PackageIndex
@@ -130,3 +135,8 @@ def test_a_connection_that_is_no_index_is_an_error(monkeypatch, host, problem):
         index_of("packages")
 
     assert "in-clear" not in str(caught.value)
+
+
+def test_an_index_without_a_connection_is_an_error_that_says_what_to_add():
+    with pytest.raises(MissingConnectionError, match="no connection 'packages' to get packages over. Add one"):
+        index_of("packages")

@@ -137,6 +137,7 @@ def folder(source, index):
     index.add("thing")
     path = source({"requirements.txt": "thing\n", "lib/names.txt": "Ada"})
     (path / "link.txt").symlink_to("lib/names.txt")
+    (path / "logs").mkdir()
     (path / ".env").write_text("PLACE=Berlin, home\n")
     (path / ".env").chmod(0o600)
     return path
@@ -151,6 +152,7 @@ def test_what_one_worker_deploys_every_worker_runs(worker, folder, tmp_path):
 
     assert one("run", info, ["report.py"]) == "1.0"
     assert two("run", info, ["report.py"]) == "1.0"
+    assert two("run", info, ["ls", "-d", "logs"]) == "logs"
     assert two(
         "run", "daily", ["python", "-c", "import os; print(os.environ['PLACE'], open('link.txt').read())"]
     ) == ("Berlin, home Ada")

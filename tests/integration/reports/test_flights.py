@@ -110,3 +110,25 @@ def test_each_run_reports_its_own_date(make_context, dag_id):
 def test_a_day_of_another_year_is_skipped(run_report):
     with pytest.raises(AirflowSkipException, match="'flights_day' for 2026-03-09 has no rows: skipped"):
         run_report("flights_day", date(2026, 3, 9))
+
+
+@pytest.mark.parametrize("connection", [None, {"conn_type": "sqlite"}], ids=["none", "without a path"])
+def test_without_a_connection_the_run_is_skipped_before_anything_is_done(monkeypatch, tmp_path, connection):
+    if connection:
+        monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS", json.dumps(connection))
+    first = find_task(DAGS / "flights_report.py", "find_database", "flights_day")
+
+    with pytest.raises(AirflowSkipException, match="no connection 'flights' .* Add one of type sqlite"):
+        Rehearsal(first.dag, date(2013, 3, 9), tmp_path).pull("find_database", "return_value")
+
+    assert {task.task_id for task in first.dag.roots} == {"find_database"}
+    assert "Needs the connection flights" in first.dag.description
+
+
+def test_the_path_that_the_connection_says_is_where_the_database_goes(monkeypatch, tmp_path):
+    monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS", json.dumps({"conn_type": "sqlite", "host": "/var/tmp/f.db"}))
+    load = find_task(DAGS / "flights_report.py", "load_database", "flights_day")
+    rehearsal = Rehearsal(load.dag, date(2013, 3, 9), tmp_path)
+    rehearsal.results["deploy", "return_value"] = "flights_report"
+
+    assert rehearsal.rendered(load)[0].command == ["load.py", "--database", "/var/tmp/f.db"]

@@ -24,8 +24,20 @@ elif sys.argv[1] == "start":
     print(json.dumps({"start": os.environ["DAYBREAK_PERIOD_START"], "place": os.environ["PLACE"]}))
 elif sys.argv[1] == "huge":
     print("x" * 5_000_000)
+elif sys.argv[1] == "secret":
+    print(json.dumps([{"text": os.environ["PASSWORD"], "region": 1}]))
 elif sys.argv[1] == "fail":
     sys.exit(3)
+"""
+
+
+TABLE = """
+import csv, os, sys
+
+rows = csv.writer(sys.stdout)
+rows.writerow(["n", "name"])
+for n in range(int(sys.argv[1])):
+    rows.writerow([n + 1, 100 * (os.environ["PASSWORD"] if sys.argv[2:] else "tea ")])
 """
 
 
@@ -41,7 +53,9 @@ def release(reader, tmp_path):  # noqa: ARG001 - it says where releases live
     """The name of a release whose script prints what its argument says."""
     (tmp_path / "script").mkdir()
     (tmp_path / "script" / "sales.py").write_text(SCRIPT)
-    (tmp_path / "script" / "table.py").write_text("print('n,name')\nprint('1,tea')\n")
+    (tmp_path / "script" / "table.py").write_text(TABLE)
+    (tmp_path / "script" / ".env").write_text("PASSWORD='pa\"ss, \"ü'\nSORT_KEY=region\n")
+    (tmp_path / "script" / ".env").chmod(0o600)
     ReleaseHook().deploy("sales", Plan(tmp_path / "script"))
     return "sales"
 
@@ -69,9 +83,29 @@ def test_a_script_runs_in_the_release_that_a_deploy_returned(reader, release, tm
 
 
 def test_a_script_gives_csv(reader, release):
-    rows = reader.read({"sales": ScriptSource(release, ["table.py"], format="csv")})["sales"]
+    rows = reader.read({"sales": ScriptSource(release, ["table.py", "1"], format="csv")})["sales"]
 
-    assert list(rows) == [{"n": 1, "name": "tea"}]
+    assert list(rows) == [{"n": 1, "name": "tea " * 100}]
+
+
+@pytest.mark.parametrize(("command", "format_"), [("table.py 1 secret", "csv"), ("sales.py secret", "json")])
+def test_a_secret_is_masked_in_what_a_script_gives(reader, release, command, format_):
+    rows = reader.read({"sales": ScriptSource(release, command, format=format_)})["sales"]
+
+    [row] = rows
+    assert "***" in str(row)
+    assert not [value for value in row.values() if "pa" in str(value) or "ss" in str(value)]
+    assert {"n", "region"} & row.keys()
+
+
+@pytest.mark.parametrize("secret", ["", " secret"])
+def test_a_table_that_is_too_large_is_an_error_and_never_a_shorter_table(reader, release, secret):
+    rows = 6_000 if secret else 11_000  # the secrets are less than 4 MiB once they are masked
+
+    with pytest.raises(
+        ScriptOutputError, match=r"its stdout is larger than 4 MiB: it wrote \d,\d{3},\d{3} bytes"
+    ):
+        reader.read({"sales": ScriptSource(release, f"table.py {rows}{secret}", format="csv")})
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRun
 for dag_id, timeout in {"releases_long_job": None, "releases_timeout": timedelta(seconds=5)}.items():
     with DAG(dag_id, schedule=None, params={"pids": ""}, max_active_runs=3):
         deploy = VenvDeployOperator(
-            task_id="deploy", name="long_job", source=Path(__file__).with_name("releases_long_job")
+            task_id="deploy", name=dag_id, source=Path(__file__).with_name("releases_long_job")
         )
         run = VenvRunOperator(
             task_id="run",

@@ -309,8 +309,17 @@ def test_a_snapshot_is_not_what_a_reader_sees(archive):
 
     assert again.existing
     assert again == first
-    assert first.read("data/sales.snapshot.jsonl") == b"1"
+    assert first.read("data/sales.snapshot.jsonl", snapshot=True) == b"1"
     assert first.manifest.digest == draft(files=[DraftFile("report.html", "text/html", b"<p>")]).digest
+
+
+def test_readers_are_given_no_snapshot(archive):
+    revision = archive.publish(with_snapshot(b"1"))
+
+    assert [file.name for file in revision.files] == ["report.html"]
+    for ask in (revision.file, revision.path, revision.read):
+        with pytest.raises(ArchivedFileNotFoundError, match="it has report.html\\.$"):
+            ask("data/sales.snapshot.jsonl")
 
 
 def test_a_number_is_not_shared_by_publishers_of_other_snapshots(archive):

@@ -51,6 +51,14 @@ def test_a_changed_a_missing_and_a_replaced_file_are_found(archive, revision):
     ]
 
 
+def test_a_changed_snapshot_is_found(archive, revision):
+    files = [DraftFile("data/a.snapshot.jsonl", "application/jsonl", b"{}", snapshot=True)]
+    made = archive.publish(Draft("pay", date(2026, 3, 29), revision.manifest.period, "Pay", files, {}, {}))
+    (made.folder / "data" / "a.snapshot.jsonl").write_bytes(b"[]")
+
+    assert damages(archive) == [Damage("data/a.snapshot.jsonl", "its bytes are not those that were published")]
+
+
 @pytest.mark.parametrize(
     ("field", "value", "problem"),
     [

@@ -10,7 +10,9 @@ from argparse import Namespace
 
 import pytest
 
+from airflow_provider_daybreak.archive import Archive
 from airflow_provider_daybreak.cli.preview import preview
+from tests.mail import draft
 
 DAG = """
 from airflow.sdk import DAG, task
@@ -65,6 +67,21 @@ def test_what_the_run_would_do_without_rows_is_said(dag_file, capsys):
     assert "No source has a row: the run would skip." in capsys.readouterr().err
 
 
+def test_a_copy_is_told_that_its_run_would_be_refused(dag_file, capsys, monkeypatch):
+    archive = Archive(dag_file.parent / "archive")
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE", archive.uri)
+    archive.publish(draft("sales"))
+
+    preview(arguments(dag_file))
+    said = capsys.readouterr().err
+    dag_file.write_text(DAG.replace('report="sales",', 'report="sales", take_over="d",'))
+    preview(arguments(dag_file))
+
+    assert "The run would be refused: The report 'sales' belongs to the Dag 'd', and 'sales' would" in said
+    assert "refused" not in capsys.readouterr().err
+    assert archive.owner("sales") == "d"
+
+
 @pytest.mark.parametrize(
     ("dag", "options", "message"),
     [
@@ -87,6 +104,17 @@ def test_a_dag_that_no_variable_holds_is_found_as_airflow_does(dag_file, capsys)
     preview(arguments(dag_file))
 
     assert "report.html" in capsys.readouterr().out
+
+
+def test_the_date_is_that_of_the_schedules_zone(dag_file):
+    dag_file.write_text(
+        DAG.replace("schedule=None", "schedule=CronTriggerTimetable('0 9 * * *', timezone='Pacific/Kiritimati')")
+        .replace("\n", "\nfrom airflow.timetables.trigger import CronTriggerTimetable\n", 1)
+    )  # fmt: skip
+
+    preview(arguments(dag_file))
+
+    assert "Of Mar 29, 2026." in (dag_file.parent / "out" / "report.txt").read_text()
 
 
 def test_all_formats_and_the_mail_are_written_and_named(dag_file, capsys):

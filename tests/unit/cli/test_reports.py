@@ -18,14 +18,14 @@ def archive(tmp_path, monkeypatch):
     return archive
 
 
-def publish(archive, day, text):
+def publish(archive, day, text, *further):
     return archive.publish(
         Draft(
             report="daily_report",
             report_date=day,
             period={"name": "day", "start": f"{day}T00:00:00+00:00", "end": "x", "timezone": "UTC"},
             title="Almanac",
-            files=[DraftFile("report.html", "text/html", text.encode())],
+            files=[DraftFile("report.html", "text/html", text.encode()), *further],
             rows={"almanac": 3, "holidays": 2},
             run={"dag_id": "daily_report"},
         )
@@ -104,6 +104,17 @@ def test_a_revision_is_shown_by_number_as_fields(archive, daybreak):
     assert f"manifest           {archive.uri}/daily_report/2026/03/29/r0001/manifest.json" in out
     assert "run.dag_id         daily_report" in out
     assert "files.report.html  text/html, 1 bytes, " in out
+
+
+@pytest.mark.parametrize("output", ["json", "yaml", "table", "plain"])
+def test_what_is_kept_for_the_next_report_is_not_shown(archive, daybreak, output):
+    publish(archive, date(2026, 3, 31), "a", DraftFile("data/pay.snapshot.jsonl", "x/y", b"{}", snapshot=True))
+
+    code, out, _ = daybreak("reports", "show", "daily_report", "2026-03-31", "--output", output)
+
+    assert code == 0
+    assert "report.html" in out
+    assert "snapshot.jsonl" not in out
 
 
 def test_an_absent_revision_is_an_error(daybreak):

@@ -24,6 +24,11 @@ from airflow_provider_daybreak.exceptions import (
         ("Jörg Ärger <j@example.org>", "Jörg Ärger", "j@example.org"),
         ("=?utf-8?q?J=C3=B6rg?= <j@example.org>", "Jörg", "j@example.org"),
         ("jane@müller.example", "", "jane@xn--mller-kva.example"),
+        ("info@faß.de", "", "info@xn--fa-hia.de"),
+        ("Info <info@FAẞ.de>", "Info", "info@xn--fa-hia.de"),
+        ("νίκος@βόλος.com", "", "νίκος@xn--nxasmm1c.com"),
+        ("jo\u0308rg@example.org", "", "jörg@example.org"),
+        ("Roe, Ann <ann@example.org>", "Roe, Ann", "ann@example.org"),
         ("<jane@example.org>", "", "jane@example.org"),
         ("jane+reports@sub.example.org", "", "jane+reports@sub.example.org"),
         ("jane@[192.0.2.1]", "", "jane@[192.0.2.1]"),
@@ -57,8 +62,11 @@ def test_an_address_is_read_with_its_name(text, name, address):
         "Jane\r\nBcc: evil@example.com <jane@example.org>",
         "jane\x00@example.org",
         "jane\u202e@example.org",
-        "jörg@example.org",
         "jane@example.org\ud800",
+        "j\u00adane@example.org",
+        "Roe, jane@example.org",
+        "Ann\n<jane@example.org>",
+        "Roe, evil@example.com <jane@example.org>",
         f"{'j' * 65}@example.org",
         f"jane@{'e' * 64}.org",
         "evil@example.com <jane@example.org>",
@@ -77,6 +85,9 @@ def test_what_is_not_one_address_is_an_error_that_shows_it(text):
     [
         "jane@example.org, joe@example.org",
         "jane@example.org,Joe <joe@example.org>,",
+        "jane@example.org; joe@example.org;",
+        "\njane@example.org\n  Joe <joe@example.org>\r\n",
+        'Roe, Jane, PhD <jane@example.org>,, "Roe, Joe" <joe@example.org>',
         '["jane@example.org", "joe@example.org"]',
         "['jane@example.org', 'joe@example.org']",
         ["jane@example.org", "Joe <joe@example.org>"],
@@ -84,9 +95,6 @@ def test_what_is_not_one_address_is_an_error_that_shows_it(text):
     ],
 )
 def test_recipients_are_a_list_or_its_text(value):
-    if isinstance(value, str) and value.endswith(","):
-        value = value.rstrip(",")
-
     assert [each.address for each in parse_recipients(value)] == ["jane@example.org", "joe@example.org"]
 
 
@@ -144,3 +152,35 @@ def test_a_redirected_mail_names_whom_it_was_meant_for():
     (recipient,) = redirected(parse_recipients("jane@example.org"), "me@example.org")
 
     assert (recipient.address, recipient.name) == ("me@example.org", "jane@example.org (trial)")
+
+
+@pytest.mark.parametrize(
+    "domain", ["i❤.example", "faß_.de", "ä" * 64 + ".de", "\uff41\uff20b.example", "-ä.de"]
+)
+def test_a_domain_that_nobody_can_have_is_named(domain):
+    with pytest.raises(
+        InvalidValueError, match=f"Invalid domain of a recipient {domain!r}: expected a domain that"
+    ):
+        parse_address(f"jane@{domain}")
+
+
+def test_domains_are_allowed_in_whichever_form_they_are_written():
+    for allowed in (["faß.de"], ["@FAẞ.de "], ["xn--fa-hia.de"]):
+        choose_recipients(["info@faß.de", "info@xn--fa-hia.de"], allowed_domains=allowed)
+    with pytest.raises(RecipientNotAllowedError, match="info@xn--fa-hia.de"):
+        choose_recipients(["info@faß.de"], allowed_domains=["fass.de"])
+
+
+def test_two_forms_of_one_domain_are_one_mailbox():
+    (recipient,) = choose_recipients(["info@faß.de", "INFO@xn--fa-hia.de"])
+
+    assert recipient.normal == "info@xn--fa-hia.de"
+
+
+def test_a_domain_in_ascii_stays_as_it_is():
+    assert parse_address("Jane@Example.ORG").address == "Jane@Example.ORG"
+    assert parse_address("Jane@Example.ORG").normal == "jane@example.org"
+
+
+def test_redirecting_reaches_the_domain_that_is_written():
+    assert redirected(parse_recipients("a@example.org"), "me@faß.de")[0].address == "me@xn--fa-hia.de"

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 from types import SimpleNamespace
 
 import pytest
 from airflow.exceptions import AirflowException
 
+from airflow_provider_daybreak.archive import Archive, Draft, DraftFile
 from airflow_provider_daybreak.containers.identity import Identity
 from airflow_provider_daybreak.containers.outputs import Budget, CopyLimits
 from airflow_provider_daybreak.exceptions import ContainerInputError, InvalidValueError
@@ -47,6 +49,18 @@ def test_what_a_container_returned_goes_into_the_next(tmp_path):
 
     assert contents({"x.pdf": artifact}) == {"x.pdf": b"%PDF"}
     assert contents({"all": {"outputs": {"pdf": artifact}}}) == {"all/pdf": b"%PDF"}
+
+
+def test_a_report_goes_in_without_what_is_kept_for_the_next(tmp_path):
+    files = [DraftFile("report.html", "text/html", b"<p>")]
+    files.append(DraftFile("data/pay.snapshot.jsonl", "application/jsonl", b"{}", snapshot=True))
+    period = {"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"}
+    archive = Archive(tmp_path)
+    revision = archive.publish(Draft("daily_report", date(2026, 3, 29), period, "Pay", files, {}, {}))
+
+    entries = _entries({".": {"manifest": revision.uri}}, archive.uri, Budget(LIMITS))
+
+    assert [entry.name for entry in entries] == ["report.html"]
 
 
 def test_an_input_that_is_missing_is_an_error(tmp_path):

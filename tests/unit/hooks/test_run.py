@@ -1,15 +1,26 @@
 from __future__ import annotations
 
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from types import SimpleNamespace
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+import pendulum
 import pytest
 from airflow.models.dag_version import DagVersion as DagVersionModel
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset
 from airflow.sdk.api.datamodels._generated import DagRun
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.timetables.assets import AssetOrTimeSchedule as CoreAssetOrTimeSchedule
+from airflow.timetables.base import Timetable
+from airflow.timetables.events import EventsTimetable
+from airflow.timetables.interval import CronDataIntervalTimetable
+from airflow.timetables.simple import ContinuousTimetable
+from airflow.timetables.trigger import (
+    CronTriggerTimetable,
+    DeltaTriggerTimetable,
+    MultipleCronTriggerTimetable,
+)
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.hooks.run import dag_version_of, run_of
@@ -26,6 +37,91 @@ def test_the_report_date_is_the_day_in_the_dags_zone(make_context):
 def test_the_zone_of_the_timetable_is_the_dags_zone(make_context):
     dag = DAG("daily", schedule=CronTriggerTimetable("0 9 * * *", timezone="Asia/Tokyo"))
     context = make_context(logical_date=datetime(2026, 3, 28, 15, 30, tzinfo=timezone.utc)) | {"dag": dag}
+
+    assert run_of(context).report_date == date(2026, 3, 29)
+
+
+class Own(Timetable):
+    """A timetable of one's own, with what it is made of."""
+
+    def __init__(self, **parts):
+        vars(self).update(parts)
+
+
+class OwnZone(Own):
+    @property
+    def timezone(self):
+        return pendulum.timezone("Asia/Tokyo")
+
+
+def sdk(module, name):
+    """Return what Airflow's SDK has of that name, or skip where this version of it has none."""
+    found = getattr(pytest.importorskip(f"airflow.sdk.definitions.{module}"), name, None)
+    if found is None:
+        pytest.skip(f"this Airflow has no {name}")
+    return found
+
+
+NINE = CronTriggerTimetable("0 9 * * *", timezone="Asia/Tokyo")
+SCHEDULES = {
+    "several crons": lambda: MultipleCronTriggerTimetable("0 0 * * *", "0 12 * * *", timezone="Asia/Tokyo"),
+    "several crons of the SDK": lambda: sdk("timetables.trigger", "MultipleCronTriggerTimetable")(
+        "0 0 * * *", "0 12 * * *", timezone="Asia/Tokyo"
+    ),
+    "data intervals": lambda: CronDataIntervalTimetable("0 0 * * *", timezone="Asia/Tokyo"),
+    "assets or a cron": lambda: CoreAssetOrTimeSchedule(timetable=NINE, assets=[Asset("sales")]),
+    "assets or several crons, of the SDK": lambda: sdk("timetables.assets", "AssetOrTimeSchedule")(
+        timetable=sdk("timetables.trigger", "MultipleCronTriggerTimetable")("0 0 * * *", timezone="Asia/Tokyo"),
+        assets=[Asset("sales")],
+    ),
+    "events": lambda: EventsTimetable([pendulum.datetime(2026, 3, 29, tz="Asia/Tokyo")]),
+    "partitions": lambda: sdk("timetables.trigger", "CronPartitionTimetable")(
+        "0 0 * * *", timezone="Asia/Tokyo"
+    ),
+    "partitions of assets": lambda: sdk("timetables.assets", "PartitionedAssetTimetable")(
+        assets=Asset("sales"),
+        default_partition_mapper=sdk("partition_mappers.temporal", "StartOfDayMapper")(timezone="Asia/Tokyo"),
+    ),
+    "one's own, of another": lambda: Own(workdays={"mon": [NINE]}),
+    "one's own, of a zone": lambda: Own(tz=ZoneInfo("Asia/Tokyo")),
+    "one's own, with a property": OwnZone,
+}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+def test_the_zone_is_found_wherever_a_timetable_keeps_it(make_context, schedule):
+    dag = DAG("daily", schedule=schedule())
+    context = make_context(logical_date=datetime(2026, 3, 28, 15, tzinfo=timezone.utc)) | {"dag": dag}
+
+    assert run_of(context).report_date == date(2026, 3, 29)
+
+
+class Itself(Own):
+    def __init__(self):
+        super().__init__(timetable=self)
+
+
+ELSEWHERE = {
+    "none": lambda: None,
+    "a delta": lambda: DeltaTriggerTimetable(timedelta(hours=1)),
+    "continuous": ContinuousTimetable,
+    "moments in UTC": lambda: EventsTimetable([pendulum.datetime(2026, 3, 29)]),
+    "crons of two zones": lambda: Own(
+        timetables=[NINE, CronTriggerTimetable("0 9 * * *", timezone="Asia/Kolkata")]
+    ),
+    "one that holds itself": Itself,
+}
+
+
+@pytest.mark.parametrize("schedule", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_the_dags_own_zone_decides_where_the_timetable_says_none(make_context, schedule):
+    dag = DAG(
+        "daily",
+        schedule=schedule(),
+        max_active_runs=1,
+        start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
+    )
+    context = make_context(logical_date=datetime(2026, 3, 30, 1, tzinfo=timezone.utc)) | {"dag": dag}
 
     assert run_of(context).report_date == date(2026, 3, 29)
 

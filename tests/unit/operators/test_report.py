@@ -50,6 +50,18 @@ def test_what_was_published_can_be_read(run_report, tmp_path):
     assert b"Sold: 2" in revision.read("report.txt")
 
 
+def test_a_copied_dag_is_refused_at_once_and_a_renamed_one_goes_on(run_report, make_context):
+    run_report()
+
+    with pytest.raises(
+        AirflowFailException, match="belongs to the Dag 'daily_report', and 'copy' would publish into it"
+    ):
+        run_report(context=make_context(dag_id="copy"), title="Copy")
+    info = run_report(context=make_context(dag_id="renamed"), title="Renamed", take_over="daily_report")
+
+    assert (info["revision"], info["title"]) == (2, "Renamed")
+
+
 def test_the_reports_asset_gets_an_event_that_says_which_revision_there_is(run_report, make_context):
     context = make_context()
 

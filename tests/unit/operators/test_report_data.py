@@ -107,7 +107,7 @@ def test_a_query_in_a_file_that_fails_names_the_file(run_report, database, tmp_p
     ("connection", "problem"),
     [
         ({"conn_type": "sqlite", "host": "/nowhere/at/all.db"}, "unable to open database file"),
-        ({"conn_type": "no_such_database"}, "no_such_database"),
+        ({"conn_type": "postgres"}, "pip install apache-airflow-providers-postgres"),
     ],
 )
 def test_a_database_that_cannot_be_opened_is_named(run_report, monkeypatch, connection, problem):
@@ -216,7 +216,7 @@ def test_what_only_the_next_report_reads_makes_no_new_revision(run_report):
     second, _, revision = run_report(source, {"sales": [{"n": 3, "loaded_at": "07:05"}]})
 
     assert (second["revision"], second["digest"]) == (1, first["digest"])
-    assert b"07:00" in revision.read("data/sales.snapshot.jsonl")
+    assert b"07:00" in revision.read("data/sales.snapshot.jsonl", snapshot=True)
 
 
 def test_a_weekly_report_compares_with_the_week_before(run_report):
@@ -264,6 +264,32 @@ def test_a_query_of_sqlite_gets_the_whole_day_and_not_a_moment_of_the_next(run_r
     assert "2026-03-29 00:00:00; 2026-03-29 23:59:59;" in " ".join(text.split())
     assert "28 23:59:59" not in text
     assert "30 00:00:00" not in text
+
+
+@pytest.mark.parametrize("region", ["../secret", "rome/../../secret", ".hidden/rome", ".rome"])
+def test_what_a_param_makes_of_a_path_leads_to_nothing_else(run_report, tmp_path, region):
+    (tmp_path.parent / "secret.csv").write_text("n\n1\n")
+
+    with pytest.raises(
+        AirflowFailException, match=rf"Invalid path of a FileSource 'data/{region}.csv': expected"
+    ):
+        run_report("x", {"sales": FileSource(f"data/{region}.csv")})
+
+
+def test_an_absolute_path_leads_not_upwards_either(run_report, tmp_path):
+    with pytest.raises(AirflowFailException, match="Invalid path of a FileSource"):
+        run_report("x", {"sales": FileSource(f"{tmp_path}/data/../../secret.csv")})
+
+
+@pytest.mark.parametrize("pattern", ["*.csv", "**/*.csv"])
+def test_a_wildcard_matches_nothing_hidden(run_report, tmp_path, pattern):
+    for name in ("sales.csv", ".sales.csv.part.csv", ".trash/old.csv"):
+        (tmp_path / ".data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / ".data" / name).write_text("n\n1\n")
+
+    info, _, _ = run_report("x", {"sales": FileSource(f"{tmp_path}/.data/{pattern}")})
+
+    assert info["rows"] == {"sales": 1}
 
 
 @pytest.mark.parametrize("pattern", ["*.csv", "{folder}/*.csv"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 
 import pytest
 from airflow.sdk import DAG
@@ -54,6 +55,24 @@ def test_a_deploy_returns_what_the_design_says_as_plain_json(deploy):
     assert (info["name"], info["previous"], info["changed"]) == ("daily", None, True)
 
 
+def test_a_copied_dag_is_refused_and_a_renamed_one_goes_on(deploy, make_context, tmp_path):
+    first = deploy("print('first')")
+    (tmp_path / "source" / "report.py").write_text("print('copy')")
+    options = {"task_id": "deploy", "name": "daily", "source": tmp_path / "source"}
+
+    with pytest.raises(AirflowFailException, match="release 'daily' belongs to the Dag 'daily_report'"):
+        VenvDeployOperator(**options).execute(make_context(dag_id="copy"))
+    renamed = VenvDeployOperator(take_over="daily_report", **options).execute(make_context(dag_id="renamed"))
+
+    assert (renamed["previous"], renamed["changed"]) == (first["release"], True)
+
+
+def test_another_dag_may_run_a_release_by_its_name(deploy, run, make_context):
+    deploy("print('hello')")
+
+    assert run("daily", context=make_context(dag_id="another")) == "hello"
+
+
 def test_a_deployed_script_runs_and_its_last_line_is_the_result(deploy, run):
     assert run(deploy("print('log'); print('result')")) == "result"
 
@@ -74,6 +93,89 @@ def test_json_is_all_of_stdout_or_its_last_line(deploy, run):
 def test_output_that_is_no_json_fails_at_once(deploy, run):
     with pytest.raises(AirflowFailException, match="'done', is JSON"):
         run(deploy("print('done')"), output="json")
+
+
+ROWS = "import json\nrows = [{'n': n, 'text': 'x' * 700} for n in range(6_000)]\n"
+
+
+@pytest.mark.parametrize("output", ["json", "last_line"])
+@pytest.mark.parametrize(
+    "script", ["print(json.dumps(rows))", "print('begin'); print(json.dumps(rows), end='')"]
+)
+def test_output_that_is_too_large_is_an_error_and_never_less_of_it(deploy, run, script, output):
+    with pytest.raises(AirflowFailException) as caught:
+        run(deploy(ROWS + script), output=output)
+
+    assert re.search(r"larger than 4 MiB: it wrote 4,\d{3},\d{3} bytes", str(caught.value))
+    assert "at most 4,194,304 are taken. Write the data to a file in DAYBREAK_OUTPUT_DIR" in str(caught.value)
+
+
+def test_json_over_many_lines_that_is_too_large_is_an_error(deploy, run):
+    with pytest.raises(AirflowFailException, match="its stdout is larger than 4 MiB"):
+        run(deploy(ROWS + "print(json.dumps(rows, indent=1))"), output="json")
+
+
+def test_a_last_line_is_returned_however_much_was_logged_before_it(deploy, run):
+    text = ROWS + "print(json.dumps(rows, indent=1))\nprint('[1, 2]')\n"
+
+    assert run(deploy(text), output="json") == [1, 2]
+    assert run(deploy(text)) == "[1, 2]"
+
+
+def test_output_just_as_large_as_it_may_be_is_returned_whole(deploy, run):
+    assert len(run(deploy("print('x' * (4 * 1024**2 - 1))"))) == 4 * 1024**2 - 1
+
+
+@pytest.fixture
+def deploy_with_secret(deploy, tmp_path):
+    """Return a function that deploys a script with the secret ``pa"ss-ü`` in its .env."""
+
+    def deploy_script(text):
+        (tmp_path / "source").mkdir(exist_ok=True)
+        (tmp_path / "source" / ".env").write_text("EMAIL_PASSWORD='pa\"ss-ü'\nSORT_KEY=region\nDEBUG=true\n")
+        (tmp_path / "source" / ".env").chmod(0o600)
+        return deploy("import base64, json, os, sys\nsecret = os.environ['EMAIL_PASSWORD']\n" + text)
+
+    return deploy_script
+
+
+def test_a_secret_is_masked_in_the_texts_of_json_which_stays_json(deploy_with_secret, run, caplog):
+    caplog.set_level(logging.INFO)
+    text = (
+        "print(json.dumps({'region': 'north', 'debug': True, 'rows': [secret, f'ana:{secret}', secret + '!']}))"
+    )
+
+    result = run(deploy_with_secret(text), output="json")
+
+    assert result == {"region": "north", "debug": True, "rows": ["***", "ana:***", "***!"]}
+    assert "ss-" not in caplog.text
+    assert '{"region": "north", "debug": true, "rows": ["***", "ana:***", "***!"]}' in caplog.text
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "json.dumps(secret)",
+        "json.dumps(json.dumps(secret))",
+        "base64.b64encode(secret.encode())",
+        "repr(secret)",
+    ],
+)
+def test_a_secret_is_masked_in_logs_results_and_errors(deploy_with_secret, run, caplog, written):
+    caplog.set_level(logging.INFO)
+    release = deploy_with_secret(
+        f"text = str({written})\nprint(text)\nprint(text, file=sys.stderr)\nsys.exit(len(sys.argv) - 1)"
+    )
+
+    result = run(release)
+    with pytest.raises(ScriptFailedError) as failed:
+        run(release, command=["report.py", 'pa"ss-ü'])
+    with pytest.raises(AirflowFailException) as no_json:
+        run(deploy_with_secret(f"print('>', {written})"), output="json")
+
+    for said in (result, str(failed.value), repr(failed.value), str(no_json.value), caplog.text):
+        assert "***" in said
+        assert not [part for part in ("ss-", "cGEic3Mt", "c3Mt") if part in said]
 
 
 def test_the_script_knows_its_dates_in_the_dags_zone(deploy, run):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_daybreak.archive import create_if_absent
 from airflow_provider_daybreak.exceptions import VerificationError
 from airflow_provider_daybreak.releases.dag_version import DagVersion
 from airflow_provider_daybreak.releases.deploy import Plan, deploy, ensure, roll_back
@@ -148,7 +147,7 @@ def test_an_interrupted_switch_after_a_clearing_is_entered(layout, deployed):
 
 
 def test_other_workers_run_what_is_current_and_find_what_is_aside(tmp_path, folder):
-    store = Store(tmp_path / "store" / "daily", create_if_absent)
+    store = Store(tmp_path / "store" / "daily")
     here, there = (Layout(tmp_path / name, "daily") for name in ("here", "there"))
     new = deploy(here, Plan(folder(report_py="print(1)"), version=version(2)), store=store).release
     aside = deploy(here, Plan(folder(report_py="print(2)"), version=version(1)), store=store).release

@@ -115,7 +115,7 @@ import os, pathlib
 here = pathlib.Path(__file__).parent
 (pathlib.Path(os.environ["DAYBREAK_OUTPUT_DIR"]) / "a.txt").write_text("")
 pathlib.Path("b.txt").write_text("")
-print(os.getuid(), os.getgroups() == [os.getgid()], os.environ["HOME"], os.access(here, os.W_OK))
+print(os.getuid(), os.getgroups() == [os.getgid()], os.environ["HOME"], os.access(here.parent, os.W_OK))
 print("NoNewPrivs:\\t1" in pathlib.Path("/proc/self/status").read_text(), len((here / ".env").read_text()))
 """
     nobody = find_user("nobody")

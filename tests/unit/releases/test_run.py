@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_daybreak.exceptions import ReleaseNotFoundError, ScriptNotStartedError
 from airflow_provider_daybreak.releases.files import discard
 from airflow_provider_daybreak.releases.lease import is_leased
-from airflow_provider_daybreak.releases.run import Job, Running, files_like, run
+from airflow_provider_daybreak.releases.run import Job, Running, run
 from tests.waiting import is_running
 
 
@@ -37,12 +37,14 @@ def finished(deployed):
     return run_script
 
 
-def test_a_script_runs_from_its_release_with_its_python(finished, layout):
-    outcome, _ = finished("import sys; print(sys.prefix, __file__)")
+def test_a_script_runs_in_a_copy_of_its_release_with_its_python(finished, layout):
+    outcome, _ = finished("import os, sys; print(sys.prefix, __file__, sys.path[0], os.getcwd())")
 
-    prefix, script = outcome.last_line.split()
+    prefix, script, first, working = outcome.last_line.split()
     assert Path(prefix).parent == layout.environments
-    assert Path(script).parent == (layout.home / layout.current.readlink() / "src")
+    assert Path(script).parent == Path(first) == Path(working)
+    assert Path(working).parent.parent == layout.runs
+    assert not list(layout.runs.iterdir())
 
 
 def test_both_streams_come_apart_and_live(finished):
@@ -81,35 +83,6 @@ def test_the_script_sees_what_dotenv_and_the_task_set(finished, folder):
     assert outcome.last_line == "dotenv task"
 
 
-def test_files_beside_the_script_are_found_and_new_ones_are_kept_out_of_the_release(
-    finished, folder, layout, tmp_path
-):
-    folder(names_txt="Ada", lib__data_txt="")
-    text = "print(open('names.txt').read()); open('out.csv', 'w').write('1'); import os; print(os.getcwd())"
-
-    outcome, _ = finished(text, folder=tmp_path)
-
-    assert outcome.stdout.startswith("Ada\n")
-    assert not (layout.current / "src" / "out.csv").exists()
-    assert list(files_like(tmp_path, "*.csv")) == ["out.csv"]
-
-
-def test_the_output_directory_is_looked_at_before_the_working_directory(finished, tmp_path):
-    text = "import os; d=os.environ['DAYBREAK_OUTPUT_DIR']; open(d+'/a.csv','w'); open('b.csv','w')"
-
-    finished(text, folder=tmp_path)
-
-    assert list(files_like(tmp_path, "*.csv")) == ["a.csv"]
-
-
-def test_a_link_is_no_output(finished, tmp_path):
-    finished(
-        "import os; os.symlink('/etc/passwd', os.environ['DAYBREAK_OUTPUT_DIR'] + '/a.csv')", folder=tmp_path
-    )
-
-    assert files_like(tmp_path, "*.csv") == {}
-
-
 def test_a_project_imports_its_own_packages_from_src(deployed, folder, caplog):
     project = folder(**{"pyproject.toml": "[project]\nname='names'\nversion='1'\n"})
     (project / "src" / "names").mkdir(parents=True)
@@ -122,6 +95,65 @@ def test_a_project_imports_its_own_packages_from_src(deployed, folder, caplog):
     by_hand = subprocess.run(finished.by_hand, shell=True, capture_output=True, text=True, check=True)
     assert by_hand.stdout == "Ada\n"
     assert "neither in the source nor installed" not in caplog.text
+
+
+@pytest.fixture
+def secret(folder):
+    """Write a ``.env`` with a secret."""
+    path = folder(report_py="") / ".env"
+    path.write_text("EMAIL_PASSWORD=correct-horse-battery\nMAIL_TO=ana@example.com\n")
+    path.chmod(0o600)
+
+
+@pytest.mark.parametrize("before", [64 * 1024 - n for n in (-1, 0, 1, 10, 20, 21, 22)])
+@pytest.mark.usefixtures("secret")
+def test_no_part_of_a_secret_is_shown_where_a_long_line_is_cut(finished, before):
+    text = (
+        "import os, sys\n"
+        f"line = '.' * {before} + os.environ['EMAIL_PASSWORD'] + '.' * 90_000\n"
+        "print(line)\nprint(line, file=sys.stderr)\nsys.exit(1)\n"
+    )
+
+    outcome, lines = finished(text)
+
+    for name in ("stdout", "stderr"):
+        shown = "".join(line for stream, line in lines if stream == name)
+        assert shown.replace(".", "") == "***"
+    assert outcome.stderr.replace(".", "").replace("\n", "") == "***"
+    assert outcome.stdout.replace(".", "") == "***\n"
+
+
+@pytest.mark.usefixtures("secret")
+def test_no_part_of_a_secret_is_shown_where_the_kept_output_begins(finished):
+    text = """
+import os, sys
+for stream in (sys.stdout, sys.stderr):
+    stream.write(os.environ["EMAIL_PASSWORD"] + "." * (4 * 1024**2 - 10) + "\\n")
+print("done")
+"""
+    outcome, lines = finished(text)
+
+    assert "battery" not in repr(outcome) + outcome.last_line + outcome.stderr + "".join(map(str, lines))
+    assert outcome.last_line == "done"
+
+
+def test_half_a_letter_at_a_cut_stays_a_letter(finished):
+    _, lines = finished("print('ü' * 200_000)")
+
+    assert "".join(line for _, line in lines) == "ü" * 200_000
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x0b", "\x0c", "\x1c", "\x85"])
+def test_only_ends_of_lines_end_the_last_line(finished, separator):
+    outcome, _ = finished(f"print('log'); print('a' + chr({ord(separator)}) + 'b')")
+
+    assert outcome.last_line == f"a{separator}b"
+
+
+def test_a_progress_bar_leaves_its_end(finished):
+    outcome, _ = finished("print('10 %\\r50 %\\r100 %\\r')")
+
+    assert outcome.last_line == "100 %"
 
 
 def test_an_exit_code_and_a_signal_are_told_apart(finished):

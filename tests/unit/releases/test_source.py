@@ -46,12 +46,14 @@ def test_the_digest_is_of_names_contents_and_modes_but_not_of_times(folder):
 def test_a_copy_has_the_same_digest(folder, tmp_path):
     source = folder(report_py="a", lib__a_py="b")
     (source / "latest.py").symlink_to("lib/a.py")
+    (source / "lib" / "logs" / "old").mkdir(parents=True)
 
     read = read_source(source)
     copy_files(read.files, tmp_path / "copy", read.read)
 
     assert read_source(tmp_path / "copy").digest == read_source(source).digest
     assert (tmp_path / "copy" / "latest.py").read_text() == "b"
+    assert (tmp_path / "copy" / "lib" / "logs" / "old").is_dir()
 
 
 def test_a_missing_source_is_an_error(tmp_path):

@@ -227,7 +227,7 @@ def test_what_is_wrong_is_said_with_what_is_meant(make_document, source, message
 
 def test_a_name_that_no_file_can_have_is_refused(make_document):
     with pytest.raises(TemplateUnreadableError, match="too long"):
-        make_document("{% include 'a' * 5000 %}")
+        make_document("{% include 'a' * 5000 ~ '.j2' %}")
 
 
 @pytest.mark.parametrize(
@@ -268,6 +268,54 @@ def test_nothing_outside_of_both_folders_is_included(html_of, tmp_path):
 
     with pytest.raises(TemplateError, match="secret"):
         html_of('{% include "../../secret.md.j2" %}', name="a/b/report.md.j2")
+
+
+@pytest.mark.parametrize("name", ["script/.env", ".env", "script/run.py", ".hidden/part.md.j2", "/etc/passwd"])
+@pytest.mark.parametrize("tag", ["include", "import", "extends", "from"])
+def test_nothing_but_templates_in_sight_is_included(make_document, tmp_path, tag, name):
+    for made in ("script/.env", ".env", "script/run.py", ".hidden/part.md.j2"):
+        (tmp_path / made).parent.mkdir(exist_ok=True)
+        (tmp_path / made).write_text("EMAIL_PASSWORD=hunter2")
+    rest = {"import": " as it", "from": " import it"}.get(tag, "")
+
+    with pytest.raises(TemplateError) as refused:
+        make_document(f"First.\n\n{{% {tag} '{name}'{rest} %}}\n")
+
+    assert refused.value.line == 3
+    assert f"Invalid included template '{name}': expected a file whose name ends with .j2" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("target", ["script/.env", "../outside.md.j2"])
+def test_a_link_to_what_is_no_template_of_the_folder_is_not_followed(html_of, tmp_path, target):
+    (tmp_path / "a" / "script").mkdir(parents=True)
+    (tmp_path / "a" / "script" / ".env").write_text("EMAIL_PASSWORD=hunter2")
+    (tmp_path / "outside.md.j2").write_text("EMAIL_PASSWORD=hunter2")
+    (tmp_path / "a" / "part.md.j2").symlink_to(target)
+
+    with pytest.raises(TemplateError, match=r"no file 'part\.md\.j2'"):
+        html_of("{% include 'part.md.j2' %}", name="a/report.md.j2")
+
+
+def test_a_folder_that_is_mounted_by_links_is_one_of_templates(html_of, tmp_path):
+    """As Kubernetes mounts a ConfigMap."""
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "..data").symlink_to("..2026")
+    for name in ("report.md.j2", "part.md.j2"):
+        (tmp_path / "..2026" / name).write_text("It is here.")
+        (tmp_path / name).symlink_to(f"..data/{name}")
+
+    assert "It is here." in html_of("{% include 'part.md.j2' %}")
+
+
+def test_the_folder_above_lends_its_own_templates_but_not_those_of_other_reports(html_of, tmp_path):
+    for name in ("ours/report.md.j2", "theirs/part.md.j2", "shared.md.j2"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"Of {name}.")
+
+    assert "Of shared" in html_of("{% include 'shared.md.j2' %}", name="ours/report.md.j2")
+    with pytest.raises(TemplateError, match="no file"):
+        html_of("{% include 'theirs/part.md.j2' %}", name="ours/report.md.j2")
 
 
 def test_a_syntax_error_names_line_and_shows_it(make_document):

@@ -77,6 +77,17 @@ def test_a_theme_that_is_gone_before_it_is_read_says_so(tmp_path):
         Theme.load(tmp_path / "theme.toml")
 
 
+@pytest.mark.parametrize("logo", ["../logo.png", "/etc/logo.png", ".git/logo.png", "link.png"])
+def test_a_logo_lies_below_its_theme(tmp_path, logo):
+    (tmp_path / "sales").mkdir()
+    (tmp_path / "logo.png").write_bytes(SIGNATURE)
+    (tmp_path / "sales" / "link.png").symlink_to("../logo.png")
+    (tmp_path / "sales" / "theme.toml").write_text(f'logo = "{logo}"\n')
+
+    with pytest.raises(InvalidThemeError, match="expected a picture below the theme's own folder"):
+        Theme.load(tmp_path / "sales" / "theme.toml")
+
+
 def test_a_logo_is_what_its_name_says(tmp_path):
     (tmp_path / "logo.png").write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
     (tmp_path / "theme.toml").write_text('logo = "logo.png"\n')

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import logging
+import traceback
 
 import pytest
 from airflow.sdk import Connection
 
+from airflow_provider_daybreak.delivery.recipients import Recipient, parse_recipients
 from airflow_provider_daybreak.exceptions import DotenvError, DotenvMissingKeyError, DotenvValueError
 from airflow_provider_daybreak.secrets.dotenv import DotenvBackend
 
@@ -90,6 +92,8 @@ def test_the_environment_wins(backend, monkeypatch):
         ("SMTP_PORT=hunter2", "SMTP_PORT"),
         ("SMTP_PORT=0", "SMTP_PORT"),
         ("EMAIL_RECEIVER=hunter2", "EMAIL_RECEIVER"),
+        ("EMAIL_RECEIVER=a@hunter2ß_.de", "EMAIL_RECEIVER"),
+        ("EMAIL_RECEIVER='a@example.org hunter2@example.org'", "EMAIL_RECEIVER"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_by_file_line_and_key_alone(backend, caplog, line, key):
@@ -130,3 +134,32 @@ def test_what_the_file_does_not_hold_is_asked_of_the_fallback(backend, tmp_path)
 
     assert (backend.get_variable("colour"), backend.get_variable("size")) == ("red", "large")
     assert backend.get_connection("lake").host == "fallback"
+
+
+def test_receivers_are_read_as_people_write_them_and_reach_the_domain_that_is_written(backend):
+    text = SMTP + "EMAIL_RECEIVER='info@faß.de; Roe, Ann <ann@example.org>\n Jörg <joerg@example.org>,'\n"
+
+    extra = backend(text).get_connection("smtp_default").extra_dejson
+
+    assert parse_recipients(extra["default_recipients"]) == [
+        Recipient("info@xn--fa-hia.de"),
+        Recipient("ann@example.org", "Roe, Ann"),
+        Recipient("joerg@example.org", "Jörg"),
+    ]
+
+
+def test_a_sender_of_an_international_domain_logs_in_as_itself(backend):
+    text = "EMAIL_SENDER=info@faß.de\nEMAIL_PASSWORD=hunter2\nSMTP_SERVER=relay\n"
+
+    assert backend(text).get_connection("smtp_default").login == "info@xn--fa-hia.de"
+
+
+@pytest.mark.parametrize("value", ["'{\"conn_type\": hunter2'", "'smtp://u:hunter2/x@host:y'"])
+def test_a_connection_that_cannot_be_read_is_named_without_its_value(backend, caplog, value):
+    backend = backend(f"OTHER=1\nAIRFLOW_CONN_LAKE={value}\n")
+
+    with caplog.at_level(logging.ERROR), pytest.raises(DotenvValueError) as caught:
+        backend.get_connection("lake")
+
+    assert f"Cannot use AIRFLOW_CONN_LAKE of {str(backend.path)!r} line 2: expected a connection" in caplog.text
+    assert "hunter2" not in caplog.text + "".join(traceback.format_exception(caught.value))

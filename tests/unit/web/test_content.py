@@ -13,14 +13,16 @@ from airflow_provider_daybreak.web.content import content_of, page_of
 def publish(tmp_path):
     """Return a function that makes a revision of files given as name=(media type, content)."""
 
-    def make(files):
+    def make(files, snapshots=()):
+        kept = [DraftFile(name, "application/jsonl", snapshots[name], snapshot=True) for name in snapshots]
         return Archive(tmp_path).publish(
             Draft(
                 report="daily_report",
                 report_date=date(2026, 3, 29),
                 period={"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"},
                 title="Almanac",
-                files=[DraftFile(name, media_type, content) for name, (media_type, content) in files.items()],
+                files=[DraftFile(name, media_type, content) for name, (media_type, content) in files.items()]
+                + kept,
                 rows={},
                 run={},
             )
@@ -72,6 +74,15 @@ def test_the_page_made_for_browsers_goes_before_the_mails_and_text_comes_last(pu
 def test_a_revision_without_any_page_has_none(publish):
     with pytest.raises(ArchivedFileNotFoundError):
         page_of(publish({"data/a.csv": ("text/csv", b"a")}))
+
+
+def test_what_is_kept_for_the_next_report_is_not_handed_over(publish):
+    revision = publish({"report.html": ("text/html", b"")}, {"data/pay.snapshot.jsonl": b'[["Ann", 9000]]'})
+
+    with pytest.raises(ArchivedFileNotFoundError) as refused:
+        content_of(revision, "data/pay.snapshot.jsonl")
+
+    assert refused.value.names == ["report.html"]
 
 
 @pytest.mark.parametrize(
