@@ -854,6 +854,20 @@ class RunAsError(ReleaseError):
         return f"Cannot run a script as {self.user!r}: {self.problem}"
 
 
+class ClockError(ReleaseError):
+    """A Python whose clock can't be started at a run's instant."""
+
+    python: str
+    problem: str
+    explanation: str = ""
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot start the clock of {self.python} at the run's instant: {self.problem} Or leave out clock=: the "
+            f"script then has the true time, on backfilled days too.\n{self.explanation}"
+        ).rstrip()
+
+
 class ReleaseNotFoundError(ReleaseError):
     """A release that is not there."""
 

@@ -52,6 +52,14 @@ def timetable_zone(timetable: object) -> Any | None:
     return getattr(timetable, "timezone", None) or getattr(timetable, "_timezone", None)
 
 
+def timetable_cron(timetable: object) -> str | None:
+    """Return the expression of a cron timetable, or None for any other."""
+    if not any(kind.__name__ == "CronMixin" for kind in type(timetable).__mro__):
+        return None
+    # As above: the SDK's says `expression`, the scheduler's `_expression`.
+    return str(getattr(timetable, "expression", None) or timetable._expression)  # type: ignore[attr-defined]  # noqa: SLF001
+
+
 def hand_on_connection_class(backend: Any, fallback: Any) -> None:
     """Have a secrets backend make connections as Airflow told another to (Airflow 3.2 and later tell it)."""
     if AIRFLOW_V_3_2:
@@ -88,5 +96,6 @@ __all__ = [
     "made_dags",
     "secrets_backends",
     "task_state",
+    "timetable_cron",
     "timetable_zone",
 ]

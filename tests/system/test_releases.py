@@ -48,3 +48,20 @@ def test_a_timeout_ends_the_script_and_its_children(stack, job):
     print(f"\nall processes ended {seconds:.1f} s after they began, with a timeout of 5 s")
     assert stack.wait(run, dag_id="releases_timeout").startswith("failed")
     assert "AirflowTaskTimeout" in stack.airflow.task_log("releases_timeout", run, "run")
+
+
+def test_a_script_that_asks_for_today_gets_the_day_of_each_run_of_a_backfill(stack):
+    dag = "/dags/releases_today"
+    stack.airflow.wait_for_dag("releases_today")
+    stack.airflow.api("PATCH", dag, json={"is_paused": True})  # what runs meanwhile may lock SQLite
+    bounds = ("--from-date", "2026-03-28T00:00+01:00", "--to-date", "2026-03-30T12:00+02:00")
+    stack.airflow.backfill("releases_today", *bounds)
+    stack.airflow.api("PATCH", dag, json={"is_paused": False})
+
+    window = {"logical_date_gte": "2026-03-27T00:00:00Z", "logical_date_lte": "2026-03-31T00:00:00Z"}
+    said = set()
+    for run in stack.airflow.runs("releases_today", **window):
+        assert stack.wait(run, dag_id="releases_today") == "success"
+        value = stack.airflow.api("GET", f"{dag}/dagRuns/{run}/taskInstances/run/xcomEntries/return_value")
+        said.add(value["value"].strip('"'))
+    assert said == {"2026-03-28 00:30", "2026-03-29 00:30", "2026-03-30 00:30"}

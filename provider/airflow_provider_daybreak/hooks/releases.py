@@ -59,7 +59,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SHOWN_CALLS = 10
+
 Output = Literal["last_line", "json", "none"]
+Clock = Literal["report_date"]
 
 
 class ReleaseInfo(TypedDict):
@@ -107,7 +110,10 @@ class ReleaseHook:
         store = self.store(name)
         if store:
             catch_up(layout, store, index_of=index_of)
-        return _info(deploy(layout, plan, store=store))
+        deployed = deploy(layout, plan, store=store)
+        if deployed.changed:
+            _tell_of_the_wall_clock(deployed.release)
+        return _info(deployed)
 
     def roll_back(self, name: str, *, to: str | None = None) -> ReleaseInfo:
         """
@@ -156,6 +162,7 @@ class ReleaseHook:
         timezone: str | None = None,
         period: str = "day",
         offset: int = 0,
+        clock: Clock | None = None,
         running: Running | None = None,
     ) -> Any:
         """
@@ -164,18 +171,21 @@ class ReleaseHook:
         :param artifacts: patterns of files that the script leaves in its output or working directory. They are
             stored with the archive, and pushed as the task's XCom ``artifacts``: ``{name: {uri, sha256, bytes}}``.
         :param run_as: name of the user to run it as; the worker's own when None.
+        :param clock: ``report_date`` starts the script's clock at the run's instant; it has the true time when None.
         :param running: gets the process group.
         :raises ScriptFailedError: it ended with another exit code than 0, or by a signal.
         :raises ScriptOutputError: its output is not JSON, where that is asked for, or an artifact is missing.
         """
         if output not in ("last_line", "json", "none"):
             raise InvalidValueError("output", output, "last_line, json or none")
-        dates = _dates(run_of(context, report_date=report_date, timezone=timezone), period, offset)
+        run_ = run_of(context, report_date=report_date, timezone=timezone)
+        dates = _dates(run_, period, offset)
         privileges = Privileges(
             user=find_user(run_as) if run_as else None, limits=read_limits(cast("dict[str, Any]", limits or {}))
         )
-        job = Job(words("command", command), {**dates, **_strings(env or {})}, privileges)
+        command = words("command", command)
         found = self.release(release)
+        job = Job(command, {**dates, **_strings(env or {})}, privileges, _boot(found, run_, clock))
         if RELAY not in job.env:
             _warn_of_mail(found)
         redactor = _mask(found)
@@ -200,6 +210,7 @@ class ReleaseHook:
         period: str = "day",
         offset: int = 0,
         env: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
     ) -> Finished:
         """
         Run a command of a release for a run's report date, and return how it ended.
@@ -207,8 +218,10 @@ class ReleaseHook:
         :raises ReleaseNotFoundError: it is not here.
         :raises ScriptFailedError: it ended with another exit code than 0, or by a signal.
         """
-        job = Job(words("command", command), {**_dates(run_, period, offset), **_strings(env or {})})
+        command = words("command", command)
         found = self.release(release)
+        variables = {**_dates(run_, period, offset), **_strings(env or {})}
+        job = Job(command, variables, boot=_boot(found, run_, clock))
         _mask(found)
         finished = run(found, job, on_line=_log_line)
         _check(finished)
@@ -352,6 +365,18 @@ def _warn_of_mail(release: Release) -> None:
         )
 
 
+def _tell_of_the_wall_clock(release: Release) -> None:
+    from airflow_provider_daybreak.releases.wall_clock import wall_clock_calls
+
+    calls = wall_clock_calls(release.src, [file["path"] for file in release.manifest["files"]])
+    if calls:
+        more = f"\n… and {len(calls) - _SHOWN_CALLS} more" if len(calls) > _SHOWN_CALLS else ""
+        log.warning(
+            "%s asks for the time of day, so on backfilled days it says today, unless clock='report_date' is set where "
+            "it runs:\n%s%s", release.layout.name, "\n".join(calls[:_SHOWN_CALLS]), more,
+        )  # fmt: skip
+
+
 def _info(deployed: Deployed) -> ReleaseInfo:
     release = deployed.release
     return ReleaseInfo(
@@ -373,6 +398,22 @@ def _dates(run: Run, period: str, offset: int) -> dict[str, str]:
         "DAYBREAK_PERIOD_START": covered.start.isoformat(),
         "DAYBREAK_PERIOD_END": covered.end.isoformat(),
     }
+
+
+def _boot(release: Release, run_: Run, clock: Clock | None) -> dict[str, str]:
+    """
+    Return what is to begin in the script's Pythons.
+
+    :raises InvalidValueError: the clock is none that there is.
+    """
+    if clock is None:
+        return {}
+    if clock != "report_date":
+        raise InvalidValueError("clock", clock, "report_date, or None for the true time")
+    from airflow_provider_daybreak.releases.clock import start_at
+
+    log.info("Its clock starts at %s", run_.instant.isoformat())
+    return start_at(run_.instant, release, index_of=index_of)
 
 
 def _check(finished: Finished) -> None:

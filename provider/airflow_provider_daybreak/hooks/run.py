@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, time, tzinfo
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from airflow_provider_daybreak.releases.dag_version import DagVersion
-from airflow_provider_daybreak.reports.period import Period, PeriodName, period_of, report_date_of, zone
-from airflow_provider_daybreak.version_compat import timetable_zone
+from airflow_provider_daybreak.reports.period import (
+    Period,
+    PeriodName,
+    instant_of,
+    period_of,
+    report_date_of,
+    zone,
+)
+from airflow_provider_daybreak.version_compat import timetable_cron, timetable_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,11 +36,16 @@ class RunRef(TypedDict):
 
 @dataclass(frozen=True)
 class Run:
-    """What a task may know of its run. The context itself stays in this module."""
+    """
+    What a task may know of its run. The context itself stays in this module.
+
+    :param instant: when it is due, on its report date: see :func:`instant_of`.
+    """
 
     ref: RunRef
     report_date: date
     timezone: ZoneInfo
+    instant: datetime
 
     def period(self, name: str = "day", offset: int = 0) -> Period:
         """
@@ -57,6 +69,16 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
     """
     ti, dag_run = context["ti"], context["dag_run"]
     zone_ = zone(timezone) if timezone else zone_of(context["dag"])
+    own: dict[str, datetime | None] = {
+        name: _instant(getattr(dag_run, name, None))
+        for name in ("data_interval_start", "data_interval_end", "logical_date", "run_after")
+    }
+    day = report_date_of(
+        timezone=zone_,
+        given=report_date or (context.get("params") or {}).get("report_date"),
+        partition_date=_instant(getattr(dag_run, "partition_date", None)),
+        **own,
+    )
     return Run(
         ref=RunRef(
             dag_id=ti.dag_id,
@@ -65,16 +87,9 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
             map_index=-1 if ti.map_index is None else ti.map_index,
             try_number=ti.try_number,
         ),
-        report_date=report_date_of(
-            timezone=zone_,
-            given=report_date or (context.get("params") or {}).get("report_date"),
-            partition_date=_instant(getattr(dag_run, "partition_date", None)),
-            data_interval_start=_instant(getattr(dag_run, "data_interval_start", None)),
-            data_interval_end=_instant(getattr(dag_run, "data_interval_end", None)),
-            logical_date=_instant(getattr(dag_run, "logical_date", None)),
-            run_after=_instant(getattr(dag_run, "run_after", None)),
-        ),
+        report_date=day,
         timezone=zone_,
+        instant=instant_of(day, timezone=zone_, time_of_day=_time_of_day(context["dag"], day, zone_), **own),
     )
 
 
@@ -131,9 +146,15 @@ def _zones_in(part: object, seen: set[int]) -> Iterator[str]:
         if own is not None:
             yield _name_of(own)
             return
-        slots = (name for kind in type(part).__mro__ for name in getattr(kind, "__slots__", ()))
-        for name in (*getattr(part, "__dict__", ()), *slots):
-            yield from _zones_in(getattr(part, name, None), seen)
+        for held in _held_by(part):
+            yield from _zones_in(held, seen)
+
+
+def _held_by(part: object) -> Iterator[object]:
+    """Yield what the fields of a part of a schedule hold."""
+    slots = (name for kind in type(part).__mro__ for name in getattr(kind, "__slots__", ()))
+    for name in (*getattr(part, "__dict__", ()), *slots):
+        yield getattr(part, name, None)
 
 
 def _is_of_a_schedule(part: object) -> bool:
@@ -147,6 +168,38 @@ def _is_of_a_schedule(part: object) -> bool:
 
 def _name_of(timezone: object) -> str:
     return str(getattr(timezone, "name", timezone))
+
+
+def _time_of_day(dag: Any, day: date, timezone: ZoneInfo) -> time | None:
+    """Return the first time of day at which a schedule of cron begins runs, in that zone; None for any other."""
+    crons = list(_crons(getattr(dag, "timetable", None), set()))
+    if not crons:
+        return None
+    from croniter import croniter
+
+    times = []
+    for cron, own in crons:
+        minute, hour = (0 if "*" in values else min(values) for values in croniter.expand(cron)[0][:2])
+        times.append(datetime.combine(day, time(hour, minute), zone(own)).astimezone(timezone).time())
+    return min(times)
+
+
+def _crons(part: object, seen: set[int]) -> Iterator[tuple[str, str]]:
+    """
+    Yield the cron expressions of a part of a schedule, each with the zone that it is meant in.
+
+    :param seen: ids of the parts that were looked into.
+    """
+    if isinstance(part, (list, tuple)):
+        for each in part:
+            yield from _crons(each, seen)
+    elif _is_of_a_schedule(part) and id(part) not in seen:
+        seen.add(id(part))
+        if (cron := timetable_cron(part)) is not None:
+            yield cron, _name_of(timetable_zone(part))
+            return
+        for held in _held_by(part):
+            yield from _crons(held, seen)
 
 
 def _instant(value: object) -> datetime | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from airflow_provider_daybreak import __version__, releases
+from airflow_provider_daybreak import __version__
 from airflow_provider_daybreak.archive import Draft, DraftFile
 from airflow_provider_daybreak.archive.layout import check_report
 from airflow_provider_daybreak.delivery.captured import captured_files, captured_mails
@@ -25,7 +25,7 @@ from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, Que
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.releases.privileges import find_user
-from airflow_provider_daybreak.releases.run import BOOT_FOLDER, RELAY, words
+from airflow_provider_daybreak.releases.run import RELAY, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BOOT = Path(releases.__file__).with_name("boot")
-"""Folder that each Python of the script imports from first."""
 
 ENDED = "ended.json"
 """File of a revision that says how the script ended that made it: what it returned, and what it was."""
@@ -73,8 +71,7 @@ class Script:
     :param period: the time that it reports on.
     :param given: variables that it would see otherwise.
     :param users: ids of the users whose programs may mail.
-    :param execute: runs it with further variables and a folder that its Pythons import from first, and returns its
-        output and what it pushed as XComs.
+    :param execute: runs it with further variables, and returns its output and what it pushed as XComs.
     """
 
     release: str
@@ -82,7 +79,7 @@ class Script:
     command: Sequence[str]
     run: Run
     period: Period
-    execute: Callable[[Mapping[str, str], Path], tuple[Any, dict[str, Any]]] = field(repr=False)
+    execute: Callable[[Mapping[str, str]], tuple[Any, dict[str, Any]]] = field(repr=False)
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
     users: Sequence[int] = ()
 
@@ -134,11 +131,11 @@ def script_of(
     given = {**(read_dotenv(dotenv).values if dotenv.exists() else {}), **(env or {})}
     run = run_of(context, report_date=report_date, timezone=timezone)
 
-    def execute(variables: Mapping[str, str], boot: Path) -> tuple[Any, dict[str, Any]]:
+    def execute(variables: Mapping[str, str]) -> tuple[Any, dict[str, Any]]:
         pushes = _Pushes(context["ti"])
         value = run_script(
             {"name": found.layout.name, "release": found.id},
-            {**(env or {}), **variables, BOOT_FOLDER: str(boot)},
+            {**(env or {}), **variables},
             context={**context, "ti": pushes},
         )
         return value, pushes.pushed
@@ -153,22 +150,6 @@ def script_of(
         given={key: str(value) for key, value in given.items()},
         users=[find_user(run_as).uid] if run_as else [],
     )
-
-
-def _boot_for_others(folder: Path) -> Path:
-    """
-    Return a copy of what each Python of a script imports first, for a user who may not reach this package.
-
-    A Python that can't read it would go without, and mail to the script's own server.
-    """
-    boot = folder / "boot"
-    boot.mkdir()
-    for path in BOOT.glob("*.py"):
-        (boot / path.name).write_bytes(path.read_bytes())
-        (boot / path.name).chmod(0o644)
-    boot.chmod(0o755)
-    folder.chmod(0o711)
-    return boot
 
 
 class _Pushes:
@@ -232,14 +213,13 @@ class ScriptMailHook:
             inbox, outbox = Path(folder, "in"), Path(folder, "out")
             inbox.mkdir(mode=0o700)
             outbox.mkdir(mode=0o700)
-            boot = _boot_for_others(Path(folder)) if script.users else BOOT
             limits = Limits(
                 self.options.max_bytes, allowed_domains=domains, users={os.geteuid(), *script.users}
             )
             relay = Relay(inbox, limits)
             try:
                 with relay:
-                    value, xcoms = script.execute(self._variables(relay, script), boot)
+                    value, xcoms = script.execute(self._variables(relay, script))
             except ReleaseError:
                 self._keep_draft(script, relay.taken, outbox)
                 raise

@@ -175,6 +175,7 @@ class Reader:
             period=self.period.name,
             offset=self.offset,
             env=source.env,
+            clock=source.clock,
         )
         if source.format == "json":
             return finished.json()

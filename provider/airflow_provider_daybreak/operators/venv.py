@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
-    from airflow_provider_daybreak.hooks.releases import Output, ReleaseInfo
+    from airflow_provider_daybreak.hooks.releases import Clock, Output, ReleaseInfo
     from airflow_provider_daybreak.hooks.script_mail import Ended, Mailed
     from airflow_provider_daybreak.releases.privileges import Limits
     from airflow_provider_daybreak.releases.run import Running
@@ -133,6 +133,9 @@ class VenvRunOperator(BaseOperator):
         task.
     :param limits: what it may use at most: ``memory`` (bytes, or as ``512M``), ``cpu_seconds``, ``open_files``,
         ``processes``.
+    :param clock: ``report_date`` starts the script's clock at the run's scheduled instant, on its report date and in the
+        Dag's zone: ``date.today()``, ``datetime.now()`` and ``time.time()`` begin there, and tick on. The script has
+        the true time when None.
     :param report_date: ISO date; the run's own when empty. (templated)
     :param timezone: the dates' zone; the Dag's when None.
     :param period: length of the period that the script is told: day, week, month, quarter or year.
@@ -157,6 +160,7 @@ class VenvRunOperator(BaseOperator):
         artifacts: Sequence[str] | None = None,
         run_as: str | None = None,
         limits: Limits | None = None,
+        clock: Clock | None = None,
         report_date: str = "",
         timezone: str | None = None,
         period: str = "day",
@@ -172,6 +176,7 @@ class VenvRunOperator(BaseOperator):
         self.artifacts = artifacts
         self.run_as = run_as
         self.limits = limits
+        self.clock = clock
         self.report_date = report_date
         self.timezone = timezone
         self.period = period
@@ -237,6 +242,7 @@ class VenvRunOperator(BaseOperator):
             artifacts=self.artifacts,
             run_as=self.run_as,
             limits=self.limits,
+            clock=self.clock,
             report_date=self.report_date,
             timezone=self.timezone,
             period=self.period,

@@ -601,11 +601,16 @@ def _build_for(
         )
         problem = f"release {manifest['release']} was made for another one: here is {different}. Use one image on all workers"
         raise InterpreterError(interpreter.path, problem)
-    index = Index(manifest["index"]) if manifest["index"] else None
-    if manifest["index_conn_id"]:
-        index = index_of(manifest["index_conn_id"])
     environment = Environment(lock, interpreter, only_binary=manifest["only_binary"])
+    index = index_for(manifest, index_of)
     environments.build(environment, manifest["environment"], layout, index=index, anew=anew)
+
+
+def index_for(manifest: Mapping[str, Any], index_of: Callable[[str], Index]) -> Index | None:
+    """Return where the packages of a release come from; None for what the worker takes by default."""
+    if manifest["index_conn_id"]:
+        return index_of(manifest["index_conn_id"])
+    return Index(manifest["index"]) if manifest["index"] else None
 
 
 def _fetch_env_file(layout: Layout, path: Path) -> None:

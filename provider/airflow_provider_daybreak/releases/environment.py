@@ -196,8 +196,18 @@ def _install(environment: Environment, path: Path, index: uv.Index | None, *, ca
     arguments = ["pip", "sync", "--quiet", "--require-hashes", "--allow-empty-requirements"]
     arguments += ["--python", str(path / "bin" / "python")]
     arguments += ["--only-binary", ":all:"] if environment.only_binary else []
-    arguments += [] if cached else ["--no-cache"]
-    _call(path, [*arguments, LOCK_NAME], index, cwd=path)
+    if not cached:
+        _call(path, [*arguments, "--no-cache", LOCK_NAME], index, cwd=path)
+        return
+    try:
+        _call(path, [*arguments, LOCK_NAME], index, cwd=path)
+    except InstallError as error:
+        # uv asks the index what is new, though all that the lock names may be in its cache.
+        try:
+            _call(path, [*arguments, "--offline", LOCK_NAME], index, cwd=path)
+        except InstallError:
+            raise error from None
+        log.warning("Environment %s is from uv's cache alone: %s", path.name, error)
 
 
 def _call(path: Path, arguments: list[str], index: uv.Index | None, cwd: Path | None = None) -> None:

@@ -105,8 +105,9 @@ class Layout:
 
     def make(self) -> None:
         """Make the folders in which everything else is made, readable to whoever runs scripts."""
-        for folder in (self.environments, self.releases, self.dotenv.parent, self.state, self.runs, self.trash):
-            if not folder.is_dir():
+        inner = (self.environments, self.releases, self.dotenv.parent, self.state, self.runs, self.trash)
+        for folder in (self.root, self.home, *inner):
+            if not folder.exists():
                 folder.mkdir(mode=0o755, parents=True, exist_ok=True)
                 folder.chmod(0o755)  # whatever the umask says
 

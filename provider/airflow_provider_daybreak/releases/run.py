@@ -27,6 +27,7 @@ from airflow_provider_daybreak.exceptions import (
     ScriptNotStartedError,
     ScriptOutputError,
 )
+from airflow_provider_daybreak.releases.booting import BOOT, first_on, place_boot
 from airflow_provider_daybreak.releases.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.lease import leased
 from airflow_provider_daybreak.releases.privileges import Privileges, check_access
@@ -64,8 +65,6 @@ _LINE_LENGTH = 64 * 1024  # characters that are passed on at a time
 _TAIL_LINES = 20
 RELAY = "DAYBREAK_MAIL_RELAY"
 """Variable that tells a script's Pythons where the relay is that keeps its mail."""
-BOOT_FOLDER = "DAYBREAK_BOOT"
-"""Variable that names a folder which goes first on ``PYTHONPATH``: that of our ``sitecustomize``."""
 TERMINATION_SECONDS = 3.0
 """How long a script may clean up after SIGTERM. With the kill that follows it stays under the 5 s Airflow gives."""
 
@@ -80,11 +79,14 @@ class Job:
         environment, or of the system.
     :param env: variables to set, after those of ``.env``.
     :param privileges: whom it runs as, and what it may use at most.
+    :param boot: variables, set before those of ``.env``, that tell ``boot/sitecustomize.py`` what to begin in each
+        Python of the run. Where there are none, no Python finds it.
     """
 
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     privileges: Privileges = field(default_factory=Privileges)
+    boot: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -266,6 +268,12 @@ def run(
         if job.privileges.user:
             check_access(release.python, job.privileges.user)
         fill(space, release, job.privileges.user)
+        if job.boot or RELAY in job.env:
+            boot = place_boot(space.folder)
+            variables |= {
+                "PYTHONPATH": first_on(variables.get("PYTHONPATH"), boot),
+                "DAYBREAK_STARTED": repr(time.time()),
+            }
         arguments = job.privileges.wrap(arguments, release.python)
         stdout = _Kept()
         stdout_lines, stderr_lines = _Lines("stdout", on_line, redactor), _Lines("stderr", on_line, redactor)
@@ -323,10 +331,7 @@ def environment_of(release: Release, job: Job, dotenv: Mapping[str, str], space:
         variables["PYTHONPATH"] = str(space.work / "src")
     if user := job.privileges.user:
         variables |= {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
-    variables |= {**dotenv, **job.env}
-    if boot := variables.get(BOOT_FOLDER):
-        variables["PYTHONPATH"] = os.pathsep.join(filter(None, (boot, variables.get("PYTHONPATH"))))
-    return variables
+    return {**variables, **job.boot, **dotenv, **job.env}
 
 
 def _dotenv(release: Release) -> Mapping[str, str]:
@@ -365,14 +370,12 @@ def _by_hand(release: Release, job: Job, path: str) -> str:
     steps = ['cd "$(mktemp -d)"', f"cp -r {shlex.quote(str(release.src))}/. .", "chmod -R u+w ."]
     if release.layout.dotenv.exists():
         steps.append(f"cp --remove-destination {shlex.quote(str(release.layout.dotenv))} .")
-    ends_with_the_run = (RELAY, BOOT_FOLDER)
-    told = {
-        key: value
-        for key, value in job.env.items()
-        if key.startswith("DAYBREAK_") and key not in ends_with_the_run
-    }
-    given = [shlex.quote(f"{key}={value}") for key, value in told.items()]
-    given += ['PYTHONPATH="$PWD/src"'] if release.has_src_layout else []
+    told = (key for key in job.env if key.startswith("DAYBREAK_") and key != RELAY)  # which ends with the run
+    given = [shlex.quote(f"{key}={job.env[key]}") for key in told]
+    given += [shlex.quote(f"{key}={value}") for key, value in job.boot.items()]
+    on_path = [shlex.quote(str(BOOT))] if job.boot else []
+    on_path += ['"$PWD/src"'] if release.has_src_layout else []
+    given += [f"PYTHONPATH={os.pathsep.join(on_path)}"] if on_path else []
     command = shlex.join(_arguments(release, job, path, Path()))
     return " && ".join([*steps, " ".join(["env", *given, command] if given else [command])])
 

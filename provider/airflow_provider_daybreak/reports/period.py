@@ -112,6 +112,42 @@ def report_date_of(
     )
 
 
+def instant_of(
+    report_date: date,
+    *,
+    timezone: ZoneInfo,
+    data_interval_start: datetime | None = None,
+    data_interval_end: datetime | None = None,
+    logical_date: datetime | None = None,
+    run_after: datetime | None = None,
+    time_of_day: time | None = None,
+) -> datetime:
+    """
+    Return when a run is due, as its report has it: on the report date, in the report's zone, never by the wall clock.
+
+    The first of these that is there: the start of its data interval (unless that is empty), its logical date, and the
+    time it was due. Where that is on another day than the report date, which was given or is that of a partition, it
+    is the report date at the time of day that the schedule says, or else at the run's own.
+
+    :param time_of_day: what the schedule says, in the report's zone.
+    :raises InvalidValueError: the instant lies outside of the calendar.
+    """
+    if data_interval_start is not None and data_interval_start == data_interval_end:
+        data_interval_start = None
+    own = next((one for one in (data_interval_start, logical_date, run_after) if one is not None), None)
+    if own is not None:
+        own = own.astimezone(timezone)
+        if own.date() == report_date:
+            return own
+        time_of_day = time_of_day or own.time()
+    try:
+        return _existing(datetime.combine(report_date, time_of_day or time(), timezone))
+    except OverflowError as error:
+        raise InvalidValueError(
+            "report_date", report_date.isoformat(), "a date between the years 1 and 9999"
+        ) from error
+
+
 def period_of(report_date: date, *, timezone: ZoneInfo, period: PeriodName = "day", offset: int = 0) -> Period:
     """
     Return the period that holds the report date, or one before or after it.
@@ -149,5 +185,9 @@ def _first_of_month(index: int) -> date:
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     """Return the day's first instant: where clocks skip midnight, the first that exists."""
-    midnight = datetime.combine(day, time(), zone)
-    return midnight.astimezone(timezone.utc).astimezone(zone)
+    return _existing(datetime.combine(day, time(), zone))
+
+
+def _existing(instant: datetime) -> datetime:
+    """Return the instant, or, where clocks skip it, the one that they show instead."""
+    return instant.astimezone(timezone.utc).astimezone(instant.tzinfo)

@@ -102,12 +102,15 @@ class ScriptSource:
     :param command: program and arguments. (templated)
     :param format: json (all it prints, or its last line) or csv.
     :param env: environment variables beside those of the release. (templated)
+    :param clock: ``report_date`` starts the script's clock at the run's instant, on its report date; the script has the
+        true time when None.
     """
 
     release: Any
     command: Sequence[str] | str
     format: Literal["json", "csv"] = "json"
     env: Mapping[str, str] = field(default_factory=dict)
+    clock: Literal["report_date"] | None = None
     template_fields = ("release", "command", "env")
 
 

@@ -72,6 +72,17 @@ def test_a_script_knows_the_reports_period_and_its_own_environment(reader, relea
     assert reader.read({"facts": source})["facts"] == {"start": "2026-02-01T00:00:00+01:00", "place": "Rome"}
 
 
+def test_a_script_has_the_runs_own_day(reader, release, tmp_path):
+    (tmp_path / "script" / "today.py").write_text(
+        "from datetime import date; import json; print(json.dumps([str(date.today())]))"
+    )
+    ReleaseHook().deploy(release, Plan(tmp_path / "script"))
+
+    source = ScriptSource(release, ["today.py"], clock="report_date")
+
+    assert reader.read({"days": source})["days"] == ["2026-03-29"]
+
+
 def test_a_script_runs_in_the_release_that_a_deploy_returned(reader, release, tmp_path):
     deployed = ReleaseHook().deploy(release, Plan(tmp_path / "script"))
     (tmp_path / "script" / "sales.py").write_text("print('[]')")

@@ -174,3 +174,109 @@ def test_airflow_has_what_a_version_is_read_from():
     assert {"bundle_instance", "dag_version_id"} <= RuntimeTaskInstance.model_fields.keys()
     assert {"clear_number", "start_date", "run_after"} <= DagRun.model_fields.keys()
     assert DagVersionModel.__table__.c.id.default.arg.__name__ == "uuid7"
+
+
+# When a run is due: what clock="report_date" starts a script's clock at
+
+
+def instant(context, **options):
+    return run_of(context, **options).instant.isoformat()
+
+
+def scheduled(make_context, schedule, **options):
+    return make_context(**options) | {"dag": DAG("daily", schedule=schedule)}
+
+
+def cron(*crons, timezone="Europe/Berlin"):
+    return MultipleCronTriggerTimetable(*crons, timezone=timezone)
+
+
+def test_a_scheduled_run_is_due_at_its_own_instant_in_the_dags_zone(make_context):
+    assert instant(make_context()) == "2026-03-29T09:00:00+02:00"
+
+
+def test_a_manual_run_of_today_is_due_when_it_was_started(make_context):
+    at = datetime(2026, 3, 29, 12, 34, 56, tzinfo=timezone.utc)
+    context = scheduled(
+        make_context, CronTriggerTimetable("0 9 * * *", timezone="Europe/Berlin"), logical_date=at
+    )
+
+    assert instant(context) == "2026-03-29T14:34:56+02:00"
+
+
+def test_a_run_for_an_earlier_date_is_due_at_the_scheduled_time_of_that_date(make_context):
+    at = datetime(2026, 3, 29, 12, 34, tzinfo=timezone.utc)
+    context = scheduled(
+        make_context, CronTriggerTimetable("15 9 * * 1-5", timezone="Europe/Berlin"), logical_date=at
+    )
+
+    assert instant(context, report_date="2026-01-31") == "2026-01-31T09:15:00+01:00"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "due"),
+    [
+        (cron("0 17 * * *", "30 6 * * *"), "06:30:00"),
+        (cron("*/15 8-18 * * *"), "08:00:00"),
+        (cron("30 * * * *"), "00:30:00"),
+        (
+            CoreAssetOrTimeSchedule(
+                timetable=CronTriggerTimetable("0 9 * * *", timezone="Europe/Berlin"), assets=[]
+            ),
+            "09:00:00",
+        ),
+    ],
+)
+def test_of_several_scheduled_times_the_first_of_the_day_is_taken(make_context, schedule, due):
+    context = scheduled(make_context, schedule)
+
+    assert instant(context, report_date="2026-01-31", timezone="Europe/Berlin") == f"2026-01-31T{due}+01:00"
+
+
+def test_without_a_scheduled_time_an_earlier_date_is_due_at_the_runs_own_time_of_day(make_context):
+    assert instant(make_context(), report_date="2026-01-31") == "2026-01-31T09:00:00+01:00"
+
+
+def test_a_scheduled_time_is_meant_in_the_schedules_zone(make_context):
+    context = scheduled(make_context, CronTriggerTimetable("0 9 * * *", timezone="Asia/Tokyo"))
+
+    assert instant(context, report_date="2026-01-31", timezone="Europe/Berlin") == "2026-01-31T01:00:00+01:00"
+
+
+def test_a_time_that_clocks_skip_is_the_one_that_they_show_instead(make_context):
+    context = scheduled(make_context, CronTriggerTimetable("30 2 * * *", timezone="Europe/Berlin"))
+    context["dag_run"].run_after = context["dag_run"].logical_date = datetime(2026, 3, 30, tzinfo=timezone.utc)
+
+    assert instant(context, report_date="2026-03-29") == "2026-03-29T03:30:00+02:00"
+
+
+def test_a_partition_is_due_on_its_own_day_at_the_scheduled_time(make_context):
+    context = scheduled(
+        make_context, CronTriggerTimetable("0 9 * * *", timezone="Europe/Berlin"), logical_date=None
+    )
+    context["dag_run"].partition_date = datetime(2026, 3, 27, 23, tzinfo=timezone.utc)
+    context["dag_run"].run_after = datetime(2026, 3, 29, 7, 0, 3, tzinfo=timezone.utc)
+
+    assert instant(context) == "2026-03-28T09:00:00+01:00"
+
+
+def test_a_run_that_an_asset_started_is_due_when_it_was(make_context):
+    context = make_context(logical_date=None)
+    context["dag_run"].run_after = datetime(2026, 3, 29, 5, 0, 3, tzinfo=timezone.utc)
+
+    assert instant(context) == "2026-03-29T07:00:03+02:00"
+
+
+def test_a_run_of_an_interval_is_due_as_its_report_date_begins_it(make_context):
+    context = make_context()
+    context["dag_run"].data_interval_start = datetime(2026, 3, 27, 8, tzinfo=timezone.utc)
+
+    assert instant(context) == "2026-03-27T09:00:00+01:00"
+
+
+def test_an_instant_outside_of_the_calendar_is_an_error(make_context):
+    context = make_context(
+        logical_date=datetime(2026, 3, 28, 15, tzinfo=timezone.utc), dag_timezone="Asia/Tokyo"
+    )
+    with pytest.raises(InvalidValueError, match="expected a date between the years 1 and 9999"):
+        run_of(context, report_date="0001-01-01")

@@ -73,6 +73,31 @@ def test_another_dag_may_run_a_release_by_its_name(deploy, run, make_context):
     assert run("daily", context=make_context(dag_id="another")) == "hello"
 
 
+def test_a_new_release_that_asks_for_today_says_where_once(deploy, caplog):
+    script = "from datetime import date\n\nprint(date.today())\n"
+
+    deploy(script)
+    deploy(script)
+
+    (said,) = [record.getMessage() for record in caplog.records if "time of day" in record.getMessage()]
+    assert said == (
+        "daily asks for the time of day, so on backfilled days it says today, unless clock='report_date' is set where "
+        "it runs:\nreport.py line 3: datetime.date.today"
+    )
+
+
+def test_of_many_places_that_ask_for_today_the_first_are_named(deploy, caplog):
+    deploy("from datetime import date\n" + "date.today()\n" * 13)
+
+    assert "report.py line 11: datetime.date.today\n… and 3 more" in caplog.text
+
+
+def test_a_release_that_asks_for_no_time_says_nothing(deploy, caplog):
+    deploy("print('hello')")
+
+    assert "time of day" not in caplog.text
+
+
 def test_a_deployed_script_runs_and_its_last_line_is_the_result(deploy, run):
     assert run(deploy("print('log'); print('result')")) == "result"
 
@@ -185,6 +210,11 @@ def test_the_script_knows_its_dates_in_the_dags_zone(deploy, run):
     assert run(deploy(text), period="month", offset=-1, timezone="UTC").startswith(
         "2026-03-29 2026-02-01T00:00:00+00:00"
     )
+
+
+def test_a_clock_that_there_is_none_of_fails_at_once(deploy, run):
+    with pytest.raises(AirflowFailException, match="Invalid clock 'yesterday': expected report_date, or None"):
+        run(deploy(""), clock="yesterday")
 
 
 def test_a_failing_script_shows_its_code_its_stderr_and_the_way_to_run_it(deploy, run):

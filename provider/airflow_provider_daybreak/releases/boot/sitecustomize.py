@@ -1,16 +1,33 @@
-"""First in each Python of a script: what Daybreak does there, then the sitecustomize that there would be without it."""
+"""
+Begins what a run wants of its Pythons before their scripts begin, then makes way for the sitecustomize it hides.
 
-from __future__ import annotations
+Every Python that a script starts comes by here, of whatever version: any of them must be able to read this file.
+"""
 
 import os
 import sys
-from importlib.machinery import PathFinder
-from importlib.util import module_from_spec
 
-if "DAYBREAK_MAIL_RELAY" in os.environ:
-    import daybreak_mail  # type: ignore[import-not-found]  # noqa: F401 - it lies beside this
 
-_here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib takes too long to import
-_other = PathFinder.find_spec("sitecustomize", [path for path in sys.path if os.path.abspath(path) != _here])  # noqa: PTH100
-if _other is not None and _other.loader is not None:
-    _other.loader.exec_module(module_from_spec(_other))
+def _begin():
+    if "DAYBREAK_MAIL_RELAY" in os.environ and sys.version_info >= (3, 7):
+        import daybreak_mail  # noqa: F401
+    if "DAYBREAK_CLOCK" in os.environ:
+        if sys.version_info < (3, 8):
+            sys.stderr.write("Daybreak: Python %d.%d keeps the true time\n" % sys.version_info[:2])
+            return
+        import daybreak_clock  # noqa: F401
+
+
+def _make_way():
+    ours = sys.modules.pop("sitecustomize")
+    sys.path.remove(os.path.dirname(__file__))
+    try:
+        import sitecustomize  # noqa: F401
+    except ImportError as error:
+        if getattr(error, "name", "sitecustomize") != "sitecustomize":
+            raise
+        sys.modules["sitecustomize"] = ours  # there is none: the import that runs this looks for it again
+
+
+_begin()
+_make_way()

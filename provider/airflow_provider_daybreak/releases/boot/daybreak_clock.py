@@ -1,0 +1,66 @@
+"""
+Starts a Python's clock at the run's instant: what a script reads as now, from its first line on, and ticking.
+
+Imported by ``sitecustomize`` in each Python of a run that has a clock of its own.
+DAYBREAK_CLOCK is the instant as ISO text with its offset, DAYBREAK_STARTED the true time when the run began, in
+seconds since 1970, and DAYBREAK_CLOCK_PATH the folder of the time-machine package that does it. Needs no more than
+Python 3.8, and nothing installed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import datetime
+from importlib.machinery import EXTENSION_SUFFIXES
+
+
+def begin() -> None:
+    """Start the clock, in a Python that the package was installed for; any other keeps the true time, and says so."""
+    folder = os.environ["DAYBREAK_CLOCK_PATH"]
+    made_for = [os.path.join(folder, "_time_machine" + suffix) for suffix in EXTENSION_SUFFIXES]
+    if not any(map(os.path.exists, made_for)):
+        sys.stderr.write(
+            f"Daybreak: {sys.executable} keeps the true time: it is another Python than the release's\n"
+        )
+        return
+    travel = _time_machine(folder)
+    # A Python that another one starts, or that starts after another one, shows what those show by then.
+    started = float(os.environ.setdefault("DAYBREAK_STARTED", repr(time.time())))
+    instant = datetime.fromisoformat(os.environ["DAYBREAK_CLOCK"])
+    travel(instant.timestamp() + time.time() - started).start()
+    time.time()  # from here on it ticks
+    _follow()
+
+
+def _time_machine(folder: str):  # noqa: ANN202 - the package is not there for a type checker
+    """Import the package past all others: the script's path and modules stay as they would be."""
+    # It looks for pytest, which takes half a second where there is one.
+    hidden = sys.modules.setdefault("pytest", None)  # type: ignore[arg-type]
+    sys.path.insert(0, folder)
+    try:
+        from time_machine import travel
+    finally:
+        sys.path.remove(folder)
+        if hidden is None:
+            del sys.modules["pytest"]
+    return travel
+
+
+def _follow() -> None:
+    """Let what the package leaves out, since it reads the true time in C, follow the others."""
+    ctime, asctime = time.ctime, time.asctime
+
+    def follow_ctime(seconds=None, /):  # noqa: ANN001, ANN202 - as the one it stands for
+        return ctime(time.time() if seconds is None else seconds)
+
+    def follow_asctime(*t):  # noqa: ANN002, ANN202 - as the one it stands for
+        return asctime(*(t or (time.localtime(),)))
+
+    for function, name in ((follow_ctime, "ctime"), (follow_asctime, "asctime")):
+        function.__name__ = function.__qualname__ = name
+        setattr(time, name, function)
+
+
+begin()

@@ -1,0 +1,36 @@
+"""What is set up in the Pythons of a run before their scripts begin: see the folder ``boot``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from airflow_provider_daybreak.exceptions import InvalidValueError
+
+BOOT = Path(__file__).with_name("boot")
+"""Goes first on ``PYTHONPATH``, where a Python that starts finds our ``sitecustomize``."""
+
+
+def place_boot(folder: Path) -> Path:
+    """Copy the boot folder to where whoever runs the script may read it, and return the copy."""
+    placed = folder / "boot"
+    placed.mkdir()
+    placed.chmod(0o755)
+    for file in BOOT.glob("*.py"):
+        copy = placed / file.name
+        copy.write_bytes(file.read_bytes())
+        copy.chmod(0o644)
+    return placed
+
+
+def first_on(path: str | None, boot: Path) -> str:
+    """
+    Return the ``PYTHONPATH`` with the boot folder before what else is on it.
+
+    :raises InvalidValueError: the folder's path can't be one of it: no Python would find what is to begin.
+    """
+    if os.pathsep in str(boot):
+        raise InvalidValueError(
+            "folder of a run", str(boot), f"a path without {os.pathsep!r}; [daybreak] releases names it"
+        )
+    return os.pathsep.join([str(boot), path] if path else [str(boot)])

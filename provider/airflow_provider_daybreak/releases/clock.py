@@ -1,0 +1,101 @@
+"""A run's own day: the clocks of its Pythons start at the run's instant, by ``boot/daybreak_clock.py``."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_daybreak.exceptions import ClockError, InstallError, VerificationError
+from airflow_provider_daybreak.releases import environment as environments
+from airflow_provider_daybreak.releases.booting import BOOT
+from airflow_provider_daybreak.releases.deploy import changing, index_for
+from airflow_provider_daybreak.releases.environment import Environment, facts_of, is_complete
+from airflow_provider_daybreak.releases.interpreter import Interpreter
+from airflow_provider_daybreak.releases.layout import Layout
+from airflow_provider_daybreak.releases.lock import Lock, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from airflow_provider_daybreak.releases.release import Release
+    from airflow_provider_daybreak.releases.uv import Index
+
+_FOLDER = ".boot"  # no name that a script is deployed under begins with a dot
+_NAME = "time-machine"
+_LOCK = BOOT / "time-machine.lock"
+_LEAST_PYTHON = (3, 8)
+_ZONES = tuple(
+    map(Path, ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"))
+)
+
+
+def start_at(instant: datetime, release: Release, *, index_of: Callable[[str], Index]) -> dict[str, str]:
+    """
+    Return what starts the clocks of a run's Pythons, for ``Job.boot``.
+
+    What does it is installed on the first run, once for each interpreter, in an environment of its own beside the
+    releases: they share it, and stay as they are.
+
+    :param instant: what the clocks show at first, in the zone that the script is to live in.
+    :param index_of: returns the index of a connection's id.
+    :raises ClockError: the release's Python can't have it, or the machine does not know the zone.
+    :raises ReleaseError: its environment could not be made: see the classes under it.
+    """
+    zone = str(instant.tzinfo)
+    _check_zone(release, zone)
+    return {
+        "DAYBREAK_CLOCK": instant.isoformat(),
+        "DAYBREAK_CLOCK_PATH": str(_package(release, index_of)),
+        "TZ": zone,
+    }
+
+
+def _check_zone(release: Release, zone: str) -> None:
+    """Make sure of the zone: the C library takes one that it does not know for UTC, and says nothing."""
+    if zone != "UTC" and not any((folder / zone).is_file() for folder in _ZONES):
+        problem = f"this machine has no file of the zone {zone!r}. Install its tzdata package (apt-get install tzdata)."
+        raise ClockError(str(release.python), problem)
+
+
+def _package(release: Release, index_of: Callable[[str], Index]) -> Path:
+    """Return the folder that the release's Python imports time-machine from, installed unless it is there."""
+    made_for = release.manifest["interpreter"]
+    interpreter = Interpreter(path=str(release.python), **made_for)
+    what = f"{interpreter.implementation} {interpreter.version} ({release.python})"
+    if interpreter.implementation != "CPython" or _numbers(interpreter.minor) < _LEAST_PYTHON:
+        least = ".".join(map(str, _LEAST_PYTHON))
+        raise ClockError(
+            what, f"it takes CPython {least} or later. Deploy with python set to one, such as '3.12'."
+        )
+    layout = Layout(release.layout.root / _FOLDER, _NAME)
+    environment = Environment(_lock(), interpreter)
+    path = layout.environment(environment.id)
+    if not is_complete(path):
+        try:
+            with changing(layout, lock_timeout=600):
+                environments.build(
+                    environment, environment.id, layout, index=index_for(release.manifest, index_of)
+                )
+        except (InstallError, VerificationError) as error:
+            problem = (
+                "the package time-machine could not be installed for it. Where it has no wheel, deploy with python set "
+                "to a CPython that has one; where the index lacks it or can't be reached, let this worker install it "
+                "once."
+            )
+            raise ClockError(what, problem, str(error)) from error
+    facts = facts_of(path)
+    problem = facts["imports"].get("time_machine", "it is missing") if facts else "it is damaged"
+    if problem:
+        raise ClockError(what, f"the package time-machine in {str(path)!r} can't be imported: {problem}.")
+    return next(path.glob("lib/python*/site-packages"))
+
+
+@lru_cache(maxsize=1)
+def _lock() -> Lock:
+    return parse(_LOCK)
+
+
+def _numbers(minor: str) -> tuple[int, ...]:
+    return tuple(map(int, minor.split(".")))

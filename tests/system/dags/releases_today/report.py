@@ -1,0 +1,10 @@
+from datetime import date, datetime
+
+TODAY = date.today()  # noqa: DTZ011 - as people write it
+
+
+def say(now=datetime.now()):  # noqa: B008, DTZ005
+    print(TODAY, now.strftime("%H:%M"))
+
+
+say()

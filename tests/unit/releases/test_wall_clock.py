@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_daybreak.releases.wall_clock import wall_clock_calls
+
+
+@pytest.fixture
+def calls(tmp_path):
+    """Return a function that looks through a script, and returns what it calls at which line."""
+
+    def look(text, path="report.py"):
+        (tmp_path / path).write_text(text)
+        return [one.removeprefix(f"{path} line ") for one in wall_clock_calls(tmp_path, [path])]
+
+    return look
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("import datetime; datetime.date.today()", "datetime.date.today"),
+        ("import datetime as dt; dt.datetime.now(dt.timezone.utc)", "datetime.datetime.now"),
+        ("from datetime import datetime; datetime.utcnow()", "datetime.datetime.utcnow"),
+        ("from datetime import date as d; print(f'{d.today():%F}')", "datetime.date.today"),
+        ("def f():\n    from datetime import datetime\n    return datetime.today()", "datetime.datetime.today"),
+        ("from datetime import datetime\nfield(default_factory=datetime.now)", "datetime.datetime.now"),
+        ("import time; start = time.time()", "time.time"),
+        ("from time import time; time()", "time.time"),
+        ("from time import time_ns as t; t()", "time.time_ns"),
+        ("import time; time.strftime('%F')", "time.strftime"),
+        ("import time; time.localtime()", "time.localtime"),
+        ("from time import ctime; ctime()", "time.ctime"),
+        ("import pandas as pd; pd.Timestamp.now()", "pandas.Timestamp.now"),
+        ("import pandas; pandas.Timestamp.today(tz='UTC')", "pandas.Timestamp.today"),
+        ("from pandas import Timestamp; Timestamp('today')", "pandas.Timestamp"),
+        ("import pandas as pd; pd.to_datetime('now')", "pandas.to_datetime"),
+        ("import pendulum; pendulum.yesterday()", "pendulum.yesterday"),
+    ],
+)
+def test_a_call_of_the_wall_clock_is_found_by_whatever_name(calls, text, name):
+    (found,) = calls(text)
+
+    line, _, found_name = found.partition(": ")
+    assert (int(line), found_name) == (len(text.splitlines()), name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import time; time.sleep(1); time.monotonic(); time.perf_counter()",
+        "import time; time.strftime('%F', moment); time.localtime(0); time.ctime(stamp)",
+        "from datetime import datetime; datetime(2026, 3, 28); datetime.fromisoformat(text)",
+        "import pandas as pd; pd.Timestamp('2026-03-28'); pd.to_datetime(rows['now'])",
+        "row.now(); today(); self.date.today()",
+        "from .clock import now; now()",
+        "text = 'datetime.date.today()'  # date.today()",
+        "from time import time(",
+    ],
+)
+def test_what_asks_for_no_time_of_day_is_left_alone(calls, text):
+    assert calls(text) == []
+
+
+def test_each_place_is_named_once_in_the_order_of_the_file(calls):
+    assert calls("from datetime import date\na = date.today()\n\nb = date.today(), date.today()\n") == [
+        "2: datetime.date.today",
+        "4: datetime.date.today",
+    ]
