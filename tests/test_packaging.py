@@ -27,7 +27,7 @@ BUNDLE = {
     "classpath": "airflow_provider_daybreak.bundles.package.PackageDagBundle",
     "kwargs": {},
 }
-DAGS = ["container_example", "daily_report", "flights_day", "flights_week"]
+DAGS = ["container_example", "daily_report", "flights_day", "flights_week", "script_as_it_is"]
 
 
 def run(*command, env=None, cwd=None):

@@ -1119,6 +1119,19 @@ class ArchiveNotSharedError(DeliveryError):
         )
 
 
+class RelayUnavailableError(DeliveryError):
+    """A relay for a script's own mail that can't listen on this machine."""
+
+    host: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot listen on {self.host} for the script's mail: {self.problem}. Free ports are taken as they come; "
+            "look at net.ipv4.ip_local_port_range and at what holds so many of them."
+        )
+
+
 class SmtpError(DeliveryError):
     """A mail server that can't be used."""
 

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import os
 import tempfile
-from datetime import datetime
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from delivery import sink
 from harness import Figure, in_turn, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROUNDS = 15
+MAILER = """
+import os, smtplib
+from email.message import EmailMessage
+
+message = EmailMessage()
+message["Subject"], message["From"], message["To"] = "Sales", "me@example.org", "ann@example.org"
+message.set_content("12 sold.\\n" * 500)
+message.add_alternative("<p>12 sold.</p>" * 500, subtype="html")
+with smtplib.SMTP(os.environ["SMTP_SERVER"], int(os.environ["SMTP_PORT"])) as server:
+    server.send_message(message)
+"""
 
 
 def figures() -> Iterator[Figure]:
-    with tempfile.TemporaryDirectory() as name:
+    logging.disable(logging.WARNING)
+    with tempfile.TemporaryDirectory() as name, sink() as port, _settings(Path(name), port):
         yield _clock(Path(name))
+        yield _mail(Path(name), port)
 
 
 def _clock(folder: Path) -> Figure:
@@ -44,3 +64,49 @@ def _clock(folder: Path) -> Figure:
     on_its_day()
     ours, true = in_turn(lambda: seconds(on_its_day), lambda: seconds(today), rounds=ROUNDS)
     return Figure("script.clock", (ours - true) * 1000, None, 80, "ms more than with the true time")
+
+
+def _mail(folder: Path, port: int) -> Figure:
+    """Compare a run whose mail is kept, archived and sent once with one that sends it to the same server by itself."""
+    from airflow_provider_daybreak.operators.venv import ScriptMail, VenvDeployOperator, VenvRunOperator
+
+    (folder / "report.py").write_text(MAILER)
+    deploy = VenvDeployOperator(task_id="deploy", name="mailer", source=folder / "report.py")
+    release, days = deploy.execute(_context(0)), count(1)
+    env = {"SMTP_SERVER": "127.0.0.1", "SMTP_PORT": str(port)}
+
+    def run(mail: object) -> float:
+        operator = VenvRunOperator(task_id="run", release=release, command=["report.py"], env=env, mail=mail)
+        return seconds(lambda: operator.execute(_context(next(days))))
+
+    once = ScriptMail(max_lateness=None)
+    run(once)
+    ours, direct = in_turn(lambda: run(once), lambda: run("direct"), rounds=ROUNDS)
+    return Figure("script.mail", (ours - direct) * 1000, None, 150, "ms more than sending directly")
+
+
+@contextmanager
+def _settings(folder: Path, port: int) -> Iterator[None]:
+    extra = {"disable_tls": True, "disable_ssl": True, "from_email": "me@example.org"}
+    os.environ |= {
+        "AIRFLOW__DAYBREAK__RELEASES": str(folder / "releases"),
+        "AIRFLOW__DAYBREAK__ARCHIVE": (folder / "archive").as_uri(),
+        "AIRFLOW_CONN_SMTP_DEFAULT": json.dumps(
+            {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
+        ),
+    }
+    yield
+    for name in ("AIRFLOW__DAYBREAK__RELEASES", "AIRFLOW__DAYBREAK__ARCHIVE", "AIRFLOW_CONN_SMTP_DEFAULT"):
+        del os.environ[name]
+
+
+def _context(day: int) -> dict[str, object]:
+    """Return the context of a run that many days after some day."""
+    instant = datetime(2026, 1, 1, 8, tzinfo=timezone.utc) + timedelta(days=day)
+    names = {"dag_id": "bench", "run_id": f"run-{day}", "task_id": "run", "map_index": -1, "try_number": 1}
+    return {
+        "ti": SimpleNamespace(**names, xcom_push=lambda **_: None),
+        "dag_run": SimpleNamespace(logical_date=instant, run_after=instant),
+        "dag": SimpleNamespace(dag_id="bench", timezone=SimpleNamespace(name="Europe/Berlin")),
+        "params": {},
+    }

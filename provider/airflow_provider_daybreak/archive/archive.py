@@ -157,7 +157,7 @@ class Archive:
         folder = self.folder(draft.report, draft.report_date, number)
         paths = [storage.below(folder, file.name) for file in draft.files]
         for path, file in zip(paths, draft.files, strict=True):
-            storage.write(path, file.content)
+            storage.write(path, file.read())
         storage.synchronise({folder, *(path.parent for path in paths)})
         manifest = Manifest.of(draft, revision=number, created=datetime.now(timezone.utc))
         if not storage.create_if_absent(folder / layout.MANIFEST, manifest.to_json()):

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.archive.layout import check_file_name, check_report
@@ -23,13 +24,25 @@ class DraftFile:
     """
     A file to archive, under a relative name such as ``charts/daylight.png``.
 
+    :param content: its bytes, or a local file that has them, which is read when they are needed.
     :param snapshot: whether it is kept for the next report to compare with, and not for a reader.
     """
 
     name: str
     media_type: str
-    content: bytes = field(repr=False)
+    content: bytes | Path = field(repr=False)
     snapshot: bool = False
+
+    def read(self) -> bytes:
+        """Return its bytes."""
+        return self.content.read_bytes() if isinstance(self.content, Path) else self.content
+
+    def archived(self) -> ArchivedFile:
+        """Return what a manifest says of it."""
+        data = self.read()
+        return ArchivedFile(
+            self.name, self.media_type, len(data), hashlib.sha256(data).hexdigest(), self.snapshot
+        )
 
 
 @dataclass(frozen=True)
@@ -91,16 +104,7 @@ class Draft:
     def archived_files(self) -> tuple[ArchivedFile, ...]:
         """The files as the manifest lists them, sorted by name."""
         files = sorted(self.files, key=lambda file: file.name)
-        return tuple(
-            ArchivedFile(
-                file.name,
-                file.media_type,
-                len(file.content),
-                hashlib.sha256(file.content).hexdigest(),
-                file.snapshot,
-            )
-            for file in files
-        )
+        return tuple(file.archived() for file in files)
 
     @cached_property
     def plain_period(self) -> dict[str, str]:

@@ -46,12 +46,14 @@ class Mail:
     :param key: its key in the ledger.
     :param message_id: in angle brackets; the same for every try.
     :param facts: what the ledger writes down of it.
+    :param sender: envelope sender, when it is not the courier's.
     """
 
     key: str
     recipient: Recipient
     message_id: str
     facts: Mapping[str, Any] = field(repr=False)
+    sender: str | None = None
 
 
 @dataclass
@@ -216,10 +218,11 @@ class Courier:
             self._refuse_before_data(mail, _NO_UTF8)
             return
         chunks, size = self._render(mail, session.max_bytes)
-        reply = session.mail(self._sender, size, utf8=utf8)
+        sender = self._sender if mail.sender is None else mail.sender
+        reply = session.mail(sender, size, utf8=utf8)
         if reply.permanent:
             server = session.server
-            raise SenderRefusedError(server.host, server.port, f"{reply} (to MAIL FROM:<{self._sender}>)")
+            raise SenderRefusedError(server.host, server.port, f"{reply} (to MAIL FROM:<{sender}>)")
         if reply.ok:
             reply = session.recipient(mail.recipient.address)
         if not reply.ok:

@@ -226,9 +226,10 @@ class Ledger:
     def records(self) -> Iterator[tuple[Entry, Facts]]:
         """Yield each mail's entry, and what else is known: what was prepared, or why nothing was sent."""
         keys = [key for key in storage.names(self.folder) if _KEY.fullmatch(key)]
-        yield from storage.each(self.folder, self._record, keys)
+        yield from storage.each(self.folder, self.record, keys)
 
-    def _record(self, key: str) -> tuple[Entry, Facts]:
+    def record(self, key: str) -> tuple[Entry, Facts]:
+        """Return one mail's entry, and what else is known of it."""
         known: Facts = {}
         for name in ("prepared.json", "note.json"):
             known |= _parse(_read(self.folder / key / name)) or {}

@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property
 from hashlib import sha256
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_daybreak.delivery.courier import PAUSES, Courier, Mail, Summary, would_send
 from airflow_provider_daybreak.delivery.ledger import Ledger, key_of
-from airflow_provider_daybreak.delivery.message import build_body, head_for
 from airflow_provider_daybreak.exceptions import ContentChangedError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.delivery.attachments import Attachment
     from airflow_provider_daybreak.delivery.courier import OnUnknown
     from airflow_provider_daybreak.delivery.ledger import Entry, Status
-    from airflow_provider_daybreak.delivery.message import Body, Letter
+    from airflow_provider_daybreak.delivery.message import Letter
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.transport import Session
 
@@ -112,7 +109,6 @@ class Mailing:
         self._now = now
         self._occasion = occasion
         self._approved = approved
-        self._bodies: dict[int | None, Body] = {}
 
     @property
     def manifest(self) -> Manifest:
@@ -148,33 +144,22 @@ class Mailing:
     def render(self, mail: Mail, server_limit: int | None) -> tuple[Iterator[bytes], int]:
         """Return a mail's bytes in chunks, and their number, given what the server takes."""
         limits = [limit for limit in (self.rules.max_bytes, server_limit) if limit]
-        body = self.body(min(limits) if limits else None)
-        if self._approved is not None and body.left_out != self.left_out:
-            names = [[each.name for each in left_out] for left_out in (self.left_out, body.left_out)]
+        limit = min(limits) if limits else None
+        if self._approved is not None and (now := self.letter.left_out(limit)) != self.left_out:
+            names = [[each.name for each in left_out] for left_out in (self.left_out, now)]
             raise ContentChangedError(self.manifest.report, "attachments left out", *names)
-        head = head_for(
+        return self.letter.render(
             mail.recipient,
-            common=self._common,
-            visible=self.letter.visible_head(utf8=True) if mail.recipient.needs_utf8 else self._visible,
             message_id=mail.message_id,
             date=datetime.fromisoformat(mail.facts["date"]),
             answers=mail.facts.get("answers"),
+            limit=limit,
         )
-        chunks = body.chunks()
-        return chain([head + next(chunks)], chunks), len(head) + body.size
-
-    def body(self, limit: int | None) -> Body:
-        """Return what all recipients get alike, within so many bytes."""
-        if limit not in self._bodies:
-            self._bodies[limit] = build_body(self.letter, limit=limit)
-            for each in self._bodies[limit].left_out:
-                log.warning("%s (%d bytes) is left out of the mail: over %s bytes", each.name, each.size, limit)
-        return self._bodies[limit]
 
     @property
     def left_out(self) -> tuple[Attachment, ...]:
         """The attachments that the rules leave no room for."""
-        return self.body(self.rules.max_bytes).left_out
+        return self.letter.left_out(self.rules.max_bytes)
 
     def shown(self) -> dict[str, Any]:
         """Return, as plain JSON, what decides what its mails say and where they go: what somebody approves."""
@@ -194,14 +179,6 @@ class Mailing:
     def mails(self) -> list[Mail]:
         """Return the mail of each recipient."""
         return [self._mail(recipient, self._occasion) for recipient in self.letter.recipients]
-
-    @cached_property
-    def _common(self) -> bytes:
-        return self.letter.common_head()
-
-    @cached_property
-    def _visible(self) -> bytes:
-        return self.letter.visible_head()
 
     def _why_held(self) -> str | None:
         if self._occasion:  # somebody asked for just this
@@ -283,13 +260,13 @@ class Mailing:
         for mail in mails:
             entry = entries[mail.key]
             earlier = entry.facts.get("digest")
-            if entry.standing != "sent" or earlier in (None, self.manifest.digest):
+            if entry.standing != "sent" or earlier in (None, mail.facts["digest"]):
                 others.append(mail)
             elif self.rules.on_correction == "send":
                 corrections.append(
                     self._mail(
                         mail.recipient,
-                        f"correction:{self.manifest.digest}",
+                        f"correction:{mail.facts['digest']}",
                         answers=entry.facts.get("message_id"),
                     )
                 )
@@ -306,27 +283,26 @@ class Mailing:
 
     def _mail(self, recipient: Recipient, occasion: str, *, answers: str | None = None) -> Mail:
         manifest = self.manifest
-        key = key_of(manifest.report, manifest.period_key, recipient.normal, occasion)
+        parts = ":".join(filter(None, (recipient.part, occasion)))
+        key = key_of(manifest.report, manifest.period_key, recipient.normal, parts)
         message_id = f"<{sha256(key.encode()).hexdigest()[:40]}@{self.letter.sender.domain}>"
         facts: dict[str, Any] = {
             "report": manifest.report,
             "report_date": manifest.report_date.isoformat(),
             "period": manifest.period_key,
             "revision": manifest.revision,
-            "digest": manifest.digest,
             "manifest": self.letter.revision.uri,
-            "recipient": recipient.label,
+            "recipient": recipient.intended,
             "kind": recipient.kind,
             "occasion": occasion,
             "message_id": message_id,
             "date": self._now.isoformat(timespec="seconds"),
-            "subject": self.letter.subject,
-            "attachments": [each.info() for each in self.letter.attachments],
             "run": dict(self._run),
+            **self.letter.facts(recipient),
         }
         if answers:
             facts["answers"] = answers
-        return Mail(key, recipient, message_id, facts)
+        return Mail(key, recipient, message_id, facts, self.letter.envelope_sender(recipient))
 
 
 def _after(before: Entry, resent: Entry) -> Status:

@@ -8,13 +8,16 @@ The same revision, sender, date and Message-ID make the same bytes again.
 from __future__ import annotations
 
 import html
+import logging
 import re
 from dataclasses import dataclass, field
 from email.message import MIMEPart
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import cached_property
 from hashlib import sha256
 from io import BytesIO
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, cast
 
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.archive import Revision
     from airflow_provider_daybreak.delivery.attachments import Attachment
     from airflow_provider_daybreak.delivery.recipients import Recipient
+
+log = logging.getLogger(__name__)
 
 MAX_VISIBLE = 100
 """Recipients that a mail's head shows to each other; of more, each is shown itself alone."""
@@ -90,6 +95,71 @@ class Letter:
         further.setdefault("auto-submitted", ("Auto-Submitted", "auto-generated"))
         fields += [headers.further_field(name, value) for name, value in further.values()]
         return b"".join(fields)
+
+    def render(
+        self,
+        recipient: Recipient,
+        *,
+        message_id: str,
+        date: datetime,
+        answers: str | None = None,
+        limit: int | None = None,
+    ) -> tuple[Iterator[bytes], int]:
+        """
+        Return one recipient's mail in chunks of whole lines, and the number of its bytes.
+
+        :param message_id: its id, in angle brackets.
+        :param date: when it was prepared.
+        :param answers: id of the mail that it corrects.
+        :param limit: bytes that it may have.
+        :raises MailTooLargeError: it has more.
+        """
+        body = self._body(limit)
+        head = head_for(
+            recipient,
+            common=self._common,
+            visible=self.visible_head(utf8=True) if recipient.needs_utf8 else self._visible,
+            message_id=message_id,
+            date=date,
+            answers=answers,
+        )
+        chunks = body.chunks()
+        return chain([head + next(chunks)], chunks), len(head) + body.size
+
+    def left_out(self, limit: int | None) -> tuple[Attachment, ...]:
+        """Return the attachments that so many bytes leave no room for."""
+        return self._body(limit).left_out
+
+    def _body(self, limit: int | None) -> Body:
+        if limit not in self._bodies:
+            self._bodies[limit] = build_body(self, limit=limit)
+            for each in self._bodies[limit].left_out:
+                log.warning("%s (%d bytes) is left out of the mail: over %s bytes", each.name, each.size, limit)
+        return self._bodies[limit]
+
+    def facts(self, recipient: Recipient) -> dict[str, object]:  # noqa: ARG002 - all get the same
+        """Return what the ledger writes down of the content that a recipient gets."""
+        return {
+            "digest": self.revision.manifest.digest,
+            "subject": self.subject,
+            "attachments": [each.info() for each in self.attachments],
+        }
+
+    def envelope_sender(self, recipient: Recipient) -> str:  # noqa: ARG002 - all have the same
+        """Return whom the envelope of a recipient's mail is from."""
+        return self.sender.addr_spec
+
+    @cached_property
+    def _bodies(self) -> dict[int | None, Body]:
+        return {}
+
+    @cached_property
+    def _common(self) -> bytes:
+        return self.common_head()
+
+    @cached_property
+    def _visible(self) -> bytes:
+        return self.visible_head()
 
     def visible_head(self, *, utf8: bool = False) -> bytes:
         """

@@ -49,6 +49,8 @@ class Recipient:
     :param report: slug of the report that this mailbox gets, where several are sent.
     :param parameters: what else its row says.
     :param instead_of: the address that was meant, when the mail is redirected.
+    :param message: name of the archived message that it gets, where a script wrote it.
+    :param part: what tells that from the other mails of a period to this mailbox; empty for the first.
     """
 
     address: str
@@ -58,16 +60,23 @@ class Recipient:
     report: str | None = None
     parameters: Mapping[str, object] = field(default_factory=dict, hash=False)
     instead_of: str = ""
+    message: str = ""
+    part: str = ""
+
+    @property
+    def intended(self) -> str:
+        """The address that the mail is for, wherever it goes."""
+        return self.instead_of or self.address
 
     @property
     def normal(self) -> str:
         """What tells this mailbox from others: case, in practice, doesn't."""
-        return (self.instead_of or self.address).lower()
+        return self.intended.lower()
 
     @property
     def label(self) -> str:
         """What results and logs call it."""
-        return self.instead_of or self.address
+        return f"{self.intended} ({self.part})" if self.part else self.intended
 
     @property
     def needs_utf8(self) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from functools import partial
 from tempfile import TemporaryFile
@@ -15,6 +16,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_daybreak.delivery.attachments import Attachment
 from airflow_provider_daybreak.delivery.audit import records_of
+from airflow_provider_daybreak.delivery.captured import CapturedLetter, captured_mails, recipients_of
 from airflow_provider_daybreak.delivery.courier import Summary
 from airflow_provider_daybreak.delivery.mailing import Mailing, Rules, ledger_of
 from airflow_provider_daybreak.delivery.message import Letter
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive import Archive, Manifest, Revision
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
+    from airflow_provider_daybreak.delivery.audit import Record
     from airflow_provider_daybreak.delivery.courier import Mail, OnRefused
     from airflow_provider_daybreak.delivery.ledger import Entry
     from airflow_provider_daybreak.delivery.recipients import Recipient
@@ -76,6 +79,7 @@ class Wanted:
     :param unsubscribe: URLs of List-Unsubscribe.
     :param allowed_domains: the only domains that may be mailed; any when empty.
     :param redirect_all_to: the one address that gets all mails instead.
+    :param refused: who was refused before, with the reasons.
     """
 
     report: object
@@ -89,6 +93,7 @@ class Wanted:
     unsubscribe: object = ()
     allowed_domains: Sequence[str] = ()
     redirect_all_to: str | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def pinned(self, revisions: Iterable[Revision]) -> dict[str, Any]:
         """Return it with these revisions in place of results and slugs, which may mean others later."""
@@ -207,17 +212,28 @@ class DeliveryHook(BaseHook):
         if on_refused not in ("fail", "warn"):
             raise InvalidValueError("on_refused", on_refused, "fail or warn")
         settings = self.settings()
-        return self._deliver(self._mailings(wanted, settings, rules, context), settings, on_refused=on_refused)
+        mailings = self._mailings(wanted, settings, rules, context)
+        return self._deliver(mailings, wanted, settings, on_refused=on_refused)
 
     def _deliver(
-        self, mailings: Sequence[Mailing], settings: MailSettings, *, on_refused: OnRefused = "fail"
+        self,
+        mailings: Sequence[Mailing],
+        wanted: Wanted,
+        settings: MailSettings,
+        *,
+        on_refused: OnRefused = "fail",
     ) -> Delivery:
         """Send the mailings, and raise if somebody should have got a mail who did not."""
         summary = Summary()
         for mailing in mailings:
             summary.add(mailing.send(partial(Session.open, settings.server)), mailing.manifest.report)
+        summary.refused.update(wanted.refused)
         summary.check(mailings[0].manifest.report, on_refused=on_refused)
         return Delivery(mailings[0].manifest, summary)
+
+    def pending(self, wanted: Wanted, *, rules: Rules, context: Mapping[str, Any]) -> bool:
+        """Return whether there is something that :meth:`send` would send, as far as the ledger says."""
+        return any(mailing.pending() for mailing in self._mailings(wanted, self.settings(), rules, context))
 
     def dry_run(self, wanted: Wanted, *, rules: Rules, context: Mapping[str, Any]) -> Delivery:
         """Write each mail as ``.eml`` into the archive, and send nothing."""
@@ -250,31 +266,28 @@ class DeliveryHook(BaseHook):
         settings, archive = self.settings(), self._archive_for_mail()
         latest = find_revision(archive, wanted.report, report_date=wanted.report_date)
         ledger = ledger_of(archive, latest.manifest)
-        records = {
-            record.recipient.lower(): record
-            for record in records_of(ledger)
-            if not record.occasion and record.report_date == wanted.report_date.isoformat()
-        }
-        named = parse_recipients(wanted.to) or [
-            parse_address(record.recipient)
-            for record in records.values()
+        records: dict[str, list[Record]] = defaultdict(list)
+        for record in records_of(ledger):
+            if not record.occasion and record.report_date == wanted.report_date.isoformat():
+                records[record.recipient.lower()].append(record)
+        named: list[tuple[Recipient, Mapping[str, Any]]] = [
+            (recipient, facts)
+            for recipient in parse_recipients(wanted.to)
+            for facts in [record.facts for record in records.get(recipient.normal, ())] or [{}]
+        ] or [
+            (parse_address(record.recipient), record.facts)
+            for several in records.values()
+            for record in several
             if record.standing not in ("sent", "in_flight", "waiting", "rejected")
         ]
         if not named:
             raise NothingToResendError(wanted.report, wanted.report_date.isoformat())
-        check_domains(named, settings.allowed_domains)
+        check_domains([recipient for recipient, _ in named], settings.allowed_domains)
         summary, trial = Summary(), settings.redirect_all_to
-        for recipient in redirected(named, trial) if trial else named:
-            record = records.get(recipient.normal)
-            facts = record.facts if record else {}
+        for recipient, facts in named:
+            [one] = redirected([recipient], trial) if trial else [recipient]
             revision = archive.open(facts["manifest"]) if "manifest" in facts else latest
-            letter = Letter(
-                settings.sender,
-                facts.get("subject") or revision.manifest.title,
-                revision,
-                attachments=find_attachments(facts.get("attachments"), revision),
-                recipients=[replace(recipient, alone=True)],
-            )
+            letter = _letter_again(settings, revision, one, facts)
             mailing = Mailing(
                 letter,
                 ledger,
@@ -300,7 +313,7 @@ class DeliveryHook(BaseHook):
         mailings = self._mailings(wanted, settings, rules, context, approved=())
         pending = [(mailing, mails) for mailing in mailings if (mails := mailing.pending())]
         if not pending:
-            return self._deliver(mailings, settings)
+            return self._deliver(mailings, wanted, settings)
         proposal = Proposal(
             wanted=wanted.pinned([mailing.letter.revision for mailing in mailings]),
             rules={name: getattr(rules, name) for name in ("on_correction", "on_unknown", "max_bytes")},
@@ -340,11 +353,10 @@ class DeliveryHook(BaseHook):
         """
         shown, settings = Proposal.load(proposal), self.settings()
         rules, keys = Rules(max_lateness=None, **shown.rules), frozenset(shown.keys)
-        mailings = self._mailings(
-            Wanted(**shown.wanted), settings, rules, context, approved=keys, approved_by=by
-        )
+        wanted = Wanted(**shown.wanted)
+        mailings = self._mailings(wanted, settings, rules, context, approved=keys, approved_by=by)
         shown.check(self._connection(settings), [mailing.shown() for mailing in mailings])
-        return self._deliver(mailings, settings, on_refused=on_refused)
+        return self._deliver(mailings, wanted, settings, on_refused=on_refused)
 
     def reject(self, proposal: ArtifactInfo, *, by: str, context: Mapping[str, Any]) -> Delivery:
         """Send nothing of what somebody rejected, and say so in the ledger."""
@@ -405,36 +417,101 @@ class DeliveryHook(BaseHook):
         """Return a mailing for each report that is wanted, everything checked that can be without the server."""
         archive, run = self._archive_for_mail(), run_of(context)
         revisions = find_revisions(archive, wanted.report, report_date=run.report_date)
-        recipients = choose_recipients(
-            wanted.to,
-            wanted.cc,
-            wanted.bcc,
-            default=settings.default_recipients,
-            allowed_domains=wanted.allowed_domains,
-        )
-        check_domains(recipients, settings.allowed_domains)
         trial = wanted.redirect_all_to or settings.redirect_all_to
         occasion = _trial(trial) if trial else ""
         now = datetime.now(timezone.utc)
         facts = {**run.ref, **({"approved_by": approved_by} if approved_by else {})}
-        mailings = []
-        for revision, group in by_report(recipients, revisions):
-            letter = Letter(
-                settings.sender,
-                wanted.subject or revision.manifest.title,
-                revision,
-                attachments=find_attachments(wanted.attachments, revision),
-                recipients=redirected(group, trial) if trial else group,
-                reply_to=[sending_mailbox(each, name="reply_to") for each in parse_recipients(wanted.reply_to)],
-                unsubscribe=_urls(wanted.unsubscribe),
-                further=_further(wanted.headers),
+        letters = [
+            letter
+            for revision in revisions.values()
+            if (letter := _script_letter(wanted, settings, revision, archive, occasion=occasion))
+        ] or _letters(wanted, settings, revisions)
+        return [
+            Mailing(
+                replace(letter, recipients=redirected(letter.recipients, trial)) if trial else letter,
+                ledger_of(archive, letter.revision.manifest),
+                rules=rules,
+                run=facts,
+                now=now,
+                occasion=occasion,
+                approved=approved,
             )
-            letter.common_head()  # what can't be in a header shows before anything is sent
-            ledger = ledger_of(archive, revision.manifest)
-            mailings.append(
-                Mailing(letter, ledger, rules=rules, run=facts, now=now, occasion=occasion, approved=approved)
-            )
-        return mailings
+            for letter in letters
+        ]
+
+
+def _letters(wanted: Wanted, settings: MailSettings, revisions: Mapping[str, Revision]) -> list[Letter]:
+    """Return the letter of each report, with those who get it."""
+    recipients = choose_recipients(
+        wanted.to,
+        wanted.cc,
+        wanted.bcc,
+        default=settings.default_recipients,
+        allowed_domains=wanted.allowed_domains,
+    )
+    check_domains(recipients, settings.allowed_domains)
+    letters = [
+        Letter(
+            settings.sender,
+            wanted.subject or revision.manifest.title,
+            revision,
+            attachments=find_attachments(wanted.attachments, revision),
+            recipients=group,
+            reply_to=[sending_mailbox(each, name="reply_to") for each in parse_recipients(wanted.reply_to)],
+            unsubscribe=_urls(wanted.unsubscribe),
+            further=_further(wanted.headers),
+        )
+        for revision, group in by_report(recipients, revisions)
+    ]
+    for letter in letters:
+        letter.common_head()  # what can't be in a header shows before anything is sent
+    return letters
+
+
+def _script_letter(
+    wanted: Wanted, settings: MailSettings, revision: Revision, archive: Archive, *, occasion: str
+) -> CapturedLetter | None:
+    """Return the letter of what a script mailed, or None where the revision is something else."""
+    mails = captured_mails(revision)
+    if not mails:
+        return None
+    for name in ("to", "cc", "bcc", "subject", "attachments", "reply_to", "headers", "unsubscribe"):
+        if getattr(wanted, name):
+            expected = "nothing: what a script mailed goes out as it wrote it, to whom it wrote"
+            raise InvalidValueError(name, getattr(wanted, name), expected)
+    manifest = revision.manifest
+    ledger = ledger_of(archive, manifest)
+    recipients = recipients_of(mails.values(), manifest, ledger, occasion=occasion)
+    check_domains(recipients, wanted.allowed_domains)
+    check_domains(recipients, settings.allowed_domains)
+    return CapturedLetter(settings.sender, manifest.title, revision, recipients=recipients, mails=mails)
+
+
+def _letter_again(
+    settings: MailSettings, revision: Revision, recipient: Recipient, facts: Mapping[str, Any]
+) -> Letter:
+    """
+    Return the letter that somebody gets again.
+
+    :param facts: what the ledger says of the first; empty when it names nobody of that address.
+    """
+    mails = captured_mails(revision)
+    if not mails:
+        return Letter(
+            settings.sender,
+            facts.get("subject") or revision.manifest.title,
+            revision,
+            attachments=find_attachments(facts.get("attachments"), revision),
+            recipients=[replace(recipient, alone=True)],
+        )
+    if not facts and len(mails) > 1:
+        known = sorted({address for mail in mails.values() for address in mail.recipients})
+        raise InvalidValueError("to", recipient.address, f"one of those that the script wrote to: {known}")
+    message = facts["message"] if facts else next(iter(mails))
+    recipient = replace(recipient, message=message, part=facts.get("part", ""))
+    return CapturedLetter(
+        settings.sender, revision.manifest.title, revision, recipients=[recipient], mails=mails
+    )
 
 
 def _described(mailing: Mailing, mails: Sequence[Mail]) -> str:
@@ -468,7 +545,10 @@ def _person(mail: Mail, entry: Entry) -> str:
     correction = "as a correction" if "answers" in mail.facts else ""
     doubt = "may have got it already" if entry.standing == "in_doubt" else ""
     remarks = ", ".join(filter(None, (kind if kind != "to" else "", correction, doubt)))
-    return f"{mail.recipient.mailbox}" + (f" ({remarks})" if remarks else "")
+    subject = mail.facts["subject"] if mail.recipient.message else ""
+    return (
+        f"{mail.recipient.mailbox}" + (f": {subject}" if subject else "") + (f" ({remarks})" if remarks else "")
+    )
 
 
 def _trial(address: str) -> str:

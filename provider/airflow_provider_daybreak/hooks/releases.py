@@ -30,13 +30,14 @@ from airflow_provider_daybreak.releases.deploy import (
     shared_previous,
 )
 from airflow_provider_daybreak.releases.environment import COMPLETE, is_complete
+from airflow_provider_daybreak.releases.imports import importer_of
 from airflow_provider_daybreak.releases.layout import Layout, names
 from airflow_provider_daybreak.releases.manifest_check import check_source
 from airflow_provider_daybreak.releases.overview import states_of
 from airflow_provider_daybreak.releases.privileges import Privileges, find_user, read_limits
 from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
 from airflow_provider_daybreak.releases.release import get_release, previous_id
-from airflow_provider_daybreak.releases.run import Job, Running, redactor_of, run, words
+from airflow_provider_daybreak.releases.run import RELAY, Job, Running, redactor_of, run, words
 from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.releases.switch import read_history
 from airflow_provider_daybreak.releases.uv import Index
@@ -185,6 +186,8 @@ class ReleaseHook:
         command = words("command", command)
         found = self.release(release)
         job = Job(command, {**dates, **_strings(env or {})}, privileges, _boot(found, run_, clock))
+        if RELAY not in job.env:
+            _warn_of_mail(found)
         redactor = _mask(found)
         with workspace(found.layout) as space:
             command_ = redactor.for_log(shlex.join(job.command))
@@ -349,6 +352,17 @@ def _mask(release: Release) -> Redactor:
     for value in redactor.hidden:
         mask_secret(value)
     return redactor
+
+
+def _warn_of_mail(release: Release) -> None:
+    """Say that a script which mails by itself does so at each run."""
+    files = [file["path"] for file in release.manifest["files"]]
+    if place := importer_of("smtplib", release.src, files):
+        log.warning(
+            "%s imports smtplib: what the script mails by itself goes out again with each retry, clear and backfill. "
+            "mail='once' sends it once for its day.",
+            place,
+        )
 
 
 def _tell_of_the_wall_clock(release: Release) -> None:

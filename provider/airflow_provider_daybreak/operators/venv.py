@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_daybreak.delivery.script_mail import ScriptMail
 from airflow_provider_daybreak.operators.failure import fail_at_once
 
 if TYPE_CHECKING:
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context, XComArg
 
+    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.hooks.releases import Clock, Output, ReleaseInfo
+    from airflow_provider_daybreak.hooks.script_mail import Ended, Mailed
     from airflow_provider_daybreak.releases.privileges import Limits
     from airflow_provider_daybreak.releases.run import Running
 
@@ -136,6 +140,11 @@ class VenvRunOperator(BaseOperator):
     :param timezone: the dates' zone; the Dag's when None.
     :param period: length of the period that the script is told: day, week, month, quarter or year.
     :param offset: how many periods later, or, negative, earlier.
+    :param mail: what becomes of the mail that the script sends by itself. ``direct`` leaves it alone: a second run
+        mails twice. With ``once`` a relay stands where its mail server stood; what it mails is archived as a
+        revision and goes out over ``smtp_default`` once for each message, recipient and period, after the
+        script has ended well. ``capture`` archives it alone. A :class:`ScriptMail` says more. What became of it is
+        this task's XCom ``mail``: :class:`ScriptMailInfo`. A run that mailed nothing ends as skipped.
     :return: the output.
     """
 
@@ -156,6 +165,7 @@ class VenvRunOperator(BaseOperator):
         timezone: str | None = None,
         period: str = "day",
         offset: int = 0,
+        mail: Literal["direct", "once", "capture"] | ScriptMail = "direct",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -171,31 +181,74 @@ class VenvRunOperator(BaseOperator):
         self.timezone = timezone
         self.period = period
         self.offset = offset
+        self.mail = mail
         self._running: Running | None = None
 
     def execute(self, context: Context) -> Any:
         """Run the command to its end, and return its output."""
-        from airflow_provider_daybreak.hooks.releases import ReleaseHook
-        from airflow_provider_daybreak.releases.run import Running
-
-        self._running = Running()
         with fail_at_once():
-            return ReleaseHook().run(
+            options = ScriptMail.of(self.mail)
+            if options is None:
+                return self._run(self.release, self.env or {}, context)
+            from airflow_provider_daybreak.hooks.script_mail import ScriptMailHook, script_of
+
+            script = script_of(
                 self.release,
                 self.command,
+                partial(self._run, context=context),
                 context=context,
                 env=self.env,
-                output=self._output,
-                artifacts=self.artifacts,
                 run_as=self.run_as,
-                limits=self.limits,
-                clock=self.clock,
                 report_date=self.report_date,
                 timezone=self.timezone,
                 period=self.period,
                 offset=self.offset,
-                running=self._running,
             )
+            mailed = ScriptMailHook(options).run(script, context)
+        return self._told(mailed, context)
+
+    def execute_answered(
+        self, context: Context, event: dict[str, Any], manifest: str, ended: Ended, proposal: ArtifactInfo
+    ) -> Any:
+        """Send what somebody approved, and return the script's output."""
+        from airflow_provider_daybreak.hooks.script_mail import ScriptMailHook
+        from airflow_provider_daybreak.operators.approval import answer_of
+
+        with fail_at_once():
+            answer = answer_of(event)
+            options = ScriptMail.of(self.mail) or ScriptMail()
+            mailed = ScriptMailHook(options).answered(
+                manifest, ended, context, approved=answer.approved, by=answer.by, proposal=proposal
+            )
+        return self._told(mailed, context)
+
+    def _told(self, mailed: Mailed, context: Context) -> Any:
+        """Say what became of the mail, and return the script's output."""
+        from airflow_provider_daybreak.operators.script_mail import tell
+
+        return tell(self, mailed, context, then=self.execute_answered.__name__)
+
+    def _run(self, release: Any, env: Mapping[str, str], context: Mapping[str, Any]) -> Any:
+        from airflow_provider_daybreak.hooks.releases import ReleaseHook
+        from airflow_provider_daybreak.releases.run import Running
+
+        self._running = Running()
+        return ReleaseHook().run(
+            release,
+            self.command,
+            context=context,
+            env=env,
+            output=self._output,
+            artifacts=self.artifacts,
+            run_as=self.run_as,
+            limits=self.limits,
+            clock=self.clock,
+            report_date=self.report_date,
+            timezone=self.timezone,
+            period=self.period,
+            offset=self.offset,
+            running=self._running,
+        )
 
     def on_kill(self) -> None:
         """End the script and everything it started."""

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_MOST_SCRIPTS = 200
+
 
 def imports_of(folder: Path, files: list[str]) -> dict[str, str]:
     """
@@ -36,6 +38,29 @@ def imports_of(folder: Path, files: list[str]) -> dict[str, str]:
             if module not in own and module not in sys.stdlib_module_names:
                 found.setdefault(module, f"{path} line {line}")
     return found
+
+
+def importer_of(module: str, folder: Path, files: list[str]) -> str | None:
+    """
+    Return a place of a source that imports a module, wherever in it that is, such as ``report.py line 3``.
+
+    What stands nearest to the top is looked at first, and no more than a script consists of.
+    """
+    scripts = sorted((path for path in files if path.endswith(".py")), key=lambda path: (path.count("/"), path))
+    for path in scripts[:_MOST_SCRIPTS]:
+        text = (folder / path).read_bytes()
+        if module.encode() not in text:
+            continue
+        try:
+            nodes = list(ast.walk(ast.parse(text)))
+        except (SyntaxError, ValueError):
+            continue
+        for node in nodes:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            if module in names:
+                return f"{path} line {node.lineno}"  # type: ignore[attr-defined]
+    return None
 
 
 def _needed(node: ast.AST) -> Iterator[tuple[str, int]]:

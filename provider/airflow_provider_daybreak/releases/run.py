@@ -63,6 +63,8 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _KEPT_BYTES = 4 * 1024**2
 _LINE_LENGTH = 64 * 1024  # characters that are passed on at a time
 _TAIL_LINES = 20
+RELAY = "DAYBREAK_MAIL_RELAY"
+"""Variable that tells a script's Pythons where the relay is that keeps its mail."""
 TERMINATION_SECONDS = 3.0
 """How long a script may clean up after SIGTERM. With the kill that follows it stays under the 5 s Airflow gives."""
 
@@ -266,7 +268,7 @@ def run(
         if job.privileges.user:
             check_access(release.python, job.privileges.user)
         fill(space, release, job.privileges.user)
-        if job.boot:
+        if job.boot or RELAY in job.env:
             boot = place_boot(space.folder)
             variables |= {
                 "PYTHONPATH": first_on(variables.get("PYTHONPATH"), boot),
@@ -368,7 +370,8 @@ def _by_hand(release: Release, job: Job, path: str) -> str:
     steps = ['cd "$(mktemp -d)"', f"cp -r {shlex.quote(str(release.src))}/. .", "chmod -R u+w ."]
     if release.layout.dotenv.exists():
         steps.append(f"cp --remove-destination {shlex.quote(str(release.layout.dotenv))} .")
-    given = [shlex.quote(f"{key}={value}") for key, value in job.env.items() if key.startswith("DAYBREAK_")]
+    told = (key for key in job.env if key.startswith("DAYBREAK_") and key != RELAY)  # which ends with the run
+    given = [shlex.quote(f"{key}={job.env[key]}") for key in told]
     given += [shlex.quote(f"{key}={value}") for key, value in job.boot.items()]
     on_path = [shlex.quote(str(BOOT))] if job.boot else []
     on_path += ['"$PWD/src"'] if release.has_src_layout else []

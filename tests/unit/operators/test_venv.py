@@ -251,6 +251,21 @@ def test_files_become_artifacts_of_the_archive(deploy, run, make_context, tmp_pa
     assert artifact["bytes"] == 3
 
 
+def test_a_script_that_mails_directly_is_warned_of_once(deploy, run, caplog):
+    run(deploy("import smtplib\ndef mail():\n    import smtplib\nprint('sent')"))
+
+    [warning] = [record.getMessage() for record in caplog.records if "smtplib" in record.getMessage()]
+    assert warning.startswith(
+        "report.py line 1 imports smtplib: what the script mails by itself goes out again"
+    )
+
+
+def test_a_script_that_does_not_mail_is_not_warned_of(deploy, run, caplog):
+    run(deploy("print('quiet')"))
+
+    assert "smtplib" not in caplog.text
+
+
 def test_a_missing_artifact_fails_at_once(deploy, run):
     with pytest.raises(AirflowFailException, match="it left no file like '\\*.csv'"):
         run(deploy("print()"), artifacts=["*.csv"])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from airflow_provider_daybreak.releases.imports import imports_of
+from airflow_provider_daybreak.releases.imports import importer_of, imports_of
 
 
 def test_only_what_a_script_cannot_do_without_is_told(folder):
@@ -25,3 +25,14 @@ def test_only_what_a_script_cannot_do_without_is_told(folder):
         "attrs": "report.py line 14",
         "yaml": "helper.py line 1",
     }
+
+
+def test_who_imports_a_module_is_found_wherever_in_the_source_that_is(folder):
+    source = folder(
+        report_py="import json\nimport pretend_smtplib\ntext = 'import smtplib'\n",
+        broken_py="import smtplib, (",
+        mailer_py="from . import smtplib\ndef mail():\n    from smtplib import SMTP\n",
+    )
+
+    assert importer_of("smtplib", source, ["report.py", "broken.py", "notes.txt"]) is None
+    assert importer_of("smtplib", source, ["report.py", "broken.py", "mailer.py"]) == "mailer.py line 3"

@@ -9,14 +9,13 @@ import sys
 
 
 def _begin():
-    if sys.version_info < (3, 8):
-        if "DAYBREAK_CLOCK" in os.environ:
-            sys.stderr.write("Daybreak: Python %d.%d keeps the true time\n" % sys.version_info[:2])
-        return
-    if "DAYBREAK_CLOCK" in os.environ:
-        import daybreak_clock  # noqa: F401
-    if "DAYBREAK_MAIL_RELAY" in os.environ:
+    if "DAYBREAK_MAIL_RELAY" in os.environ and sys.version_info >= (3, 7):
         import daybreak_mail  # noqa: F401
+    if "DAYBREAK_CLOCK" in os.environ:
+        if sys.version_info < (3, 8):
+            sys.stderr.write("Daybreak: Python %d.%d keeps the true time\n" % sys.version_info[:2])
+            return
+        import daybreak_clock  # noqa: F401
 
 
 def _make_way():

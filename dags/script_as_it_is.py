@@ -1,0 +1,41 @@
+"""
+A script as somebody has it in a crontab: it builds its mail and sends it by itself, and was not changed.
+
+It mails once for each day, whatever is retried, cleared or run again, over the connection ``smtp_default`` and with that
+connection's password. What it mailed is in the archive.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from airflow.sdk import DAG
+from airflow.timetables.trigger import CronTriggerTimetable
+
+from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
+
+SCRIPT = Path(__file__).parent / "script_as_it_is"
+SCHEDULE = CronTriggerTimetable(
+    "0 9 * * *",
+    timezone="Europe/Berlin",
+    run_immediately=timedelta(0),  # unpausing mails nothing: the first run is the next one due
+)
+RECEIVER = "you@example.org"
+
+with DAG(
+    dag_id="script_as_it_is",
+    schedule=SCHEDULE,
+    catchup=False,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
+    tags=["daybreak", "example"],
+    doc_md=__doc__,
+) as dag:
+    deploy = VenvDeployOperator(task_id="deploy_script", name="script_as_it_is", source=SCRIPT)
+    VenvRunOperator(
+        task_id="run_script",
+        release=deploy.output,
+        command=["report.py"],
+        env={"EMAIL_RECEIVER": RECEIVER},
+        mail="once",
+    )

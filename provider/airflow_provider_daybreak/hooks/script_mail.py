@@ -1,0 +1,387 @@
+"""The mail that a script sends by itself: kept while it runs, archived, and delivered once it has ended well."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from airflow_provider_daybreak import __version__
+from airflow_provider_daybreak.archive import Draft, DraftFile
+from airflow_provider_daybreak.archive.layout import check_report
+from airflow_provider_daybreak.delivery.captured import captured_files, captured_mails
+from airflow_provider_daybreak.delivery.courier import Summary
+from airflow_provider_daybreak.delivery.mailing import Rules
+from airflow_provider_daybreak.delivery.recipients import check_domains, parse_address
+from airflow_provider_daybreak.delivery.relay import HOST, Limits, Relay
+from airflow_provider_daybreak.dotenv import read_dotenv
+from airflow_provider_daybreak.exceptions import InvalidValueError, ReleaseError
+from airflow_provider_daybreak.hooks.archive import archive_at, archive_of
+from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, Question, Wanted
+from airflow_provider_daybreak.hooks.releases import ReleaseHook
+from airflow_provider_daybreak.hooks.run import run_of
+from airflow_provider_daybreak.releases.privileges import find_user
+from airflow_provider_daybreak.releases.run import RELAY, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
+
+    from airflow_provider_daybreak.archive import Archive, Revision
+    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
+    from airflow_provider_daybreak.delivery.relay import Taken
+    from airflow_provider_daybreak.delivery.script_mail import ScriptMail
+    from airflow_provider_daybreak.hooks.run import Run
+    from airflow_provider_daybreak.reports.period import Period
+
+log = logging.getLogger(__name__)
+
+
+ENDED = "ended.json"
+"""File of a revision that says how the script ended that made it: what it returned, and what it was."""
+
+
+class Ended(TypedDict):
+    """
+    How a script ended well: what it was, what it returned and pushed as XComs, and whose mail the relay refused.
+
+    It lies with the mails, so that a later try of the task can deliver them without running the script again.
+    """
+
+    release: str
+    command: list[str]
+    value: Any
+    xcoms: dict[str, Any]
+    refused: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Script:
+    """
+    A script whose mail is kept.
+
+    :param release: id of its release.
+    :param name: what the release was deployed under.
+    :param command: program and arguments.
+    :param run: the run that it is for.
+    :param period: the time that it reports on.
+    :param given: variables that it would see otherwise.
+    :param users: ids of the users whose programs may mail.
+    :param execute: runs it with further variables, and returns its output and what it pushed as XComs.
+    """
+
+    release: str
+    name: str
+    command: Sequence[str]
+    run: Run
+    period: Period
+    execute: Callable[[Mapping[str, str]], tuple[Any, dict[str, Any]]] = field(repr=False)
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    users: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Mailed:
+    """
+    What became of a script and its mail.
+
+    :param report: slug of the report that it is archived as.
+    :param ended: how the script ended.
+    :param revision: what it mailed, or None when that was nothing.
+    :param summary: what became of the mails.
+    :param question: what there is to approve before they are sent.
+    :param nothing: why nobody has got anything, where somebody was to; empty otherwise.
+    :param again: whether an earlier try had run the script, and this one only delivered.
+    """
+
+    report: str
+    report_date: date
+    ended: Ended
+    revision: Revision | None
+    summary: Summary
+    question: Question | None = None
+    nothing: str = ""
+    again: bool = False
+
+
+def script_of(
+    release: Mapping[str, Any] | str,
+    command: Sequence[str] | str,
+    run_script: Callable[..., Any],
+    *,
+    context: Mapping[str, Any],
+    env: Mapping[str, Any] | None,
+    run_as: str | None,
+    report_date: str,
+    timezone: str | None,
+    period: str,
+    offset: int,
+) -> Script:
+    """
+    Return the script that :meth:`ReleaseHook.run` would run.
+
+    :param run_script: runs it, given its release, variables and context.
+    """
+    found = ReleaseHook().release(release)
+    dotenv = found.layout.dotenv
+    given = {**(read_dotenv(dotenv).values if dotenv.exists() else {}), **(env or {})}
+    run = run_of(context, report_date=report_date, timezone=timezone)
+
+    def execute(variables: Mapping[str, str]) -> tuple[Any, dict[str, Any]]:
+        pushes = _Pushes(context["ti"])
+        value = run_script(
+            {"name": found.layout.name, "release": found.id},
+            {**(env or {}), **variables},
+            context={**context, "ti": pushes},
+        )
+        return value, pushes.pushed
+
+    return Script(
+        release=found.id,
+        name=found.layout.name,
+        command=words("command", command),
+        run=run,
+        period=run.period(period, offset),
+        execute=execute,
+        given={key: str(value) for key, value in given.items()},
+        users=[find_user(run_as).uid] if run_as else [],
+    )
+
+
+class _Pushes:
+    """A task instance that remembers which XComs were pushed."""
+
+    def __init__(self, ti: Any) -> None:
+        self._ti = ti
+        self.pushed: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ti, name)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+        self._ti.xcom_push(key=key, value=value)
+
+
+class ScriptMailHook:
+    """
+    Runs scripts with their mail kept, and delivers it.
+
+    :param options: what becomes of it.
+    """
+
+    def __init__(self, options: ScriptMail) -> None:
+        self.options = options
+        self._delivery = DeliveryHook(options.smtp_conn_id, archive=options.archive)
+
+    @property
+    def archive(self) -> Archive:
+        """Where the mail is kept."""
+        return archive_at(self.options.archive) if self.options.archive else archive_of()
+
+    def run(self, script: Script, context: Mapping[str, Any]) -> Mailed:
+        """
+        Run the script to its end, and see to its mail.
+
+        When an earlier try of the same task got so far that the mails only had to be delivered, that alone is
+        done: the script has done its work, and might not do it twice.
+
+        :raises ReleaseError: the script did not end well. Nothing was sent.
+        :raises DeliveryError: somebody did not get a mail, or maybe did not.
+        """
+        # What can't be used shows before the script runs.
+        check_report(self._report(script))
+        self._rules()
+        domains = self.options.allowed_domains
+        if self.options.mode != "capture":
+            settings = self._delivery.settings()
+            domains = _common(domains, settings.allowed_domains)
+            if trial := self.options.redirect_all_to or settings.redirect_all_to:
+                parse_address(trial)
+            if (waiting := self._waiting(script, context)) is not None:
+                log.warning(
+                    "An earlier try ran the script to its end, and its mails wait in %s: they are delivered now, "
+                    "and the script is not run again",
+                    waiting.uri,
+                )
+                return self._deliver(waiting, _ended(waiting), context, again=True)
+        with tempfile.TemporaryDirectory(prefix="daybreak-mail-") as folder:
+            inbox, outbox = Path(folder, "in"), Path(folder, "out")
+            inbox.mkdir(mode=0o700)
+            outbox.mkdir(mode=0o700)
+            limits = Limits(
+                self.options.max_bytes, allowed_domains=domains, users={os.geteuid(), *script.users}
+            )
+            relay = Relay(inbox, limits)
+            try:
+                with relay:
+                    value, xcoms = script.execute(self._variables(relay, script))
+            except ReleaseError:
+                self._keep_draft(script, relay.taken, outbox)
+                raise
+            ended = Ended(
+                release=script.release,
+                command=list(script.command),
+                value=value,
+                xcoms=xcoms,
+                refused=relay.refused,
+            )
+            if not relay.taken:
+                return self._nothing(script, ended)
+            draft = self._draft(script, relay.taken, outbox, ended=ended)
+            revision = self.archive.publish(draft)
+        log.info("%d messages of the script are archived: %s", len(relay.taken), revision.uri)
+        return self._deliver(revision, ended, context)
+
+    def answered(
+        self,
+        manifest: str,
+        ended: Ended,
+        context: Mapping[str, Any],
+        *,
+        approved: bool,
+        by: str,
+        proposal: ArtifactInfo,
+    ) -> Mailed:
+        """Deliver what somebody approved, as it was shown, or say in the ledger that it was rejected."""
+        if approved:
+            found = self._delivery.send_approved(
+                proposal, by=by, context=context, on_refused=self.options.on_refused
+            )
+        else:
+            found = self._delivery.reject(proposal, by=by, context=context)
+        return self._mailed(self.archive.open(manifest), ended, found.summary)
+
+    def _deliver(
+        self, revision: Revision, ended: Ended, context: Mapping[str, Any], *, again: bool = False
+    ) -> Mailed:
+        """Deliver what a script mailed, as far as nobody did, or ask for an approval where that is wanted."""
+        wanted = self._wanted(revision, ended)
+        when: dict[str, Any] = {"rules": self._rules(), "context": context}
+        found: Delivery | Question
+        if self.options.mode == "send":
+            found = self._delivery.send(wanted, on_refused=self.options.on_refused, **when)
+        elif self.options.mode == "hold":
+            found = self._delivery.question(wanted, **when)
+        elif self.options.mode == "dry_run":
+            found = self._delivery.dry_run(wanted, **when)
+        else:
+            found = Delivery(revision.manifest, Summary(refused=ended["refused"]))
+        if isinstance(found, Question):
+            return replace(self._mailed(revision, ended, Summary(), again=again), question=found, nothing="")
+        return self._mailed(revision, ended, found.summary, again=again)
+
+    def _mailed(self, revision: Revision, ended: Ended, summary: Summary, *, again: bool = False) -> Mailed:
+        manifest = revision.manifest
+        nothing = ""
+        if self.options.mode in ("send", "hold") and not summary.sent and not summary.already_sent:
+            nothing = "; ".join(dict.fromkeys((*summary.held.values(), *summary.refused.values())))
+        return Mailed(
+            manifest.report, manifest.report_date, ended, revision, summary, nothing=nothing, again=again
+        )
+
+    def _nothing(self, script: Script, ended: Ended) -> Mailed:
+        """Return what became of a script that mailed nothing, or had all of it refused."""
+        summary = Summary(refused=ended["refused"])
+        summary.check(self._report(script), on_refused=self.options.on_refused)
+        reasons = [f"{address}: {reason}" for address, reason in summary.refused.items()]
+        nothing = "; ".join(reasons) or "the script sent nothing by SMTP"
+        return Mailed(self._report(script), script.run.report_date, ended, None, summary, nothing=nothing)
+
+    def _report(self, script: Script) -> str:
+        return self.options.report or script.name
+
+    def _variables(self, relay: Relay, script: Script) -> dict[str, str]:
+        address = f"{HOST}:{relay.port}:{relay.tls_port}"
+        return {
+            **self.options.variables_for(HOST, relay.port, relay.tls_port, given=script.given),
+            RELAY: address,
+        }
+
+    def _wanted(self, revision: Revision, ended: Ended) -> Wanted:
+        return Wanted(
+            {"manifest": revision.uri},
+            allowed_domains=self.options.allowed_domains,
+            redirect_all_to=self.options.redirect_all_to,
+            refused=ended["refused"],
+        )
+
+    def _rules(self) -> Rules:
+        return Rules(
+            max_lateness=self.options.max_lateness,
+            on_correction=self.options.on_correction,
+            on_unknown=self.options.on_unknown,
+        )
+
+    def _waiting(self, script: Script, context: Mapping[str, Any]) -> Revision | None:
+        """Return what an earlier try of this task archived, when some of it still is to be delivered."""
+        revision = self.archive.latest(self._report(script), script.run.report_date, script.period.key)
+        if revision is None or not captured_mails(revision):
+            return None
+        earlier, now = dict(revision.manifest.run), dict(script.run.ref)
+        if earlier.pop("try_number", 0) == now.pop("try_number") or earlier != now:
+            return None
+        ended = _ended(revision)
+        if (ended["release"], ended["command"]) != (script.release, list(script.command)):
+            return None
+        wanted = self._wanted(revision, ended)
+        return revision if self._delivery.pending(wanted, rules=self._rules(), context=context) else None
+
+    def _keep_draft(self, script: Script, taken: Sequence[Taken], folder: Path) -> None:
+        """Archive what a script had mailed before it failed, for whoever looks into it."""
+        if taken:
+            draft = self._draft(script, taken, folder, ended=None)
+            log.warning(
+                "The script failed after it had mailed %d messages: none is sent. They are kept as a draft: %s",
+                len(taken),
+                self.archive.publish(draft).uri,
+            )
+
+    def _draft(self, script: Script, taken: Sequence[Taken], folder: Path, *, ended: Ended | None) -> Draft:
+        title, files = captured_files(taken, folder)
+        if ended is not None:
+            data = json.dumps(ended, ensure_ascii=False).encode()
+            files.append(DraftFile(ENDED, "application/json", data, snapshot=True))
+        period = script.period
+        return Draft(
+            report=self._report(script),
+            report_date=script.run.report_date,
+            period={
+                "name": period.name,
+                "start": period.start.isoformat(),
+                "end": period.end.isoformat(),
+                "timezone": period.timezone,
+            },
+            title=title,
+            files=files,
+            rows={"mails": len(taken)},
+            run=script.run.ref,
+            outcome="failed_script" if ended is None else "ok",
+            provider_version=__version__,
+            draft=ended is None,
+        )
+
+
+def _ended(revision: Revision) -> Ended:
+    ended: Ended = json.loads(revision.read(ENDED, snapshot=True))
+    return ended
+
+
+def _common(some: Sequence[str], others: Sequence[str]) -> Sequence[str]:
+    """
+    Return the domains that both allow; any when empty.
+
+    :raises InvalidValueError: they have none in common.
+    """
+    for each in (some, others):
+        check_domains((), each)  # a text is no list
+    if not some or not others:
+        return some or others
+    both = {each.lower().lstrip("@") for each in some} & {each.lower().lstrip("@") for each in others}
+    if not both:
+        raise InvalidValueError("allowed_domains", list(some), f"some of the connection's: {list(others)}")
+    return sorted(both)

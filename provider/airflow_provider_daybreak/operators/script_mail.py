@@ -1,0 +1,87 @@
+"""What a task says of the mail that its script sent by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from airflow_provider_daybreak.operators.approval import ask
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, Context
+
+    from airflow_provider_daybreak.hooks.script_mail import Mailed
+
+
+class ScriptMailInfo(TypedDict):
+    """
+    What became of the mail that a script sent by itself: the XCom ``mail`` of its task.
+
+    ``messages`` is how many there are in the revision of that ``manifest``. What became of them is by address, with
+    ``(message 2)`` after one that got several: ``sent`` now and ``already_sent`` before; ``deferred`` to another
+    try, ``refused`` by the server or by the relay before it, ``unknown``, which may or may not have been
+    taken, and ``held``, not to be sent, with the reasons.
+    """
+
+    report: str
+    report_date: str
+    revision: int
+    manifest: str
+    messages: int
+    sent: list[str]
+    already_sent: list[str]
+    deferred: dict[str, str]
+    refused: dict[str, str]
+    unknown: dict[str, str]
+    held: dict[str, str]
+    message_ids: dict[str, str]
+
+
+def tell(operator: BaseOperator, mailed: Mailed, context: Context, *, then: str) -> Any:
+    """
+    Push what became of a script's mail, and return the script's output; or ask, and leave the worker.
+
+    :param then: name of the operator's method that gets the answer.
+    :raises AirflowSkipException: nobody has got anything, though somebody was to.
+    """
+    from airflow_provider_daybreak.version_compat import AirflowSkipException
+
+    revision, question = mailed.revision, mailed.question
+    if question is not None and revision is not None:
+        ask(
+            operator,
+            context,
+            subject=question.subject,
+            body=question.body,
+            then=then,
+            manifest=revision.uri,
+            ended=mailed.ended,
+            proposal=question.proposal,
+        )
+    ti, value = context["ti"], mailed.ended["value"]
+    if mailed.again:
+        for key, pushed in mailed.ended["xcoms"].items():
+            ti.xcom_push(key=key, value=pushed)
+    ti.xcom_push(key="mail", value=_info(mailed))
+    if mailed.nothing:
+        if value is not None:
+            ti.xcom_push(key="return_value", value=value)
+        raise AirflowSkipException(f"The script ended well, and nothing was mailed: {mailed.nothing}")
+    return value
+
+
+def _info(mailed: Mailed) -> ScriptMailInfo:
+    revision, summary = mailed.revision, mailed.summary
+    return ScriptMailInfo(
+        report=mailed.report,
+        report_date=mailed.report_date.isoformat(),
+        revision=revision.number if revision else 0,
+        manifest=revision.uri if revision else "",
+        messages=revision.manifest.rows["mails"] if revision else 0,
+        sent=list(summary.sent),
+        already_sent=list(summary.already_sent),
+        deferred=summary.deferred,
+        refused=summary.refused,
+        unknown=summary.unknown,
+        held=summary.held,
+        message_ids={**summary.already_sent, **summary.sent},
+    )
