@@ -12,11 +12,13 @@ import sys
 import time
 from datetime import date, datetime, timedelta, timezone
 from datetime import time as dt_time
+from email import message_from_bytes, policy
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from airflow_provider_daybreak.delivery.relay import HOST, Relay
 from airflow_provider_daybreak.exceptions import ClockError
 from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
 from airflow_provider_daybreak.releases.booting import BOOT
@@ -26,7 +28,7 @@ from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.manifest_check import check_source
 from airflow_provider_daybreak.releases.privileges import Privileges, find_user
-from airflow_provider_daybreak.releases.run import Job, run
+from airflow_provider_daybreak.releases.run import RELAY, Job, run
 from airflow_provider_daybreak.releases.uv import Index
 from airflow_provider_daybreak.releases.verify import check_record
 
@@ -318,6 +320,31 @@ def test_another_user_has_the_runs_own_time_too(at):
     )
 
     assert first_line_of(outcome) == "2026-03-28 True"
+
+
+MAILER = """\
+import smtplib
+from datetime import date
+from email.message import EmailMessage
+from email.utils import localtime
+
+message = EmailMessage()
+message["Subject"], message["Date"] = f"Sales of {date.today()}", localtime()
+message["From"], message["To"] = "me@example.org", "ann@example.org"
+with smtplib.SMTP("mail.invalid", 587) as server:
+    server.starttls()
+    server.send_message(message)
+"""
+
+
+def test_a_script_on_its_own_day_mails_by_the_relay_as_on_that_day(at, tmp_path):
+    with Relay(tmp_path) as relay:
+        at(MAILER, env={RELAY: f"{HOST}:{relay.port}:{relay.tls_port}"})
+
+    (taken,) = relay.taken
+    mail = message_from_bytes(taken.file.read_bytes(), policy=policy.default)
+    assert mail["Subject"] == "Sales of 2026-03-28"
+    assert str(mail["Date"]).startswith("Sat, 28 Mar 2026 09:00:0")
 
 
 # TLS

@@ -15,6 +15,10 @@ import time
 from datetime import datetime
 from importlib.machinery import EXTENSION_SUFFIXES
 
+TYPE_CHECKING = False  # typing takes longer to import than all else here
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def begin() -> None:
     """Start the clock, in a Python that the package was installed for; any other keeps the true time, and says so."""
@@ -34,17 +38,18 @@ def begin() -> None:
     _follow()
 
 
-def _time_machine(folder: str):  # noqa: ANN202 - the package is not there for a type checker
+def _time_machine(folder: str) -> Any:
     """Import the package past all others: the script's path and modules stay as they would be."""
+    modules: dict[str, Any] = sys.modules
     # It looks for pytest, which takes half a second where there is one.
-    hidden = sys.modules.setdefault("pytest", None)  # type: ignore[arg-type]
+    hidden = modules.setdefault("pytest", None) is None
     sys.path.insert(0, folder)
     try:
         from time_machine import travel
     finally:
         sys.path.remove(folder)
-        if hidden is None:
-            del sys.modules["pytest"]
+        if hidden:
+            del modules["pytest"]
     return travel
 
 
@@ -52,10 +57,10 @@ def _follow() -> None:
     """Let what the package leaves out, since it reads the true time in C, follow the others."""
     ctime, asctime = time.ctime, time.asctime
 
-    def follow_ctime(seconds=None, /):  # noqa: ANN001, ANN202 - as the one it stands for
+    def follow_ctime(seconds: float | None = None, /) -> str:
         return ctime(time.time() if seconds is None else seconds)
 
-    def follow_asctime(*t):  # noqa: ANN002, ANN202 - as the one it stands for
+    def follow_asctime(*t: Any) -> str:
         return asctime(*(t or (time.localtime(),)))
 
     for function, name in ((follow_ctime, "ctime"), (follow_asctime, "asctime")):
