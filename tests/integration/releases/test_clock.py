@@ -24,10 +24,11 @@ from airflow_provider_daybreak.releases.clock import start_at
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
 from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
+from airflow_provider_daybreak.releases.manifest_check import check_source
 from airflow_provider_daybreak.releases.privileges import Privileges, find_user
 from airflow_provider_daybreak.releases.run import Job, run
 from airflow_provider_daybreak.releases.uv import Index
-from airflow_provider_daybreak.releases.verify import check_record, check_source
+from airflow_provider_daybreak.releases.verify import check_record
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NINE = datetime(2026, 3, 28, 9, tzinfo=BERLIN)
