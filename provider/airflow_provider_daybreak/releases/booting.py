@@ -8,11 +8,11 @@ from pathlib import Path
 from airflow_provider_daybreak.exceptions import InvalidValueError
 
 BOOT = Path(__file__).with_name("boot")
-"""Goes first on ``PYTHONPATH``, where a Python that starts finds our ``sitecustomize``."""
+"""Goes first on ``PYTHONPATH``, itself or a copy, where a Python that starts finds our ``sitecustomize``."""
 
 
 def place_boot(folder: Path) -> Path:
-    """Copy the boot folder to where whoever runs the script may read it, and return the copy."""
+    """Copy the boot folder to where a user may read it who may not come to this package, and return the copy."""
     placed = folder / "boot"
     placed.mkdir()
     placed.chmod(0o755)
@@ -30,7 +30,6 @@ def first_on(path: str | None, boot: Path) -> str:
     :raises InvalidValueError: the folder's path can't be one of it: no Python would find what is to begin.
     """
     if os.pathsep in str(boot):
-        raise InvalidValueError(
-            "folder of a run", str(boot), f"a path without {os.pathsep!r}; [daybreak] releases names it"
-        )
+        expected = f"a path without {os.pathsep!r}. Install Daybreak, or set [daybreak] releases, elsewhere"
+        raise InvalidValueError("folder for PYTHONPATH", str(boot), expected)
     return os.pathsep.join([str(boot), path] if path else [str(boot)])

@@ -269,7 +269,7 @@ def run(
             check_access(release.python, job.privileges.user)
         fill(space, release, job.privileges.user)
         if job.boot or RELAY in job.env:
-            boot = place_boot(space.folder)
+            boot = place_boot(space.folder) if job.privileges.user else BOOT
             variables |= {
                 "PYTHONPATH": first_on(variables.get("PYTHONPATH"), boot),
                 "DAYBREAK_STARTED": repr(time.time()),

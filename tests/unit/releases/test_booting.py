@@ -57,7 +57,9 @@ def test_a_child_begins_with_ours_too(ran):
 
 
 def test_a_folder_that_no_python_would_find_is_refused():
-    with pytest.raises(InvalidValueError, match="Invalid folder of a run .*a:b.*: expected a path without ':'"):
+    with pytest.raises(
+        InvalidValueError, match="Invalid folder for PYTHONPATH .*a:b.*: expected a path without ':'"
+    ):
         first_on(None, Path("/srv/a:b/boot"))
 
 
