@@ -1,8 +1,8 @@
 """
 A script as somebody has it in a crontab: it builds its mail and sends it by itself, and was not changed.
 
-It mails once for each day, whatever is retried, cleared or run again, over the connection ``smtp_default`` and with that
-connection's password. What it mailed is in the archive.
+Its today is the day of its run, also where that is caught up on. It mails once for each day, whatever is retried, cleared
+or run again, over the connection ``smtp_default`` and with that connection's password. What it mailed is in the archive.
 """
 
 from __future__ import annotations
@@ -37,5 +37,6 @@ with DAG(
         release=deploy.output,
         command=["report.py"],
         env={"EMAIL_RECEIVER": RECEIVER},
+        clock="report_date",
         mail="once",
     )
