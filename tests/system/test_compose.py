@@ -74,6 +74,7 @@ class Stack:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     stack = Stack(tmp_path_factory.mktemp("compose"))
+    stack.run("docker compose down --volumes")  # what a killed run left has a database of another password
     try:
         stack.run(documented(2))
         yield stack
