@@ -32,6 +32,7 @@ from airflow_provider_daybreak.delivery.script_mail import ScriptMail
 from airflow_provider_daybreak.exceptions import DaybreakError, ScriptFailedError
 from airflow_provider_daybreak.hooks.run import Run
 from airflow_provider_daybreak.hooks.script_mail import Script, ScriptMailHook
+from airflow_provider_daybreak.releases.booting import BOOT
 from airflow_provider_daybreak.reports.period import period_of, zone
 from tests.integration.delivery.scripted import KINDS, address
 
@@ -64,10 +65,10 @@ def attempt(folder, number, try_number, code):
 
     ran = []
 
-    def execute(variables, boot):
+    def execute(variables):
         ran.append(True)
         command = [sys.executable, "-c", SCRIPT, ",".join(to), str(code)]
-        environment = {**os.environ, **variables, "PYTHONPATH": str(boot)}
+        environment = {**os.environ, **variables, "PYTHONPATH": str(BOOT)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ScriptFailedError("script", f"exit code {done.returncode}", done.stderr, "")
