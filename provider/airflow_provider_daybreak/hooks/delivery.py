@@ -254,8 +254,7 @@ class DeliveryHook(BaseHook):
         Send the archived original again, for a reason, once for each id.
 
         What a task is sending right now is left alone, and so is, unless it is named, what waits for an approval or
-        was rejected. The connection's
-        ``redirect_all_to`` gets the mails instead, which then count for nobody.
+        was rejected. The connection's ``redirect_all_to`` gets the mails instead, which then count for nobody.
 
         :return: what became of each mail.
         :raises NothingToResendError: nobody is named who did not get it.
