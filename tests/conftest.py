@@ -115,7 +115,7 @@ def make_context():
             dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=map_index, try_number=try_number
         )
         dag = SimpleNamespace(dag_id=dag_id, timezone=SimpleNamespace(name=dag_timezone))
-        from airflow_provider_daybreak.cli.rehearsal import outlet_events
+        from airflow_provider_daybreak.cli.local_run import outlet_events
 
         return {
             "ti": ti,

@@ -122,8 +122,8 @@ def _run(what: str, folder: Path, port: int, *arguments: object) -> str:
 
 def render(folder: Path, _port: int) -> str:
     """Publish the almanac as the daily Dag does; return the revision's URI."""
+    from airflow_provider_daybreak.context.run import run_of
     from airflow_provider_daybreak.hooks.report import ReportHook, ReportSpec
-    from airflow_provider_daybreak.hooks.run import run_of
 
     script = [sys.executable, DAGS / "script" / "almanac.py", "--date", DAY]
     almanac = json.loads(subprocess.run(script, check=True, capture_output=True).stdout)
@@ -173,11 +173,11 @@ def ours(folder: Path, _port: int, *, recipients: int = RECIPIENTS, attachment: 
 
 def bare(folder: Path, port: int) -> float:
     """Send the same mail by smtplib alone, its bytes ready; return its rate."""
-    from airflow_provider_daybreak.delivery.message import Letter, build_body
+    from airflow_provider_daybreak.delivery.message import Message, build_body
     from airflow_provider_daybreak.delivery.recipients import parse_address
 
     revision = rendered(folder / RENDERED)
-    letter = Letter(parse_address("reports@example.org").mailbox, revision.manifest.title, revision)
+    letter = Message(parse_address("reports@example.org").mailbox, revision.manifest.title, revision)
     message = letter.common_head() + b"MIME-Version: 1.0\r\n" + b"".join(build_body(letter).chunks())
 
     def send() -> None:

@@ -22,14 +22,14 @@ from harness import Figure, in_turn, seconds
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="daybreak-bench-"))
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
-from airflow_provider_daybreak.releases import environment as environments
 from airflow_provider_daybreak.releases import uv
 from airflow_provider_daybreak.releases.deploy import Plan, deploy, roll_back
-from airflow_provider_daybreak.releases.environment import Environment
+from airflow_provider_daybreak.releases.environments import environment as environments
+from airflow_provider_daybreak.releases.environments.environment import Environment
+from airflow_provider_daybreak.releases.environments.interpreter import find_interpreter
+from airflow_provider_daybreak.releases.environments.lock import Lock
 from airflow_provider_daybreak.releases.files import remove_tree
-from airflow_provider_daybreak.releases.interpreter import find_interpreter
 from airflow_provider_daybreak.releases.layout import Layout
-from airflow_provider_daybreak.releases.lock import Lock
 from airflow_provider_daybreak.releases.release import get_release
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ def _clock(folder: Path) -> Figure:
     from airflow_provider_daybreak.releases.clock import start_at
     from airflow_provider_daybreak.releases.deploy import Plan, deploy
     from airflow_provider_daybreak.releases.layout import Layout
-    from airflow_provider_daybreak.releases.run import Job, run
+    from airflow_provider_daybreak.releases.running.run import Job, run
     from airflow_provider_daybreak.releases.uv import Index
 
     script = folder / "today.py"

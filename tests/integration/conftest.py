@@ -11,7 +11,7 @@ import pytest
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from airflow_provider_daybreak.hooks.archive import archive_at
+from airflow_provider_daybreak.context.archive import archive_at
 
 CONFLICT = b"<Error><Code>ConditionalRequestConflict</Code><Message>another one is under way</Message></Error>"
 DENIED = b"<Error><Code>AccessDenied</Code><Message>no more</Message></Error>"

@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 
+from airflow_provider_daybreak import exceptions
 from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, TemplateLimitError
 
 
@@ -63,3 +64,16 @@ def test_a_long_value_is_shortened_in_the_sentence(value):
     assert sentence.startswith("Invalid limit ")
     assert sentence.endswith(": expected a number.")
     assert len(sentence) < 300
+
+
+def test_the_tree_in_the_docstring_is_the_tree_of_the_classes():
+    def drawn(cls, depth):
+        yield "    " * depth + cls.__name__
+        for each in sorted(cls.__subclasses__(), key=lambda each: each.__name__):
+            if each.__module__.startswith("airflow_provider_daybreak."):
+                yield from drawn(each, depth + 1)
+
+    said = [line[4:] for line in exceptions.__doc__.splitlines() if line.startswith("    ")]
+
+    assert said == list(drawn(DaybreakError, 0))
+    assert sorted(line.strip() for line in said) == exceptions.__all__

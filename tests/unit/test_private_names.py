@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OURS = ("airflow_provider_daybreak", "demo")
 COMPAT = ROOT / "provider" / "airflow_provider_daybreak" / "version_compat.py"
-BOOT = COMPAT.parent / "releases" / "boot"
+BOOT = COMPAT.parent / "releases" / "running" / "boot"
 """Stands in the scripts' own Pythons, whose smtplib offers no other way in; it is shown with each Python there is."""
 FILES = sorted(
     path

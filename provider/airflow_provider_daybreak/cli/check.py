@@ -38,13 +38,13 @@ class Finding:
 @command
 def check(args: Namespace) -> None:
     """Print a line a part; exit with 1 when one that is configured doesn't work."""
-    findings = list(look())
+    findings = list(findings_of_setup())
     print_result(args.output, [asdict(finding) for finding in findings], "")
     if any(finding.state == "failed" for finding in findings):
         raise SystemExit(1)
 
 
-def look() -> Iterator[Finding]:
+def findings_of_setup() -> Iterator[Finding]:
     """Look at each part in turn. What goes wrong with one is its finding."""
     settings = Settings.load()
     parts: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
@@ -82,7 +82,7 @@ def _dotenv(_settings: Settings) -> Finding:
 
 
 def _workers(_settings: Settings) -> Finding:
-    from airflow_provider_daybreak.hooks.hosts import remote_executors
+    from airflow_provider_daybreak.context.hosts import remote_executors
 
     if not (executors := remote_executors()):
         return Finding("workers", "ok", "all tasks run on the scheduler's host")
@@ -95,9 +95,9 @@ def _workers(_settings: Settings) -> Finding:
 
 
 def _archive(settings: Settings) -> Finding:
+    from airflow_provider_daybreak.context.archive import archive_of
+    from airflow_provider_daybreak.context.hosts import check_shared
     from airflow_provider_daybreak.delivery.ledger import Ledger
-    from airflow_provider_daybreak.hooks.archive import archive_of
-    from airflow_provider_daybreak.hooks.hosts import check_shared
 
     archive = archive_of(settings)
     check_shared(archive)
@@ -109,8 +109,8 @@ def _archive(settings: Settings) -> Finding:
 
 
 def _releases(settings: Settings) -> Finding:
-    from airflow_provider_daybreak.hooks.archive import is_local
-    from airflow_provider_daybreak.hooks.hosts import remote_executors
+    from airflow_provider_daybreak.context.archive import is_local
+    from airflow_provider_daybreak.context.hosts import remote_executors
     from airflow_provider_daybreak.releases import uv
 
     folder = settings.releases

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.archive.layout import check_report
 from airflow_provider_daybreak.cli.command import command, print_result
+from airflow_provider_daybreak.context.archive import archive_of
 from airflow_provider_daybreak.delivery.audit import deliveries
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.hooks.archive import archive_of
 from airflow_provider_daybreak.hooks.delivery import DeliveryHook, Resending
 from airflow_provider_daybreak.reports.period import parse_date
 

@@ -15,10 +15,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.cli.command import command
-from airflow_provider_daybreak.cli.rehearsal import Rehearsal, elsewhere, find_task
+from airflow_provider_daybreak.cli.local_run import LocalRun, deploying_in, find_task
+from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, OwnedByAnotherDagError
 from airflow_provider_daybreak.hooks.report import ReportHook
-from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.hooks.sources import Reader
 from airflow_provider_daybreak.operators.report import ReportOperator
 from airflow_provider_daybreak.reports.period import parse_date
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
 
+    from airflow_provider_daybreak.context.run import Run
     from airflow_provider_daybreak.hooks.report import Rendered, ReportSpec
-    from airflow_provider_daybreak.hooks.run import Run
 
 _LOOK_EVERY = 0.4  # seconds between looks at the files, with --watch
 _ALL = ("html", "text", "csv", "page", "xlsx", "pdf")
@@ -112,12 +112,12 @@ class _Preview:
         if self.given:
             task.data = {**data, **self.given}
         home = _home(task.dag.dag_id)
-        operator, context = Rehearsal(task.dag, day, home, self.params).rendered(task)
+        operator, context = LocalRun(task.dag, day, home, self.params).rendered(task)
         run = run_of(context, report_date=operator.report_date, timezone=operator.timezone)
         spec = operator.spec(operator.dag)
         self.found = _Found(spec, run, operator.archive, operator.take_over)
         reader = Reader(run, run.period(spec.period, spec.offset), spec.folder, spec.offset)
-        with elsewhere(home, archive=False) if _runs_what_was_deployed(spec) else nullcontext():
+        with deploying_in(home, archive=False) if _runs_what_was_deployed(spec) else nullcontext():
             self.data = reader.read(spec.data)
 
     def render(self) -> None:
@@ -243,13 +243,13 @@ def _mail(rendered: Rendered, run: Run) -> bytes:
     from email.headerregistry import Address
 
     from airflow_provider_daybreak.archive import Archive
-    from airflow_provider_daybreak.delivery.message import Letter, build_body, head_for
+    from airflow_provider_daybreak.delivery.message import Message, build_body, head_for
     from airflow_provider_daybreak.delivery.recipients import parse_recipients
     from airflow_provider_daybreak.hooks.report import draft_of
 
     recipients = parse_recipients(["reader@example.org"])
     with TemporaryDirectory(prefix="daybreak-preview-") as folder:
-        letter = Letter(
+        letter = Message(
             sender=Address("Daybreak preview", "preview", "example.org"),
             subject=rendered.document.title,
             revision=Archive(Path(folder)).publish(draft_of(rendered, run)),

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.archive.retention import prune as prune_archive
+from airflow_provider_daybreak.archive.prune import prune as prune_archive
 from airflow_provider_daybreak.archive.verify import verify as verify_archive
 from airflow_provider_daybreak.cli.command import command, print_result
+from airflow_provider_daybreak.context.archive import archive_of
 from airflow_provider_daybreak.exceptions import InvalidValueError, RevisionNotFoundError
-from airflow_provider_daybreak.hooks.archive import archive_of
 from airflow_provider_daybreak.reports.period import parse_date
 
 if TYPE_CHECKING:

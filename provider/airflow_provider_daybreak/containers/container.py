@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from airflow_provider_daybreak.containers import logs, outputs
 from airflow_provider_daybreak.containers.engine import cannot_execute, errors_of
+from airflow_provider_daybreak.containers.exit_status import ExitStatus
 from airflow_provider_daybreak.containers.identity import LABEL
-from airflow_provider_daybreak.containers.outcome import Outcome
-from airflow_provider_daybreak.containers.work import RESULT
+from airflow_provider_daybreak.containers.spec import RESULT
 from airflow_provider_daybreak.exceptions import (
     ContainerCommandError,
     ContainerError,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.containers.identity import Identity
     from airflow_provider_daybreak.containers.logs import StreamName
     from airflow_provider_daybreak.containers.outputs import CopyLimits, Store, StoredFile
-    from airflow_provider_daybreak.containers.work import Work
+    from airflow_provider_daybreak.containers.spec import ContainerSpec
 
     Sink = Callable[[StreamName, str], None]
 
@@ -125,7 +125,7 @@ class Container:
     The one container that does a task's work.
 
     :param name: its name on the engine.
-    :param work: what it is to do.
+    :param spec: what it is to do.
     :param try_number: the try that asks for it.
     :param id: the engine's id of it, once it is claimed. All that is done to it is done by id: its name may be
         another container's by then.
@@ -137,7 +137,7 @@ class Container:
     client: APIClient
     identity: Identity
     name: str
-    work: Work
+    spec: ContainerSpec
     try_number: int
     id: str = ""
     adopted: bool = False
@@ -176,17 +176,17 @@ class Container:
     def _created(self) -> bool:
         from docker.errors import APIError
 
-        work = self.work
+        spec = self.spec
         with errors_of(self.client, f"create container {self.name!r}"):
             try:
                 created = self.client.create_container(
-                    image=work.image_id,
-                    command=work.command,
+                    image=spec.image_id,
+                    command=spec.command,
                     name=self.name,
-                    user=work.user,
-                    environment=dict(work.environment),
-                    volumes=work.volumes,
-                    host_config=self.client.create_host_config(**work.host),
+                    user=spec.user,
+                    environment=dict(spec.environment),
+                    volumes=spec.volumes,
+                    host_config=self.client.create_host_config(**spec.host),
                     **self._create_arguments(),
                 )
             except APIError as error:
@@ -197,18 +197,18 @@ class Container:
         return True
 
     def _create_arguments(self) -> dict[str, Any]:
-        given = dict(self.work.create)
+        given = dict(self.spec.create)
         labels = given.pop("labels", None) or {}
         if isinstance(labels, list):
             labels = dict.fromkeys(labels, "")
         return {
             **given,
-            "labels": {**labels, **self.identity.labels(work=self.work.digest, try_number=self.try_number)},
+            "labels": {**labels, **self.identity.labels(work=self.spec.digest, try_number=self.try_number)},
         }
 
     def _worth_keeping(self, found: Mapping[str, Any]) -> bool:
         state = found["State"]
-        if found["Config"]["Labels"].get(f"{LABEL}.work") != self.work.digest:
+        if found["Config"]["Labels"].get(f"{LABEL}.work") != self.spec.digest:
             return False
         return state["Status"] in ("running", "paused", "restarting") or (
             state["Status"] == "exited" and state["ExitCode"] == 0
@@ -230,7 +230,7 @@ class Container:
         :raises ContainerInputError: an input is not what it was said to be.
         :raises ContainerCommandError: the image has no such program.
         """
-        for folder, tar in self.work.seeds():
+        for folder, tar in self.spec.seeds():
             with errors_of(self.client, f"copy files to {folder} of container {self.name!r}"):
                 self.client.put_archive(self.id, folder, tar)
         try:
@@ -238,10 +238,10 @@ class Container:
                 self.client.start(self.id)
         except EngineError as error:
             if reason := cannot_execute(error.problem):
-                raise ContainerCommandError(self.work.image, self.work.command, reason) from error
+                raise ContainerCommandError(self.spec.image, self.spec.command, reason) from error
             raise
 
-    def follow(self, written: Written) -> Outcome:
+    def follow(self, written: Written) -> ExitStatus:
         """
         Pass on every line that the container writes, from its first one, and return how it ended.
 
@@ -286,22 +286,22 @@ class Container:
             except HTTPError as error:
                 raise create_api_error_from_http_exception(error) from error
             chunks = response.iter_content(chunk_size=None)
-            if self.work.create.get("tty"):
+            if self.spec.create.get("tty"):
                 yield from (("stdout", chunk) for chunk in chunks)
             else:
                 yield from logs.frames(chunks)
 
-    def _ended(self, written: Written) -> Outcome:
+    def _ended(self, written: Written) -> ExitStatus:
         with errors_of(self.client, f"wait for container {self.name!r}"):
             code = int(self.client.wait(self.id, timeout=_CONNECT_ONLY)["StatusCode"])  # type: ignore[arg-type]
         self.ended = True
         written.end()
         if code == 0:
-            return Outcome(0)
+            return ExitStatus(0)
         found = self._inspect()
         if found is None:
             raise ContainerStoppedError(self.name, written.stderr.last)
-        return Outcome.of(found)
+        return ExitStatus.of(found)
 
     def collect(self, limits: CopyLimits, store: Store) -> dict[str, StoredFile]:
         """
@@ -311,7 +311,7 @@ class Container:
         """
         budget = outputs.Budget(limits)
         stored: dict[str, StoredFile] = {}
-        for name, path in self.work.outputs.items():
+        for name, path in self.spec.outputs.items():
             with self._archive(name, path) as chunks:
                 stored |= outputs.unpack(name, path, chunks, budget, store)
         return stored
@@ -322,7 +322,7 @@ class Container:
 
         :raises ContainerOutputError: it is missing, no regular file, larger than an XCom should be, or no JSON.
         """
-        path = self.work.result
+        path = self.spec.result
         if path is None:
             return None
         content: list[bytes] = []
@@ -451,7 +451,7 @@ def _dispose(container: Container, *, keep: bool) -> None:
 def _state(found: Mapping[str, Any]) -> str:
     state = found["State"]
     if state["Status"] == "exited":
-        return f"ended ({Outcome.of(found)})"
+        return f"ended ({ExitStatus.of(found)})"
     return str(state["Status"])
 
 
@@ -481,11 +481,11 @@ def perform(
         outcome = container.follow(written)
     if outcome.exit_code != 0:
         if reason := cannot_execute(written.stderr.last or ""):
-            raise ContainerCommandError(container.work.image, container.work.command, reason)
+            raise ContainerCommandError(container.spec.image, container.spec.command, reason)
         if not accept(outcome.exit_code):
             raise ContainerFailedError(
                 container.name,
-                container.work.image,
+                container.spec.image,
                 outcome.exit_code,
                 f"{outcome}, and the engine was away meanwhile" if container.abandoned else str(outcome),
                 str(written.stderr) or str(written.stdout),

@@ -1,5 +1,5 @@
 """
-What a script mailed: as files of a revision, and as the letters that go out from there.
+What a script mailed: as files of a revision, and as the messages that go out from there.
 
 A message stays as the script made it, but for what belongs to a delivery: Date and Message-ID, which are ours so that
 sending it again is the same, and Bcc, which nobody may see.
@@ -25,21 +25,21 @@ from airflow_provider_daybreak.archive import DraftFile
 from airflow_provider_daybreak.delivery import headers
 from airflow_provider_daybreak.delivery.attachments import media_type_of
 from airflow_provider_daybreak.delivery.ledger import key_of
-from airflow_provider_daybreak.delivery.message import Body, Letter
+from airflow_provider_daybreak.delivery.message import Body, Message
 from airflow_provider_daybreak.delivery.recipients import parse_address
 from airflow_provider_daybreak.exceptions import MailTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
-    from email.message import Message
+    from email.message import Message as Part
     from pathlib import Path
 
     from airflow_provider_daybreak.archive import Manifest, Revision
     from airflow_provider_daybreak.delivery.attachments import Attachment
     from airflow_provider_daybreak.delivery.ledger import Ledger
     from airflow_provider_daybreak.delivery.recipients import Recipient
-    from airflow_provider_daybreak.delivery.relay import Taken
+    from airflow_provider_daybreak.delivery.relay import RelayedMessage
 
 INDEX = "mails.json"
 """File of a revision that says which messages it has, and to whom each goes."""
@@ -85,7 +85,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class CapturedLetter(Letter):
+class CapturedMessage(Message):
     """
     The messages of a revision. Each recipient names the one that it gets.
 
@@ -104,7 +104,7 @@ class CapturedLetter(Letter):
         limit: int | None = None,
     ) -> tuple[Iterator[bytes], int]:
         """
-        Return one recipient's mail, as :meth:`Letter.render` does.
+        Return one recipient's mail, as :meth:`Message.render` does.
 
         :raises ArchivedFileChangedError: the archive holds another message than was published.
         """
@@ -149,7 +149,7 @@ class CapturedLetter(Letter):
         return self.mails[recipient.message].sender
 
 
-def captured_files(taken: Iterable[Taken], folder: Path) -> tuple[str, list[DraftFile]]:
+def captured_files(taken: Iterable[RelayedMessage], folder: Path) -> tuple[str, list[DraftFile]]:
     """
     Return the title and the files of a revision of what a script mailed.
 
@@ -166,17 +166,17 @@ def captured_files(taken: Iterable[Taken], folder: Path) -> tuple[str, list[Draf
             (tuple(sorted(each.recipients)), _subject_of(data), sha256(data).hexdigest(), each.sender, path)
         )
     kept.sort(key=lambda facts: facts[:4])
-    mails, files, overview = [], [], [f"{len(kept)} mails", ""]
+    mails, files, summary = [], [], [f"{len(kept)} mails", ""]
     for number, (recipients, subject, _, sender, path) in enumerate(kept, start=1):
         prefix = f"mails/{number:04d}"
         mails.append(CapturedMail(f"{prefix}/message.eml", sender, recipients, subject))
-        overview += [f"{number}. {subject or '(no subject)'}", f"   to {', '.join(recipients)}", ""]
+        summary += [f"{number}. {subject or '(no subject)'}", f"   to {', '.join(recipients)}", ""]
         files.append(DraftFile(mails[-1].message, "message/rfc822", path))
         alone = len(kept) == 1
         files += _readable_files(path, prefix, text="report.txt" if alone else f"{prefix}/text.txt",
                                  html="report.html" if alone else f"{prefix}/page.html")  # fmt: skip
     if len(kept) > 1:
-        files.append(DraftFile("report.txt", "text/plain", "\n".join(overview).encode()))
+        files.append(DraftFile("report.txt", "text/plain", "\n".join(summary).encode()))
     index = {"schema": 1, "mails": [mail._asdict() for mail in mails]}
     files.append(DraftFile(INDEX, "application/json", json.dumps(index, ensure_ascii=False, indent=1).encode()))
     subjects = list(dict.fromkeys(mail.subject or "(no subject)" for mail in mails))
@@ -374,7 +374,7 @@ def _boundaries(data: bytes) -> list[str | None]:
     return [part.get_boundary() for part in parts]
 
 
-def _decoded(part: Message) -> bytes:
+def _decoded(part: Part) -> bytes:
     """Return the content of a part, text with the ends of line that files have."""
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes):
@@ -382,7 +382,7 @@ def _decoded(part: Message) -> bytes:
     return content.replace(b"\r\n", b"\n") if part.get_content_maintype() == "text" else content
 
 
-def _text_of(part: Message, content: bytes) -> str:
+def _text_of(part: Part, content: bytes) -> str:
     try:
         return content.decode(part.get_content_charset("utf-8"), "replace")
     except LookupError:  # nobody knows that character set

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_daybreak.delivery.courier import PAUSES, Courier, Mail, Summary, would_send
 from airflow_provider_daybreak.delivery.ledger import Ledger, key_of
+from airflow_provider_daybreak.delivery.sender import PAUSES, Mail, Sender, Summary, would_send
 from airflow_provider_daybreak.exceptions import ContentChangedError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive import Archive, Manifest
     from airflow_provider_daybreak.delivery.attachments import Attachment
-    from airflow_provider_daybreak.delivery.courier import OnUnknown
     from airflow_provider_daybreak.delivery.ledger import Entry, Status
-    from airflow_provider_daybreak.delivery.message import Letter
+    from airflow_provider_daybreak.delivery.message import Message
     from airflow_provider_daybreak.delivery.recipients import Recipient
+    from airflow_provider_daybreak.delivery.sender import OnUnknown
     from airflow_provider_daybreak.delivery.transport import Session
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def ledger_day(manifest: Manifest) -> date:
 
 class Mailing:
     """
-    A letter, and what it takes to send it.
+    A message, and what it takes to send it.
 
     :param ledger: that of the report's period.
     :param run: which try of which task sends, for the ledger.
@@ -93,7 +93,7 @@ class Mailing:
 
     def __init__(
         self,
-        letter: Letter,
+        message: Message,
         ledger: Ledger,
         *,
         rules: Rules,
@@ -102,7 +102,7 @@ class Mailing:
         occasion: str = "",
         approved: Collection[str] | None = None,
     ) -> None:
-        self.letter = letter
+        self.message = message
         self.ledger = ledger
         self.rules = rules
         self._run = run
@@ -113,7 +113,7 @@ class Mailing:
     @property
     def manifest(self) -> Manifest:
         """What is sent."""
-        return self.letter.revision.manifest
+        return self.message.revision.manifest
 
     def send(self, connect: Callable[[], Session]) -> Summary:
         """
@@ -130,25 +130,25 @@ class Mailing:
         if held is not None:
             return self._hold(mails, held)
         corrections, mails = self._split_corrections(mails)
-        courier = Courier(
+        sender = Sender(
             self.ledger,
             connect,
             self.render,
-            sender=self.letter.sender.addr_spec,
+            sender=self.message.sender.addr_spec,
             on_unknown=self.rules.on_unknown,
             approved=self._approved,
             pauses=self.rules.pauses,
         )
-        return courier.deliver([*mails, *corrections])
+        return sender.deliver([*mails, *corrections])
 
     def render(self, mail: Mail, server_limit: int | None) -> tuple[Iterator[bytes], int]:
         """Return a mail's bytes in chunks, and their number, given what the server takes."""
         limits = [limit for limit in (self.rules.max_bytes, server_limit) if limit]
         limit = min(limits) if limits else None
-        if self._approved is not None and (now := self.letter.left_out(limit)) != self.left_out:
+        if self._approved is not None and (now := self.message.left_out(limit)) != self.left_out:
             names = [[each.name for each in left_out] for left_out in (self.left_out, now)]
             raise ContentChangedError(self.manifest.report, "attachments left out", *names)
-        return self.letter.render(
+        return self.message.render(
             mail.recipient,
             message_id=mail.message_id,
             date=datetime.fromisoformat(mail.facts["date"]),
@@ -159,26 +159,26 @@ class Mailing:
     @property
     def left_out(self) -> tuple[Attachment, ...]:
         """The attachments that the rules leave no room for."""
-        return self.letter.left_out(self.rules.max_bytes)
+        return self.message.left_out(self.rules.max_bytes)
 
     def shown(self) -> dict[str, Any]:
         """Return, as plain JSON, what decides what its mails say and where they go: what somebody approves."""
-        letter = self.letter
+        message = self.message
         return {
             "report": self.manifest.report,
             "digest": self.manifest.digest,
-            "attachments": [{"name": each.name, **each.info()} for each in letter.attachments],
+            "attachments": [{"name": each.name, **each.info()} for each in message.attachments],
             "attachments left out": [each.name for each in self.left_out],
             "recipients": [
                 {key: value for key, value in vars(recipient).items() if key != "parameters"}
-                for recipient in letter.recipients
+                for recipient in message.recipients
             ],
-            "head": (letter.common_head() + letter.visible_head(utf8=True)).decode().splitlines(),
+            "head": (message.common_head() + message.visible_head(utf8=True)).decode().splitlines(),
         }
 
     def mails(self) -> list[Mail]:
         """Return the mail of each recipient."""
-        return [self._mail(recipient, self._occasion) for recipient in self.letter.recipients]
+        return [self._mail(recipient, self._occasion) for recipient in self.message.recipients]
 
     def _why_held(self) -> str | None:
         if self._occasion:  # somebody asked for just this
@@ -208,7 +208,7 @@ class Mailing:
 
     def send_again(self, connect: Callable[[], Session], reason: str) -> Summary:
         """
-        Send the letter to its one recipient on this occasion, in place of the period's own mail.
+        Send the message to its one recipient on this occasion, in place of the period's own mail.
 
         Until that is settled, the period's own mail is in flight: no task sends it meanwhile. Sent now, it counts
         as sent; else it stands where it stood.
@@ -285,24 +285,24 @@ class Mailing:
         manifest = self.manifest
         parts = ":".join(filter(None, (recipient.part, occasion)))
         key = key_of(manifest.report, manifest.period_key, recipient.normal, parts)
-        message_id = f"<{sha256(key.encode()).hexdigest()[:40]}@{self.letter.sender.domain}>"
+        message_id = f"<{sha256(key.encode()).hexdigest()[:40]}@{self.message.sender.domain}>"
         facts: dict[str, Any] = {
             "report": manifest.report,
             "report_date": manifest.report_date.isoformat(),
             "period": manifest.period_key,
             "revision": manifest.revision,
-            "manifest": self.letter.revision.uri,
+            "manifest": self.message.revision.uri,
             "recipient": recipient.intended,
             "kind": recipient.kind,
             "occasion": occasion,
             "message_id": message_id,
             "date": self._now.isoformat(timespec="seconds"),
             "run": dict(self._run),
-            **self.letter.facts(recipient),
+            **self.message.facts(recipient),
         }
         if answers:
             facts["answers"] = answers
-        return Mail(key, recipient, message_id, facts, self.letter.envelope_sender(recipient))
+        return Mail(key, recipient, message_id, facts, self.message.envelope_sender(recipient))
 
 
 def _after(before: Entry, resent: Entry) -> Status:

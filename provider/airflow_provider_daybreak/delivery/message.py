@@ -45,7 +45,7 @@ _CHART = re.compile(r"""\bsrc=(["'])(charts/[A-Za-z0-9._/-]+\.png)\1""")
 
 
 @dataclass(frozen=True)
-class Letter:
+class Message:
     """
     What a revision's mail says, whoever gets it.
 
@@ -178,7 +178,7 @@ class Letter:
 @dataclass(frozen=True)
 class Body:
     """
-    What all recipients of a letter get alike, after their heads.
+    What all recipients of a message get alike, after their heads.
 
     :param size: number of bytes.
     :param left_out: attachments that it had no room for.
@@ -207,8 +207,8 @@ def head_for(
     """
     Return the head of one recipient's mail.
 
-    :param common: what :meth:`Letter.common_head` says.
-    :param visible: what :meth:`Letter.visible_head` says.
+    :param common: what :meth:`Message.common_head` says.
+    :param visible: what :meth:`Message.visible_head` says.
     :param message_id: its id, in angle brackets.
     :param date: when it was prepared.
     :param answers: id of the mail that it corrects.
@@ -225,7 +225,7 @@ def head_for(
     return b"".join(fields)
 
 
-def build_body(letter: Letter, *, limit: int | None = None) -> Body:
+def build_body(message: Message, *, limit: int | None = None) -> Body:
     """
     Return what all recipients get alike, from the Content-Type on.
 
@@ -235,7 +235,7 @@ def build_body(letter: Letter, *, limit: int | None = None) -> Body:
     :raises AttachmentChangedError: so does an attachment's place.
     :raises MailTooLargeError: there isn't room for the report itself.
     """
-    revision = letter.revision
+    revision = message.revision
     names = {file.name for file in revision.files}
     text = revision.read("report.txt").decode() if "report.txt" in names else None
     markup = revision.read("report.html").decode() if "report.html" in names else None
@@ -244,10 +244,10 @@ def build_body(letter: Letter, *, limit: int | None = None) -> Body:
         for name in dict.fromkeys(match[2] for match in _CHART.finditer(markup or ""))
         if name in names
     }
-    kept = list(letter.attachments)
+    kept = list(message.attachments)
     while True:
-        left_out = tuple(each for each in letter.attachments if each not in kept)
-        skeleton = _skeleton(letter, text, markup, images, kept, left_out)
+        left_out = tuple(each for each in message.attachments if each not in kept)
+        skeleton = _skeleton(message, text, markup, images, kept, left_out)
         size = len(skeleton) + sum(each.encoded_size - len(_token(each)) - 2 for each in kept)
         if limit is None or size + _HEAD_ROOM <= limit:
             return _write(skeleton, kept, size, left_out)
@@ -276,7 +276,7 @@ def _write(skeleton: bytes, kept: Sequence[Attachment], size: int, left_out: tup
 
 
 def _skeleton(
-    letter: Letter,
+    message: Message,
     text: str | None,
     markup: str | None,
     images: Mapping[str, bytes],
@@ -292,7 +292,7 @@ def _skeleton(
         head, end, tail = markup.rpartition("</body>")
         markup = f"{head}{note}{end}{tail}" if end else markup + note
     ids = {
-        name: f"{sha256((letter.revision.manifest.digest + name).encode()).hexdigest()[:24]}@{letter.sender.domain}"
+        name: f"{sha256((message.revision.manifest.digest + name).encode()).hexdigest()[:24]}@{message.sender.domain}"
         for name in images
     }
     if markup is not None:
@@ -300,9 +300,9 @@ def _skeleton(
             lambda match: f"src={match[1]}cid:{ids[match[2]]}{match[1]}" if match[2] in ids else match[0],
             markup,
         )
-    part = _alternative(letter, text, markup)
+    part = _alternative(message, text, markup)
     if images:
-        related = _multipart("related", letter.boundary("related"), type=part.get_content_type())
+        related = _multipart("related", message.boundary("related"), type=part.get_content_type())
         related.attach(part)
         for name, data in images.items():
             image = MIMEPart(policy=SMTP)
@@ -317,7 +317,7 @@ def _skeleton(
             related.attach(image)
         part = related
     if kept:
-        mixed = _multipart("mixed", letter.boundary("mixed"))
+        mixed = _multipart("mixed", message.boundary("mixed"))
         mixed.attach(part)
         for attachment in kept:
             mixed.attach(_attached(attachment))
@@ -325,7 +325,7 @@ def _skeleton(
     return part.as_bytes(policy=SMTP)
 
 
-def _alternative(letter: Letter, text: str | None, markup: str | None) -> MIMEPart:
+def _alternative(message: Message, text: str | None, markup: str | None) -> MIMEPart:
     parts = []
     for subtype, content in (("plain", text), ("html", markup)):
         if content is not None:
@@ -334,11 +334,11 @@ def _alternative(letter: Letter, text: str | None, markup: str | None) -> MIMEPa
             parts.append(part)
     if not parts:
         part = MIMEPart(policy=SMTP)
-        part.set_content(f"{letter.subject}\n", cte="quoted-printable")
+        part.set_content(f"{message.subject}\n", cte="quoted-printable")
         return part
     if len(parts) == 1:
         return parts[0]
-    alternative = _multipart("alternative", letter.boundary("alternative"))
+    alternative = _multipart("alternative", message.boundary("alternative"))
     for part in parts:
         alternative.attach(part)
     return alternative

@@ -9,9 +9,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.delivery import headers
-from airflow_provider_daybreak.delivery.courier import Courier, Mail, Summary
 from airflow_provider_daybreak.delivery.ledger import Ledger, key_of
 from airflow_provider_daybreak.delivery.message import head_for, plain_body
+from airflow_provider_daybreak.delivery.sender import Mail, Sender, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -66,8 +66,8 @@ class Notice:
             )
             return chain([head], body.chunks()), len(head) + body.size
 
-        courier = Courier(Ledger(archive.root / NOTICES), connect, render, sender=self.sender.addr_spec)
-        return courier.deliver([self._mail(recipient, now) for recipient in recipients])
+        sender = Sender(Ledger(archive.root / NOTICES), connect, render, sender=self.sender.addr_spec)
+        return sender.deliver([self._mail(recipient, now) for recipient in recipients])
 
     def _mail(self, recipient: Recipient, now: datetime) -> Mail:
         key = key_of(self.about, "", recipient.normal, self.occasion)

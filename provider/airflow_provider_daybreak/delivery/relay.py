@@ -59,7 +59,7 @@ _CHALLENGES = {
 
 
 @dataclass(frozen=True)
-class Taken:
+class RelayedMessage:
     """
     A message that the relay took.
 
@@ -103,7 +103,7 @@ class Relay:
         self.limits = limits or Limits()
         self._folder = folder
         self._lock = Lock()
-        self._taken: list[Taken] = []
+        self._taken: list[RelayedMessage] = []
         self._refused: dict[str, str] = {}
         self._total = 0
         self._numbers = count(1)
@@ -137,7 +137,7 @@ class Relay:
             dialogue.abort()
 
     @property
-    def taken(self) -> list[Taken]:
+    def messages(self) -> list[RelayedMessage]:
         """The messages that it took, in that order."""
         with self._lock:
             return list(self._taken)
@@ -160,7 +160,7 @@ class Relay:
         """Return a path for a message."""
         return self._folder / f"{next(self._numbers)}.eml"
 
-    def take(self, message: Taken, size: int) -> int | None:
+    def take(self, message: RelayedMessage, size: int) -> int | None:
         """Keep a message of that many bytes, and return how many there are; None when there is no room for it."""
         with self._lock:
             if self._total + size > self.limits.max_total:
@@ -418,7 +418,7 @@ class _Dialogue:
             path.unlink(missing_ok=True)
             raise
         if not problem:
-            number = self._relay.take(Taken(sender, recipients, path), size)
+            number = self._relay.take(RelayedMessage(sender, recipients, path), size)
             if number is not None:
                 return f"250 2.0.0 Kept as message {number}, to be sent when the script has ended well"
             problem = "452 4.3.1 These are more bytes of mail than a script may send"

@@ -186,7 +186,7 @@ class Session:
         except OSError as error:
             # Without its last dot no server may take it: RFC 5321 §4.1.1.4, and a loss counts as 451.
             self.abort()
-            raise Dropped(f"the connection was lost while sending: {_told(error)}") from error
+            raise Dropped(f"the connection was lost while sending: {_reason(error)}") from error
         except BaseException:  # a chunk could not be read: nothing more may go out on this connection
             self.abort()
             raise
@@ -196,7 +196,7 @@ class Session:
         except OSError as error:
             # What the system refuses to send stays here; what it doesn't get rid of in time may be on its way.
             self.abort()
-            reason = f"the connection was lost at the end of the mail: {_told(error)}"
+            reason = f"the connection was lost at the end of the mail: {_reason(error)}"
             raise Dropped(reason, after_dot=isinstance(error, TimeoutError)) from error
         try:
             return self._reply()
@@ -221,7 +221,7 @@ class Session:
             self._client.putcmd(verb, argument)
         except (OSError, smtplib.SMTPException) as error:
             self.abort()
-            raise Dropped(f"the connection was lost at {verb}: {_told(error)}") from error
+            raise Dropped(f"the connection was lost at {verb}: {_reason(error)}") from error
         return self._reply(verb)
 
     def _reply(self, verb: str = "the end of the mail") -> Reply:
@@ -229,7 +229,7 @@ class Session:
             code, text = self._client.getreply()
         except (OSError, smtplib.SMTPException) as error:
             self.abort()
-            raise Dropped(f"no reply to {verb}: {_told(error)}") from error
+            raise Dropped(f"no reply to {verb}: {_reason(error)}") from error
         reply = Reply(code, _line(text))
         # What asks to go on answers DATA and nothing else: after a mail's last dot it tells nothing (RFC 5321 §4.2.1).
         if not (200 <= code < 300 or 400 <= code < 600 or (code, verb) == (354, "DATA")):  # noqa: PLR2004
@@ -352,7 +352,7 @@ def _context(server: Server) -> ssl.SSLContext:
         raise SmtpTlsError(
             server.host,
             server.port,
-            f"its ca_file {server.ca_file!r} can't be used: {_told(error)}",
+            f"its ca_file {server.ca_file!r} can't be used: {_reason(error)}",
             "Name a readable PEM file of certificates",
         ) from error
     if not server.verify:
@@ -378,7 +378,7 @@ def _log_in(server: Server, client: smtplib.SMTP) -> None:
             raise SmtpUnavailableError(server.host, server.port, f"it puts the login off: {reply}") from (
                 error if clean else None
             )
-        raise SmtpLoginError(server.host, server.port, server.login, str(reply)) from (error if clean else None)
+        raise SmtpLoginError(server.host, server.port, str(reply), server.login) from (error if clean else None)
 
 
 def _log_in_by_password(server: Server, client: smtplib.SMTP) -> None:
@@ -395,7 +395,7 @@ def _log_in_by_password(server: Server, client: smtplib.SMTP) -> None:
         problem = f"it offers {ways}, and known here are {', '.join(known)}" + (
             "" if plain else " for what isn't ASCII"
         )
-        raise SmtpLoginError(server.host, server.port, server.login, problem)
+        raise SmtpLoginError(server.host, server.port, problem, server.login)
     if plain:
         client.login(server.login, server.password)
         return
@@ -436,7 +436,7 @@ def _explained(server: Server, step: str) -> Iterator[None]:
             "Correct the port: 465 is TLS from the start, 587 and 25 begin in clear",
         ) from error
     except (OSError, smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException, ValueError) as error:
-        raise SmtpUnavailableError(host, port, f"cannot {step}: {_told(error)}") from error
+        raise SmtpUnavailableError(host, port, f"cannot {step}: {_reason(error)}") from error
 
 
 def _stuffed(chunk: bytes) -> bytes:
@@ -446,7 +446,7 @@ def _stuffed(chunk: bytes) -> bytes:
     return chunk.replace(b"\r\n.", b"\r\n..") if b"\r\n." in chunk else chunk
 
 
-def _told(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return str(Reply(error.smtp_code, _line(error.smtp_error)))
     if isinstance(error, TimeoutError):

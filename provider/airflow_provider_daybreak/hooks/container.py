@@ -25,9 +25,9 @@ from airflow_provider_daybreak.containers.identity import Identity, digest
 from airflow_provider_daybreak.containers.image import ImageBuild
 from airflow_provider_daybreak.containers.isolation import Isolation, user_of
 from airflow_provider_daybreak.containers.outputs import Budget, CopyLimits, Store, StoredFile
-from airflow_provider_daybreak.containers.work import Work
+from airflow_provider_daybreak.containers.spec import ContainerSpec
+from airflow_provider_daybreak.context.archive import archive_at, storage_path
 from airflow_provider_daybreak.exceptions import ContainerInputError, EngineError, InvalidValueError
-from airflow_provider_daybreak.hooks.archive import archive_at, storage_path
 from airflow_provider_daybreak.settings import Settings
 from airflow_provider_daybreak.version_compat import task_state
 
@@ -217,7 +217,7 @@ class ContainerHook(BaseHook):
             client=client,
             identity=identity,
             name=job.container_name or identity.name,
-            work=self._work(job, image, found, settings),
+            spec=self._spec(job, image, found, settings),
             try_number=try_number,
         )
         self._container, self._keep = container, job.keep
@@ -258,8 +258,10 @@ class ContainerHook(BaseHook):
                 digests[0],
             )
 
-    def _work(self, job: ContainerJob, image: str, found: Mapping[str, Any], settings: Settings) -> Work:
-        return Work(
+    def _spec(
+        self, job: ContainerJob, image: str, found: Mapping[str, Any], settings: Settings
+    ) -> ContainerSpec:
+        return ContainerSpec(
             image=image,
             image_id=str(found["Id"]),
             command=job.command,

@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from airflow_provider_daybreak.context.archive import archive_at, archive_of
+from airflow_provider_daybreak.context.attachments import each_attachment
+from airflow_provider_daybreak.context.failure_text import failure_text
+from airflow_provider_daybreak.context.hosts import check_shared
+from airflow_provider_daybreak.context.proposal import Proposal
+from airflow_provider_daybreak.context.run import run_of
+from airflow_provider_daybreak.context.smtp import mail_settings, raise_swallowed
 from airflow_provider_daybreak.delivery.attachments import Attachment
 from airflow_provider_daybreak.delivery.audit import records_of
-from airflow_provider_daybreak.delivery.captured import CapturedLetter, captured_mails, recipients_of
-from airflow_provider_daybreak.delivery.courier import Summary
+from airflow_provider_daybreak.delivery.captured import CapturedMessage, captured_mails, recipients_of
 from airflow_provider_daybreak.delivery.mailing import Mailing, Rules, ledger_of
-from airflow_provider_daybreak.delivery.message import Letter
+from airflow_provider_daybreak.delivery.message import Message
 from airflow_provider_daybreak.delivery.notice import Notice
 from airflow_provider_daybreak.delivery.recipients import (
     check_domains,
@@ -29,6 +35,7 @@ from airflow_provider_daybreak.delivery.recipients import (
     redirected,
     sending_mailbox,
 )
+from airflow_provider_daybreak.delivery.sender import Summary
 from airflow_provider_daybreak.delivery.transport import Session
 from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
@@ -36,13 +43,6 @@ from airflow_provider_daybreak.exceptions import (
     NothingToResendError,
     RevisionNotFoundError,
 )
-from airflow_provider_daybreak.hooks.archive import archive_at, archive_of
-from airflow_provider_daybreak.hooks.attachments import each_attachment
-from airflow_provider_daybreak.hooks.failure import failure_text
-from airflow_provider_daybreak.hooks.hosts import check_shared
-from airflow_provider_daybreak.hooks.proposal import Proposal
-from airflow_provider_daybreak.hooks.run import run_of
-from airflow_provider_daybreak.hooks.smtp import mail_settings, raise_swallowed
 from airflow_provider_daybreak.version_compat import AirflowNotFoundException
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive import Archive, Manifest, Revision
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
+    from airflow_provider_daybreak.context.smtp import MailSettings
     from airflow_provider_daybreak.delivery.audit import Record
-    from airflow_provider_daybreak.delivery.courier import Mail, OnRefused
     from airflow_provider_daybreak.delivery.ledger import Entry
     from airflow_provider_daybreak.delivery.recipients import Recipient
-    from airflow_provider_daybreak.hooks.smtp import MailSettings
+    from airflow_provider_daybreak.delivery.sender import Mail, OnRefused
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ _SHOWN = 50  # recipients in a question
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MailRequest:
     """
     What to mail to whom, as an operator was told. Nothing of it is checked yet.
 
@@ -193,7 +193,7 @@ class DeliveryHook(BaseHook):
 
     def send(
         self,
-        wanted: Wanted,
+        request: MailRequest,
         *,
         rules: Rules,
         context: Mapping[str, Any],
@@ -212,13 +212,13 @@ class DeliveryHook(BaseHook):
         if on_refused not in ("fail", "warn"):
             raise InvalidValueError("on_refused", on_refused, "fail or warn")
         settings = self.settings()
-        mailings = self._mailings(wanted, settings, rules, context)
-        return self._deliver(mailings, wanted, settings, on_refused=on_refused)
+        mailings = self._mailings(request, settings, rules, context)
+        return self._deliver(mailings, request, settings, on_refused=on_refused)
 
     def _deliver(
         self,
         mailings: Sequence[Mailing],
-        wanted: Wanted,
+        request: MailRequest,
         settings: MailSettings,
         *,
         on_refused: OnRefused = "fail",
@@ -227,17 +227,17 @@ class DeliveryHook(BaseHook):
         summary = Summary()
         for mailing in mailings:
             summary.add(mailing.send(partial(Session.open, settings.server)), mailing.manifest.report)
-        summary.refused.update(wanted.refused)
+        summary.refused.update(request.refused)
         summary.check(mailings[0].manifest.report, on_refused=on_refused)
         return Delivery(mailings[0].manifest, summary)
 
-    def pending(self, wanted: Wanted, *, rules: Rules, context: Mapping[str, Any]) -> bool:
+    def pending(self, request: MailRequest, *, rules: Rules, context: Mapping[str, Any]) -> bool:
         """Return whether there is something that :meth:`send` would send, as far as the ledger says."""
-        return any(mailing.pending() for mailing in self._mailings(wanted, self.settings(), rules, context))
+        return any(mailing.pending() for mailing in self._mailings(request, self.settings(), rules, context))
 
-    def dry_run(self, wanted: Wanted, *, rules: Rules, context: Mapping[str, Any]) -> Delivery:
+    def dry_run(self, request: MailRequest, *, rules: Rules, context: Mapping[str, Any]) -> Delivery:
         """Write each mail as ``.eml`` into the archive, and send nothing."""
-        mailings = self._mailings(wanted, self.settings(), rules, context)
+        mailings = self._mailings(request, self.settings(), rules, context)
         summary = Summary()
         for mailing in mailings:
             for mail in mailing.mails():
@@ -249,7 +249,7 @@ class DeliveryHook(BaseHook):
                 mailing.hold(mail, f"dry run, written to {uri}", summary)
         return Delivery(mailings[0].manifest, summary)
 
-    def resend(self, wanted: Resending) -> Delivery:
+    def resend(self, resending: Resending) -> Delivery:
         """
         Send the archived original again, for a reason, once for each id.
 
@@ -263,15 +263,15 @@ class DeliveryHook(BaseHook):
         :raises DeliveryIncompleteError: somebody did not get it, or maybe did not.
         """
         settings, archive = self.settings(), self._archive_for_mail()
-        latest = find_revision(archive, wanted.report, report_date=wanted.report_date)
+        latest = find_revision(archive, resending.report, report_date=resending.report_date)
         ledger = ledger_of(archive, latest.manifest)
         records: dict[str, list[Record]] = defaultdict(list)
         for record in records_of(ledger):
-            if not record.occasion and record.report_date == wanted.report_date.isoformat():
+            if not record.occasion and record.report_date == resending.report_date.isoformat():
                 records[record.recipient.lower()].append(record)
         named: list[tuple[Recipient, Mapping[str, Any]]] = [
             (recipient, facts)
-            for recipient in parse_recipients(wanted.to)
+            for recipient in parse_recipients(resending.to)
             for facts in [record.facts for record in records.get(recipient.normal, ())] or [{}]
         ] or [
             (parse_address(record.recipient), record.facts)
@@ -280,28 +280,30 @@ class DeliveryHook(BaseHook):
             if record.standing not in ("sent", "in_flight", "waiting", "rejected")
         ]
         if not named:
-            raise NothingToResendError(wanted.report, wanted.report_date.isoformat())
+            raise NothingToResendError(resending.report, resending.report_date.isoformat())
         check_domains([recipient for recipient, _ in named], settings.allowed_domains)
         summary, trial = Summary(), settings.redirect_all_to
         for recipient, facts in named:
             [one] = redirected([recipient], trial) if trial else [recipient]
             revision = archive.open(facts["manifest"]) if "manifest" in facts else latest
-            letter = _letter_again(settings, revision, one, facts)
+            message = _message_again(settings, revision, one, facts)
             mailing = Mailing(
-                letter,
+                message,
                 ledger,
                 rules=Rules(on_unknown="hold"),
-                run={"reason": wanted.reason, "by": wanted.by},
+                run={"reason": resending.reason, "by": resending.by},
                 now=datetime.now(timezone.utc),
-                occasion=f"resend:{wanted.id}" + (f":{_trial(trial)}" if trial else ""),
+                occasion=f"resend:{resending.id}" + (f":{_trial(trial)}" if trial else ""),
             )
             connect = partial(Session.open, settings.server)
-            sent = mailing.send(connect) if trial else mailing.send_again(connect, wanted.reason)
-            summary.add(sent, wanted.report)
-        summary.check(wanted.report)
+            sent = mailing.send(connect) if trial else mailing.send_again(connect, resending.reason)
+            summary.add(sent, resending.report)
+        summary.check(resending.report)
         return Delivery(latest.manifest, summary)
 
-    def question(self, wanted: Wanted, *, rules: Rules, context: Mapping[str, Any]) -> Question | Delivery:
+    def question(
+        self, request: MailRequest, *, rules: Rules, context: Mapping[str, Any]
+    ) -> Question | Delivery:
         """
         Return what somebody has to approve, or, when there is nothing to send, what became of it.
 
@@ -309,22 +311,22 @@ class DeliveryHook(BaseHook):
         is written down, and that is what an approval sends.
         """
         settings = self.settings()
-        mailings = self._mailings(wanted, settings, rules, context, approved=())
+        mailings = self._mailings(request, settings, rules, context, approved=())
         pending = [(mailing, mails) for mailing in mailings if (mails := mailing.pending())]
         if not pending:
-            return self._deliver(mailings, wanted, settings)
+            return self._deliver(mailings, request, settings)
         proposal = Proposal(
-            wanted=wanted.pinned([mailing.letter.revision for mailing in mailings]),
+            request=request.pinned([mailing.message.revision for mailing in mailings]),
             rules={name: getattr(rules, name) for name in ("on_correction", "on_unknown", "max_bytes")},
             connection=self._connection(settings),
-            letters=[mailing.shown() for mailing, _ in pending],
+            messages=[mailing.shown() for mailing, _ in pending],
             keys=[mail.key for _, mails in pending for mail in mails],
         ).store(self.archive)
         for mailing, mails in pending:
             for mail in mails:
                 mailing.hold(mail, "waits for an approval", Summary(), status="waiting")
         return Question(
-            subject=f"Send {pending[0][0].letter.subject!r}?"
+            subject=f"Send {pending[0][0].message.subject!r}?"
             if len(pending) == 1
             else f"Send {len(pending)} reports?",
             body="\n\n".join(_described(mailing, mails) for mailing, mails in pending),
@@ -352,16 +354,16 @@ class DeliveryHook(BaseHook):
         """
         shown, settings = Proposal.load(proposal), self.settings()
         rules, keys = Rules(max_lateness=None, **shown.rules), frozenset(shown.keys)
-        wanted = Wanted(**shown.wanted)
-        mailings = self._mailings(wanted, settings, rules, context, approved=keys, approved_by=by)
+        request = MailRequest(**shown.request)
+        mailings = self._mailings(request, settings, rules, context, approved=keys, approved_by=by)
         shown.check(self._connection(settings), [mailing.shown() for mailing in mailings])
-        return self._deliver(mailings, wanted, settings, on_refused=on_refused)
+        return self._deliver(mailings, request, settings, on_refused=on_refused)
 
     def reject(self, proposal: ArtifactInfo, *, by: str, context: Mapping[str, Any]) -> Delivery:
         """Send nothing of what somebody rejected, and say so in the ledger."""
         shown = Proposal.load(proposal)
         rules, keys = Rules(max_lateness=None, **shown.rules), frozenset(shown.keys)
-        mailings = self._mailings(Wanted(**shown.wanted), self.settings(), rules, context)
+        mailings = self._mailings(MailRequest(**shown.request), self.settings(), rules, context)
         summary = Summary()
         for mailing in mailings:
             for mail in mailing.pending():
@@ -405,7 +407,7 @@ class DeliveryHook(BaseHook):
 
     def _mailings(
         self,
-        wanted: Wanted,
+        request: MailRequest,
         settings: MailSettings,
         rules: Rules,
         context: Mapping[str, Any],
@@ -415,88 +417,88 @@ class DeliveryHook(BaseHook):
     ) -> list[Mailing]:
         """Return a mailing for each report that is wanted, everything checked that can be without the server."""
         archive, run = self._archive_for_mail(), run_of(context)
-        revisions = find_revisions(archive, wanted.report, report_date=run.report_date)
-        trial = wanted.redirect_all_to or settings.redirect_all_to
+        revisions = find_revisions(archive, request.report, report_date=run.report_date)
+        trial = request.redirect_all_to or settings.redirect_all_to
         occasion = _trial(trial) if trial else ""
         now = datetime.now(timezone.utc)
         facts = {**run.ref, **({"approved_by": approved_by} if approved_by else {})}
-        letters = [
-            letter
+        messages = [
+            message
             for revision in revisions.values()
-            if (letter := _script_letter(wanted, settings, revision, archive, occasion=occasion))
-        ] or _letters(wanted, settings, revisions)
+            if (message := _script_message(request, settings, revision, archive, occasion=occasion))
+        ] or _messages(request, settings, revisions)
         return [
             Mailing(
-                replace(letter, recipients=redirected(letter.recipients, trial)) if trial else letter,
-                ledger_of(archive, letter.revision.manifest),
+                replace(message, recipients=redirected(message.recipients, trial)) if trial else message,
+                ledger_of(archive, message.revision.manifest),
                 rules=rules,
                 run=facts,
                 now=now,
                 occasion=occasion,
                 approved=approved,
             )
-            for letter in letters
+            for message in messages
         ]
 
 
-def _letters(wanted: Wanted, settings: MailSettings, revisions: Mapping[str, Revision]) -> list[Letter]:
-    """Return the letter of each report, with those who get it."""
+def _messages(request: MailRequest, settings: MailSettings, revisions: Mapping[str, Revision]) -> list[Message]:
+    """Return the message of each report, with those who get it."""
     recipients = choose_recipients(
-        wanted.to,
-        wanted.cc,
-        wanted.bcc,
+        request.to,
+        request.cc,
+        request.bcc,
         default=settings.default_recipients,
-        allowed_domains=wanted.allowed_domains,
+        allowed_domains=request.allowed_domains,
     )
     check_domains(recipients, settings.allowed_domains)
-    letters = [
-        Letter(
+    messages = [
+        Message(
             settings.sender,
-            wanted.subject or revision.manifest.title,
+            request.subject or revision.manifest.title,
             revision,
-            attachments=find_attachments(wanted.attachments, revision),
+            attachments=find_attachments(request.attachments, revision),
             recipients=group,
-            reply_to=[sending_mailbox(each, name="reply_to") for each in parse_recipients(wanted.reply_to)],
-            unsubscribe=_urls(wanted.unsubscribe),
-            further=_further(wanted.headers),
+            reply_to=[sending_mailbox(each, name="reply_to") for each in parse_recipients(request.reply_to)],
+            unsubscribe=_urls(request.unsubscribe),
+            further=_further(request.headers),
         )
         for revision, group in by_report(recipients, revisions)
     ]
-    for letter in letters:
-        letter.common_head()  # what can't be in a header shows before anything is sent
-    return letters
+    for message in messages:
+        message.common_head()  # what can't be in a header shows before anything is sent
+    return messages
 
 
-def _script_letter(
-    wanted: Wanted, settings: MailSettings, revision: Revision, archive: Archive, *, occasion: str
-) -> CapturedLetter | None:
-    """Return the letter of what a script mailed, or None where the revision is something else."""
+def _script_message(
+    request: MailRequest, settings: MailSettings, revision: Revision, archive: Archive, *, occasion: str
+) -> CapturedMessage | None:
+    """Return the message of what a script mailed, or None where the revision is something else."""
     mails = captured_mails(revision)
     if not mails:
         return None
     for name in ("to", "cc", "bcc", "subject", "attachments", "reply_to", "headers", "unsubscribe"):
-        if getattr(wanted, name):
+        if getattr(request, name):
             expected = "nothing: what a script mailed goes out as it wrote it, to whom it wrote"
-            raise InvalidValueError(name, getattr(wanted, name), expected)
+            raise InvalidValueError(name, getattr(request, name), expected)
     manifest = revision.manifest
     ledger = ledger_of(archive, manifest)
     recipients = recipients_of(mails.values(), manifest, ledger, occasion=occasion)
-    check_domains(recipients, wanted.allowed_domains)
+    check_domains(recipients, request.allowed_domains)
     check_domains(recipients, settings.allowed_domains)
-    return CapturedLetter(settings.sender, manifest.title, revision, recipients=recipients, mails=mails)
+    return CapturedMessage(settings.sender, manifest.title, revision, recipients=recipients, mails=mails)
 
 
-def _letter_again(
+def _message_again(
     settings: MailSettings, revision: Revision, recipient: Recipient, facts: Mapping[str, Any]
-) -> Letter:
+) -> Message:
     """
-    Return the letter that somebody gets again.
+    Return the message that somebody gets again.
 
     :param facts: what the ledger says of the first; empty when it names nobody of that address.
     """
     mails = captured_mails(revision)
     if not mails:
-        return Letter(
+        return Message(
             settings.sender,
             facts.get("subject") or revision.manifest.title,
             revision,
@@ -508,29 +510,29 @@ def _letter_again(
         raise InvalidValueError("to", recipient.address, f"one of those that the script wrote to: {known}")
     message = facts["message"] if facts else next(iter(mails))
     recipient = replace(recipient, message=message, part=facts.get("part", ""))
-    return CapturedLetter(
+    return CapturedMessage(
         settings.sender, revision.manifest.title, revision, recipients=[recipient], mails=mails
     )
 
 
 def _described(mailing: Mailing, mails: Sequence[Mail]) -> str:
     """Return Markdown of what these mails say and where they go."""
-    letter, manifest = mailing.letter, mailing.manifest
+    message, manifest = mailing.message, mailing.manifest
     left_out = [each.name for each in mailing.left_out]
-    attached = ", ".join(f"`{each.name}`" for each in letter.attachments if each.name not in left_out)
+    attached = ", ".join(f"`{each.name}`" for each in message.attachments if each.name not in left_out)
     if left_out:
         attached = f"{attached or 'no attachment'} (too large: {', '.join(f'`{name}`' for name in left_out)})"
-    answers = f", answers to {', '.join(map(str, letter.reply_to))}" if letter.reply_to else ""
+    answers = f", answers to {', '.join(map(str, message.reply_to))}" if message.reply_to else ""
     entries = mailing.ledger.entries(mail.key for mail in mails[:_SHOWN])
     people = [f"- {_person(mail, entries[mail.key])}" for mail in mails[:_SHOWN]]
     if len(mails) > _SHOWN:
         people.append(f"- and {len(mails) - _SHOWN} more")
     return "\n\n".join(
         (
-            f"**{letter.subject}**",
+            f"**{message.subject}**",
             (
                 f"Revision {manifest.revision} of `{manifest.report}` for {manifest.report_date}, digest "
-                f"`{manifest.digest[:12]}`, from {letter.sender}{answers}, with {attached or 'no attachment'}. "
+                f"`{manifest.digest[:12]}`, from {message.sender}{answers}, with {attached or 'no attachment'}. "
                 f"It goes to {len(mails)}:"
             ),
             "\n".join(people),

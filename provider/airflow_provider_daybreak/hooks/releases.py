@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
 
+from airflow_provider_daybreak.context.hosts import remote_executors
+from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
     MissingConnectionError,
@@ -15,8 +17,6 @@ from airflow_provider_daybreak.exceptions import (
     ScriptFailedError,
     ScriptOutputError,
 )
-from airflow_provider_daybreak.hooks.hosts import remote_executors
-from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.releases.deploy import (
     Deployed,
     Plan,
@@ -29,33 +29,33 @@ from airflow_provider_daybreak.releases.deploy import (
     roll_back,
     shared_previous,
 )
-from airflow_provider_daybreak.releases.environment import COMPLETE, is_complete
+from airflow_provider_daybreak.releases.environments.environment import COMPLETE, is_complete
+from airflow_provider_daybreak.releases.environments.verify import check_consistency, check_record
 from airflow_provider_daybreak.releases.imports import importer_of
 from airflow_provider_daybreak.releases.layout import Layout, names
 from airflow_provider_daybreak.releases.manifest_check import check_source
-from airflow_provider_daybreak.releases.overview import states_of
-from airflow_provider_daybreak.releases.privileges import Privileges, find_user, read_limits
 from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
 from airflow_provider_daybreak.releases.release import get_release, previous_id
-from airflow_provider_daybreak.releases.run import RELAY, Job, Running, redactor_of, run, words
+from airflow_provider_daybreak.releases.running.privileges import Privileges, find_user, read_limits
+from airflow_provider_daybreak.releases.running.run import RELAY, Job, Running, redactor_of, run, split_command
+from airflow_provider_daybreak.releases.running.workspace import files_like, opened, workspace
+from airflow_provider_daybreak.releases.states import states_of
 from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.releases.switch import read_history
 from airflow_provider_daybreak.releases.uv import Index
-from airflow_provider_daybreak.releases.verify import check_consistency, check_record
-from airflow_provider_daybreak.releases.workspace import files_like, opened, workspace
 from airflow_provider_daybreak.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
-    from airflow_provider_daybreak.hooks.run import Run
-    from airflow_provider_daybreak.releases.overview import ReleaseState
-    from airflow_provider_daybreak.releases.privileges import Limits, User
-    from airflow_provider_daybreak.releases.redact import Redactor
+    from airflow_provider_daybreak.context.run import Run
     from airflow_provider_daybreak.releases.release import Release
-    from airflow_provider_daybreak.releases.run import Finished
-    from airflow_provider_daybreak.releases.workspace import Workspace
+    from airflow_provider_daybreak.releases.running.privileges import Limits, User
+    from airflow_provider_daybreak.releases.running.redact import Redactor
+    from airflow_provider_daybreak.releases.running.run import Finished
+    from airflow_provider_daybreak.releases.running.workspace import Workspace
+    from airflow_provider_daybreak.releases.states import ReleaseState
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ class ReleaseHook:
         privileges = Privileges(
             user=find_user(run_as) if run_as else None, limits=read_limits(cast("dict[str, Any]", limits or {}))
         )
-        command = words("command", command)
+        command = split_command("command", command)
         found = self.release(release)
         job = Job(command, {**dates, **_strings(env or {})}, privileges, _boot(found, run_, clock))
         if RELAY not in job.env:
@@ -218,7 +218,7 @@ class ReleaseHook:
         :raises ReleaseNotFoundError: it is not here.
         :raises ScriptFailedError: it ended with another exit code than 0, or by a signal.
         """
-        command = words("command", command)
+        command = split_command("command", command)
         found = self.release(release)
         variables = {**_dates(run_, period, offset), **_strings(env or {})}
         job = Job(command, variables, boot=_boot(found, run_, clock))
@@ -307,7 +307,7 @@ class ReleaseHook:
         """Return what the workers share of a name, or None where they share nothing."""
         if self.settings.release_store is None:
             return None
-        from airflow_provider_daybreak.hooks.archive import storage_path
+        from airflow_provider_daybreak.context.archive import storage_path
 
         return Store(storage_path(self.settings.release_store, name="[daybreak] release_store") / name)
 
@@ -431,7 +431,7 @@ def _stored(
     command: str, space: Workspace, release: Release, patterns: Sequence[str], user: User | None
 ) -> dict[str, ArtifactInfo]:
     """Store the files with the archive, by their path in the output or the working directory."""
-    from airflow_provider_daybreak.hooks.archive import archive_of
+    from airflow_provider_daybreak.context.archive import archive_of
 
     files = {}
     for pattern in patterns:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak import __version__
 from airflow_provider_daybreak.archive import Draft, DraftFile
+from airflow_provider_daybreak.context.archive import archive_at, archive_of, storage_path
+from airflow_provider_daybreak.context.attachments import each_attachment, name_of
 from airflow_provider_daybreak.delivery.attachments import media_type_of
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileNotFoundError,
@@ -19,14 +21,12 @@ from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
     TemplateError,
 )
-from airflow_provider_daybreak.hooks.archive import archive_at, archive_of, storage_path
-from airflow_provider_daybreak.hooks.attachments import each_attachment, name_of
 from airflow_provider_daybreak.hooks.sources import Reader
 from airflow_provider_daybreak.reports import rendering, snapshot
 from airflow_provider_daybreak.reports.document import Notice, RenderedFile, with_notice
 from airflow_provider_daybreak.reports.language import Language
 from airflow_provider_daybreak.reports.rows import Rows
-from airflow_provider_daybreak.reports.template import Subject, render
+from airflow_provider_daybreak.reports.templates.template import Subject, render
 from airflow_provider_daybreak.reports.theme import find_theme
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_daybreak.archive import Archive, Revision
-    from airflow_provider_daybreak.hooks.run import Run
-    from airflow_provider_daybreak.reports.checks import Check, Outcome
+    from airflow_provider_daybreak.context.run import Run
+    from airflow_provider_daybreak.reports.checks import Check, CheckResult
     from airflow_provider_daybreak.reports.document import Document
     from airflow_provider_daybreak.reports.period import Period
 
@@ -79,7 +79,7 @@ class _Gathered:
     data: Mapping[str, Any]
     rows: Mapping[str, int]
     queries: Mapping[str, str]
-    checks: tuple[Outcome, ...]
+    checks: tuple[CheckResult, ...]
 
     @property
     def failed(self) -> tuple[str, ...]:

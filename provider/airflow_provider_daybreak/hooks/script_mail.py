@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from airflow_provider_daybreak import __version__
 from airflow_provider_daybreak.archive import Draft, DraftFile
 from airflow_provider_daybreak.archive.layout import check_report
+from airflow_provider_daybreak.context.archive import archive_at, archive_of
+from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.delivery.captured import captured_files, captured_mails
-from airflow_provider_daybreak.delivery.courier import Summary
 from airflow_provider_daybreak.delivery.mailing import Rules
 from airflow_provider_daybreak.delivery.recipients import check_domains, parse_address
 from airflow_provider_daybreak.delivery.relay import HOST, Limits, Relay
+from airflow_provider_daybreak.delivery.sender import Summary
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import InvalidValueError, ReleaseError
-from airflow_provider_daybreak.hooks.archive import archive_at, archive_of
-from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, Question, Wanted
+from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, MailRequest, Question
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
-from airflow_provider_daybreak.hooks.run import run_of
-from airflow_provider_daybreak.releases.privileges import find_user
-from airflow_provider_daybreak.releases.run import RELAY, words
+from airflow_provider_daybreak.releases.running.privileges import find_user
+from airflow_provider_daybreak.releases.running.run import RELAY, split_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive import Archive, Revision
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
-    from airflow_provider_daybreak.delivery.relay import Taken
+    from airflow_provider_daybreak.context.run import Run
+    from airflow_provider_daybreak.delivery.relay import RelayedMessage
     from airflow_provider_daybreak.delivery.script_mail import ScriptMail
-    from airflow_provider_daybreak.hooks.run import Run
     from airflow_provider_daybreak.reports.period import Period
 
 log = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ def script_of(
     return Script(
         release=found.id,
         name=found.layout.name,
-        command=words("command", command),
+        command=split_command("command", command),
         run=run,
         period=run.period(period, offset),
         execute=execute,
@@ -221,7 +221,7 @@ class ScriptMailHook:
                 with relay:
                     value, xcoms = script.execute(self._variables(relay, script))
             except ReleaseError:
-                self._keep_draft(script, relay.taken, outbox)
+                self._keep_draft(script, relay.messages, outbox)
                 raise
             ended = Ended(
                 release=script.release,
@@ -230,11 +230,11 @@ class ScriptMailHook:
                 xcoms=xcoms,
                 refused=relay.refused,
             )
-            if not relay.taken:
+            if not relay.messages:
                 return self._nothing(script, ended)
-            draft = self._draft(script, relay.taken, outbox, ended=ended)
+            draft = self._draft(script, relay.messages, outbox, ended=ended)
             revision = self.archive.publish(draft)
-        log.info("%d messages of the script are archived: %s", len(relay.taken), revision.uri)
+        log.info("%d messages of the script are archived: %s", len(relay.messages), revision.uri)
         return self._deliver(revision, ended, context)
 
     def answered(
@@ -260,15 +260,15 @@ class ScriptMailHook:
         self, revision: Revision, ended: Ended, context: Mapping[str, Any], *, again: bool = False
     ) -> Mailed:
         """Deliver what a script mailed, as far as nobody did, or ask for an approval where that is wanted."""
-        wanted = self._wanted(revision, ended)
+        request = self._request(revision, ended)
         when: dict[str, Any] = {"rules": self._rules(), "context": context}
         found: Delivery | Question
         if self.options.mode == "send":
-            found = self._delivery.send(wanted, on_refused=self.options.on_refused, **when)
+            found = self._delivery.send(request, on_refused=self.options.on_refused, **when)
         elif self.options.mode == "hold":
-            found = self._delivery.question(wanted, **when)
+            found = self._delivery.question(request, **when)
         elif self.options.mode == "dry_run":
-            found = self._delivery.dry_run(wanted, **when)
+            found = self._delivery.dry_run(request, **when)
         else:
             found = Delivery(revision.manifest, Summary(refused=ended["refused"]))
         if isinstance(found, Question):
@@ -302,8 +302,8 @@ class ScriptMailHook:
             RELAY: address,
         }
 
-    def _wanted(self, revision: Revision, ended: Ended) -> Wanted:
-        return Wanted(
+    def _request(self, revision: Revision, ended: Ended) -> MailRequest:
+        return MailRequest(
             {"manifest": revision.uri},
             allowed_domains=self.options.allowed_domains,
             redirect_all_to=self.options.redirect_all_to,
@@ -328,10 +328,10 @@ class ScriptMailHook:
         ended = _ended(revision)
         if (ended["release"], ended["command"]) != (script.release, list(script.command)):
             return None
-        wanted = self._wanted(revision, ended)
-        return revision if self._delivery.pending(wanted, rules=self._rules(), context=context) else None
+        request = self._request(revision, ended)
+        return revision if self._delivery.pending(request, rules=self._rules(), context=context) else None
 
-    def _keep_draft(self, script: Script, taken: Sequence[Taken], folder: Path) -> None:
+    def _keep_draft(self, script: Script, taken: Sequence[RelayedMessage], folder: Path) -> None:
         """Archive what a script had mailed before it failed, for whoever looks into it."""
         if taken:
             draft = self._draft(script, taken, folder, ended=None)
@@ -341,7 +341,9 @@ class ScriptMailHook:
                 self.archive.publish(draft).uri,
             )
 
-    def _draft(self, script: Script, taken: Sequence[Taken], folder: Path, *, ended: Ended | None) -> Draft:
+    def _draft(
+        self, script: Script, taken: Sequence[RelayedMessage], folder: Path, *, ended: Ended | None
+    ) -> Draft:
         title, files = captured_files(taken, folder)
         if ended is not None:
             data = json.dumps(ended, ensure_ascii=False).encode()

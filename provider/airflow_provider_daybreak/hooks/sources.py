@@ -20,7 +20,7 @@ from airflow_provider_daybreak.exceptions import (
     MissingExtraError,
     QueryError,
 )
-from airflow_provider_daybreak.reports.rows import Rows, taken
+from airflow_provider_daybreak.reports.rows import Rows, as_data
 from airflow_provider_daybreak.reports.sources import (
     FileSource,
     ScriptSource,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from airflow_provider_daybreak.hooks.run import Run
+    from airflow_provider_daybreak.context.run import Run
     from airflow_provider_daybreak.reports.period import Period
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Reader:
                 name: futures[name].result() if name in futures else self._value(source)
                 for name, source in data.items()
             }
-        read = {name: taken(name, value) for name, value in values.items()}
+        read = {name: as_data(name, value) for name, value in values.items()}
         for name, value in read.items():
             if isinstance(value, Rows):
                 log.info("Data %s: %d rows of %d columns", name, len(value), len(value.columns))
@@ -208,7 +208,7 @@ def _matching(path: str, folder: Path) -> list[Any]:
     :raises InvalidValueError: the path leads upwards, or to what is hidden in the Dag's folder. Parts of it may
         come from who triggers the Dag.
     """
-    from airflow_provider_daybreak.hooks.archive import storage_path
+    from airflow_provider_daybreak.context.archive import storage_path
 
     # The pattern begins at the first part with a wildcard; what is before it is a folder.
     parts = path.split("/")

@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.operators.approval import answer_of, ask
-from airflow_provider_daybreak.operators.failure import fail_at_once
+from airflow_provider_daybreak.operators.permanent import fail_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive import Manifest
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
-    from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, Wanted
+    from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, MailRequest
 
 
 class DeliveryInfo(TypedDict):
@@ -149,13 +149,13 @@ class ReportEmailOperator(BaseOperator):
         with fail_at_once():
             if self.mode == "send":
                 return _info(
-                    self._hook().send(self._wanted(), on_refused=self.on_refused, **self._when(context))
+                    self._hook().send(self._request(), on_refused=self.on_refused, **self._when(context))
                 )
             if self.mode == "dry_run":
-                return _info(self._hook().dry_run(self._wanted(), **self._when(context)))
+                return _info(self._hook().dry_run(self._request(), **self._when(context)))
             if self.mode != "hold":
                 raise InvalidValueError("mode", self.mode, "send, hold or dry_run")
-            found = self._hook().question(self._wanted(), **self._when(context))
+            found = self._hook().question(self._request(), **self._when(context))
         if isinstance(found, Delivery):
             return _info(found)
         return ask(
@@ -191,10 +191,10 @@ class ReportEmailOperator(BaseOperator):
 
         return DeliveryHook(self.smtp_conn_id, archive=self.archive)
 
-    def _wanted(self) -> Wanted:
-        from airflow_provider_daybreak.hooks.delivery import Wanted
+    def _request(self) -> MailRequest:
+        from airflow_provider_daybreak.hooks.delivery import MailRequest
 
-        return Wanted(
+        return MailRequest(
             self.report,
             self.to,
             self.cc,

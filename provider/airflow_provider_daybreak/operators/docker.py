@@ -15,7 +15,7 @@ from airflow_provider_daybreak.containers.outputs import CopyLimits, StoredFile
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import EngineUnavailableError, InvalidValueError
 from airflow_provider_daybreak.hooks.container import ContainerHook, ContainerJob, ContainerRun
-from airflow_provider_daybreak.operators.failure import fail_at_once
+from airflow_provider_daybreak.operators.permanent import fail_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

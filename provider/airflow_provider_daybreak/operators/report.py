@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import BaseOperator, XComArg
 
-from airflow_provider_daybreak.hooks.archive import announce, outlets_of
-from airflow_provider_daybreak.hooks.run import run_of
-from airflow_provider_daybreak.operators.failure import fail_at_once
+from airflow_provider_daybreak.context.archive import announce, outlets_of
+from airflow_provider_daybreak.context.run import run_of
+from airflow_provider_daybreak.operators.permanent import fail_at_once
 from airflow_provider_daybreak.version_compat import AirflowSkipException
 from airflow_provider_daybreak.web.links import OpenReportLink
 

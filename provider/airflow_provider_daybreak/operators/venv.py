@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.sdk import BaseOperator
 
 from airflow_provider_daybreak.delivery.script_mail import ScriptMail
-from airflow_provider_daybreak.operators.failure import fail_at_once
+from airflow_provider_daybreak.operators.permanent import fail_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.hooks.releases import Clock, Output, ReleaseInfo
     from airflow_provider_daybreak.hooks.script_mail import Ended, Mailed
-    from airflow_provider_daybreak.releases.privileges import Limits
-    from airflow_provider_daybreak.releases.run import Running
+    from airflow_provider_daybreak.releases.running.privileges import Limits
+    from airflow_provider_daybreak.releases.running.run import Running
 
 
 class VenvDeployOperator(BaseOperator):
@@ -88,8 +88,8 @@ class VenvDeployOperator(BaseOperator):
 
     def execute(self, context: Context) -> ReleaseInfo:
         """Deploy, and return the release."""
+        from airflow_provider_daybreak.context.run import dag_version_of
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
-        from airflow_provider_daybreak.hooks.run import dag_version_of
         from airflow_provider_daybreak.releases.deploy import Plan
 
         with fail_at_once():
@@ -205,7 +205,7 @@ class VenvRunOperator(BaseOperator):
                 offset=self.offset,
             )
             mailed = ScriptMailHook(options).run(script, context)
-        return self._told(mailed, context)
+        return self._result(mailed, context)
 
     def execute_answered(
         self, context: Context, event: dict[str, Any], manifest: str, ended: Ended, proposal: ArtifactInfo
@@ -220,9 +220,9 @@ class VenvRunOperator(BaseOperator):
             mailed = ScriptMailHook(options).answered(
                 manifest, ended, context, approved=answer.approved, by=answer.by, proposal=proposal
             )
-        return self._told(mailed, context)
+        return self._result(mailed, context)
 
-    def _told(self, mailed: Mailed, context: Context) -> Any:
+    def _result(self, mailed: Mailed, context: Context) -> Any:
         """Say what became of the mail, and return the script's output."""
         from airflow_provider_daybreak.operators.script_mail import tell
 
@@ -230,7 +230,7 @@ class VenvRunOperator(BaseOperator):
 
     def _run(self, release: Any, env: Mapping[str, str], context: Mapping[str, Any]) -> Any:
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
-        from airflow_provider_daybreak.releases.run import Running
+        from airflow_provider_daybreak.releases.running.run import Running
 
         self._running = Running()
         return ReleaseHook().run(

@@ -27,10 +27,12 @@ from airflow_provider_daybreak.exceptions import (
     StoredReleaseError,
     VerificationError,
 )
-from airflow_provider_daybreak.releases import environment as environments
 from airflow_provider_daybreak.releases.dag_version import newest_in
 from airflow_provider_daybreak.releases.dotenv_file import place_env_file, read_env_file
-from airflow_provider_daybreak.releases.environment import LOCK_NAME, Environment, facts_of
+from airflow_provider_daybreak.releases.environments import environment as environments
+from airflow_provider_daybreak.releases.environments.environment import LOCK_NAME, Environment, facts_of
+from airflow_provider_daybreak.releases.environments.interpreter import find_interpreter
+from airflow_provider_daybreak.releases.environments.lock import Lock, make_lock
 from airflow_provider_daybreak.releases.files import (
     check_room,
     discard,
@@ -38,11 +40,9 @@ from airflow_provider_daybreak.releases.files import (
     write_json,
 )
 from airflow_provider_daybreak.releases.imports import imports_of
-from airflow_provider_daybreak.releases.interpreter import find_interpreter
 from airflow_provider_daybreak.releases.layout import ids_in
 from airflow_provider_daybreak.releases.lease import NAME as LEASE
 from airflow_provider_daybreak.releases.lease import exclusively
-from airflow_provider_daybreak.releases.lock import Lock, make_lock
 from airflow_provider_daybreak.releases.locking import deploy_locked
 from airflow_provider_daybreak.releases.prune import check_keep, clean, prune, prune_store
 from airflow_provider_daybreak.releases.release import (
@@ -57,7 +57,7 @@ from airflow_provider_daybreak.releases.release import (
     ready_release,
     releases_of,
 )
-from airflow_provider_daybreak.releases.requirements import read_requirements
+from airflow_provider_daybreak.releases.requirements.declared import read_requirements
 from airflow_provider_daybreak.releases.source import copy_files, read_source
 from airflow_provider_daybreak.releases.switch import (
     check_owner,
@@ -77,9 +77,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_daybreak.releases.dag_version import DagVersion
-    from airflow_provider_daybreak.releases.interpreter import Interpreter
+    from airflow_provider_daybreak.releases.environments.interpreter import Interpreter
     from airflow_provider_daybreak.releases.layout import Layout
-    from airflow_provider_daybreak.releases.requirements import Requirements
+    from airflow_provider_daybreak.releases.requirements.declared import Requirements
     from airflow_provider_daybreak.releases.source import Source
     from airflow_provider_daybreak.releases.store import Store
     from airflow_provider_daybreak.releases.switch import History
@@ -529,9 +529,9 @@ def _check_imports(source: Source, environment: Path) -> None:
 
 
 def _verify(release: Release, verify: Sequence[str] | str) -> None:
-    from airflow_provider_daybreak.releases.run import Job, run, words
+    from airflow_provider_daybreak.releases.running.run import Job, run, split_command
 
-    command = words("verify", verify)
+    command = split_command("verify", verify)
     lines: list[str] = []
     finished = run(release, Job(command), on_line=lambda _, line: lines.append(line))
     if finished.code:

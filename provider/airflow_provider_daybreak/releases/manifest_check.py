@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import VerificationError
-from airflow_provider_daybreak.releases.verify import shown
+from airflow_provider_daybreak.releases.environments.verify import shown
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.releases.environment import COMPLETE, users_of
+from airflow_provider_daybreak.releases.environments.environment import COMPLETE, users_of
 from airflow_provider_daybreak.releases.files import discard, empty_trash
 from airflow_provider_daybreak.releases.layout import ids_in
 from airflow_provider_daybreak.releases.lease import exclusively
 from airflow_provider_daybreak.releases.release import MANIFEST, previous_id
+from airflow_provider_daybreak.releases.running.workspace import remove_leftovers
 from airflow_provider_daybreak.releases.switch import current_id, read_history
-from airflow_provider_daybreak.releases.workspace import remove_leftovers
 
 if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.layout import Layout

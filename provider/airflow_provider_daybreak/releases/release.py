@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import ReleaseDamagedError, ReleaseNotFoundError
-from airflow_provider_daybreak.releases.environment import is_complete
+from airflow_provider_daybreak.releases.environments.environment import is_complete
 from airflow_provider_daybreak.releases.files import read_json
 from airflow_provider_daybreak.releases.layout import ids_in
 from airflow_provider_daybreak.releases.source import has_src_layout

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.exceptions import ReleaseNotFoundError, StoredReleaseError
-from airflow_provider_daybreak.releases.environment import LOCK_NAME
+from airflow_provider_daybreak.releases.environments.environment import LOCK_NAME
 from airflow_provider_daybreak.releases.files import read_json
 from airflow_provider_daybreak.releases.layout import ID
 from airflow_provider_daybreak.releases.release import MANIFEST, id_of, problem_of

@@ -74,7 +74,7 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class UvResult:
     """How a call of uv ended."""
 
     code: int
@@ -87,7 +87,7 @@ class Outcome:
         return self.stderr.strip() or self.stdout.strip() or f"nothing, and exit code {self.code}"
 
 
-def run_uv(arguments: Sequence[str], *, cwd: Path, index: Index | None = None) -> Outcome:
+def run_uv(arguments: Sequence[str], *, cwd: Path, index: Index | None = None) -> UvResult:
     """
     Run uv to its end.
 
@@ -107,7 +107,7 @@ def run_uv(arguments: Sequence[str], *, cwd: Path, index: Index | None = None) -
         umask=0o022,  # an environment that others can't read can't be run as another user
         check=False,
     )
-    return Outcome(finished.returncode, finished.stdout, finished.stderr)
+    return UvResult(finished.returncode, finished.stdout, finished.stderr)
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_provider_daybreak.exceptions import ExpressionError, InvalidValueError, TemplateError
 from airflow_provider_daybreak.reports.language import is_missing, moment_of
 from airflow_provider_daybreak.reports.rows import Rows
-from airflow_provider_daybreak.reports.sandbox import evaluate
+from airflow_provider_daybreak.reports.templates.sandbox import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ _LAST = date.max - timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckResult:
     """
     What a check found.
 
@@ -42,7 +42,7 @@ class Outcome:
 class Check(Protocol):
     """A check of the data by name. Any object with this method is one."""
 
-    def outcome(self, data: Mapping[str, Any], period: Period) -> Outcome:
+    def outcome(self, data: Mapping[str, Any], period: Period) -> CheckResult:
         """Return whether it holds."""
         ...
 
@@ -52,9 +52,9 @@ class _MinRows:
     data: str
     count: int
 
-    def outcome(self, data: Mapping[str, Any], period: Period) -> Outcome:  # noqa: ARG002 - as every check
+    def outcome(self, data: Mapping[str, Any], period: Period) -> CheckResult:  # noqa: ARG002 - as every check
         there = len(_rows(data, self.data))
-        return Outcome(f"min_rows({self.data}, {self.count})", there >= self.count, f"{there} rows")
+        return CheckResult(f"min_rows({self.data}, {self.count})", there >= self.count, f"{there} rows")
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class _NoNulls:
     data: str
     columns: tuple[str, ...]
 
-    def outcome(self, data: Mapping[str, Any], period: Period) -> Outcome:  # noqa: ARG002 - as every check
+    def outcome(self, data: Mapping[str, Any], period: Period) -> CheckResult:  # noqa: ARG002 - as every check
         rows = _rows(data, self.data, *self.columns)
         columns = self.columns or rows.columns
         missing = {column: sum(map(is_missing, rows.values(column))) for column in columns}
         found = ", ".join(f"{count} missing in {column}" for column, count in missing.items() if count)
-        return Outcome(f"no_nulls({self.data}, {', '.join(columns)})", not found, found or "none missing")
+        return CheckResult(f"no_nulls({self.data}, {', '.join(columns)})", not found, found or "none missing")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class _Fresh:
     column: str
     within: timedelta
 
-    def outcome(self, data: Mapping[str, Any], period: Period) -> Outcome:
+    def outcome(self, data: Mapping[str, Any], period: Period) -> CheckResult:
         name = f"fresh({self.data}, {self.column})"
         newest: datetime | None = None
         for value in _rows(data, self.data, self.column).values(self.column):
@@ -84,8 +84,8 @@ class _Fresh:
             if instant is not None and (newest is None or instant > newest):
                 newest = instant
         if newest is None:
-            return Outcome(name, passed=False, found="no date")
-        return Outcome(name, newest >= period.end - self.within, f"newest is {newest.isoformat()}")
+            return CheckResult(name, passed=False, found="no date")
+        return CheckResult(name, newest >= period.end - self.within, f"newest is {newest.isoformat()}")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class _Expression:
     text: str
     name: str
 
-    def outcome(self, data: Mapping[str, Any], period: Period) -> Outcome:
+    def outcome(self, data: Mapping[str, Any], period: Period) -> CheckResult:
         name = self.name or f"expression({self.text})"
         try:
             value = evaluate(self.text, {**data, "period": period})
@@ -105,7 +105,7 @@ class _Expression:
             )
             raise ExpressionError(name, 0, 0, self.text, problem)
         try:
-            return Outcome(name, bool(value), f"it is {value!r:.200}")
+            return CheckResult(name, bool(value), f"it is {value!r:.200}")
         except (TypeError, ValueError) as error:  # as of an array
             problem = f"expected what is true or false, not {value!r:.80}"
             raise ExpressionError(name, 0, 0, self.text, problem) from error

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.reports.words import WORDS
+from airflow_provider_daybreak.reports.translations import TRANSLATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,12 +68,14 @@ class Language:
 
     def word(self, key: str, /, count: int | None = None, **values: object) -> str:
         """Return our word or sentence of that key, in the form that the count asks for."""
-        words = WORDS.get(self.locale.language, WORDS["en"])
+        words = TRANSLATIONS.get(self.locale.language, TRANSLATIONS["en"])
         if count is not None:
             values["count"] = self.number(count)
             if key not in words:
                 form = (
-                    self.locale.plural_form(count) if words is not WORDS["en"] else ("other", "one")[count == 1]
+                    self.locale.plural_form(count)
+                    if words is not TRANSLATIONS["en"]
+                    else ("other", "one")[count == 1]
                 )
                 key = f"{key}.{form}" if f"{key}.{form}" in words else f"{key}.other"
         return words[key].format(**values)

@@ -174,7 +174,7 @@ class Rows:
         return (row[position] for row in self.tuples())
 
 
-def taken(name: str, value: Any) -> Any:
+def as_data(name: str, value: Any) -> Any:
     """
     Return data as templates get it: tables as Rows under their name, anything else as Python's own values.
 

@@ -21,13 +21,13 @@ from fastapi.responses import JSONResponse, RedirectResponse  # noqa: TID253 - s
 from starlette.exceptions import HTTPException
 
 from airflow_provider_daybreak.archive import Revision
+from airflow_provider_daybreak.context.archive import archive_of
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileChangedError,
     ArchivedFileNotFoundError,
     ArchiveError,
     InvalidValueError,
 )
-from airflow_provider_daybreak.hooks.archive import archive_of
 from airflow_provider_daybreak.web.content import HEADERS, Content, content_of, page_of
 
 log = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ class OpenReportLink(BaseOperatorLink):
         """Return the report's address, or nothing where the task made none."""
         from airflow.sdk.execution_time.xcom import XCom
 
-        from airflow_provider_daybreak.hooks.archive import archive_of
+        from airflow_provider_daybreak.context.archive import archive_of
 
         result = XCom.get_value(ti_key=ti_key, key="return_value")
         manifest = result.get("manifest") if isinstance(result, dict) else None

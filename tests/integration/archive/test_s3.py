@@ -11,8 +11,9 @@ import time_machine
 
 from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.archive import Draft, DraftFile
-from airflow_provider_daybreak.archive.retention import prune
+from airflow_provider_daybreak.archive.prune import prune
 from airflow_provider_daybreak.archive.verify import Damage, verify
+from airflow_provider_daybreak.context.archive import archive_at
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileChangedError,
     OutsideArchiveError,
@@ -21,7 +22,6 @@ from airflow_provider_daybreak.exceptions import (
     StorageNotAtomicError,
     StorageUnsupportedError,
 )
-from airflow_provider_daybreak.hooks.archive import archive_at
 from airflow_provider_daybreak.storage import create_if_absent, s3
 
 DAY = date(2026, 3, 29)

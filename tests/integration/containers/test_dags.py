@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_daybreak.archive import Draft, DraftFile
+from airflow_provider_daybreak.context.archive import archive_at
 from airflow_provider_daybreak.exceptions import ContainerFailedError
-from airflow_provider_daybreak.hooks.archive import archive_at
 from airflow_provider_daybreak.operators.docker import ImageBuild
 
 pytestmark = pytest.mark.engine

@@ -22,7 +22,7 @@ from airflow_provider_daybreak import storage as storage_package
 from airflow_provider_daybreak.archive import Archive
 from airflow_provider_daybreak.delivery.ledger import Ledger
 from airflow_provider_daybreak.delivery.mailing import Mailing, Rules
-from airflow_provider_daybreak.delivery.message import Letter
+from airflow_provider_daybreak.delivery.message import Message
 from airflow_provider_daybreak.delivery.recipients import Recipient
 from airflow_provider_daybreak.delivery.transport import Server, Session, Timeouts
 from airflow_provider_daybreak.exceptions import DaybreakError
@@ -30,7 +30,7 @@ from tests.integration.delivery.scripted import KINDS, address
 
 DELIVERY, STORAGE = (Path(package.__file__).parent for package in (delivery_package, storage_package))
 TRACED = {
-    *(str(DELIVERY / f"{name}.py") for name in ("courier", "ledger", "mailing", "transport", "process")),
+    *(str(DELIVERY / f"{name}.py") for name in ("sender", "ledger", "mailing", "transport", "process")),
     *(str(STORAGE / f"{name}.py") for name in ("__init__", "local")),
 }
 
@@ -38,7 +38,7 @@ TRACED = {
 def mailing(folder, number, kinds=KINDS, **rules):
     """Return the mailing of one attempt: one recipient of each kind, in a ledger of its own."""
     revision = next(Archive(folder / "reports").revisions())
-    letter = Letter(
+    letter = Message(
         Address("", addr_spec="reports@example.org"),
         "Almanac",
         revision,

@@ -54,7 +54,7 @@ def connect_to(monkeypatch, authority):
 def mail(server, archive, connect_to, make_context, monkeypatch):
     """Return a function that runs a mail task once."""
     connect_to(server)
-    monkeypatch.setattr("airflow_provider_daybreak.delivery.courier.sleep", lambda _seconds: None)
+    monkeypatch.setattr("airflow_provider_daybreak.delivery.sender.sleep", lambda _seconds: None)
 
     def run(report="daily_report", to=("jane@example.org",), *, context=None, **arguments):
         operator = ReportEmailOperator(

@@ -26,13 +26,13 @@ from airflow_provider_daybreak import archive as archive_package
 from airflow_provider_daybreak import delivery as delivery_package
 from airflow_provider_daybreak import hooks as hooks_package
 from airflow_provider_daybreak.archive import Archive
-from airflow_provider_daybreak.delivery import courier
+from airflow_provider_daybreak.context.run import Run
+from airflow_provider_daybreak.delivery import sender
 from airflow_provider_daybreak.delivery.audit import deliveries
 from airflow_provider_daybreak.delivery.script_mail import ScriptMail
 from airflow_provider_daybreak.exceptions import DaybreakError, ScriptFailedError
-from airflow_provider_daybreak.hooks.run import Run
 from airflow_provider_daybreak.hooks.script_mail import Script, ScriptMailHook
-from airflow_provider_daybreak.releases.booting import BOOT
+from airflow_provider_daybreak.releases.running.booting import BOOT
 from airflow_provider_daybreak.reports.period import period_of, zone
 from tests.integration.delivery.scripted import KINDS, address
 
@@ -42,7 +42,7 @@ DELIVERY, ARCHIVE, HOOKS = (
 TRACED = {
     *(
         str(DELIVERY / f"{name}.py")
-        for name in ("relay", "captured", "courier", "ledger", "mailing", "transport")
+        for name in ("relay", "captured", "sender", "ledger", "mailing", "transport")
     ),
     *(str(ARCHIVE / f"{name}.py") for name in ("archive", "manifest")),
     str(HOOKS / "script_mail.py"),
@@ -127,7 +127,7 @@ def forked(function):
 
 def main(folder, first, step, last, code):
     logging.disable(logging.CRITICAL)  # Airflow logs to stdout
-    courier.sleep = lambda _seconds: None
+    sender.sleep = lambda _seconds: None
     for number in range(first, last, step):
 
         def ended(number=number):

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_daybreak.delivery.ledger import Ledger
 from airflow_provider_daybreak.delivery.mailing import Mailing, Rules
-from airflow_provider_daybreak.delivery.message import Letter
+from airflow_provider_daybreak.delivery.message import Message
 from airflow_provider_daybreak.delivery.recipients import parse_recipients
 from airflow_provider_daybreak.delivery.transport import Server, Session, Timeouts
 from airflow_provider_daybreak.exceptions import (
@@ -75,7 +75,7 @@ def mail_over(tmp_path, revision):
     """Return a function that mails one person over a port."""
 
     def mail(port, step=""):
-        letter = Letter(
+        letter = Message(
             Address(addr_spec="r@example.org"),
             "Almanac",
             revision,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.hooks.report import ReportHook, ReportSpec
-from airflow_provider_daybreak.hooks.run import run_of
 
 DAGS = Path(__file__).parents[3] / "dags" / "daily_report"
 DAY = "2026-03-29"

@@ -132,7 +132,7 @@ def test_what_may_have_been_taken_again_is_in_doubt_for_tasks_too(resend, mail, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("airflow_provider_daybreak.delivery.courier.Courier._settle", interrupt)
+        patched.setattr("airflow_provider_daybreak.delivery.sender.Sender._settle", interrupt)
         with pytest.raises(KeyboardInterrupt):
             resend(JANE)
 

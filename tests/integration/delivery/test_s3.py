@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import BotoCoreError
 
+from airflow_provider_daybreak.context.archive import archive_at
 from airflow_provider_daybreak.delivery.ledger import Ledger
 from airflow_provider_daybreak.exceptions import DaybreakError, StorageNotAtomicError
-from airflow_provider_daybreak.hooks.archive import archive_at
 from airflow_provider_daybreak.version_compat import AirflowFailException
 from tests.mail import draft
 

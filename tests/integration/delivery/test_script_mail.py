@@ -86,7 +86,7 @@ def context(make_context):
 def script(releases, server, archive, connect_to, context, make_context, monkeypatch, tmp_path):  # noqa: ARG001
     """Return a function that deploys and runs a script once, and returns what it pushed and returned."""
     connect_to(server)
-    monkeypatch.setattr("airflow_provider_daybreak.delivery.courier.sleep", lambda _seconds: None)
+    monkeypatch.setattr("airflow_provider_daybreak.delivery.sender.sleep", lambda _seconds: None)
 
     def run(text, *, try_number=1, day=DAY, env=None, files=None, command=("report.py",), run_id="scheduled",
             **options):  # fmt: skip

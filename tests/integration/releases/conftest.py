@@ -4,7 +4,7 @@ import pytest
 
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
 from airflow_provider_daybreak.releases.layout import Layout
-from airflow_provider_daybreak.releases.run import Job, run
+from airflow_provider_daybreak.releases.running.run import Job, run
 from airflow_provider_daybreak.releases.uv import Index
 from tests.integration.releases.package_index import PackageIndex
 

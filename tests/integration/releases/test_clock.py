@@ -21,16 +21,16 @@ import pytest
 from airflow_provider_daybreak.delivery.relay import HOST, Relay
 from airflow_provider_daybreak.exceptions import ClockError
 from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
-from airflow_provider_daybreak.releases.booting import BOOT
 from airflow_provider_daybreak.releases.clock import start_at
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
+from airflow_provider_daybreak.releases.environments.verify import check_record
 from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.manifest_check import check_source
-from airflow_provider_daybreak.releases.privileges import Privileges, find_user
-from airflow_provider_daybreak.releases.run import RELAY, Job, run
+from airflow_provider_daybreak.releases.running.booting import BOOT
+from airflow_provider_daybreak.releases.running.privileges import Privileges, find_user
+from airflow_provider_daybreak.releases.running.run import RELAY, Job, run
 from airflow_provider_daybreak.releases.uv import Index
-from airflow_provider_daybreak.releases.verify import check_record
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NINE = datetime(2026, 3, 28, 9, tzinfo=BERLIN)
@@ -341,7 +341,7 @@ def test_a_script_on_its_own_day_mails_by_the_relay_as_on_that_day(at, tmp_path)
     with Relay(tmp_path) as relay:
         at(MAILER, env={RELAY: f"{HOST}:{relay.port}:{relay.tls_port}"})
 
-    (taken,) = relay.taken
+    (taken,) = relay.messages
     mail = message_from_bytes(taken.file.read_bytes(), policy=policy.default)
     assert mail["Subject"] == "Sales of 2026-03-28"
     assert str(mail["Date"]).startswith("Sat, 28 Mar 2026 09:00:0")

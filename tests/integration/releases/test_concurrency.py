@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_daybreak.exceptions import ReleaseNotFoundError
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
 from airflow_provider_daybreak.releases.release import get_release, releases_of
-from airflow_provider_daybreak.releases.run import Job, run
+from airflow_provider_daybreak.releases.running.run import Job, run
 from airflow_provider_daybreak.releases.switch import new_entry, switch
 
 ROUNDS = int(os.environ.get("DAYBREAK_ROUNDS", "30"))

@@ -82,7 +82,7 @@ def test_a_fault_at_any_system_call_leaves_a_release_that_runs_and_the_next_depl
 
 
 def test_a_disk_that_is_too_small_is_found_before_anything_is_built(scene, index, monkeypatch):
-    monkeypatch.setattr("airflow_provider_daybreak.releases.environment._LEAST_ROOM", 1 << 60)
+    monkeypatch.setattr("airflow_provider_daybreak.releases.environments.environment._LEAST_ROOM", 1 << 60)
     scene.restore()
     index.requests.clear()
 

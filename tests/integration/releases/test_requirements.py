@@ -16,7 +16,7 @@ from airflow_provider_daybreak.exceptions import (
     VerificationError,
 )
 from airflow_provider_daybreak.releases import uv
-from airflow_provider_daybreak.releases.environment import LOCK_NAME
+from airflow_provider_daybreak.releases.environments.environment import LOCK_NAME
 from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.switch import current_id
 from tests.integration.releases.package_index import PackageIndex, sdist, wheel
@@ -264,7 +264,7 @@ def test_a_package_that_cannot_be_imported_is_an_error_where_the_script_needs_it
 
 
 def test_a_package_whose_import_never_ends_is_an_error(index, source, deployed, layout, monkeypatch):
-    monkeypatch.setattr("airflow_provider_daybreak.releases.verify._SMOKE_SECONDS", 1)
+    monkeypatch.setattr("airflow_provider_daybreak.releases.environments.verify._SMOKE_SECONDS", 1)
     index.add("thing", text="import time; time.sleep(600)")
 
     with pytest.raises(VerificationError, match="(?s)the imports of its packages:.*not ended after 1 seconds"):

@@ -180,7 +180,7 @@ def test_twenty_tasks_at_once_on_a_cold_worker_build_once(worker, folder, tmp_pa
         "logging.basicConfig(stream=sys.stderr, level=logging.INFO)\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
         "from airflow_provider_daybreak.hooks.releases import ReleaseHook\n"
-        "from airflow_provider_daybreak.releases.run import Job, run\n"
+        "from airflow_provider_daybreak.releases.running.run import Job, run\n"
         f"info = {info!r}\n"
         "def task(_):\n"
         "    return run(ReleaseHook().release(info), Job(('report.py',)), on_line=lambda *_: None).last_line\n"

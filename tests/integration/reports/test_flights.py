@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_daybreak.cli.rehearsal import Rehearsal, find_task
-from airflow_provider_daybreak.hooks.archive import archive_at
-from airflow_provider_daybreak.hooks.run import run_of
+from airflow_provider_daybreak.cli.local_run import LocalRun, find_task
+from airflow_provider_daybreak.context.archive import archive_at
+from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.version_compat import AirflowSkipException
 
 DAGS = Path(__file__).parents[3] / "dags"
@@ -57,7 +57,7 @@ def run_report(database, tmp_path, monkeypatch):
     def run(dag_id, day):
         task = find_task(DAGS / "flights_report.py", "render_report", dag_id)
         task.archive = archive
-        operator, context = Rehearsal(task.dag, day, tmp_path).rendered(task)
+        operator, context = LocalRun(task.dag, day, tmp_path).rendered(task)
         return archive_at(archive).open(operator.execute(context)["manifest"])
 
     return run
@@ -119,7 +119,7 @@ def test_without_a_connection_the_run_is_skipped_before_anything_is_done(monkeyp
     first = find_task(DAGS / "flights_report.py", "find_database", "flights_day")
 
     with pytest.raises(AirflowSkipException, match="no connection 'flights' .* Add one of type sqlite"):
-        Rehearsal(first.dag, date(2013, 3, 9), tmp_path).pull("find_database", "return_value")
+        LocalRun(first.dag, date(2013, 3, 9), tmp_path).pull("find_database", "return_value")
 
     assert {task.task_id for task in first.dag.roots} == {"find_database"}
     assert "Needs the connection flights" in first.dag.description
@@ -128,7 +128,7 @@ def test_without_a_connection_the_run_is_skipped_before_anything_is_done(monkeyp
 def test_the_path_that_the_connection_says_is_where_the_database_goes(monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS", json.dumps({"conn_type": "sqlite", "host": "/var/tmp/f.db"}))
     load = find_task(DAGS / "flights_report.py", "load_database", "flights_day")
-    rehearsal = Rehearsal(load.dag, date(2013, 3, 9), tmp_path)
-    rehearsal.results["deploy", "return_value"] = "flights_report"
+    local_run = LocalRun(load.dag, date(2013, 3, 9), tmp_path)
+    local_run.results["deploy", "return_value"] = "flights_report"
 
-    assert rehearsal.rendered(load)[0].command == ["load.py", "--database", "/var/tmp/f.db"]
+    assert local_run.rendered(load)[0].command == ["load.py", "--database", "/var/tmp/f.db"]

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.exceptions import ScriptFailedError, ScriptOutputError
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
-from airflow_provider_daybreak.hooks.run import run_of
 from airflow_provider_daybreak.hooks.sources import Reader
 from airflow_provider_daybreak.releases.deploy import Plan
 from airflow_provider_daybreak.reports.sources import FileSource, ScriptSource

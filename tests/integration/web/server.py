@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from airflow_provider_daybreak.archive import Archive, Draft, DraftFile
-from airflow_provider_daybreak.hooks.archive import archive_at
+from airflow_provider_daybreak.context.archive import archive_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from airflow_provider_daybreak.archive import Archive
-from airflow_provider_daybreak.archive.retention import prune
+from airflow_provider_daybreak.archive.prune import prune
 from airflow_provider_daybreak.exceptions import ManifestUnreadableError, OwnedByAnotherDagError
 from tests.mail import draft
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_daybreak.cli.rehearsal import find_task
+from airflow_provider_daybreak.cli.local_run import find_task
 
 DAGS = Path(__file__).parents[3] / "dags"
 

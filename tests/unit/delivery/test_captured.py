@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_daybreak.archive import Archive, Draft
 from airflow_provider_daybreak.delivery.captured import (
-    CapturedLetter,
+    CapturedMessage,
     captured_files,
     captured_mails,
     parts_of,
@@ -20,7 +20,7 @@ from airflow_provider_daybreak.delivery.captured import (
 )
 from airflow_provider_daybreak.delivery.ledger import Ledger
 from airflow_provider_daybreak.delivery.mailing import Mailing, Rules, ledger_of
-from airflow_provider_daybreak.delivery.relay import Taken
+from airflow_provider_daybreak.delivery.relay import RelayedMessage
 from airflow_provider_daybreak.exceptions import MailTooLargeError
 from tests.mail import png
 
@@ -38,7 +38,7 @@ def archived(tmp_path):
         taken = []
         for number, (sender, recipients, data) in enumerate(messages):
             (folder / f"{number}").write_bytes(data)
-            taken.append(Taken(sender, tuple(recipients), folder / f"{number}"))
+            taken.append(RelayedMessage(sender, tuple(recipients), folder / f"{number}"))
         title, files = captured_files(taken, folder)
         period = {
             "name": "day",
@@ -57,7 +57,7 @@ def letter_of(revision, archive):
     mails = captured_mails(revision)
     recipients = recipients_of(mails.values(), revision.manifest, ledger_of(archive, revision.manifest))
     sender = Address("", addr_spec="reports@example.org")
-    return CapturedLetter(sender, revision.manifest.title, revision, recipients=recipients, mails=mails)
+    return CapturedMessage(sender, revision.manifest.title, revision, recipients=recipients, mails=mails)
 
 
 def sent(letter, number=0, **options):

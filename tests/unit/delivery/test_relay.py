@@ -65,7 +65,7 @@ class Raw:
 
 
 def contents(relay):
-    return [taken.file.read_bytes() for taken in relay.taken]
+    return [taken.file.read_bytes() for taken in relay.messages]
 
 
 def test_it_keeps_what_it_is_given_with_the_envelope(start):
@@ -74,7 +74,7 @@ def test_it_keeps_what_it_is_given_with_the_envelope(start):
     with connect(relay) as client:
         client.sendmail("me@example.org", ["ann@example.org", "bo@example.org"], MESSAGE)
 
-    [taken] = relay.taken
+    [taken] = relay.messages
     assert (taken.sender, taken.recipients) == ("me@example.org", ("ann@example.org", "bo@example.org"))
     assert taken.file.read_bytes() == MESSAGE
 
@@ -93,7 +93,7 @@ def test_any_login_will_do_over_starttls_and_tls_from_the_start(start):
         assert client.docmd("AUTH", "XOAUTH2 dXNlcj0=") == (235, b"2.7.0 Any login will do")
         client.sendmail("me@example.org", "bo@example.org", MESSAGE)
 
-    assert [taken.recipients for taken in relay.taken] == [("ann@example.org",), ("bo@example.org",)]
+    assert [taken.recipients for taken in relay.messages] == [("ann@example.org",), ("bo@example.org",)]
 
 
 def test_it_speaks_lmtp_as_smtplib_does(start):
@@ -103,7 +103,7 @@ def test_it_speaks_lmtp_as_smtplib_does(start):
         client.sendmail("me@example.org", ["ann@example.org", "bo@example.org"], MESSAGE)
         client.sendmail("me@example.org", ["ann@example.org"], MESSAGE)
 
-    assert len(relay.taken) == 2
+    assert len(relay.messages) == 2
 
 
 def test_too_large_is_said_before_the_message_and_after_it(start):
@@ -118,7 +118,7 @@ def test_too_large_is_said_before_the_message_and_after_it(start):
             client.sendmail("me@example.org", "bo@example.org", MESSAGE + b"x" * 2000)
 
     assert announced.value.smtp_code == sent.value.smtp_code == 552
-    assert relay.taken == []
+    assert relay.messages == []
     assert list(relay.refused) == ["a message of me@example.org", "bo@example.org"]
     assert relay.refused["bo@example.org"] == "552 5.3.4 A message may have 1000 bytes"
 
@@ -135,7 +135,7 @@ def test_bad_recipients_are_refused_and_the_others_kept(start):
         "ann@-.example": 553,
         "eve@evil.example": 550,
     }
-    assert [taken.recipients for taken in relay.taken] == [("ann@example.org",)]
+    assert [taken.recipients for taken in relay.messages] == [("ann@example.org",)]
     assert set(relay.refused) == {"ann@-.example", "eve@evil.example"}
 
 
@@ -172,7 +172,7 @@ def test_a_message_that_never_ended_is_none(start, tmp_path):
 
     relay.__exit__()
 
-    assert relay.taken == []
+    assert relay.messages == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -291,7 +291,7 @@ def test_threads_may_mail_at_the_same_time(start):
     for thread in threads:
         thread.join()
 
-    assert len(relay.taken) == 40
+    assert len(relay.messages) == 40
     assert set(contents(relay)) == {MESSAGE}
 
 
@@ -340,7 +340,7 @@ with smtplib.SMTP(sys.argv[1], int(sys.argv[2])) as server:
 with Relay(Path(sys.argv[1])) as relay:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     subprocess.run([sys.executable, "-c", client, HOST, str(relay.port)], check=True)
-    print(len(relay.taken), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+    print(len(relay.messages), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
     done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
 

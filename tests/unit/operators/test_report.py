@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk import DAG, AssetAlias
 
-from airflow_provider_daybreak.hooks.archive import archive_at
+from airflow_provider_daybreak.context.archive import archive_at
 from airflow_provider_daybreak.operators.report import ReportOperator
 from airflow_provider_daybreak.operators.venv import VenvDeployOperator
 from airflow_provider_daybreak.reports.sources import ScriptSource

@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
+from airflow_provider_daybreak.context.archive import archive_at
 from airflow_provider_daybreak.exceptions import ChecksFailedError, EmptyReportError, QueryError
-from airflow_provider_daybreak.hooks.archive import archive_at
 from airflow_provider_daybreak.operators.report import ReportOperator
 from airflow_provider_daybreak.reports.checks import expression, fresh, min_rows
 from airflow_provider_daybreak.reports.sources import FileSource, SqlSource

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_daybreak import releases
 from airflow_provider_daybreak.delivery.relay import HOST, Relay
 
-BOOT = Path(releases.__file__).parent / "boot"
+BOOT = Path(releases.__file__).parent / "running" / "boot"
 SEND = 'server.sendmail("me@example.org", "ann@example.org", "Subject: Hello\\n\\nGood morning.")'
 
 
@@ -29,7 +29,7 @@ def mailed(tmp_path):
             }
             command = [sys.executable, "-c", f"import daybreak_mail\n{script}"]
             subprocess.run(command, env=environment, check=True)
-        return len(relay.taken)
+        return len(relay.messages)
 
     return run
 

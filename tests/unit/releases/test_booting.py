@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.releases.booting import first_on
-from airflow_provider_daybreak.releases.run import Job, run
+from airflow_provider_daybreak.releases.running.booting import first_on
+from airflow_provider_daybreak.releases.running.run import Job, run
 
 BOOTED = {"DAYBREAK_BOOTED": "1"}  # begins nothing of its own, and yet puts ours on the path
 

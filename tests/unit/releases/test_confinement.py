@@ -15,7 +15,7 @@ from airflow_provider_daybreak.exceptions import (
     RequirementsError,
 )
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
-from airflow_provider_daybreak.releases.requirements import read_requirements
+from airflow_provider_daybreak.releases.requirements.declared import read_requirements
 from airflow_provider_daybreak.releases.source import read_source
 
 SECRET = "AIRFLOW__CORE__FERNET_KEY=canary-of-a-key"

@@ -9,7 +9,7 @@ from airflow_provider_daybreak.releases.dag_version import DagVersion
 from airflow_provider_daybreak.releases.deploy import Plan, deploy, ensure, roll_back
 from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.release import get_release, is_ready
-from airflow_provider_daybreak.releases.run import Job, run
+from airflow_provider_daybreak.releases.running.run import Job, run
 from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.releases.switch import current_id, entries_of, read_history
 

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from airflow_provider_daybreak.exceptions import RequirementsError
-from airflow_provider_daybreak.releases.requirements import read_requirements
+from airflow_provider_daybreak.releases.requirements.declared import read_requirements
 from airflow_provider_daybreak.releases.source import read_source
 
 METADATA = "# /// script\n# dependencies = ['attrs']\n# ///\n"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from airflow_provider_daybreak.releases.lock import Lock, normalised
+from airflow_provider_daybreak.releases.environments.lock import Lock, normalised
 
 
 def test_two_locks_that_install_the_same_have_the_same_digest():

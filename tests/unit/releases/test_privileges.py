@@ -12,8 +12,13 @@ from airflow_provider_daybreak.exceptions import InvalidValueError, RunAsError
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
 from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
-from airflow_provider_daybreak.releases.privileges import Privileges, check_access, find_user, read_limits
-from airflow_provider_daybreak.releases.run import Job, run
+from airflow_provider_daybreak.releases.running.privileges import (
+    Privileges,
+    check_access,
+    find_user,
+    read_limits,
+)
+from airflow_provider_daybreak.releases.running.run import Job, run
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may run as another user")
 

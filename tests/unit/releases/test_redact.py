@@ -6,7 +6,7 @@ import urllib.parse
 
 import pytest
 
-from airflow_provider_daybreak.releases.redact import MASK, Redactor
+from airflow_provider_daybreak.releases.running.redact import MASK, Redactor
 
 VALUES = {
     "EMAIL_PASSWORD": "hunter2 or 3",

@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_daybreak.exceptions import ReleaseDamagedError, StillInUseError
 from airflow_provider_daybreak.releases.lease import leased
 from airflow_provider_daybreak.releases.release import get_release, releases_of
-from airflow_provider_daybreak.releases.run import Job, run
+from airflow_provider_daybreak.releases.running.run import Job, run
 
 DAMAGES = {
     "empty": lambda _: "",

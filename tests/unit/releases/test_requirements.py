@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_daybreak.exceptions import RequirementRefusedError, RequirementsError
-from airflow_provider_daybreak.releases.lock import make_lock
-from airflow_provider_daybreak.releases.requirements import read_requirements
+from airflow_provider_daybreak.releases.environments.lock import make_lock
+from airflow_provider_daybreak.releases.requirements.declared import read_requirements
 from airflow_provider_daybreak.releases.source import read_source
 
 HASH = "sha256:" + "0" * 64

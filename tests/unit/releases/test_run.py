@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_daybreak.exceptions import ReleaseNotFoundError, ScriptNotStartedError
 from airflow_provider_daybreak.releases.files import discard
 from airflow_provider_daybreak.releases.lease import is_leased
-from airflow_provider_daybreak.releases.run import Job, Running, run
+from airflow_provider_daybreak.releases.running.run import Job, Running, run
 from tests.waiting import is_running
 
 
@@ -223,7 +223,7 @@ def test_a_lease_lasts_as_long_as_the_script_though_its_parent_dies(deployed, la
         "import sys; from pathlib import Path\n"
         "from airflow_provider_daybreak.releases.layout import Layout\n"
         "from airflow_provider_daybreak.releases.release import get_release\n"
-        "from airflow_provider_daybreak.releases.run import *\n"
+        "from airflow_provider_daybreak.releases.running.run import *\n"
         f"release = get_release(Layout(Path({str(layout.root)!r}), 'daily_report'))\n"
         "running = Running()\n"
         "run(release, Job(('report.py',)), running=running,\n"

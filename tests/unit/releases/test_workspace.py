@@ -22,9 +22,9 @@ from airflow_provider_daybreak.releases.deploy import Plan, deploy
 from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.manifest_check import check_source
-from airflow_provider_daybreak.releases.privileges import Privileges, find_user
-from airflow_provider_daybreak.releases.run import Job, run
-from airflow_provider_daybreak.releases.workspace import files_like, opened, workspace
+from airflow_provider_daybreak.releases.running.privileges import Privileges, find_user
+from airflow_provider_daybreak.releases.running.run import Job, run
+from airflow_provider_daybreak.releases.running.workspace import files_like, opened, workspace
 from tests.waiting import until
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
@@ -354,7 +354,7 @@ def test_a_deploy_removes_what_killed_runs_left_and_nothing_of_others(public):
         "import sys; from pathlib import Path\n"
         "from airflow_provider_daybreak.releases.layout import Layout\n"
         "from airflow_provider_daybreak.releases.release import get_release\n"
-        "from airflow_provider_daybreak.releases.run import *\n"
+        "from airflow_provider_daybreak.releases.running.run import *\n"
         f"release = get_release(Layout(Path({str(release.layout.root)!r}), 'daily'))\n"
         "running = Running()\n"
         "run(release, Job(('report.py',)), running=running, on_line=lambda *_: print(running._group, flush=True))\n"

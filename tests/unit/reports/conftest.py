@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_daybreak.reports import rendering
 from airflow_provider_daybreak.reports.language import Language
 from airflow_provider_daybreak.reports.period import period_of, zone
-from airflow_provider_daybreak.reports.template import Subject, render
+from airflow_provider_daybreak.reports.templates.template import Subject, render
 from airflow_provider_daybreak.reports.theme import Theme
 
 

@@ -18,7 +18,7 @@ from airflow_provider_daybreak.exceptions import InvalidValueError, ResourceRefu
 from airflow_provider_daybreak.reports.document import Table
 from airflow_provider_daybreak.reports.formats import pdf, xlsx
 from airflow_provider_daybreak.reports.formats.csv import neutral
-from airflow_provider_daybreak.reports.marks import printable
+from airflow_provider_daybreak.reports.placeholders import printable
 from airflow_provider_daybreak.reports.rows import Rows
 from airflow_provider_daybreak.reports.theme import Theme
 

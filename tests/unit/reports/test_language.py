@@ -11,7 +11,7 @@ from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.reports.format import Format
 from airflow_provider_daybreak.reports.language import Language
 from airflow_provider_daybreak.reports.period import period_of, zone
-from airflow_provider_daybreak.reports.words import WORDS
+from airflow_provider_daybreak.reports.translations import TRANSLATIONS
 
 SPACES = str.maketrans("\u00a0\u202f", "  ")
 
@@ -59,8 +59,8 @@ def test_sizes_are_decimal():
 
 
 def test_every_language_has_all_our_words():
-    assert {language: sorted(words) for language, words in WORDS.items()} == dict.fromkeys(
-        WORDS, sorted(WORDS["en"])
+    assert {language: sorted(words) for language, words in TRANSLATIONS.items()} == dict.fromkeys(
+        TRANSLATIONS, sorted(TRANSLATIONS["en"])
     )
 
 

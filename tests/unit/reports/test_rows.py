@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 
 from airflow_provider_daybreak.exceptions import InvalidRowsError, MissingColumnError
-from airflow_provider_daybreak.reports.rows import Rows, taken
+from airflow_provider_daybreak.reports.rows import Rows, as_data
 
 
 def test_mappings_become_rows_under_all_their_columns():
@@ -106,10 +106,10 @@ def test_a_frame_that_rows_cannot_hold_is_refused_by_its_name(make, problem):
 
 
 def test_what_a_generator_gives_can_be_used_again():
-    rows, numbers = taken("rows", iter([{"n": 1}, {"n": 2}])), taken("numbers", iter([1, 2]))
+    rows, numbers = as_data("rows", iter([{"n": 1}, {"n": 2}])), as_data("numbers", iter([1, 2]))
 
     assert (list(rows), list(rows)) == ([{"n": 1}, {"n": 2}], [{"n": 1}, {"n": 2}])
-    assert (numbers, taken("none", iter([]))) == ([1, 2], [])
+    assert (numbers, as_data("none", iter([]))) == ([1, 2], [])
 
 
 def test_binary_cells_are_kept_in_the_temporary_file_too():
@@ -121,18 +121,18 @@ def test_binary_cells_are_kept_in_the_temporary_file_too():
 def test_values_of_numpy_in_other_data_are_taken_as_pythons_own():
     np = pytest.importorskip("numpy")
 
-    facts = taken(
+    facts = as_data(
         "facts", {"sum": np.int64(5), "means": [np.float64(1.5), (np.bool_(True),)], "all": np.arange(2)}
     )
-    assert repr(taken("deep", {"of": [{"a": 1, "b": [np.int64(2)]}]})) == "{'of': [{'a': 1, 'b': [2]}]}"
+    assert repr(as_data("deep", {"of": [{"a": 1, "b": [np.int64(2)]}]})) == "{'of': [{'a': 1, 'b': [2]}]}"
 
     assert repr(facts) == "{'sum': 5, 'means': [1.5, (True,)], 'all': [0, 1]}"
-    assert repr(taken("total", np.int64(5))) == "5"
-    assert repr(taken("some", iter(np.arange(2)))) == "[0, 1]"
+    assert repr(as_data("total", np.int64(5))) == "5"
+    assert repr(as_data("some", iter(np.arange(2)))) == "[0, 1]"
 
 
 def test_an_index_of_pandas_is_a_list():
     pd = pytest.importorskip("pandas")
 
-    assert taken("days", pd.DatetimeIndex(["2026-03-29"])) == [datetime(2026, 3, 29)]
-    assert taken("numbers", pd.Index([1, None], dtype="Int64")[:1]) == [1]
+    assert as_data("days", pd.DatetimeIndex(["2026-03-29"])) == [datetime(2026, 3, 29)]
+    assert as_data("numbers", pd.Index([1, None], dtype="Int64")[:1]) == [1]

@@ -14,9 +14,9 @@ from airflow_provider_daybreak.exceptions import (
     TemplateUnreadableError,
 )
 from airflow_provider_daybreak.reports.language import Language
-from airflow_provider_daybreak.reports.limits import Limits
 from airflow_provider_daybreak.reports.period import period_of, zone
-from airflow_provider_daybreak.reports.template import Subject, render
+from airflow_provider_daybreak.reports.templates.limits import Limits
+from airflow_provider_daybreak.reports.templates.template import Subject, render
 
 ROWS = [{"city": "Berlin", "late": 3}, {"city": "Rome", "late": 40}]
 

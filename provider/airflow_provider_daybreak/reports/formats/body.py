@@ -21,7 +21,7 @@ from airflow_provider_daybreak.reports.document import (
     Table,
     metrics_together,
 )
-from airflow_provider_daybreak.reports.marks import BLOCK_MARK
+from airflow_provider_daybreak.reports.placeholders import BLOCK_PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -74,7 +74,7 @@ class Body:
 
     def _prose(self, prose: Prose) -> str:
         if isinstance(prose, str):
-            return BLOCK_MARK.sub(lambda match: self._block(self.document.blocks[int(match[1])]), prose)
+            return BLOCK_PLACEHOLDER.sub(lambda match: self._block(self.document.blocks[int(match[1])]), prose)
         return "".join(self._parts(prose))
 
     def _parts(self, body: tuple[Token, ...]) -> Iterator[str]:

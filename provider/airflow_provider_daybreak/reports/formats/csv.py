@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.language import is_missing
-from airflow_provider_daybreak.reports.marks import printable
+from airflow_provider_daybreak.reports.placeholders import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,11 +9,11 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import ReportTooLargeError
-from airflow_provider_daybreak.reports import charts
+from airflow_provider_daybreak.reports.charts import drawing
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats.body import Attributes, Body
-from airflow_provider_daybreak.reports.marks import printable
 from airflow_provider_daybreak.reports.picture import smaller
+from airflow_provider_daybreak.reports.placeholders import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
     :raises ReportTooLargeError: without any row of a table it is still too large.
     """
     yield RenderedFile(FILE_NAME, "text/html", _fitting(document, theme, files).encode())
-    pictures = [charts.png(chart, document.language, theme) for chart in document.charts]
+    pictures = [drawing.png(chart, document.language, theme) for chart in document.charts]
     # All at once: drawing keeps the interpreter's lock, and packing beside it would mostly wait for that.
     with ThreadPoolExecutor(2, thread_name_prefix="daybreak-picture") as pool:
         for chart, content in zip(document.charts, pool.map(smaller, pictures), strict=True):
@@ -67,7 +67,7 @@ def _fitting(document: Document, theme: Theme, files: Mapping[str, str]) -> str:
 
 
 def _picture(chart: Chart) -> str:
-    width, height = charts.size(chart)
+    width, height = drawing.size(chart)
     style = "" if chart.kind == "sparkline" else ' class="chart"'
     return f'<img src="charts/{chart.name}.png" width="{width}" height="{height}" alt="{escape(chart.alt)}"{style} border="0">'
 

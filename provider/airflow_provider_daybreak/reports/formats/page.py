@@ -6,10 +6,10 @@ import base64
 from html import escape
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.reports import charts
+from airflow_provider_daybreak.reports.charts import drawing
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats.body import Attributes, Body
-from airflow_provider_daybreak.reports.marks import printable
+from airflow_provider_daybreak.reports.placeholders import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
 
     :param files: by table, the name of the file that has all of its rows.
     """
-    colours = charts.Colours(
+    colours = drawing.Colours(
         text="var(--muted)",
         rule="var(--rule)",
         background="var(--background)",
@@ -58,7 +58,7 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
 
 
 def html(
-    document: Document, theme: Theme, files: Mapping[str, str], *, colours: charts.Colours, css: str
+    document: Document, theme: Theme, files: Mapping[str, str], *, colours: drawing.Colours, css: str
 ) -> str:
     """
     Return a self-contained HTML document.
@@ -69,10 +69,10 @@ def html(
     language = document.language
 
     def picture(chart: Chart) -> str:
-        drawing = charts.svg(chart, language, colours, font=theme.font, text_size=_CHART_TEXT)
+        markup = drawing.svg(chart, language, colours, font=theme.font, text_size=_CHART_TEXT)
         mark = "spark" if chart.kind == "sparkline" else "chart"
         label = f'<svg role="img" aria-label="{escape(chart.alt)}" class="{mark}" '
-        return drawing.replace("<svg ", label, 1)
+        return markup.replace("<svg ", label, 1)
 
     logo = ""
     if theme.logo is not None:

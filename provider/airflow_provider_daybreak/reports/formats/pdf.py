@@ -8,10 +8,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import MissingExtraError, ResourceRefusedError
-from airflow_provider_daybreak.reports import charts
+from airflow_provider_daybreak.reports.charts import drawing
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats import page
-from airflow_provider_daybreak.reports.marks import printable
+from airflow_provider_daybreak.reports.placeholders import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +37,9 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
         raise MissingExtraError("The format 'pdf'", "pdf") from error
 
     PROGRESS_LOGGER.setLevel(logging.WARNING)  # its ten steps would hide what a task's log is read for
-    text = page.html(document, theme, files, colours=charts.Colours.of(theme), css=_stylesheet(document, theme))
+    text = page.html(
+        document, theme, files, colours=drawing.Colours.of(theme), css=_stylesheet(document, theme)
+    )
     refused: list[str] = []
     buffer = io.BytesIO()
     HTML(string=text, url_fetcher=_fetcher(refused)).write_pdf(

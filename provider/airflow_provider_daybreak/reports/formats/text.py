@@ -20,7 +20,7 @@ from airflow_provider_daybreak.reports.document import (
     Table,
 )
 from airflow_provider_daybreak.reports.formats.body import more_rows, total_texts
-from airflow_provider_daybreak.reports.marks import BLOCK_MARK, printable
+from airflow_provider_daybreak.reports.placeholders import BLOCK_PLACEHOLDER, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -73,7 +73,7 @@ class _Writer:
         """Return the text of prose, with blocks in their places."""
         if not isinstance(prose, str):
             return _Prose(prose, self.block).text()
-        parts = BLOCK_MARK.split(prose)
+        parts = BLOCK_PLACEHOLDER.split(prose)
         return "".join(
             f"\n\n{self.block(self.document.blocks[int(part)])}\n\n" if position % 2 else _plain(part)
             for position, part in enumerate(parts)

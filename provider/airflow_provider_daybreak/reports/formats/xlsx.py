@@ -13,7 +13,7 @@ from airflow_provider_daybreak.reports.document import Column, Document, Rendere
 from airflow_provider_daybreak.reports.format import Format, guess
 from airflow_provider_daybreak.reports.formats.body import total_texts
 from airflow_provider_daybreak.reports.language import is_missing, moment_of
-from airflow_provider_daybreak.reports.marks import printable
+from airflow_provider_daybreak.reports.placeholders import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -1,0 +1,224 @@
+"""Runs a Dag file's tasks here and now, for a look at what they give: no scheduler, no database rows."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.context.run import zone_of
+from airflow_provider_daybreak.exceptions import DagFileError, InvalidValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from airflow.sdk import Asset, AssetAlias
+    from airflow.sdk.definitions.asset import AssetRef
+    from airflow.sdk.execution_time.context import OutletEventAccessor, OutletEventAccessors
+
+_MODULE = "daybreak_rehearsed_dag"
+_RUN_ID = "preview"
+
+
+def find_task(path: Path, task_id: str, dag_id: str | None = None) -> Any:
+    """
+    Return a task of a Dag file, as its Dag holds it.
+
+    :param dag_id: which of the file's Dags; needed where several have such a task.
+    :raises DagFileError: the file can't be loaded, or has no such task, or several.
+    """
+    dags = {dag.dag_id: dag for dag in _load(path)}
+    if dag_id is not None:
+        if dag_id not in dags:
+            raise DagFileError(
+                str(path), f"it has no Dag {dag_id!r}; expected one of {', '.join(dags) or 'none'}"
+            )
+        dags = {dag_id: dags[dag_id]}
+    having = [name for name, dag in dags.items() if task_id in dag.task_dict]
+    if len(having) == 1:
+        return dags[having[0]].get_task(task_id)
+    if having:
+        raise DagFileError(
+            str(path), f"several Dags have a task {task_id!r}; say --dag {' or --dag '.join(having)}"
+        )
+    tasks = sorted({name for dag in dags.values() for name in dag.task_dict})
+    raise DagFileError(str(path), f"it has no task {task_id!r}; expected one of {', '.join(tasks) or 'none'}")
+
+
+def _load(path: Path) -> list[Any]:
+    """Return the Dags that Airflow finds in the file: in its variables, and what ``with DAG(…)`` makes without one."""
+    from airflow.sdk import DAG
+
+    from airflow_provider_daybreak.version_compat import made_dags
+
+    if not path.is_file():
+        raise DagFileError(str(path), "no such file")
+    spec = importlib.util.spec_from_file_location(_MODULE, path)
+    if spec is None or spec.loader is None:
+        raise DagFileError(str(path), "it is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[_MODULE] = module
+    sys.path.append(str(path.parent))  # as Airflow does with the bundle's folder
+    try:
+        with made_dags(_MODULE) as made:
+            # Not by the loader: Python's cache takes a save within the second, of the same length, for the one before.
+            exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))  # noqa: S102 - their own code
+    except (ImportError, SyntaxError, NameError, TypeError, ValueError, AttributeError) as error:
+        raise DagFileError(str(path), f"{type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    named = [value for value in vars(module).values() if isinstance(value, DAG)]
+    return [*named, *made]
+
+
+@dataclass
+class LocalRun:
+    """
+    One run of a Dag that Airflow doesn't know of. Tasks run when their output is asked for, each once.
+
+    :param dag: the Dag.
+    :param day: the date that the run is of, in the zone of the Dag's schedule.
+    :param params: values that replace the Dag's own.
+    :param home: the folder that takes what tasks deploy or archive meanwhile.
+    """
+
+    dag: Any
+    day: date
+    home: Path
+    params: Mapping[str, Any] = field(default_factory=dict)
+    results: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def context(self, task: Any) -> dict[str, Any]:
+        """
+        Return the context that the task's ``execute`` gets.
+
+        :raises InvalidValueError: a param is none of the Dag's, or its value is wrong.
+        """
+        instant = datetime.combine(self.day, time(12), zone_of(self.dag))
+        params = self._params()
+        run = SimpleNamespace(
+            dag_id=self.dag.dag_id,
+            run_id=_RUN_ID,
+            run_type="manual",
+            conf={},
+            logical_date=instant,
+            run_after=instant,
+            data_interval_start=instant,
+            data_interval_end=instant,
+            partition_date=None,
+        )
+        return {
+            "dag": self.dag,
+            "dag_run": run,
+            "ti": _TaskInstance(self, task),
+            "task": task,
+            "params": params,
+            "run_id": _RUN_ID,
+            "logical_date": instant,
+            "ds": self.day.isoformat(),
+            "ts": instant.isoformat(),
+            "data_interval_start": instant,
+            "data_interval_end": instant,
+            "outlet_events": outlet_events(),
+        }
+
+    def rendered(self, task: Any) -> tuple[Any, dict[str, Any]]:
+        """Return the task with its templated fields filled in, and its context."""
+        context = self.context(task)
+        copy = task.prepare_for_execution()
+        copy.render_template_fields(context)
+        return copy, context
+
+    def pull(self, task_id: str, key: str) -> Any:
+        """Return what a task gave, and run it for that if it hasn't run yet."""
+        if (task_id, "return_value") not in self.results:
+            print(f"Running {task_id} …", file=sys.stderr)
+            task, context = self.rendered(self.dag.get_task(task_id))
+            with deploying_in(self.home):
+                self.results[task_id, "return_value"] = _execute(task, context)
+        return self.results.get((task_id, key))
+
+    def _params(self) -> dict[str, Any]:
+        params = self.dag.params.deep_merge({}) if hasattr(self.dag.params, "deep_merge") else self.dag.params
+        unknown = sorted(set(self.params) - set(params))
+        if unknown:
+            raise InvalidValueError("param", unknown[0], f"one of the Dag's: {', '.join(params) or 'none'}")
+        values = {name: params[name] for name in params}
+        if "report_date" in values:
+            values["report_date"] = self.day.isoformat()
+        return {**values, **self.params}
+
+
+class _TaskInstance:
+    """As much of a task instance as operators and templates ask for."""
+
+    def __init__(self, local_run: LocalRun, task: Any) -> None:
+        self._local_run = local_run
+        self.task = task
+        self.task_id, self.dag_id, self.run_id = task.task_id, task.dag_id, _RUN_ID
+        self.map_index, self.try_number = -1, 1
+
+    def xcom_pull(self, task_ids: Any = None, key: str = "return_value", **_: Any) -> Any:
+        if isinstance(task_ids, (list, tuple, set)):
+            return [self._local_run.pull(task_id, key) for task_id in task_ids]
+        return self._local_run.pull(task_ids or self.task_id, key)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self._local_run.results[self.task_id, key] = value
+
+    def get_relevant_upstream_map_indexes(self, **_: Any) -> None:
+        return None
+
+
+def outlet_events() -> OutletEventAccessors:
+    """Return what a task can say of its outlets where there is no Airflow to ask, and so no asset is known."""
+    from airflow.sdk.definitions.asset import AssetRef
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time.comms import ErrorResponse
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
+    class Unasked(OutletEventAccessors):
+        def __getitem__(self, key: Asset | AssetAlias | AssetRef) -> OutletEventAccessor:
+            if isinstance(key, AssetRef):
+                raise AirflowRuntimeError(ErrorResponse(error=ErrorType.ASSET_NOT_FOUND))
+            return super().__getitem__(key)
+
+    return Unasked()
+
+
+def _execute(task: Any, context: dict[str, Any]) -> Any:
+    """Execute the task as a task runner does: operators refuse, or complain, when anybody else does."""
+    from airflow.sdk.bases.operator import ExecutorSafeguard
+
+    own = copy_context()
+    own.run(ExecutorSafeguard.tracker.set, task)
+    return own.run(task.execute, context)
+
+
+@contextmanager
+def deploying_in(home: Path, *, archive: bool = True) -> Iterator[None]:
+    """
+    Let tasks deploy in that folder: a local_run must not change what runs in production.
+
+    :param archive: whether they archive there too.
+    """
+    wanted = {"AIRFLOW__DAYBREAK__RELEASES": str(home / "releases"), "AIRFLOW__DAYBREAK__RELEASE_STORE": ""}
+    if archive:
+        wanted["AIRFLOW__DAYBREAK__ARCHIVE"] = (home / "archive").as_uri()
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,1 @@
+"""Airflow's run, settings and connections as plain values."""

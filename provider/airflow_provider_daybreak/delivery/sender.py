@@ -1,0 +1,357 @@
+"""Brings each recipient's mail to the server once, and the ledger up to what the server said."""
+
+from __future__ import annotations
+
+import logging
+import random
+from dataclasses import dataclass, field, replace
+from time import sleep
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_daybreak.delivery.transport import Dropped
+from airflow_provider_daybreak.exceptions import (
+    DeliveryIncompleteError,
+    DeliveryPendingError,
+    InvalidValueError,
+    SenderRefusedError,
+    SmtpUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from typing_extensions import Self
+
+    from airflow_provider_daybreak.delivery.ledger import Entry, Ledger, Status
+    from airflow_provider_daybreak.delivery.recipients import Recipient
+    from airflow_provider_daybreak.delivery.transport import Session
+
+log = logging.getLogger(__name__)
+
+OnUnknown = Literal["hold", "resend", "assume_sent"]
+OnRefused = Literal["fail", "warn"]
+
+PAUSES = (2.0, 10.0, 30.0)
+"""Seconds before each further round to those whom the server put off. Greylisting takes longer: retries do that."""
+
+_PROGRESS_EVERY = 100  # mails
+_NO_UTF8 = "the server takes only ASCII before the @ of an address (it offers no SMTPUTF8)"
+
+
+@dataclass(frozen=True)
+class Mail:
+    """
+    One recipient's mail.
+
+    :param key: its key in the ledger.
+    :param message_id: in angle brackets; the same for every try.
+    :param facts: what the ledger writes down of it.
+    :param sender: envelope sender, when it is not the sender's.
+    """
+
+    key: str
+    recipient: Recipient
+    message_id: str
+    facts: Mapping[str, Any] = field(repr=False)
+    sender: str | None = None
+
+
+@dataclass
+class Summary:
+    """
+    What became of each mail, by address.
+
+    :param sent: Message-IDs of those that the server took now.
+    :param already_sent: Message-IDs of those that it took before.
+    :param deferred: reasons of those to try again.
+    :param refused: reasons of those that the server will not take.
+    :param unknown: reasons of those that it may or may not have taken.
+    :param held: reasons of those that were not to be sent.
+    """
+
+    sent: dict[str, str] = field(default_factory=dict)
+    already_sent: dict[str, str] = field(default_factory=dict)
+    deferred: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
+
+    def add(self, other: Summary, report: str) -> None:
+        """Take over what became of another report's mails, told apart where somebody gets both."""
+        for name, values in vars(other).items():
+            mine: dict[str, str] = getattr(self, name)
+            for address, value in values.items():
+                known = any(address in each for each in vars(self).values())
+                mine[f"{address} ({report})" if known else address] = value
+
+    def check(self, report: str, *, on_refused: OnRefused = "fail") -> None:
+        """
+        Raise if somebody should have got a mail who did not.
+
+        :raises DeliveryPendingError: another try may reach some.
+        :raises DeliveryIncompleteError: none will reach any of them.
+        """
+        refused = self.refused if on_refused == "fail" else {}
+        sent = len(self.sent) + len(self.already_sent)
+        if self.deferred:
+            raise DeliveryPendingError(report, sent, self.deferred, refused, self.unknown)
+        if refused or self.unknown:
+            raise DeliveryIncompleteError(report, sent, refused, self.unknown)
+
+
+def would_send(entry: Entry, on_unknown: OnUnknown) -> bool:
+    """Return whether a mail that stands so is to be sent: what is asked about and what is sent are the same."""
+    return entry.standing in ("new", "deferred") or (entry.standing == "in_doubt" and on_unknown == "resend")
+
+
+class Sender:
+    """
+    Sends mails, each once, on as few connections as it takes.
+
+    :param ledger: what says who may send.
+    :param connect: opens a session.
+    :param render: returns a mail's bytes in chunks, and their number, given what the server takes at most.
+    :param sender: envelope sender.
+    :param on_unknown: what to do about mails that may or may not have been sent: nothing, send them again
+        with the same Message-ID, or take them for sent.
+    :param approved: keys of the mails that may be sent, where somebody had to approve them; all when None.
+    :param pauses: seconds before each further round.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        connect: Callable[[], Session],
+        render: Callable[[Mail, int | None], tuple[Iterator[bytes], int]],
+        *,
+        sender: str,
+        on_unknown: OnUnknown = "hold",
+        approved: Collection[str] | None = None,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
+        if on_unknown not in ("hold", "resend", "assume_sent"):
+            raise InvalidValueError("on_unknown", on_unknown, "hold, resend or assume_sent")
+        self.ledger = ledger
+        self.summary = Summary()
+        self._connect = connect
+        self._render = render
+        self._sender = sender
+        self._on_unknown = on_unknown
+        self._approved = approved
+        self._pauses = pauses
+        self._pending: dict[str, Mail] = {}
+        self._generations: dict[str, int] = {}
+        self._taken = 0
+
+    def deliver(self, mails: Sequence[Mail]) -> Summary:
+        """
+        Send the mails that were not sent before.
+
+        :return: what became of each.
+        :raises SmtpError: the server can't be used. What was sent before that is in the ledger.
+        """
+        entries = self.ledger.entries(mail.key for mail in mails)
+        for mail in mails:
+            if self._is_to_send(mail, entries[mail.key]):
+                self._pending[mail.key] = mail
+        if not self._pending:
+            return self.summary
+        self.ledger.probe()
+        prepared = self.ledger.prepare({key: mail.facts for key, mail in self._pending.items()})
+        for key, mail in self._pending.items():
+            self._pending[key] = replace(mail, facts={**mail.facts, "date": prepared[key]["date"]})
+        log.info("%d to send, %d sent before", len(self._pending), len(self.summary.already_sent))
+        try:
+            self._go_round()
+        finally:
+            self.ledger.synchronise()
+        for mail in self._pending.values():
+            reason = self.summary.deferred[mail.recipient.label]
+            self.ledger.note(mail.key, "deferred", reason, mail.facts)
+        return self.summary
+
+    def _go_round(self) -> None:
+        """Try what is pending, in rounds with a pause before each."""
+        for pause in (0.0, *self._pauses):
+            sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - so that many tasks don't come back at once
+            unavailable = None
+            try:
+                self._round()
+            except SmtpUnavailableError as error:
+                log.warning("%s", error)
+                unavailable = error
+            if not self._pending:
+                return
+        if unavailable is not None:
+            raise unavailable
+
+    def _round(self) -> None:
+        """Try each pending mail once, beginning on a fresh connection."""
+        with _Connection(self._connect) as connection:
+            for mail in list(self._pending.values()):
+                taken = self._taken
+                try:
+                    self._send(connection.session(), mail)
+                except Dropped as drop:
+                    connection.drop()
+                    if mail.key in self._pending:
+                        self._defer(mail, drop.reason)
+                    if not connection.worked:  # a server that takes nothing gets a pause
+                        for rest in self._pending.values():
+                            self.summary.deferred.setdefault(rest.recipient.label, drop.reason)
+                        return
+                    connection.worked = False
+                if self._taken > taken:
+                    connection.worked = True
+                    if self._taken % _PROGRESS_EVERY == 0:
+                        log.info("%d sent, %d to go", self._taken, len(self._pending))
+
+    def _send(self, session: Session, mail: Mail) -> None:
+        """
+        Take one mail through MAIL, RCPT, the commit and DATA.
+
+        :raises Dropped: the connection is gone.
+        :raises SenderRefusedError: the server takes nothing from this sender.
+        """
+        utf8 = mail.recipient.needs_utf8
+        if utf8 and not session.takes_utf8:
+            self._refuse_before_data(mail, _NO_UTF8)
+            return
+        chunks, size = self._render(mail, session.max_bytes)
+        sender = self._sender if mail.sender is None else mail.sender
+        reply = session.mail(sender, size, utf8=utf8)
+        if reply.permanent:
+            server = session.server
+            raise SenderRefusedError(server.host, server.port, f"{reply} (to MAIL FROM:<{sender}>)")
+        if reply.ok:
+            reply = session.recipient(mail.recipient.address)
+        if not reply.ok:
+            session.reset()
+            if reply.permanent and reply.code != 552:  # noqa: PLR2004 - too many recipients, RFC 5321 §4.5.3.1.10
+                self._refuse_before_data(mail, str(reply))
+            else:
+                self._defer(mail, str(reply))
+            return
+        if not self.ledger.commit(mail.key, self._generations[mail.key], mail.facts):
+            session.reset()
+            self._look_again(mail)
+            return
+        try:
+            reply = session.data(chunks)
+        except Dropped as drop:
+            if drop.after_dot:
+                self._settle(mail, "unknown", f"the server may have taken it: {drop.reason}")
+            else:
+                self._settle(mail, "deferred", drop.reason)
+            raise
+        self._settle(mail, "sent" if reply.ok else "refused" if reply.permanent else "deferred", str(reply))
+
+    def _settle(self, mail: Mail, status: Status, reason: str) -> None:
+        """Write down what became of the mail whose commit is ours."""
+        address = mail.recipient.label
+        self.ledger.settle(mail.key, self._generations[mail.key], status, reason, mail.facts)
+        if status == "deferred":
+            self._generations[mail.key] += 1
+            self._defer(mail, reason)
+            return
+        del self._pending[mail.key]
+        self.summary.deferred.pop(address, None)
+        if status == "sent":
+            self._taken += 1
+            self.summary.sent[address] = mail.message_id
+            log.info("%s: sent: %s", address, reason)
+        else:
+            log.warning("%s: %s: %s", address, status, reason)
+            (self.summary.refused if status == "refused" else self.summary.unknown)[address] = reason
+
+    def _defer(self, mail: Mail, reason: str) -> None:
+        self.summary.deferred[mail.recipient.label] = reason
+        log.warning("%s: deferred: %s", mail.recipient.label, reason)
+
+    def _refuse_before_data(self, mail: Mail, reason: str) -> None:
+        # The commit keeps a task beside this one from sending what this one calls refused.
+        if self.ledger.commit(mail.key, self._generations[mail.key], mail.facts, intent="refused"):
+            self._settle(mail, "refused", reason)
+        else:
+            self._look_again(mail)
+
+    def _look_again(self, mail: Mail) -> None:
+        """See what another task, which has the commit, made of the mail."""
+        self.summary.deferred.pop(mail.recipient.label, None)
+        if not self._is_to_send(mail, self.ledger.entry(mail.key)):
+            del self._pending[mail.key]
+        elif mail.recipient.label not in self.summary.deferred:
+            self._defer(mail, "another task tried it at the same time")
+
+    def _is_to_send(self, mail: Mail, entry: Entry) -> bool:
+        """Return whether the mail may be sent by what the ledger says, and note what is known where not."""
+        address = mail.recipient.label
+        self._generations[mail.key] = entry.generation
+        if would_send(entry, self._on_unknown):
+            return self._may_send(mail, entry)
+        if entry.standing == "sent":
+            self.summary.already_sent[address] = str(entry.facts.get("message_id", mail.message_id))
+            log.info("%s: already sent at %s", address, entry.facts.get("time"))
+        elif entry.standing == "refused":
+            self.summary.refused[address] = entry.reason or "refused before"
+        elif entry.standing == "in_flight":
+            reason = f"another task has been sending it since {entry.facts.get('time')}"
+            self.summary.deferred[address] = reason
+        else:
+            self._resolve(mail, _doubt(entry))
+        return False
+
+    def _may_send(self, mail: Mail, entry: Entry) -> bool:
+        """Return whether a mail that is to be sent is one of those that were approved, where that was asked for."""
+        address = mail.recipient.label
+        if self._approved is not None and mail.key not in self._approved:
+            self.summary.held[address] = "not part of what was approved"
+            self.ledger.note(mail.key, "held", self.summary.held[address], mail.facts)
+            log.warning("%s: held: %s", address, self.summary.held[address])
+            return False
+        if entry.standing == "in_doubt":
+            log.warning(
+                "%s: sending again, with the same Message-ID, what is in doubt: %s", address, _doubt(entry)
+            )
+        return True
+
+    def _resolve(self, mail: Mail, reason: str) -> None:
+        """Take a mail that is in doubt for sent, or leave it in doubt."""
+        address = mail.recipient.label
+        if self._on_unknown == "assume_sent":
+            self.ledger.assume_sent(mail.key, f"assumed; {reason}", mail.facts)
+            log.warning("%s: taken for sent: %s", address, reason)
+            self.summary.already_sent[address] = mail.message_id
+        else:
+            log.warning("%s: in doubt, held: %s", address, reason)
+            self.summary.unknown[address] = reason
+
+
+def _doubt(entry: Entry) -> str:
+    return entry.reason or f"interrupted while sending, at {entry.facts.get('time')}"
+
+
+class _Connection:
+    """The session of a round: opened when needed, and again after it was dropped."""
+
+    def __init__(self, connect: Callable[[], Session]) -> None:
+        self._connect = connect
+        self._session: Session | None = None
+        self.worked = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._session is not None:
+            self._session.close()
+
+    def session(self) -> Session:
+        if self._session is None:
+            self._session = self._connect()
+        return self._session
+
+    def drop(self) -> None:
+        if self._session is not None:
+            self._session.abort()
+            self._session = None

@@ -1,0 +1,326 @@
+"""Errors of releases: their sources, requirements, environments and runs."""
+
+from __future__ import annotations
+
+from airflow_provider_daybreak.exceptions.base import DaybreakError
+
+
+class ReleaseError(DaybreakError):
+    """A script that could not be deployed, run or rolled back. The release that was current still is."""
+
+
+class SourceUnreadableError(ReleaseError, permanent=True):
+    """A source, or a file in it, that is missing or can't be read."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot read the source {self.path!r}: {self.problem}. "
+            "Expected a folder or a .py file that the worker's user can read."
+        )
+
+
+class NoScriptError(ReleaseError, permanent=True):
+    """A source without anything to run."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"Nothing to run in {self.path!r}: expected a .py file in it. Check source."
+
+
+class SourceLinkError(ReleaseError, permanent=True):
+    """A symbolic link that leaves the source."""
+
+    path: str
+    link: str
+    target: str
+
+    def __str__(self) -> str:
+        return (
+            f"The link {self.link!r} in {self.path!r} leads to {self.target!r}, outside of the source. "
+            "Copy what it leads to into the source, or remove the link."
+        )
+
+
+class SourceTooLargeError(ReleaseError, permanent=True):
+    """A source of more than a script's size."""
+
+    path: str
+    found: str
+    limit: str
+
+    def __str__(self) -> str:
+        return (
+            f"The source {self.path!r} holds {self.found}: at most {self.limit} are deployed. "
+            "Keep data and environments outside of it."
+        )
+
+
+class SourceChangedError(ReleaseError):
+    """A file of the source that changed while it was deployed."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path!r} changed while it was deployed. Deploy again when nobody writes to the source."
+
+
+class RequirementsError(ReleaseError, permanent=True):
+    """Requirements that are missing or can't be read."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"Cannot use the requirements {self.path!r}: {self.problem}"
+
+
+class RequirementRefusedError(ReleaseError, permanent=True):
+    """A line of the requirements that can't be deployed. Its text is "" where it may be anything, a secret too."""
+
+    path: str
+    line: int
+    text: str
+    problem: str
+
+    def __str__(self) -> str:
+        place = f"{self.path!r} line {self.line}"
+        return f"Cannot deploy {f'{self.text!r} ({place})' if self.text else place}: {self.problem}"
+
+
+class LockingError(ReleaseError):
+    """Requirements that uv could not lock: they conflict, or nothing fits them."""
+
+    path: str
+    explanation: str
+
+    def __str__(self) -> str:
+        return f"Cannot lock the requirements {self.path!r}. uv says:\n{self.explanation}"
+
+
+class InstallError(ReleaseError):
+    """An environment that uv could not build."""
+
+    environment: str
+    explanation: str
+
+    def __str__(self) -> str:
+        return f"Cannot build the environment {self.environment!r}. uv says:\n{self.explanation}"
+
+
+class InterpreterError(ReleaseError, permanent=True):
+    """A Python that is missing or can't be used."""
+
+    python: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot use the Python {self.python!r}: {self.problem}. Give python as the absolute path of an "
+            "interpreter that every user may run, such as /usr/bin/python3.12, or as a version, such as 3.12."
+        )
+
+
+class VerificationError(ReleaseError):
+    """An environment or release that did not pass a check before it was to become current."""
+
+    what: str
+    check: str
+    explanation: str
+
+    def __str__(self) -> str:
+        return f"{self.what} did not pass {self.check}:\n{self.explanation}"
+
+
+class DeployLockTimeoutError(ReleaseError):
+    """Another deploy of the same name that went on for too long."""
+
+    name: str
+    holder: str
+    waited: float
+
+    def __str__(self) -> str:
+        return (
+            f"Another deploy of {self.name!r} ({self.holder}) was still going on after {self.waited:g} seconds. "
+            "Wait for it, or give a longer lock_timeout."
+        )
+
+
+class DiskFullError(ReleaseError):
+    """A disk with too little room for a release."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Too little room for a release in {self.path!r}: {self.problem}. Make room, for example with "
+            "'airflow daybreak releases prune', or set [daybreak] releases to a folder on another disk."
+        )
+
+
+class StorageError(ReleaseError):
+    """A folder for releases that can't be read or written."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot use {self.path!r} for releases: {self.problem}. Expected a local folder that the worker's "
+            "user may write to; [daybreak] releases names it."
+        )
+
+
+class LocksUnsupportedError(ReleaseError, permanent=True):
+    """A file system on which two deploys can't keep out of each other's way."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"The file system of {self.path!r} has no locks (flock: {self.problem}). Set [daybreak] releases to a "
+            "folder on a local disk; several workers share releases by [daybreak] release_store."
+        )
+
+
+class RunAsError(ReleaseError, permanent=True):
+    """A user that a script can't be run as."""
+
+    user: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"Cannot run a script as {self.user!r}: {self.problem}"
+
+
+class ClockError(ReleaseError):
+    """A Python whose clock can't be started at a run's instant."""
+
+    python: str
+    problem: str
+    explanation: str = ""
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot start the clock of {self.python} at the run's instant: {self.problem} Or leave out clock=: the "
+            f"script then has the true time, on backfilled days too.\n{self.explanation}"
+        ).rstrip()
+
+
+class ReleaseNotFoundError(ReleaseError, permanent=True):
+    """A release that is not there."""
+
+    name: str
+    release: str
+    there: tuple[str, ...]
+
+    def __str__(self) -> str:
+        there = ", ".join(self.there) or "none"
+        which = (
+            f"release {self.release!r} of {self.name!r}"
+            if self.release
+            else f"current release of {self.name!r}"
+        )
+        return f"There is no {which} here. There are: {there}. Deploy it with VenvDeployOperator first."
+
+
+class ReleaseDamagedError(ReleaseError, permanent=True):
+    """What a release or an environment says of itself, and that can't be used."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot use {self.path!r}: {self.problem}. Deploy again, with the same source: it is made anew. For an "
+            "environment, 'airflow daybreak releases rebuild' does so too."
+        )
+
+
+class StillInUseError(ReleaseError):
+    """Something damaged that can't be made anew while a job runs from it."""
+
+    path: str
+    release: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot make {self.path!r} anew: a job still runs from release {self.release!r}. "
+            "Try again when it has ended."
+        )
+
+
+class StoredReleaseError(ReleaseError):
+    """Something in the store of releases that is not what it should be."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot use {self.path!r} of the release store: {self.problem}. Remove it from the store, and if it is a "
+            "release's, the release's whole folder; then deploy again: it is put there anew."
+        )
+
+
+class NoPreviousReleaseError(ReleaseError, permanent=True):
+    """A roll back with nothing to go back to."""
+
+    name: str
+    there: tuple[str, ...]
+
+    def __str__(self) -> str:
+        there = ", ".join(self.there) or "none"
+        return f"{self.name!r} has no earlier release to return to. There are: {there}. Name one of them in to."
+
+
+class ScriptFailedError(ReleaseError):
+    """A script that ended with an exit code other than 0, or by a signal."""
+
+    command: str
+    ending: str
+    stderr: str
+    by_hand: str
+
+    def __str__(self) -> str:
+        said = f"Its last lines on stderr:\n{self.stderr}\n" if self.stderr else "It wrote nothing to stderr.\n"
+        return f"{self.command!r} ended with {self.ending}. {said}To run it by hand: {self.by_hand}"
+
+
+class ScriptNotStartedError(ReleaseError, permanent=True):
+    """A command that could not be started."""
+
+    command: str
+    problem: str
+    by_hand: str
+
+    def __str__(self) -> str:
+        return f"Cannot start {self.command!r}: {self.problem}. To run it by hand: {self.by_hand}"
+
+
+class ScriptOutputError(ReleaseError, permanent=True):
+    """A script whose output is not what was asked of it."""
+
+    command: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.command!r} did its work, but {self.problem}"
+
+
+class ArtifactUnreadableError(ReleaseError, permanent=True):
+    """A file or folder that a script left, and that can't be read."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot read {self.path!r}, which the script left: {self.problem}. Expected files that it wrote, and that "
+            "nothing it leaves running removes or replaces."
+        )

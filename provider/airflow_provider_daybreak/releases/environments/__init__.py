@@ -1,0 +1,1 @@
+"""Virtual environments: locked, built by uv, verified."""

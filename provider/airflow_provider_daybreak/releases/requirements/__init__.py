@@ -1,0 +1,1 @@
+"""What is needed: read from each way of saying it."""

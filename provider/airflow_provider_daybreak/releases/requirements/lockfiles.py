@@ -1,0 +1,186 @@
+"""Locks that a source brings along: ``uv.lock`` and ``pylock.toml`` (PEP 751), read into the requirements format."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_daybreak.exceptions import LockingError, RequirementRefusedError, RequirementsError
+from airflow_provider_daybreak.releases.requirements.lines import (
+    IN_CLEAR,
+    lines_of,
+    read_text,
+    without_credentials,
+)
+from airflow_provider_daybreak.releases.uv import OWN_INDEX, Index, run_uv
+
+Entry = tuple[str, tuple[str, ...]]
+"""A requirement with its marker, and its hashes."""
+
+_PYPI = "https://pypi.org/simple"
+_HEAD = 4096
+_LOCKED_BY = ("exclude-newer", "fork-strategy", "prerelease", "resolution")
+"""Settings of ``[tool.uv]`` that a ``uv.lock`` is compared with, and which uv is told of, as it reads no settings."""
+
+_SOURCE = re.compile(r'^source = \{ (?P<kind>\w+) = "(?P<where>[^"]*)"')
+_NAME = re.compile(r'^name = "(?P<name>[^"]*)"')
+_TWO_INDEXES = (
+    "the lock takes packages from {first} too. With two indexes, whoever can publish to one of them replaces "
+    "packages of the other: keep one index, which may mirror both."
+)
+_SAME_NAME = (
+    "another index has that name, and would get the credentials that are meant for this one. Give each a name of its "
+    "own, other than daybreak."
+)
+_ELSEWHERE = (
+    "it is taken from a path or a repository, not from an index. Publish it, or copy it into the source."
+)
+_CHOICE = "it is for an extra or a group, and a deploy chooses none. Export the lock for what the script needs."
+
+
+def uv_lock_entries(path: Path, *, index: Index | None) -> list[Entry]:
+    """
+    Return what a ``uv.lock`` installs, without the project itself and its development groups.
+
+    :raises RequirementRefusedError: a package comes from a path, a repository or a second index, or two indexes of
+        the project share a name.
+    :raises LockingError: the lock is not that of the ``pyproject.toml`` beside it.
+    """
+    _check_uv_lock(path)
+    settings = _settings_of(path.with_name("pyproject.toml"))
+    with tempfile.TemporaryDirectory(prefix="daybreak-lock-") as folder:
+        exported = Path(folder, "lock.txt")
+        # --frozen would take a stale lock silently
+        arguments = ["export", "--quiet", "--locked", "--no-emit-project", "--no-default-groups"]
+        arguments += ["--no-header", "--no-annotate", "--output-file", str(exported), *settings]
+        outcome = run_uv(arguments, cwd=path.parent, index=index)
+        if outcome.code:
+            raise LockingError(str(path), outcome.explanation)
+        return [(line.text, line.hashes) for line in lines_of(exported)]
+
+
+def pylock_entries(path: Path) -> list[Entry]:
+    """
+    Return what a ``pylock.toml`` installs.
+
+    :raises RequirementsError: it is none that can be read.
+    :raises RequirementRefusedError: a package comes from a path, a repository or a second index.
+    """
+    text = read_text(path)
+    facts = toml(str(path), text)
+    if str(facts.get("lock-version", "")).split(".")[0] != "1":
+        raise RequirementsError(str(path), 'it is no lock of version 1. Expected lock-version = "1.0".')
+    first = ""
+    entries = []
+    for package in facts.get("packages", []):
+        name = str(package.get("name", ""))
+        place = str(path), _line_of(text, name), name
+        files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
+        if "version" not in package or package.keys() & {"vcs", "directory", "archive"}:
+            raise RequirementRefusedError(*place, _ELSEWHERE)
+        if any("path" in file for file in files):
+            raise RequirementRefusedError(*place, _ELSEWHERE)
+        if re.search(r"\b(extras|dependency_groups)\b", str(package.get("marker", ""))):
+            raise RequirementRefusedError(*place, _CHOICE)
+        first = first or package.get("index", "")
+        if package.get("index", first) != first:
+            raise RequirementRefusedError(*place, _TWO_INDEXES.format(first=without_credentials(first)))
+        hashes = tuple(
+            sorted({f"sha256:{one}" for file in files if (one := file.get("hashes", {}).get("sha256"))})
+        )
+        if not hashes:
+            raise RequirementRefusedError(*place, "the lock has no sha256 of it. Lock it again.")
+        marker = f" ; {package['marker']}" if package.get("marker") else ""
+        entries.append((f"{name}=={package['version']}{marker}", hashes))
+    return entries
+
+
+def requires_python(lock: bytes) -> str:
+    """Return what a lock says of Python, without taking it apart."""
+    found = re.search(rb'^requires-python = "([^"]*)"', lock[:_HEAD], re.MULTILINE)
+    return found[1].decode(errors="replace") if found else ""
+
+
+def index_in(lock: bytes) -> str:
+    """Return the index that a lock takes packages from, without taking it apart, or "" where that is PyPI."""
+    found = re.search(
+        rb"""^(?:index = |source = \{ registry = )["'](https?://[^"']*)["']""", lock, re.MULTILINE
+    )
+    url = found[1].decode(errors="replace") if found else ""
+    return "" if url.rstrip("/") == _PYPI else url
+
+
+def toml(path: str, text: str) -> dict[str, Any]:
+    """
+    Return what TOML text says.
+
+    :raises RequirementsError: it is none.
+    """
+    tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        facts: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RequirementsError(path, f"it is no TOML: {error}.") from error
+    return facts
+
+
+def _check_uv_lock(path: Path) -> None:
+    first = name = ""
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if found := _NAME.match(line):
+            name = found["name"]
+        source = _SOURCE.match(line)
+        if source is None or (source["kind"] in ("virtual", "editable") and source["where"] == "."):
+            continue  # the project itself is copied, not installed
+        if source["kind"] != "registry" or "://" not in source["where"]:
+            raise RequirementRefusedError(str(path), number, name, _ELSEWHERE)
+        first = first or source["where"]
+        if source["where"] != first:
+            problem = _TWO_INDEXES.format(first=without_credentials(first))
+            raise RequirementRefusedError(str(path), number, name, problem)
+
+
+def _settings_of(project: Path) -> list[str]:
+    """
+    Return the arguments that tell uv what its lock was made with.
+
+    :raises RequirementRefusedError: the credentials of one index, which uv knows by name, would go to another.
+    """
+    text = read_text(project)
+    settings = toml(str(project), text).get("tool", {}).get("uv", {})
+    _check_indexes(project, text, settings.get("index", []))
+    arguments = [f"--{key}={value}" for key in _LOCKED_BY if isinstance(value := settings.get(key), str)]
+    by_package = settings.get("exclude-newer-package", {})
+    return arguments + [f"--exclude-newer-package={name}={time}" for name, time in by_package.items()]
+
+
+def _check_indexes(project: Path, text: str, indexes: list[dict[str, Any]]) -> None:
+    taken = {_variable(OWN_INDEX)}
+    for index in indexes:
+        name, url = str(index.get("name", "")), str(index.get("url", ""))
+        if without_credentials(url) != url:
+            line = _last_line_with(text, url)
+            raise RequirementRefusedError(str(project), line, without_credentials(url), IN_CLEAR)
+        if name and _variable(name) in taken:
+            raise RequirementRefusedError(str(project), _last_line_with(text, name), name, _SAME_NAME)
+        taken.add(_variable(name))
+
+
+def _variable(name: str) -> str:
+    """Return an index's name as it stands in the variables that uv reads its credentials from."""
+    return re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def _last_line_with(text: str, value: str) -> int:
+    quoted = (f'"{value}"', f"'{value}'")
+    found = [n for n, line in enumerate(text.splitlines(), start=1) if any(one in line for one in quoted)]
+    return found[-1] if found else 1
+
+
+def _line_of(text: str, name: str) -> int:
+    wanted = f'name = "{name}"'
+    return next((number for number, line in enumerate(text.splitlines(), start=1) if line == wanted), 1)

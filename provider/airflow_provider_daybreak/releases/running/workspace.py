@@ -1,0 +1,385 @@
+"""Where a script runs: a copy of its release that is its own, and what it leaves there."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import secrets
+import stat
+import tempfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from airflow_provider_daybreak.exceptions import (
+    ArtifactUnreadableError,
+    DiskFullError,
+    InvalidValueError,
+    ReleaseDamagedError,
+    StorageError,
+)
+from airflow_provider_daybreak.releases.files import remove_tree
+from airflow_provider_daybreak.storage import local
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_provider_daybreak.releases.layout import Layout
+    from airflow_provider_daybreak.releases.release import Release
+    from airflow_provider_daybreak.releases.running.privileges import User
+    from airflow_provider_daybreak.releases.source import FileEntry
+
+log = logging.getLogger(__name__)
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = (
+    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+)  # a pipe that nobody writes to must not hold us
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_NO_RANGES = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """
+    The folders of one run: ``work``, ``output`` and ``tmp``, in one that no other user may change.
+
+    A script that runs as another user owns the three, and can't put a link in the place of any of them.
+
+    :param folder: holds the three.
+    :param descriptor: the folder, locked. Whoever inherits it keeps the folder from being removed as a leftover.
+    """
+
+    folder: Path
+    descriptor: int
+
+    @property
+    def work(self) -> Path:
+        """The script's working directory: a copy of its release."""
+        return self.folder / "work"
+
+    @property
+    def output(self) -> Path:
+        """An empty folder for files."""
+        return self.folder / "output"
+
+    @property
+    def temporary(self) -> Path:
+        """The script's ``TMPDIR``."""
+        return self.folder / "tmp"
+
+
+@dataclass(frozen=True)
+class Left:
+    """
+    A file that a script left.
+
+    :param top: ``output`` or ``work``.
+    :param parts: its path in there.
+    """
+
+    top: str
+    parts: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Its path in there, as text."""
+        return "/".join(self.parts)
+
+
+@contextmanager
+def workspace(layout: Layout) -> Iterator[Workspace]:
+    """
+    Make an empty workspace, and remove it and all that is in it at the end.
+
+    It lies on the file system of the releases, where a copy may cost no more than a clone, or in the folder for
+    temporary files where this user may not write there. A deploy removes those whose run was killed.
+    """
+    space = _made(layout)
+    try:
+        yield space
+    finally:
+        _remove(space.folder)
+        os.close(space.descriptor)
+
+
+def remove_leftovers(layout: Layout) -> None:
+    """Remove the workspaces of runs that were killed. Those of runs that still go on are left alone."""
+    for folder in list(layout.runs.iterdir()):
+        # Else its run goes on, or has ended meanwhile.
+        with suppress(BlockingIOError, FileNotFoundError), _opened(folder) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            log.info("Removing the remains of a run that was killed: %s", folder)
+            _remove(folder)
+
+
+def fill(space: Workspace, release: Release, user: User | None) -> None:
+    """
+    Copy the release's source and the ``.env`` of its name into the workspace, and hand it over to the user.
+
+    What is copied is what the manifest lists, so nothing that was put into the release since comes along. The
+    user gets what lies in a folder before the folder itself: nothing can be swapped on the way.
+
+    :raises ReleaseDamagedError: a file of the release is missing, or shorter than it was.
+    :raises DiskFullError: there is no room for it.
+    :raises StorageError: it can't be written.
+    """
+    owner = _owner(user)
+    try:
+        for path in (space.work, space.output, space.temporary):
+            path.mkdir(mode=0o700)
+        _copy_source(release, space.work, owner)
+        _copy_dotenv(release.layout.dotenv, space.work, owner)
+        if owner:
+            for path in (space.work, space.output, space.temporary):
+                os.chown(path, *owner, follow_symlinks=False)
+            os.fchmod(space.descriptor, 0o711)
+    except OSError as error:
+        problem = error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(str(space.folder), problem) from error
+        raise StorageError(str(error.filename or space.folder), problem) from error
+
+
+def files_like(space: Workspace, release: Release, pattern: str, user: User | None = None) -> list[Left]:
+    """
+    Return what a run left that fits the pattern, in its output or else in its working directory.
+
+    Only files are: links are none, nor is what came with the release and was not written to, nor ``.env``.
+
+    :param pattern: a relative path with ``*``, ``?`` and ``[…]`` in its parts; ``**`` stands for any folders.
+    :param user: whom it ran as. What belongs to somebody else, and was linked to, is none of it.
+    :raises InvalidValueError: the pattern is none.
+    :raises ArtifactUnreadableError: a folder can't be read.
+    """
+    wanted = tuple(part for part in pattern.split("/") if part != ".")
+    if not pattern or not all(wanted) or ".." in wanted:
+        raise InvalidValueError("pattern in artifacts", pattern, "a relative one, such as *.csv")
+    owner = _owner(user)
+    listed = {file["path"]: file for file in release.manifest["files"]}
+    for top in ("output", "work"):
+        given = listed if top == "work" else {}
+        found = [
+            Left(top, parts)
+            for parts, status in _walk(space, top, deep="**" in wanted, depth=len(wanted))
+            if _fits(parts, wanted)
+            and (owner is None or status.st_uid == owner[0])
+            and not (top == "work" and _came_along(release, parts, status, given))
+        ]
+        if found:
+            return sorted(found, key=lambda one: one.parts)
+    return []
+
+
+@contextmanager
+def opened(space: Workspace, left: Left, user: User | None = None) -> Iterator[BinaryIO]:
+    """
+    Open a file that a run left. What was swapped since it was found is not.
+
+    :raises ArtifactUnreadableError: it is no longer a file of the run, or can't be read.
+    """
+    owner = _owner(user)
+    try:
+        with _folder(space, left.top, left.parts[:-1]) as folder:
+            descriptor = os.open(left.parts[-1], _READ, dir_fd=folder)
+    except OSError as error:
+        raise ArtifactUnreadableError(left.name, error.strerror or str(error)) from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or (owner and status.st_uid != owner[0]):
+            raise ArtifactUnreadableError(left.name, "it is no longer a file that the script wrote")
+        yield file
+
+
+def _owner(user: User | None) -> tuple[int, int] | None:
+    """Return whom a workspace is handed over to, or None where that is the worker's own user."""
+    return (user.uid, user.gid) if user and user.uid != os.geteuid() else None
+
+
+def _made(layout: Layout) -> Workspace:
+    while True:
+        if os.access(layout.runs, os.W_OK | os.X_OK, effective_ids=True):
+            folder = layout.runs / secrets.token_hex(8)
+            folder.mkdir(mode=0o700)
+        else:
+            folder = Path(tempfile.mkdtemp(prefix="daybreak-run-"))
+        # A deploy may take it for a leftover until it is locked.
+        try:
+            descriptor = os.open(folder, _FOLDER)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), folder.lstat()):
+                return Workspace(folder, descriptor)
+        os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder. Where that fails, as while something still writes to it, the run has ended all the same."""
+    try:
+        remove_tree(folder)
+    except OSError as error:
+        log.warning("Cannot remove %s, where a script ran: %s. Remove it by hand.", folder, error)
+
+
+def _copy_source(release: Release, work: Path, owner: tuple[int, int] | None) -> None:
+    moment = _moment(release)
+    made: dict[str, None] = {}
+    with _opened(release.src) as source, _opened(work) as target:
+        for file in release.manifest["files"]:
+            _make_folders(file["path"].rpartition("/")[0], made, target)
+            if file["path"].endswith("/"):
+                continue
+            if file["link"]:
+                os.symlink(file["link"], file["path"], dir_fd=target)
+                if owner:
+                    os.chown(file["path"], *owner, dir_fd=target, follow_symlinks=False)
+            else:
+                _copy_file(release, file, source, target, moment, owner)
+        if owner:
+            for folder in reversed(made):
+                os.chown(folder, *owner, dir_fd=target, follow_symlinks=False)
+
+
+def _make_folders(path: str, made: dict[str, None], target: int) -> None:
+    """Make a folder, and those above it first, unless they are there."""
+    if path and path not in made:
+        _make_folders(path.rpartition("/")[0], made, target)
+        os.mkdir(path, 0o755, dir_fd=target)
+        made[path] = None
+
+
+def _copy_file(
+    release: Release,
+    file: FileEntry,
+    source: int,
+    target: int,
+    moment: int,
+    owner: tuple[int, int] | None,
+) -> None:
+    try:
+        reading = os.open(file["path"], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
+    except FileNotFoundError as error:
+        raise ReleaseDamagedError(str(release.src / file["path"]), "it is missing") from error
+    try:
+        writing = os.open(file["path"], _WRITE, 0o755 if file["executable"] else 0o644, dir_fd=target)
+        try:
+            if missing := _copy_bytes(reading, writing, file["bytes"]):
+                problem = f"it lacks {missing:,} of its {file['bytes']:,} bytes"
+                raise ReleaseDamagedError(str(release.src / file["path"]), problem)
+            if owner:
+                os.fchown(writing, *owner)
+            os.utime(writing, ns=(moment, moment))
+        finally:
+            os.close(writing)
+    finally:
+        os.close(reading)
+
+
+def _copy_bytes(reading: int, writing: int, size: int) -> int:
+    """Copy so many bytes within the kernel, as a clone where the file system can, and return how many are missing."""
+    try:
+        while size and (count := os.copy_file_range(reading, writing, size)):
+            size -= count
+    except OSError as error:
+        if error.errno not in _NO_RANGES:
+            raise
+        while size and (data := os.read(reading, min(size, _CHUNK))):
+            local.write_all(writing, data)
+            size -= len(data)
+    return size
+
+
+def _copy_dotenv(dotenv: Path, work: Path, owner: tuple[int, int] | None) -> None:
+    """Give the script a ``.env`` of its own beside itself: that of all runs is the worker's."""
+    if not dotenv.exists():
+        return
+    descriptor = os.open(work / ".env", _WRITE, 0o600)
+    try:
+        local.write_all(descriptor, dotenv.read_bytes())
+        if owner:
+            os.fchown(descriptor, *owner)
+    finally:
+        os.close(descriptor)
+
+
+def _moment(release: Release) -> int:
+    """Return when all files of a copy were last written to, in ns: by that, those that the script wrote are told."""
+    return int(datetime.fromisoformat(release.manifest["created"]).timestamp()) * 10**9
+
+
+def _came_along(
+    release: Release, parts: tuple[str, ...], status: os.stat_result, listed: dict[str, FileEntry]
+) -> bool:
+    if parts == (".env",) or "__pycache__" in parts:
+        return True
+    file = listed.get("/".join(parts))
+    return file is not None and (status.st_mtime_ns, status.st_size) == (_moment(release), file["bytes"])
+
+
+def _fits(parts: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    if not wanted:
+        return not parts
+    if wanted == ("**",):
+        return bool(parts)
+    if wanted[0] == "**":
+        return any(_fits(parts[skipped:], wanted[1:]) for skipped in range(len(parts)))
+    return bool(parts) and fnmatchcase(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
+
+
+def _walk(
+    space: Workspace, top: str, *, deep: bool, depth: int
+) -> Iterator[tuple[tuple[str, ...], os.stat_result]]:
+    """Yield the files below a folder, by descriptors: no link is followed, at whatever time it is put there."""
+    waiting: list[tuple[str, ...]] = [()]
+    while waiting:
+        above = waiting.pop()
+        for name, status in _entries(space, top, above):
+            parts = (*above, name)
+            if stat.S_ISREG(status.st_mode):
+                yield parts, status
+            elif stat.S_ISDIR(status.st_mode) and (deep or len(parts) < depth):
+                waiting.append(parts)
+
+
+def _entries(space: Workspace, top: str, parts: tuple[str, ...]) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield what is in a folder; nothing where the script put something else in its place."""
+    try:
+        with _folder(space, top, parts) as descriptor:
+            for name in os.listdir(descriptor):  # noqa: PTH208 - a path is what must not be used
+                with suppress(FileNotFoundError):  # what it left running removed it
+                    yield name, os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            path = "/".join(parts) or top
+            raise ArtifactUnreadableError(path, error.strerror or str(error)) from error
+
+
+@contextmanager
+def _folder(space: Workspace, top: str, parts: Sequence[str]) -> Iterator[int]:
+    """Open a folder of the workspace, part by part."""
+    descriptor = os.open(top, _FOLDER, dir_fd=space.descriptor)
+    try:
+        for part in parts:
+            below = os.open(part, _FOLDER, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, _FOLDER)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Charts: drawn from columns by Vega-Lite, to the pixel."""

@@ -1,0 +1,483 @@
+"""
+Charts as SVG, and as PNG for mail.
+
+Drawn here rather than by a plotting library, since a chart of a report needs few things and needs them
+exactly: the same bytes for the same data, text in the report's locale, and no browser, fonts or second
+of start-up. The renderer (resvg, in vl-convert) brings its own Liberation Sans, so that a machine
+without any font draws the same picture.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
+from html import escape
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.reports.charts.scales import (
+    DAY_AND_TIME,
+    SLANT,
+    Scale,
+    band_scale,
+    number_scale,
+    shortened,
+    text_width,
+    tick_text,
+    time_scale,
+)
+from airflow_provider_daybreak.reports.format import Format
+from airflow_provider_daybreak.reports.placeholders import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_provider_daybreak.reports.document import Chart, Series
+    from airflow_provider_daybreak.reports.language import Language
+    from airflow_provider_daybreak.reports.theme import Theme
+
+WIDTH = 600
+PNG_SCALE = 2  # sharp on screens of high density
+_SPARK_WIDTH, _SPARK_HEIGHT = 120, 32
+_SIZE = 14  # of text: still legible where a phone shows the picture at half its width
+_FONT = "Liberation Sans"
+_MARGIN = 14  # of a legend
+_LEGEND_LINE = 20  # pixels
+_LONGEST = 100  # characters of a place, in words
+_DIGITS = {"number": 3, "percent": 0, "currency": 2}  # that formats write if not told
+_MAX_POINTS = 1200  # a line has no more detail than two points a pixel
+_HEX = re.compile(r"#[0-9a-fA-F]{6}")
+_FAINT = 0.18  # what an area has of its line's colour
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What a chart is drawn with: colours for a picture, or CSS variables for a page that has two modes."""
+
+    text: str
+    rule: str
+    background: str
+    surface: str
+    reference: str
+    series: tuple[str, ...]
+
+    @classmethod
+    def of(cls, theme: Theme) -> Colours:
+        """Return the theme's colours."""
+        return cls(theme.muted, theme.rule, theme.background, theme.surface, theme.danger, theme.palette)
+
+    def series_at(self, index: int) -> str:
+        """Return the colour of the series at that index."""
+        return self.series[index % len(self.series)]
+
+    def ink(self, index: int, attribute: str = "fill") -> str:
+        """Return how to fill, or to stroke, what is of that series: beyond the palette its colours again, lighter."""
+        tone = 0.5 ** (index // len(self.series))
+        return f'{attribute}="{self.series_at(index)}"' + (f' opacity="{tone}"' if tone < 1 else "")
+
+    def faint(self, index: int, *, alone: bool) -> str:
+        """Return how to fill an area of that series; one with nothing under it is drawn faster if it hides that."""
+        colour = self.series_at(index)
+        if alone and _HEX.fullmatch(colour) and _HEX.fullmatch(self.background):
+            pairs = zip(bytes.fromhex(colour[1:]), bytes.fromhex(self.background[1:]), strict=True)
+            return (
+                f'fill="#{bytes(round(_FAINT * mine + (1 - _FAINT) * ground) for mine, ground in pairs).hex()}"'
+            )
+        return f'fill="{colour}" fill-opacity="{_FAINT}"'
+
+
+def png(chart: Chart, language: Language, theme: Theme) -> bytes:
+    """Return the chart as an opaque PNG of twice its size in pixels, packed for speed: see :func:`smaller`."""
+    import vl_convert
+
+    return bytes(vl_convert.svg_to_png(svg(chart, language, Colours.of(theme)), scale=PNG_SCALE))
+
+
+def size(chart: Chart) -> tuple[int, int]:
+    """Return the chart's width and height in CSS pixels: one whose legend takes more lines is higher than asked for."""
+    if chart.kind == "sparkline":
+        return _SPARK_WIDTH, _SPARK_HEIGHT
+    return WIDTH, chart.height + _LEGEND_LINE * max(_legend(chart)[1] - 1, 0)
+
+
+def svg(
+    chart: Chart, language: Language, colours: Colours, *, font: str = _FONT, text_size: int = _SIZE
+) -> str:
+    """
+    Return the chart as an SVG document.
+
+    :param text_size: of its text, at most the one that there is room for; less where it is shown wider than it is.
+    """
+    width, height = size(chart)
+    ground = colours.surface if chart.kind == "sparkline" else colours.background
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'font-family="{escape(font)}" font-size="{text_size}">'
+        f'<rect width="{width}" height="{height}" fill="{ground}"/>'
+    )
+    drawing = _Sparkline(chart, colours) if chart.kind == "sparkline" else _Plot(chart, language, colours)
+    return printable(head + "".join(drawing.parts()) + "</svg>")
+
+
+def alt_text(chart: Chart, language: Language) -> str:
+    """Return what the chart shows, in words with its numbers: kind, span, and each series' extremes and end."""
+    kind = language.word(f"alt.{chart.kind}")
+    title = f"{kind}: {chart.title}" if chart.title else kind
+    filled = [one for one in chart.series if any(value is not None for value in one.values)]
+    if not chart.x or not filled:
+        return f"{title}, {language.word('alt.empty')}."
+    format_ = _telling(chart.y_format, _y_scale(chart, chart.height, 0).ticks, language)
+    span = language.word(
+        "alt.span", first=_x_text(chart, chart.x[0], language), last=_x_text(chart, chart.x[-1], language)
+    )
+    said = [_series_text(chart, one, format_, language) for one in filled[:4]]
+    if chart.kind == "sparkline":  # it has no axis, and bare numbers of its positions say nothing
+        spans = [span] if not isinstance(chart.x[0], (int, float)) else []
+        return f"{', '.join([title, *spans, said[0]])}."
+    if len(filled) > len(said):
+        said.append(language.word("alt.more_series", count=len(filled) - len(said)))
+    if chart.reference is not None:
+        said.append(language.word("alt.reference", value=format_.write(chart.reference.value, language)))
+    return f"{title}, {span}. {'; '.join(said)}."
+
+
+def _series_text(chart: Chart, series: Series, format_: Format, language: Language) -> str:
+    points = [(value, x) for value, x in zip(series.values, chart.x, strict=True) if value is not None]
+    lowest, highest = min(points, key=lambda point: point[0]), max(points, key=lambda point: point[0])
+    facts: dict[str, Any] = {
+        "series": series.name,
+        "lowest": format_.write(lowest[0], language),
+        "highest": format_.write(highest[0], language),
+        "last": format_.write(points[-1][0], language),
+    }
+    if chart.kind == "scatter":
+        return language.word("alt.scatter_series", count=len(points), **facts)
+    if chart.kind == "sparkline":
+        return language.word("alt.sparkline_series", **facts)
+    places: dict[str, Any] = {
+        "lowest_at": _x_text(chart, lowest[1], language),
+        "highest_at": _x_text(chart, highest[1], language),
+    }
+    return language.word("alt.series", **facts, **places)
+
+
+def _x_text(chart: Chart, value: object, language: Language) -> str:
+    text = chart.x_format.write(value, language) if chart.x_format else language.value(value)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def _telling(format_: Format | None, ticks: Sequence[float], language: Language) -> Format:
+    """Return the format with the digits that tell the ticks apart, if it has too few; what none tells apart is plain."""
+    format_ = format_ or Format("number")
+    if len(ticks) < 2:  # noqa: PLR2004
+        return format_
+    kind, argument = format_.kind, format_.argument
+    currency, digits = (argument[:1], argument[1:]) if kind == "currency" else ((), (argument,))
+    written = next((one for one in digits if one is not None), _DIGITS.get(kind))
+    step = Decimal(f"{ticks[1] - ticks[0]:.6g}").normalize().as_tuple()
+    needed = min(-int(step.exponent) - (2 if kind == "percent" else 0), 15)
+    if written is not None and needed > written:
+        format_ = Format(kind, (*currency, needed) if currency else needed)
+    texts = {format_.write(tick, language) for tick in ticks}
+    return format_ if len(texts) == len(ticks) else Format("plain")
+
+
+def _y_scale(chart: Chart, bottom: float, top: float) -> Scale:
+    values = [value for one in chart.series for value in one.values if value is not None]
+    if chart.kind == "stacked_bar":
+        columns = [
+            [value or 0 for value in column]
+            for column in zip(*(one.values for one in chart.series), strict=True)
+        ]
+        values = [sum(v for v in column if v > 0) for column in columns]
+        values += [sum(v for v in column if v < 0) for column in columns]
+    if chart.reference is not None:
+        values.append(chart.reference.value)
+    if chart.kind in ("bar", "stacked_bar", "area"):
+        values.append(0)  # their areas compare only from zero
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    if chart.y_format is None or chart.y_format.kind != "duration":
+        return number_scale(low, high, bottom, top)
+    base = next((unit for unit in (3600, 60) if high - low >= 2 * unit), 1)
+    scale = number_scale(low, high, bottom, top, base=base)
+    whole = tuple(tick for tick in scale.ticks if tick % 1 == 0)  # none is written with parts of a second
+    return replace(scale, ticks=whole) if len(whole) > 1 else scale
+
+
+def _legend(chart: Chart) -> tuple[list[tuple[float, float, str]], int]:
+    """Return where each series' name stands, and the number of lines that they take."""
+    if len(chart.series) < 2:  # noqa: PLR2004 - the chart's title says it
+        return [], 0
+    entries: list[tuple[float, float, str]] = []
+    x, line = float(_MARGIN), 0
+    for one in chart.series:
+        text = shortened(one.name, _SIZE, WIDTH / 2 - 3 * _MARGIN)
+        end = x + 17 + text_width(text, _SIZE)
+        if end > WIDTH - _MARGIN:
+            end, x, line = _MARGIN + end - x, _MARGIN, line + 1
+        entries.append((x, 8 + line * _LEGEND_LINE, text))
+        x = end + 16
+    return entries, line + 1
+
+
+class _Plot:
+    """A chart with axes."""
+
+    def __init__(self, chart: Chart, language: Language, colours: Colours) -> None:
+        self.chart, self.language, self.colours = chart, language, colours
+        self.legend, lines = _legend(chart)
+        self.top = 14 + (24 if lines else 0) + _LEGEND_LINE * max(lines - 1, 0)
+        self.left, self.right = 0, WIDTH - 16
+        self.bottom = size(chart)[1] - 34
+        self._scale()
+        if self.x.slanted:  # the first name begins far to the left of its tick
+            self.left = max(self.left, 70)
+            self._scale()
+        if self.x.depth:
+            self.bottom -= math.ceil(self.x.depth)
+            self._scale()
+        # Categories stand at their positions, anything else at its value.
+        self.places: Sequence[Any] = range(len(chart.x)) if self.x.band else chart.x
+
+    def _scale(self) -> None:
+        self.y = _y_scale(self.chart, self.bottom, self.top)
+        self.y_format = _telling(self.chart.y_format, self.y.ticks, self.language)
+        self.y_texts = [self.y_format.write(tick, self.language) for tick in self.y.ticks]
+        widest = max((text_width(text, _SIZE) for text in self.y_texts), default=0)
+        self.left = max(self.left, 14 + math.ceil(widest))
+        self.x = self._x_scale()
+
+    def _x_scale(self) -> Scale:
+        chart, language = self.chart, self.language
+        if chart.kind in ("bar", "stacked_bar") or any(isinstance(x, str) for x in chart.x):
+            texts = [_x_text(chart, x, language) for x in chart.x]
+            if chart.x_format is None and chart.x and isinstance(chart.x[0], date):
+                whole = all(not isinstance(x, datetime) for x in chart.x)
+                texts = [tick_text(x, "MMMd" if whole else DAY_AND_TIME, language) for x in chart.x]
+            names = any(isinstance(x, str) for x in chart.x)
+            depth = 0.4 * (chart.height - 72)
+            return band_scale(texts, self.left, self.right, _SIZE, names=names, depth=depth)
+        if chart.x and isinstance(chart.x[0], date):
+            return time_scale(chart.x, self.left, self.right, _SIZE, language, chart.x_format)
+        span = (min(chart.x), max(chart.x)) if chart.x else (0.0, 1.0)
+        pad = (span[1] - span[0]) * 0.03 if chart.kind == "scatter" else 0
+        scale = number_scale(span[0] - pad, span[1] + pad, self.left, self.right, fit=False)
+        whole = all(isinstance(x, int) for x in chart.x[:1])
+        ticks = [int(tick) if whole and tick % 1 == 0 else tick for tick in scale.ticks]
+        format_ = _telling(chart.x_format or (Format("text") if whole else None), ticks, language)
+        return scale.with_texts(tuple(format_.write(tick, language) for tick in ticks))
+
+    def parts(self) -> Iterator[str]:
+        if self.chart.kind == "area":
+            yield from self._areas()
+        yield from self._grid()
+        draw = {"bar": self._bars, "stacked_bar": self._stacks, "scatter": self._points}
+        yield from draw.get(self.chart.kind, self._lines)()
+        yield from self._reference()
+        yield from self._names()
+
+    def _grid(self) -> Iterator[str]:
+        colours = self.colours
+        for tick, text in zip(self.y.ticks, self.y_texts, strict=True):
+            y = self.y.at(tick)
+            heavy = tick == 0
+            yield (
+                f'<path d="M{self.left} {y:.1f}H{self.right}" stroke="{colours.text if heavy else colours.rule}" '
+                f'stroke-width="1"/>'
+                f'<text x="{self.left - 8}" y="{y + 5:.1f}" text-anchor="end" fill="{colours.text}">{escape(text)}</text>'
+            )
+        taken = 0.0
+        for tick, text in zip(self.x.ticks, self.x.texts, strict=True):
+            x = self.x.at(tick)
+            yield f'<path d="M{x:.1f} {self.bottom}v4" stroke="{colours.text}"/>'
+            if self.x.slanted:
+                yield (
+                    f'<text transform="translate({x + 4:.1f} {self.bottom + 15}) rotate(-{SLANT})" '
+                    f'text-anchor="end" fill="{colours.text}">{escape(text)}</text>'
+                )
+                continue
+            lines = text.split("\n")
+            half = max(text_width(line, _SIZE) for line in lines) / 2
+            x = min(max(x, half + 2), WIDTH - half - 2)
+            if x - half < taken:  # clocks that go forward bring ticks together, and the edges move texts
+                continue
+            taken = x + half
+            for number, line in enumerate(lines):
+                yield (
+                    f'<text x="{x:.1f}" y="{self.bottom + 21 + number * 16}" text-anchor="middle" '
+                    f'fill="{colours.text}">{escape(line)}</text>'
+                )
+
+    @cached_property
+    def _curves(self) -> list[tuple[int, list[tuple[float, float]], str]]:
+        """The points of each line and its path, with the index of its series: a gap in the values ends a line."""
+        curves = []
+        for index, one in enumerate(self.chart.series):
+            for run in _runs(self.places, one.values):
+                points = _thinned([(self.x.at(x), self.y.at(value)) for x, value in run])
+                curves.append((index, points, "L".join(f"{x:.1f} {y:.1f}" for x, y in points)))
+        return curves
+
+    def _areas(self) -> Iterator[str]:
+        base = self.y.at(0)
+        for index, points, line in self._curves:
+            fill = self.colours.faint(index, alone=len(self.chart.series) == 1)
+            yield f'<path d="M{points[0][0]:.1f} {base:.1f}L{line}L{points[-1][0]:.1f} {base:.1f}Z" {fill}/>'
+
+    def _lines(self) -> Iterator[str]:
+        for index, points, line in self._curves:
+            if len(points) == 1:
+                (x, y), ink = points[0], self.colours.ink(index)
+                yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" {ink}/>'
+            else:
+                yield (
+                    f'<path d="M{line}" fill="none" {self.colours.ink(index, "stroke")} stroke-width="2" '
+                    'stroke-linejoin="round" stroke-linecap="round"/>'
+                )
+
+    def _bars(self) -> Iterator[str]:
+        count = max(len(self.chart.series), 1)
+        band = self.x.band * 0.72
+        width = band / count
+        for index, one in enumerate(self.chart.series):
+            ink = self.colours.ink(index)
+            for position, value in enumerate(one.values):
+                if value is not None:
+                    left = self.x.at(position) - band / 2 + index * width
+                    yield self._bar(left, width - (1 if count > 1 and width > 3 else 0), 0, value, ink)  # noqa: PLR2004
+
+    def _stacks(self) -> Iterator[str]:
+        width = self.x.band * 0.72
+        for position in range(len(self.chart.x)):
+            up = down = 0.0
+            for index, one in enumerate(self.chart.series):
+                value = one.values[position]
+                if not value:
+                    continue
+                start = up if value > 0 else down
+                yield self._bar(
+                    self.x.at(position) - width / 2, width, start, start + value, self.colours.ink(index)
+                )
+                if value > 0:
+                    up += value
+                else:
+                    down += value
+
+    def _bar(self, left: float, width: float, start: float, end: float, ink: str) -> str:
+        y1, y2 = sorted((self.y.at(start), self.y.at(end)))
+        return f'<rect x="{left:.1f}" y="{y1:.1f}" width="{max(width, 0.5):.1f}" height="{y2 - y1:.1f}" {ink}/>'
+
+    def _points(self) -> Iterator[str]:
+        for index, one in enumerate(self.chart.series):
+            places = {
+                (round(self.x.at(x)), round(self.y.at(value))): None
+                for x, value in zip(self.places, one.values, strict=True)
+                if value is not None
+            }
+            radius = 3.5 if len(places) <= 400 else 2  # noqa: PLR2004 - a crowd is read by its density
+            marks = "".join(
+                f"M{x - radius} {y}a{radius} {radius} 0 1 0 {2 * radius} 0a{radius} {radius} 0 1 0 -{2 * radius} 0"
+                for x, y in places
+            )
+            yield f'<path d="{marks}" {self.colours.ink(index)} fill-opacity="0.6"/>'
+
+    def _reference(self) -> Iterator[str]:
+        reference = self.chart.reference
+        if reference is None:
+            return
+        y = self.y.at(reference.value)
+        colour = self.colours.reference
+        label = reference.label or self.y_format.write(reference.value, self.language)
+        anchor, baseline = self._free_spot(y, text_width(label, _SIZE))
+        x = self.right if anchor == "end" else self.left + 4
+        text = f'<text x="{x}" y="{baseline:.1f}" text-anchor="{anchor}"'
+        # Twice, since not every renderer can paint the halo first (paint-order).
+        yield (
+            f'<path d="M{self.left} {y:.1f}H{self.right}" stroke="{colour}" stroke-width="1.5" stroke-dasharray="5 4"/>'
+            f'{text} fill="{colour}" stroke="{self.colours.background}" stroke-width="4" stroke-linejoin="round" '
+            f'aria-hidden="true">{escape(label)}</text>{text} fill="{colour}">{escape(label)}</text>'
+        )
+
+    def _free_spot(self, y: float, width: float) -> tuple[str, float]:
+        """Return the anchor and baseline of a label of that width at an end of the line at y: off the curves if it can be."""
+        baselines = [y - 6] if y - 24 > self.top - 6 else []
+        baselines += [y + 15] if y + 20 < self.bottom or not baselines else []
+        begins = {"end": self.right - width, "start": self.left + 4.0}
+        curves = self._curves if self.chart.kind in ("line", "area") else []
+        segments = [pair for _, points, _ in curves for pair in pairwise(points)]
+        spots = [(anchor, baseline) for anchor in begins for baseline in baselines]
+        for anchor, baseline in spots:
+            if not any(_meet(begins[anchor], baseline, width, *pair) for pair in segments):
+                return anchor, baseline
+        return spots[0]
+
+    def _names(self) -> Iterator[str]:
+        for index, (x, y, text) in enumerate(self.legend):
+            yield (
+                f'<rect x="{x:.1f}" y="{y}" width="11" height="11" rx="2" {self.colours.ink(index)}/>'
+                f'<text x="{x + 17:.1f}" y="{y + 11}" fill="{self.colours.text}">{escape(text)}</text>'
+            )
+
+
+class _Sparkline:
+    """A line without axes, its last point marked."""
+
+    def __init__(self, chart: Chart, colours: Colours) -> None:
+        self.chart, self.colours = chart, colours
+
+    def parts(self) -> Iterator[str]:
+        values = self.chart.series[0].values if self.chart.series else ()
+        known = [value for value in values if value is not None]
+        if not known:
+            return
+        scale = Scale(min(known), max(known), _SPARK_HEIGHT - 5, 5)
+        step = (_SPARK_WIDTH - 10) / max(len(values) - 1, 1)
+        colour = self.colours.series_at(0)
+        positions = [5 + index * step for index in range(len(values))]
+        last = (0.0, 0.0)
+        for run in _runs(positions, values):
+            points = _thinned([(x, scale.at(value)) for x, value in run])
+            line = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+            yield f'<path d="M{line}" fill="none" stroke="{colour}" stroke-width="1.5" stroke-linejoin="round"/>'
+            last = points[-1]
+        yield f'<circle cx="{last[0]:.1f}" cy="{last[1]:.1f}" r="3" fill="{colour}"/>'
+
+
+def _meet(left: float, baseline: float, width: float, a: tuple[float, float], b: tuple[float, float]) -> bool:
+    """Return whether the line from a to b, b further right, touches a text that begins at left."""
+    (x1, y1), (x2, y2) = a, b
+    start, end = max(x1, left - 4), min(x2, left + width)
+    if start > end or x1 == x2:
+        return False
+    low, high = sorted(y1 + (x - x1) / (x2 - x1) * (y2 - y1) for x in (start, end))
+    return low < baseline + 5 and high > baseline - 13
+
+
+def _runs(x: Sequence[Any], values: Sequence[float | None]) -> Iterator[list[tuple[Any, float]]]:
+    """Yield the stretches without a missing value."""
+    run: list[tuple[Any, float]] = []
+    for place, value in zip(x, values, strict=True):
+        if value is not None:
+            run.append((place, value))
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return at most some points of a line, the extremes of each stretch among them."""
+    if len(points) <= _MAX_POINTS:
+        return points
+    stretch = math.ceil(len(points) / (_MAX_POINTS // 2))
+    kept: list[tuple[float, float]] = []
+    for start in range(0, len(points), stretch):
+        part = points[start : start + stretch]
+        lowest, highest = min(part, key=lambda point: point[1]), max(part, key=lambda point: point[1])
+        kept.extend(sorted({lowest, highest}))
+    return kept

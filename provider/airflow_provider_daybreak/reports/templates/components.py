@@ -1,0 +1,524 @@
+"""What templates call to put tables, metrics, charts and notices into a report: loose values in, frozen blocks out."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.reports.charts.drawing import alt_text
+from airflow_provider_daybreak.reports.charts.scales import seconds
+from airflow_provider_daybreak.reports.document import (
+    Align,
+    Chart,
+    ChartKind,
+    Column,
+    Highlight,
+    Metric,
+    Notice,
+    Reference,
+    Series,
+    Table,
+    Tone,
+)
+from airflow_provider_daybreak.reports.format import Format, guess
+from airflow_provider_daybreak.reports.language import MISSING, is_missing, moment_of
+from airflow_provider_daybreak.reports.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import tzinfo
+
+    from airflow_provider_daybreak.reports.language import Language
+    from airflow_provider_daybreak.reports.period import Period
+
+_SAMPLE = 1000
+"""Rows that a column's format is guessed from."""
+_MAX_SERIES = 12
+_MAX_POINTS = 500_000
+_MAX_BARS = 2000  # a year of days for five series
+_BARS = ("bar", "stacked_bar")
+_REPEATING = ("scatter", "sparkline")
+"""Kinds of chart that may have several values at one place."""
+_DRAWABLE = 1e100  # a difference of such is a number still
+_CONDITION = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*\Z")
+_TOTALS = ("sum", "mean", "min", "max", "count")
+_MARGIN = 1e-12
+
+
+class Components:
+    """
+    The components of one document. Each method returns a block; names of files are kept unique.
+
+    :param language: how values are written.
+    :param period: what "the period before" is called after.
+    """
+
+    def __init__(self, language: Language, period: Period) -> None:
+        self._language = language
+        self._period = period
+        self._names: set[tuple[str, str]] = set()
+
+    def table(
+        self,
+        rows: object,
+        columns: Mapping[str, Any] | Sequence[str] | None = None,
+        *,
+        caption: str = "",
+        limit: int = 50,
+        totals: Mapping[str, str] | Sequence[str] = (),
+        highlight: Mapping[str, Mapping[str, Any]] | None = None,
+        name: str = "",
+    ) -> Table:
+        """
+        Return a table.
+
+        :param rows: rows by name of the report's data, or a list of mappings.
+        :param columns: which columns, in their order: names; or names with titles; or names with mappings
+            of ``title``, ``format`` (as :meth:`Format.parse` takes it) and ``align``. All when None.
+        :param limit: how many rows html and text show; the other formats have all.
+        :param totals: columns that are summed, or what to say of each: sum, mean, min, max or count.
+        :param highlight: by column, what stands out by tone: ``{"delay": {"danger": "> 30"}}``.
+        :param name: names its file and sheet; the name of its data, or its caption, when empty.
+        :raises MissingColumnError: the rows have no column of that name.
+        """
+        data = Rows.of(rows)
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+            raise InvalidValueError("limit of a table", limit, "a number of rows, 0 or more")
+        if columns is None:
+            columns = data.columns
+        wanted = columns if isinstance(columns, Mapping) else {str(column): None for column in columns}
+        if data.columns:
+            for column in (*wanted, *(highlight or ()), *totals):
+                data.position(column)
+        else:  # a list without rows can't say which columns it would have
+            data = Rows(list(wanted), (), name=data.name)
+        sample = data[:_SAMPLE] if len(data) > _SAMPLE else data
+        sums = _totals(data, totals) if len(data) else {}
+        built = tuple(
+            self._column(column, options, sample, (highlight or {}).get(column, {}), sums.get(column))
+            for column, options in wanted.items()
+        )
+        return Table(
+            name=self._name(name or data.name or _text(caption), "table"),
+            rows=data,
+            columns=built,
+            caption=_text(caption),
+            limit=limit,
+            totals=sums,
+        )
+
+    def _column(
+        self, name: str, options: Any, sample: Rows, highlight: Mapping[str, Any], total: Any
+    ) -> Column:
+        if options is None:
+            options = {}
+        if isinstance(options, str):
+            options = {"title": options}
+        if not isinstance(options, Mapping) or options.keys() - {"title", "format", "align"}:
+            expected = "a title, or a mapping with title, format and align"
+            raise InvalidValueError(f"options of column {name!r}", options, expected)
+        values = list(sample.values(name)) if name in sample.columns else []
+        format_ = Format.parse(options["format"]) if options.get("format") else guess([*values, total])
+        align = options.get("align") or ("right" if format_.numeric else "left")
+        if align not in get_args(Align):
+            raise InvalidValueError(f"align of column {name!r}", align, "left, right or center")
+        return Column(
+            name=name,
+            title=str(options.get("title") or _title(name)),
+            format=format_,
+            align=cast("Align", align),
+            highlights=tuple(
+                _highlight(name, tone, condition, text=_all_text(values))
+                for tone, condition in highlight.items()
+            ),
+            sample=sample,
+        )
+
+    def metric(
+        self,
+        label: object,
+        value: object,
+        *,
+        unit: str = "",
+        format: str | None = None,  # noqa: A002 - what authors call it
+        previous: object = None,
+        change: str = "percent",
+        good: str | None = None,
+        note: str = "",
+        trend: Iterable[float] | None = None,
+    ) -> Metric:
+        """
+        Return a figure.
+
+        :param format: as :meth:`Format.parse` takes it; guessed from the value when None.
+        :param previous: the figure of the period before; its change is shown when given.
+        :param change: percent, or absolute (in the figure's own format).
+        :param good: up or down: which direction of the change is the good one. None colours nothing.
+        :param note: a line under it.
+        :param trend: values up to this one, drawn as a small line.
+        """
+        if good not in (None, "up", "down"):
+            raise InvalidValueError("good direction of a metric", good, "'up', 'down' or none")
+        if change not in ("percent", "absolute"):
+            raise InvalidValueError("change of a metric", change, "'percent' or 'absolute'")
+        format_ = Format.parse(format) if format else guess([value, previous], years=False)
+        words, tone = "", None
+        if not is_missing(previous):
+            words, tone = self._change(value, previous, format_, change=change, good=good)
+        name, values = self._language.value(label), tuple(() if trend is None else trend)
+        return Metric(
+            label=name,
+            value=format_.write(value, self._language),
+            unit=_text(unit),
+            change=words,
+            tone=tone,
+            note=_text(note),
+            trend=self._trend(name, values, format_) if values else None,
+        )
+
+    def _change(
+        self, value: Any, previous: Any, format_: Format, *, change: str, good: str | None
+    ) -> tuple[str, Tone | None]:
+        now, before = _number(value), _number(previous)
+        if now is None or before is None:
+            return "", None
+        language = self._language
+        difference = now - before
+        same = type(value) is type(previous) and not isinstance(value, str)
+        amount = abs(value - previous if same else difference)
+        write: Callable[[Any], str] = lambda amount: format_.write(amount, language)  # noqa: E731
+        # A share of nothing, or of what had the other sign, says nothing.
+        if change == "percent" and before and now * before >= 0:
+            amount = abs(difference / before)
+            write = lambda share: language.percent(share, 1)  # noqa: E731
+        elif format_.kind == "percent":
+            write = lambda share: language.word("points", value=language.number(100 * share, 1))  # noqa: E731
+        size = write(amount)
+        if size == write(amount - amount) or abs(difference) <= _MARGIN * max(abs(now), abs(before)):
+            return f"{language.word('unchanged')} {language.word(f'against.{self._period.name}')}", None
+        tone: Tone | None = None
+        if good is not None:
+            tone = "success" if (difference > 0) == (good == "up") else "danger"
+        arrow = "▲" if difference > 0 else "▼"
+        return f"{arrow} {size} {language.word(f'against.{self._period.name}')}", tone
+
+    def _trend(self, name: str, values: Sequence[Any], format_: Format) -> Chart:
+        line = Chart(
+            name=self._name(name, "chart"),
+            kind="sparkline",
+            x=tuple(range(len(values))),
+            series=(Series(name, tuple(_number(value, "trend") for value in values)),),
+            title=name,
+            # A chart's numbers are floats, which the plain format would write with a point.
+            y_format=format_ if format_.numeric and format_.kind != "plain" else None,
+        )
+        return replace(line, alt=alt_text(line, self._language))
+
+    def chart(
+        self,
+        rows: object,
+        x: str | None = None,
+        y: str | Sequence[str] | Mapping[str, str] | None = None,
+        *,
+        kind: str = "line",
+        series: str | None = None,
+        title: str = "",
+        x_format: str | None = None,
+        y_format: str | None = None,
+        reference: object = None,
+        alt: str = "",
+        name: str = "",
+        height: int = 280,
+    ) -> Chart:
+        """
+        Return a chart.
+
+        :param rows: rows, or a list of numbers.
+        :param x: column of the horizontal axis: dates, times, numbers or text.
+        :param y: the column of the values, or several, or columns with titles.
+        :param kind: line, area, bar, stacked_bar, scatter or sparkline.
+        :param series: a column that splits one column of values into a series for each of its texts.
+        :param reference: a value to draw a line at, or a mapping of ``value`` and ``label``.
+        :param alt: what the chart shows, in words; written from the data when empty.
+        :param height: in CSS pixels, to which further lines of a legend are added.
+        """
+        if kind not in get_args(ChartKind):
+            raise InvalidValueError("kind of a chart", kind, "one of " + ", ".join(get_args(ChartKind)))
+        if isinstance(height, bool) or not isinstance(height, int) or not 120 <= height <= 800:  # noqa: PLR2004
+            raise InvalidValueError("height of a chart", height, "120 to 800 pixels")
+        if (
+            not isinstance(rows, (Rows, Mapping))
+            and isinstance(rows, Sequence)
+            and rows
+            and not isinstance(rows[0], Mapping)
+        ):
+            rows = Rows(("x", "y"), enumerate(rows))
+            x, y = "x", {"y": title or name or ""}
+        data = Rows.of(rows)
+        if len(data) > _MAX_POINTS:
+            expected = f"at most {_MAX_POINTS:,}; aggregate them in the query"
+            raise InvalidValueError("number of rows of a chart", len(data), expected)
+        if x is None or y is None or not y:
+            raise InvalidValueError(
+                "x and y of a chart", (x, y), f"names of columns: {', '.join(data.columns)}"
+            )
+        columns: dict[str, str] = (
+            {column: str(text) for column, text in y.items()}
+            if isinstance(y, Mapping)
+            else {column: _title(column) for column in ([y] if isinstance(y, str) else y)}
+        )
+        if not data.columns:  # a list without rows can't say which columns it would have
+            data = Rows(list(dict.fromkeys([x, *columns, *([series] if series else [])])), (), name=data.name)
+        places, built = _plotted(data, x, columns, series, kind)
+        chart = Chart(
+            name=self._name(name or title or data.name, "chart"),
+            kind=cast("ChartKind", kind),
+            x=places,
+            series=built,
+            title=_text(title),
+            x_format=Format.parse(x_format) if x_format else None,
+            y_format=Format.parse(y_format) if y_format else None,
+            reference=_reference(reference),
+            alt=_text(alt),
+            height=height,
+        )
+        return chart if alt else replace(chart, alt=alt_text(chart, self._language))
+
+    def notice(self, text: object, tone: str = "info", *, title: str | None = None) -> Notice:
+        """
+        Return a remark that stands out.
+
+        :param tone: info, success, warning or danger.
+        :param title: the tone's own word when None.
+        """
+        if tone not in get_args(Tone):
+            raise InvalidValueError("tone of a notice", tone, "one of " + ", ".join(get_args(Tone)))
+        words = self._language.word(tone) if title is None else str(title)
+        return Notice(self._language.value(text), cast("Tone", tone), words)
+
+    def _name(self, wanted: str, kind: str) -> str:
+        """Return a name that no other of its kind has: tables and charts have folders of their own."""
+        stem = slug(wanted) or kind
+        name, number = stem, 2
+        while (kind, name) in self._names:
+            name, number = f"{stem}_{number}", number + 1
+        self._names.add((kind, name))
+        return name
+
+
+def slug(text: str) -> str:
+    """Return the text as a file's name: lower case letters of ASCII, digits and underscores, at most 40."""
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:40].rstrip("_")
+
+
+def _text(value: object) -> str:
+    """Return what a parameter says: nothing when a template gives none."""
+    return "" if value is None else str(value)
+
+
+def _title(column: str) -> str:
+    words = column.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def _all_text(values: list[Any]) -> bool:
+    return all(isinstance(value, str) or is_missing(value) for value in values)
+
+
+def _highlight(column: str, tone: str, condition: Any, *, text: bool) -> Highlight:
+    """
+    Return the highlight that a condition asks for.
+
+    :param text: whether the column's values are text, which equals text alone: 007 is no 7 there.
+    """
+    if tone not in get_args(Tone):
+        raise InvalidValueError(f"highlight of column {column!r}", tone, "a tone: " + ", ".join(get_args(Tone)))
+    match = _CONDITION.match(condition) if isinstance(condition, str) else None
+    if match is None:
+        raise InvalidValueError(
+            f"highlight of column {column!r}", condition, "a comparison such as '> 30' or '== late'"
+        )
+    operand: Any = match[2].strip("'\"")
+    ordered = match[1] not in ("==", "!=")
+    if ordered or not text:
+        with suppress(ValueError):
+            operand = float(operand)
+    if ordered if isinstance(operand, str) else not math.isfinite(operand):
+        expected = "a finite number after < or >, a finite number or text after == or !="
+        raise InvalidValueError(f"highlight of column {column!r}", condition, expected)
+    return Highlight(cast("Any", match[1]), operand, cast("Tone", tone))
+
+
+def _totals(rows: Rows, wanted: Mapping[str, str] | Sequence[str]) -> dict[str, Any]:
+    totals = dict(wanted) if isinstance(wanted, Mapping) else dict.fromkeys(wanted, "sum")
+    for column, kind in totals.items():
+        if kind not in _TOTALS:
+            raise InvalidValueError(f"total of column {column!r}", kind, "one of " + ", ".join(_TOTALS))
+    return {column: _total(rows, column, kind) for column, kind in totals.items()}
+
+
+def _total(rows: Rows, column: str, kind: str) -> Any:
+    """Return what is said of all values that are there; sums of floats are exact (math.fsum)."""
+    values = [value for value in rows.values(column) if not is_missing(value)]
+    if kind == "count":
+        return len(values)
+    wrong = next(
+        (value for value in values if isinstance(value, bool) or not isinstance(value, (int, float, Decimal))),
+        None,
+    )
+    if wrong is not None:
+        raise InvalidValueError(f"value in column {column!r}, which has a total", wrong, "a number")
+    if not values:
+        return None
+    if kind in ("min", "max"):
+        return min(values) if kind == "min" else max(values)
+    try:
+        total = _sum(values)
+        return total / len(values) if kind == "mean" else total
+    except ArithmeticError as error:
+        largest = max(values, key=abs)
+        expected = f"numbers whose {kind} is a number too"
+        raise InvalidValueError(f"value in column {column!r}, which has a total", largest, expected) from error
+
+
+def _sum(values: list[Any]) -> Any:
+    if not any(isinstance(value, float) for value in values):
+        return sum(values)
+    return math.fsum(values) if all(math.isfinite(value) for value in values) else sum(map(float, values))
+
+
+def _plotted(
+    rows: Rows, x: str, columns: Mapping[str, str], by: str | None, kind: str
+) -> tuple[tuple[Any, ...], tuple[Series, ...]]:
+    """Return a chart's places and series, few enough to be drawn and told apart."""
+    if by and len(columns) > 1:
+        raise InvalidValueError("y of a chart with series", list(columns), "one column")
+    places, series = _split(rows, x, next(iter(columns)), by, kind) if by else _straight(rows, x, columns, kind)
+    if len(series) > _MAX_SERIES:
+        raise InvalidValueError("number of series in a chart", len(series), f"at most {_MAX_SERIES}")
+    bars = len(places) * len(series)
+    if kind in _BARS and bars > _MAX_BARS:
+        expected = f"at most {_MAX_BARS:,}; aggregate them in the query, or use kind='line'"
+        raise InvalidValueError("number of bars in a chart", bars, expected)
+    return places, series
+
+
+def _straight(
+    rows: Rows, x: str, columns: Mapping[str, str], kind: str
+) -> tuple[tuple[Any, ...], tuple[Series, ...]]:
+    """Return the places in the order of their axis, and a series of each column."""
+    places = _places(list(rows.values(x)), x)
+    keys = {index: _key(place) for index, place in enumerate(places) if place is not None}
+    kept = list(keys)
+    if not any(isinstance(key, str) for key in keys.values()):
+        last = {key: index for index, key in keys.items()}
+        again = next((index for index, key in keys.items() if last[key] != index), None)
+        if again is not None and kind not in _REPEATING:
+            raise _repeated([x], [places[again]])
+        # The order of bars may be a ranking of numbered things.
+        if kind not in _BARS or any(isinstance(place, date) for place in places):
+            kept.sort(key=keys.__getitem__)
+    series = []
+    for column, title in columns.items():
+        values = [_number(value, column) for value in rows.values(column)]
+        series.append(Series(title, tuple(values[index] for index in kept)))
+    return tuple(places[index] for index in kept), tuple(series)
+
+
+def _split(rows: Rows, x: str, y: str, by: str, kind: str) -> tuple[tuple[Any, ...], tuple[Series, ...]]:
+    """Return the places in the order of their axis, and a series of each text in the column ``by``."""
+    known: dict[Any, Any] = {}
+    split: dict[str, dict[Any, float | None]] = {}
+    places = _places(list(rows.values(x)), x)
+    for index, (place, value, name) in enumerate(zip(places, rows.values(y), rows.values(by), strict=True)):
+        if place is None:
+            continue
+        points = split.setdefault(MISSING if is_missing(name) else str(name), {})
+        key = index if kind in _REPEATING else _key(place)
+        if key in points:
+            raise _repeated([x, by], [place, name])
+        known[key] = place
+        points[key] = _number(value, y)
+    order = list(known)
+    if not any(isinstance(place, str) for place in known.values()):
+        order.sort(key=lambda key: _key(known[key]))
+    series = (Series(name, tuple(map(points.get, order))) for name, points in split.items())
+    return tuple(known[key] for key in order), tuple(series)
+
+
+def _key(place: Any) -> Any:
+    """Return what places of an axis are told apart and ordered by: datetimes by their instant, whatever clocks say."""
+    return seconds(place) if isinstance(place, date) else place
+
+
+def _repeated(columns: Sequence[str], values: Sequence[Any]) -> InvalidValueError:
+    where = " and ".join(columns)
+    expected = f"one row for each {where}: sum them in the query (GROUP BY {', '.join(columns)})"
+    return InvalidValueError(f"{where} of a chart", ", ".join(map(str, values)), expected)
+
+
+def _places(values: list[Any], column: str) -> list[Any]:
+    """Return the values as dates, datetimes, numbers or text: of one kind, None (of text, a dash) where one is missing."""
+    values = [
+        None if is_missing(value) or (isinstance(value, str) and not value.strip()) else value
+        for value in values
+    ]
+    present = [value for value in values if value is not None]
+    if all(isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) for value in present):
+        whole = bool(present) and all(isinstance(value, int) for value in present)
+        if whole and guess((min(present), max(present))).kind == "plain":
+            return values  # years, which take no separator
+        return [_number(value, column) for value in values]
+    moments = [None if value is None else moment_of(value) for value in values]
+    if sum(isinstance(moment, date) for moment in moments) != len(present):
+        return [MISSING if value is None else str(value) for value in values]
+    instants = [moment for moment in moments if isinstance(moment, datetime)]
+    if instants:
+        # On one axis all are of one kind: a date is its midnight, and one without a zone is of the zone that others have.
+        zone = next((instant.tzinfo for instant in instants if instant.tzinfo), None)
+        return [None if moment is None else _as_instant(moment, zone) for moment in moments]
+    return moments
+
+
+def _as_instant(moment: date | time, zone: tzinfo | None) -> datetime:
+    if isinstance(moment, datetime):
+        return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    day = moment if isinstance(moment, date) else date.min
+    return datetime(day.year, day.month, day.day, tzinfo=zone)
+
+
+def _number(value: Any, column: str = "") -> float | None:
+    """Return a finite number, None for what is missing or endless."""
+    from datetime import timedelta
+
+    if is_missing(value):
+        return None
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        what = f"value in column {column!r} of a chart" if column else "value"
+        raise InvalidValueError(what, value, "a number") from error
+    return number if abs(number) <= _DRAWABLE else None  # nor NaN, nor infinity
+
+
+def _reference(value: Any) -> Reference | None:
+    if value is None:
+        return None
+    options: Mapping[str, Any] = value if isinstance(value, Mapping) else {"value": value}
+    number = _number(options.get("value"))
+    if number is None or options.keys() - {"value", "label"}:
+        expected = f"a number of at most {_DRAWABLE:g}, or a mapping of value and label"
+        raise InvalidValueError("reference of a chart", value, expected)
+    return Reference(number, _text(options.get("label")))
