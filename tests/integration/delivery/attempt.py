@@ -38,14 +38,14 @@ TRACED = {
 def mailing(folder, number, kinds=KINDS, **rules):
     """Return the mailing of one attempt: one recipient of each kind, in a ledger of its own."""
     revision = next(Archive(folder / "reports").revisions())
-    letter = Message(
+    message = Message(
         Address("", addr_spec="reports@example.org"),
         "Almanac",
         revision,
         recipients=[Recipient(address(kind, number), kind="bcc") for kind in kinds],
     )
     return Mailing(
-        letter,
+        message,
         Ledger(folder / "ledgers" / str(number)),
         rules=Rules(max_lateness=None, pauses=(0, 0), **rules),
         run={},
@@ -138,10 +138,10 @@ def main(command, folder, port, *rest):
         os.access("/end-of-the-attempt", os.F_OK)
         print(json.dumps({"last": result, "standings": standings(one)}))
     elif command == "race":
-        letter = mailing(folder, "race").letter
+        message = mailing(folder, "race").message
         people = [Recipient(address("good", number), kind="bcc") for number in range(int(rest[0]))]
         one = mailing(folder, "race")
-        one.letter = replace(letter, recipients=people)
+        one.message = replace(message, recipients=people)
         print("ready", flush=True)
         sys.stdin.readline()
         attempt(one, port)

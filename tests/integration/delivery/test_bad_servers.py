@@ -75,14 +75,14 @@ def mail_over(tmp_path, revision):
     """Return a function that mails one person over a port."""
 
     def mail(port, step=""):
-        letter = Message(
+        message = Message(
             Address(addr_spec="r@example.org"),
             "Almanac",
             revision,
             recipients=parse_recipients("jane@example.org"),
         )
         rules = Rules(max_lateness=None, pauses=(0,))
-        one = Mailing(letter, Ledger(tmp_path / "ledger"), rules=rules, run={}, now=datetime.now(timezone.utc))
+        one = Mailing(message, Ledger(tmp_path / "ledger"), rules=rules, run={}, now=datetime.now(timezone.utc))
         quick = Timeouts(connect=2, greeting=0.3, command=0.3, data=0.3, block=0.3, final=0.3)
         security = "starttls" if step == "STARTTLS" else "none"
         login = {"login": LOGIN, "password": PASSWORD, "allow_insecure": True} if step == "AUTH" else {}
