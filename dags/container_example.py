@@ -11,7 +11,13 @@ from airflow_provider_daybreak.operators.docker import ImageBuild, ScriptDockerO
 NAME = Path(__file__).stem  # this file's: of the Dag and the folder
 FILES = Path(__file__).parent / NAME
 
-with DAG(dag_id=NAME, schedule=None, tags=["daybreak", "example"], doc_md=__doc__):
+with DAG(
+    dag_id=NAME,
+    description="A script in its own container. Needs a Docker engine",
+    schedule=None,
+    tags=["daybreak", "example"],
+    doc_md=__doc__,
+):
     ScriptDockerOperator(
         task_id="summarise_sales",
         build=ImageBuild(

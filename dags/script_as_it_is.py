@@ -15,7 +15,8 @@ from airflow.timetables.trigger import CronTriggerTimetable
 
 from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
 
-SCRIPT = Path(__file__).parent / "script_as_it_is"
+NAME = Path(__file__).stem  # this file's: of the Dag, the release, the mail in the archive, and the folder
+SCRIPT = Path(__file__).parent / NAME
 SCHEDULE = CronTriggerTimetable(
     "0 9 * * *",
     timezone="Europe/Berlin",
@@ -24,14 +25,15 @@ SCHEDULE = CronTriggerTimetable(
 RECEIVER = "you@example.org"
 
 with DAG(
-    dag_id="script_as_it_is",
+    dag_id=NAME,
+    description="A script that mails by itself, once a day. Needs the connection smtp_default, to mail it over",
     schedule=SCHEDULE,
     catchup=False,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
     tags=["daybreak", "example"],
     doc_md=__doc__,
 ) as dag:
-    deploy = VenvDeployOperator(task_id="deploy_script", name="script_as_it_is", source=SCRIPT)
+    deploy = VenvDeployOperator(task_id="deploy_script", name=NAME, source=SCRIPT)
     VenvRunOperator(
         task_id="run_script",
         release=deploy.output,

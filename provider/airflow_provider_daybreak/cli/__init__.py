@@ -42,6 +42,7 @@ def get_cli_commands() -> list[CLICommand]:
                 ),
                 _reports(),
                 _preview(),
+                _new(),
                 *_delivery_commands(),
             ),
         )
@@ -102,6 +103,32 @@ def _preview() -> ActionCommand:
             ),
             Arg(("--params",), metavar="JSON", help="Params of the run, as a JSON object or a file of one"),
             Arg(("--watch",), action="store_true", help="Render again whenever a file is saved"),
+            ARG_VERBOSE,
+        ),
+    )
+
+
+def _new() -> ActionCommand:
+    return ActionCommand(
+        name="new",
+        help="Begin a Dag of your own from an example, with a name of its own for all that it makes",
+        description=(
+            "Write NAME.py and the folder NAME/ into the folder of Dags: a copy of an example whose Dag, release and report "
+            "are called NAME. Nothing that is there is touched."
+        ),
+        func=lazy_load_command(f"{_CLI}.new.new"),
+        args=(
+            Arg(("name",), help="Name of the Dag, its release and its report, such as sales"),
+            Arg(
+                ("--from",),
+                dest="example",
+                choices=("daily_report", "sql", "script", "container"),
+                default="daily_report",
+                help="daily_report: a script, a template and a PDF. sql: queries. script: one that mails by itself. "
+                "container: one with a Dockerfile. (default: daily_report)",
+            ),
+            Arg(("--folder",), help="Folder of Dags; that of Airflow's settings by default"),
+            ARG_OUTPUT,
             ARG_VERBOSE,
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from airflow_provider_daybreak.exceptions import DaybreakError
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 _Params = ParamSpec("_Params")
 
 
+def program() -> str:
+    """Return how this program is called: by Airflow's, or by its own name, which is all that Airflow 3.1 leaves."""
+    return "daybreak" if Path(sys.argv[0]).name == "daybreak" else "airflow daybreak"
+
+
 def command(function: Callable[_Params, None]) -> Callable[_Params, None]:
     """Show a deliberate error as one sentence on stderr, without a traceback, and exit with 1."""
 
@@ -23,7 +29,7 @@ def command(function: Callable[_Params, None]) -> Callable[_Params, None]:
         try:
             function(*args, **kwargs)
         except DaybreakError as error:
-            print(f"airflow daybreak: {error}", file=sys.stderr)
+            print(f"{program()}: {error}", file=sys.stderr)
             raise SystemExit(1) from error
 
     return run

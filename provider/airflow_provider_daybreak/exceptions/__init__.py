@@ -50,6 +50,7 @@ They are imported from here, whichever module defines them::
         InvalidValueError
         MissingConnectionError
         MissingExtraError
+        NameTakenError
         OwnedByAnotherDagError
         ReleaseError
             ArtifactUnreadableError
@@ -113,6 +114,7 @@ from airflow_provider_daybreak.exceptions.base import (
     InvalidValueError,
     MissingConnectionError,
     MissingExtraError,
+    NameTakenError,
     OwnedByAnotherDagError,
 )
 from airflow_provider_daybreak.exceptions.containers import (
@@ -257,6 +259,7 @@ __all__ = [
     "MissingColumnError",
     "MissingConnectionError",
     "MissingExtraError",
+    "NameTakenError",
     "NoPreviousReleaseError",
     "NoRecipientsError",
     "NoScriptError",

@@ -97,6 +97,16 @@ class InvalidValueError(DaybreakError, permanent=True):
         return f"Invalid {self.name} {shown(self.value)}: expected {self.expected}."
 
 
+class NameTakenError(DaybreakError, permanent=True):
+    """A name for something new that something else has. Nothing was written."""
+
+    name: str
+    by: str
+
+    def __str__(self) -> str:
+        return f"The name {self.name!r} is taken: {self.by}. Nothing was written. Choose another name."
+
+
 class OwnedByAnotherDagError(DaybreakError, permanent=True):
     """
     A report or release that a Dag would publish under a name that is another's.

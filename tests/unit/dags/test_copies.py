@@ -47,6 +47,13 @@ def test_a_copy_of_the_container_has_names_of_its_own(copied):
     assert find_task(Path(copied("container_example", "stock")), "summarise_sales").dag.dag_id == "stock"
 
 
+def test_a_copy_of_the_script_has_names_of_its_own(copied, tmp_path):
+    dag = find_task(Path(copied("script_as_it_is", "stock")), "run_script").dag
+
+    deploy = dag.get_task("deploy_script")
+    assert (dag.dag_id, deploy.name, deploy.source) == ("stock", "stock", tmp_path / "stock")
+
+
 def test_no_two_tasks_of_different_examples_have_one_name():
     found = {}
     for example, dag_ids in {"daily_report": [None], "flights_report": ["flights_day", "flights_week"]}.items():
