@@ -53,6 +53,12 @@ with DAG(
             title="Recipients",
             description="Addresses, with commas between them. Empty: those of the connection.",
         ),
+        "mail_even_if_late": Param(
+            False,
+            type="boolean",
+            title="Mail even if late",
+            description="Else a report is only archived where its day ended more than seven days ago.",
+        ),
     },
     tags=["daybreak", "report"],
     doc_md=__doc__,

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from airflow_provider_daybreak.archive import Draft, DraftFile
+from airflow_provider_daybreak.version_compat import AirflowSkipException
 
 LOGIN = "reports@example.org"
 PASSWORD = "correct-horse-battery"
@@ -269,3 +270,13 @@ def credential_traces():
     """Return what a password looks like on the wire, in clear and in the encodings of AUTH."""
     plain = f"\0{LOGIN}\0{PASSWORD}".encode()
     return [PASSWORD.encode(), base64.b64encode(PASSWORD.encode()), base64.b64encode(plain)]
+
+
+def result_of(execute, context, **arguments):
+    """Return the result of a task that mails; where it was skipped, its XCom, with the reason as ``skipped``."""
+    xcoms = {}
+    context["ti"].xcom_push = lambda key, value: xcoms.update({key: value})
+    try:
+        return execute(context, **arguments)
+    except AirflowSkipException as skipped:
+        return {**xcoms.get("return_value", {}), "skipped": str(skipped)}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
+from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.releases.dag_version import DagVersion
 from airflow_provider_daybreak.reports.period import (
     Period,
@@ -91,6 +92,19 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
         timezone=zone_,
         instant=instant_of(day, timezone=zone_, time_of_day=_time_of_day(context["dag"], day, zone_), **own),
     )
+
+
+def lateness_of(context: Mapping[str, Any], most: timedelta | None) -> timedelta | None:
+    """
+    Return how late a run may mail: for ever, which is None, where its param ``mail_even_if_late`` is true.
+
+    :param most: how late it may where it says nothing.
+    :raises InvalidValueError: the param is neither true nor false.
+    """
+    given = (context.get("params") or {}).get("mail_even_if_late")
+    if given not in (None, True, False):
+        raise InvalidValueError("param mail_even_if_late", given, "true or false")
+    return None if given else most
 
 
 def dag_version_of(context: Mapping[str, Any]) -> DagVersion | None:

@@ -61,7 +61,7 @@ class Rules:
             return None
         return (
             f"too late: its period ended {_days(lateness)} ago, and max_lateness is {_days(self.max_lateness)}; "
-            f"'airflow daybreak resend' sends it all the same"
+            f"a run whose param mail_even_if_late is true mails it, and so does 'airflow daybreak resend'"
         )
 
 

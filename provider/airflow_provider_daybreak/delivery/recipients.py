@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_daybreak.delivery.headers import plain
 from airflow_provider_daybreak.exceptions import (
+    EmptyRecipientsError,
     InvalidValueError,
+    NobodyAllowedError,
     NoRecipientsError,
     RecipientNotAllowedError,
 )
@@ -192,7 +194,7 @@ def choose_recipients(
 
     :param default: who gets it when ``to``, ``cc`` and ``bcc`` are empty.
     :param allowed_domains: the only domains that may be mailed; any when empty.
-    :raises NoRecipientsError: there is nobody.
+    :raises NoRecipientsError: there is nobody; an :class:`EmptyRecipientsError` where a list was given.
     :raises RecipientNotAllowedError: somebody's domain isn't allowed.
     """
     everybody = [
@@ -201,7 +203,8 @@ def choose_recipients(
         *parse_recipients(bcc, kind="bcc"),
     ] or parse_recipients(default, kind="to")
     if not everybody:
-        raise NoRecipientsError
+        given = any(isinstance(_unwrapped(each), list) for each in (to, cc, bcc))
+        raise EmptyRecipientsError if given else NoRecipientsError
     check_domains(everybody, allowed_domains)
     unique = {(recipient.normal, recipient.report): recipient for recipient in reversed(everybody)}
     return list(unique.values())[::-1]
@@ -212,14 +215,16 @@ def check_domains(recipients: Iterable[Recipient], allowed: Sequence[str]) -> No
     Refuse recipients outside of the allowed domains.
 
     :param allowed: domains, such as ``example.org``. Subdomains are others. Any when empty.
-    :raises RecipientNotAllowedError: somebody's domain isn't allowed.
+    :raises RecipientNotAllowedError: somebody's domain isn't allowed; a :class:`NobodyAllowedError` where nobody's is.
     """
     if isinstance(allowed, str):
         raise InvalidValueError("allowed_domains", allowed, 'a list of domains, such as ["example.org"]')
     domains = {ascii_domain(domain.strip().lstrip("@"), name="allowed_domains").lower() for domain in allowed}
-    outside = tuple(each.address for each in recipients if domains and each.domain not in domains)
+    everybody = list(recipients)
+    outside = tuple(each.address for each in everybody if domains and each.domain not in domains)
     if outside:
-        raise RecipientNotAllowedError(outside, tuple(sorted(domains)))
+        error = NobodyAllowedError if len(outside) == len(everybody) else RecipientNotAllowedError
+        raise error(outside, tuple(sorted(domains)))
 
 
 def redirected(recipients: Sequence[Recipient], address: str) -> list[Recipient]:

@@ -35,6 +35,7 @@ PAUSES = (2.0, 10.0, 30.0)
 """Seconds before each further round to those whom the server put off. Greylisting takes longer: retries do that."""
 
 _PROGRESS_EVERY = 100  # mails
+_REASONS = 3  # that a sentence names
 _NO_UTF8 = "the server takes only ASCII before the @ of an address (it offers no SMTPUTF8)"
 
 
@@ -75,6 +76,15 @@ class Summary:
     refused: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def nothing(self) -> str:
+        """Why nobody has got anything, now or before, where somebody was to; empty otherwise."""
+        if self.sent or self.already_sent:
+            return ""
+        reasons = list(dict.fromkeys((*self.held.values(), *self.refused.values())))
+        more = f"; and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""
+        return "; ".join(reasons[:_REASONS]) + more
 
     def add(self, other: Summary, report: str) -> None:
         """Take over what became of another report's mails, told apart where somebody gets both."""

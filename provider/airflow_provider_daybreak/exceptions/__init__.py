@@ -34,8 +34,10 @@ They are imported from here, whichever module defines them::
             LedgerUnsafeError
             MailTooLargeError
             NoRecipientsError
+                EmptyRecipientsError
             NothingToResendError
             RecipientNotAllowedError
+                NobodyAllowedError
             RelayUnavailableError
             SmtpError
                 SenderRefusedError
@@ -139,8 +141,10 @@ from airflow_provider_daybreak.exceptions.delivery import (
     DeliveryError,
     DeliveryIncompleteError,
     DeliveryPendingError,
+    EmptyRecipientsError,
     LedgerUnsafeError,
     MailTooLargeError,
+    NobodyAllowedError,
     NoRecipientsError,
     NothingToResendError,
     RecipientNotAllowedError,
@@ -240,6 +244,7 @@ __all__ = [
     "DotenvSyntaxError",
     "DotenvUnreadableError",
     "DotenvValueError",
+    "EmptyRecipientsError",
     "EmptyReportError",
     "EngineError",
     "EngineUnavailableError",
@@ -263,6 +268,7 @@ __all__ = [
     "NoPreviousReleaseError",
     "NoRecipientsError",
     "NoScriptError",
+    "NobodyAllowedError",
     "NothingToResendError",
     "OutsideArchiveError",
     "OwnedByAnotherDagError",

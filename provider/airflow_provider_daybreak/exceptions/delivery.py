@@ -24,6 +24,16 @@ class NoRecipientsError(DeliveryError, permanent=True):
         )
 
 
+class EmptyRecipientsError(NoRecipientsError):
+    """A mail to a list of recipients that was given, and has nobody in it."""
+
+    def __str__(self) -> str:
+        return (
+            "Nobody to mail: the list of recipients that was given is empty, and the connection has no "
+            "default_recipients in its extra. Look at what makes the list if it should name somebody."
+        )
+
+
 class RecipientNotAllowedError(DeliveryError, permanent=True):
     """Recipients outside of the allowed domains. Nothing was sent to anybody."""
 
@@ -35,6 +45,10 @@ class RecipientNotAllowedError(DeliveryError, permanent=True):
             f"Not allowed to mail {_some(self.addresses)}: allowed_domains are {', '.join(self.allowed)}. "
             f"Nothing was sent. Remove the recipients, or allow their domains."
         )
+
+
+class NobodyAllowedError(RecipientNotAllowedError):
+    """Recipients all of whom are outside of the allowed domains, as where mail is kept within a house."""
 
 
 class AttachmentChangedError(DeliveryError, permanent=True):

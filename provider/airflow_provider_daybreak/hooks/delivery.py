@@ -124,10 +124,23 @@ class Resending:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of a report's mails."""
+    """
+    What became of a report's mails.
+
+    :param redirected_to: the one address that got all of them instead; empty when none did.
+    """
 
     manifest: Manifest
     summary: Summary
+    redirected_to: str = ""
+
+    @property
+    def nothing(self) -> str:
+        """Why nobody has got anything, now or before, where somebody was to; empty otherwise."""
+        taken = len(self.summary.sent) + len(self.summary.already_sent)
+        if self.redirected_to and taken:
+            return f"redirected: {taken} went to {self.redirected_to}, and none to those they were meant for"
+        return self.summary.nothing
 
 
 @dataclass(frozen=True)
@@ -229,7 +242,9 @@ class DeliveryHook(BaseHook):
             summary.add(mailing.send(partial(Session.open, settings.server)), mailing.manifest.report)
         summary.refused.update(request.refused)
         summary.check(mailings[0].manifest.report, on_refused=on_refused)
-        return Delivery(mailings[0].manifest, summary)
+        return Delivery(
+            mailings[0].manifest, summary, request.redirect_all_to or settings.redirect_all_to or ""
+        )
 
     def pending(self, request: MailRequest, *, rules: Rules, context: Mapping[str, Any]) -> bool:
         """Return whether there is something that :meth:`send` would send, as far as the ledger says."""

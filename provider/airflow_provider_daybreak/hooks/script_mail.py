@@ -14,7 +14,7 @@ from airflow_provider_daybreak import __version__
 from airflow_provider_daybreak.archive import Draft, DraftFile
 from airflow_provider_daybreak.archive.layout import check_report
 from airflow_provider_daybreak.context.archive import archive_at, archive_of
-from airflow_provider_daybreak.context.run import run_of
+from airflow_provider_daybreak.context.run import lateness_of, run_of
 from airflow_provider_daybreak.delivery.captured import captured_files, captured_mails
 from airflow_provider_daybreak.delivery.mailing import Rules
 from airflow_provider_daybreak.delivery.recipients import check_domains, parse_address
@@ -195,7 +195,7 @@ class ScriptMailHook:
         """
         # What can't be used shows before the script runs.
         check_report(self._report(script))
-        self._rules()
+        self._rules(context)
         domains = self.options.allowed_domains
         if self.options.mode != "capture":
             settings = self._delivery.settings()
@@ -254,14 +254,14 @@ class ScriptMailHook:
             )
         else:
             found = self._delivery.reject(proposal, by=by, context=context)
-        return self._mailed(self.archive.open(manifest), ended, found.summary)
+        return self._mailed(self.archive.open(manifest), ended, found.summary, nothing=found.nothing)
 
     def _deliver(
         self, revision: Revision, ended: Ended, context: Mapping[str, Any], *, again: bool = False
     ) -> Mailed:
         """Deliver what a script mailed, as far as nobody did, or ask for an approval where that is wanted."""
         request = self._request(revision, ended)
-        when: dict[str, Any] = {"rules": self._rules(), "context": context}
+        when: dict[str, Any] = {"rules": self._rules(context), "context": context}
         found: Delivery | Question
         if self.options.mode == "send":
             found = self._delivery.send(request, on_refused=self.options.on_refused, **when)
@@ -270,16 +270,16 @@ class ScriptMailHook:
         elif self.options.mode == "dry_run":
             found = self._delivery.dry_run(request, **when)
         else:
-            found = Delivery(revision.manifest, Summary(refused=ended["refused"]))
+            captured = Summary(refused=ended["refused"])
+            return self._mailed(revision, ended, captured, again=again)
         if isinstance(found, Question):
-            return replace(self._mailed(revision, ended, Summary(), again=again), question=found, nothing="")
-        return self._mailed(revision, ended, found.summary, again=again)
+            return replace(self._mailed(revision, ended, Summary(), again=again), question=found)
+        return self._mailed(revision, ended, found.summary, nothing=found.nothing, again=again)
 
-    def _mailed(self, revision: Revision, ended: Ended, summary: Summary, *, again: bool = False) -> Mailed:
+    def _mailed(
+        self, revision: Revision, ended: Ended, summary: Summary, *, nothing: str = "", again: bool = False
+    ) -> Mailed:
         manifest = revision.manifest
-        nothing = ""
-        if self.options.mode in ("send", "hold") and not summary.sent and not summary.already_sent:
-            nothing = "; ".join(dict.fromkeys((*summary.held.values(), *summary.refused.values())))
         return Mailed(
             manifest.report, manifest.report_date, ended, revision, summary, nothing=nothing, again=again
         )
@@ -310,9 +310,9 @@ class ScriptMailHook:
             refused=ended["refused"],
         )
 
-    def _rules(self) -> Rules:
+    def _rules(self, context: Mapping[str, Any]) -> Rules:
         return Rules(
-            max_lateness=self.options.max_lateness,
+            max_lateness=lateness_of(context, self.options.max_lateness),
             on_correction=self.options.on_correction,
             on_unknown=self.options.on_unknown,
         )
@@ -329,7 +329,9 @@ class ScriptMailHook:
         if (ended["release"], ended["command"]) != (script.release, list(script.command)):
             return None
         request = self._request(revision, ended)
-        return revision if self._delivery.pending(request, rules=self._rules(), context=context) else None
+        return (
+            revision if self._delivery.pending(request, rules=self._rules(context), context=context) else None
+        )
 
     def _keep_draft(self, script: Script, taken: Sequence[RelayedMessage], folder: Path) -> None:
         """Archive what a script had mailed before it failed, for whoever looks into it."""

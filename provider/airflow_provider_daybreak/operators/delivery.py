@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.operators.approval import answer_of, ask
-from airflow_provider_daybreak.operators.permanent import fail_at_once
+from airflow_provider_daybreak.operators.permanent import fail_at_once, skip_where_nobody_is_meant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive import Manifest
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
-    from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, MailRequest
+    from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, MailRequest, Question
 
 
 class DeliveryInfo(TypedDict):
@@ -60,8 +60,8 @@ class ReportEmailOperator(BaseOperator):
     :param smtp_conn_id: the ``smtp`` connection.
     :param mode: ``send``; ``hold`` to prepare everything and wait until somebody approves just that, as it was
         shown, under "required actions" in Airflow's UI; ``dry_run`` to write each mail as ``.eml`` into the archive.
-    :param max_lateness: how long after its period's end a report is still mailed; for ever when None. A later
-        run only archives it, and says so.
+    :param max_lateness: how long after its period's end a report is still mailed; for ever when None, and in a run
+        whose param ``mail_even_if_late`` is true. A later run only archives it.
     :param on_correction: whether new content for a period that was mailed is only in the archive
         (``archive``), or mailed too (``send``).
     :param on_refused: whether a recipient that the server refuses is an error (``fail``) or logged (``warn``).
@@ -80,7 +80,8 @@ class ReportEmailOperator(BaseOperator):
     :param redirect_all_to: the one address that gets all mails instead, for trials. They don't count as sent to
         those they were meant for. (templated)
     :param archive: URI of the archive; the one of the ``[daybreak]`` section by default.
-    :return: what became of each mail, as :class:`DeliveryInfo`.
+    :return: what became of each mail, as :class:`DeliveryInfo`. A task that mailed nobody, now or before, has it as its
+        XCom too, and ends as skipped, with the reason.
     """
 
     template_fields: Sequence[str] = (
@@ -143,21 +144,26 @@ class ReportEmailOperator(BaseOperator):
         self.archive = archive
 
     def execute(self, context: Context) -> DeliveryInfo:
-        """Send what was not sent before."""
+        """
+        Send what was not sent before.
+
+        :raises AirflowSkipException: nobody has got anything.
+        """
         from airflow_provider_daybreak.hooks.delivery import Delivery
 
-        with fail_at_once():
+        with fail_at_once(), skip_where_nobody_is_meant():
             if self.mode == "send":
-                return _info(
-                    self._hook().send(self._request(), on_refused=self.on_refused, **self._when(context))
+                found: Delivery | Question = self._hook().send(
+                    self._request(), on_refused=self.on_refused, **self._when(context)
                 )
-            if self.mode == "dry_run":
-                return _info(self._hook().dry_run(self._request(), **self._when(context)))
-            if self.mode != "hold":
+            elif self.mode == "dry_run":
+                found = self._hook().dry_run(self._request(), **self._when(context))
+            elif self.mode == "hold":
+                found = self._hook().question(self._request(), **self._when(context))
+            else:
                 raise InvalidValueError("mode", self.mode, "send, hold or dry_run")
-            found = self._hook().question(self._request(), **self._when(context))
         if isinstance(found, Delivery):
-            return _info(found)
+            return _told(found, context)
         return ask(
             self,
             context,
@@ -171,11 +177,11 @@ class ReportEmailOperator(BaseOperator):
         """Send what somebody approved, as it was shown: no template is rendered for it again."""
         with fail_at_once():
             answer, hook = answer_of(event), self._hook()
-            if not answer.approved:
-                return _info(hook.reject(proposal, by=answer.by, context=context))
-            return _info(
-                hook.send_approved(proposal, by=answer.by, context=context, on_refused=self.on_refused)
-            )
+            if answer.approved:
+                found = hook.send_approved(proposal, by=answer.by, context=context, on_refused=self.on_refused)
+            else:
+                found = hook.reject(proposal, by=answer.by, context=context)
+        return _told(found, context)
 
     def _links(self, manifests: Sequence[Manifest]) -> list[str]:
         """Return Markdown links to the reports' pages, which those in the archive of the settings have."""
@@ -209,15 +215,33 @@ class ReportEmailOperator(BaseOperator):
         )
 
     def _when(self, context: Context) -> dict[str, Any]:
+        from airflow_provider_daybreak.context.run import lateness_of
         from airflow_provider_daybreak.delivery.mailing import Rules
 
         rules = Rules(
-            max_lateness=self.max_lateness,
+            max_lateness=lateness_of(context, self.max_lateness),
             on_correction=self.on_correction,
             on_unknown=self.on_unknown,
             max_bytes=self.max_bytes,
         )
         return {"rules": rules, "context": context}
+
+
+def _told(delivery: Delivery, context: Context) -> DeliveryInfo:
+    """
+    Return what became of a report's mails.
+
+    :raises AirflowSkipException: nobody has got anything. The same is the task's XCom then.
+    """
+    info = _info(delivery)
+    if delivery.nothing:
+        from airflow_provider_daybreak.version_compat import AirflowSkipException
+
+        context["ti"].xcom_push(key="return_value", value=info)
+        raise AirflowSkipException(
+            f"Nobody was mailed {info['report']!r} of {info['report_date']}: {delivery.nothing}"
+        )
+    return info
 
 
 def _info(delivery: Delivery) -> DeliveryInfo:

@@ -1,11 +1,11 @@
-"""What an operator does with an error that trying again can't mend."""
+"""What an operator does with an error that trying again can't mend, or that is none."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.exceptions import DaybreakError
+from airflow_provider_daybreak.exceptions import DaybreakError, EmptyRecipientsError, NobodyAllowedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,3 +26,18 @@ def fail_at_once() -> Iterator[None]:
         if not error.permanent:
             raise
         raise AirflowFailException(str(error)) from error
+
+
+@contextmanager
+def skip_where_nobody_is_meant() -> Iterator[None]:
+    """
+    Turn what says that a mail is for nobody into a skipped task: that is no failure, and no success either.
+
+    :raises AirflowSkipException: the list of recipients is empty, or none of them may be mailed.
+    """
+    from airflow_provider_daybreak.version_compat import AirflowSkipException
+
+    try:
+        yield
+    except (EmptyRecipientsError, NobodyAllowedError) as error:
+        raise AirflowSkipException(str(error)) from error

@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_daybreak.archive import Archive
 from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
-from tests.mail import LOGIN, PASSWORD, Authority, MailServer, draft
+from tests.mail import LOGIN, PASSWORD, Authority, MailServer, draft, result_of
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def connect_to(monkeypatch, authority):
 
 @pytest.fixture
 def mail(server, archive, connect_to, make_context, monkeypatch):
-    """Return a function that runs a mail task once."""
+    """Return a function that runs a mail task once, and returns its result; with why, where it was skipped."""
     connect_to(server)
     monkeypatch.setattr("airflow_provider_daybreak.delivery.sender.sleep", lambda _seconds: None)
 
@@ -65,7 +65,7 @@ def mail(server, archive, connect_to, make_context, monkeypatch):
             max_lateness=arguments.pop("max_lateness", None),
             **arguments,
         )
-        return operator.execute(context or make_context(task_id="mail_report"))
+        return result_of(operator.execute, context or make_context(task_id="mail_report"))
 
     return run
 

@@ -20,7 +20,7 @@ from airflow_provider_daybreak.hooks.delivery import DeliveryHook, Resending
 from airflow_provider_daybreak.operators import approval
 from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
 from airflow_provider_daybreak.version_compat import AirflowFailException
-from tests.mail import draft
+from tests.mail import draft, result_of
 
 pytestmark = pytest.mark.usefixtures("revision")
 
@@ -48,7 +48,7 @@ def hold(mail, archive, make_context, monkeypatch):
             event = {"chosen_options": [option], "responded_by_user": {"id": "1", "name": "Ann"}}
             kwargs = json.loads(json.dumps(parked.value.kwargs))
             method = getattr(operator, parked.value.method_name)
-            return method(make_context(task_id="mail_report"), event=event, **kwargs)
+            return result_of(method, make_context(task_id="mail_report"), event=event, **kwargs)
 
         return SimpleNamespace(answer=answer, asked=dict(asked), kwargs=parked.value.kwargs)
 

@@ -103,7 +103,7 @@ def test_answers_unsubscribing_and_further_headers_are_in_the_head(mail, server)
         {"attachments": [7]},
         {"to": "jane"},
         {"report": {"no": "manifest"}},
-        {"allowed_domains": ["example.com"]},
+        {"to": ["jane@example.org", "joe@example.com"], "allowed_domains": ["example.com"]},
     ],
 )
 def test_a_bad_argument_is_an_error_before_anything_is_sent(mail, server, arguments):

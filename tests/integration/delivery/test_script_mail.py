@@ -348,8 +348,11 @@ def test_a_new_release_runs_though_mail_of_the_old_one_waits(script, server):
 
 
 def test_a_trial_goes_to_one_address_and_counts_for_nobody(script, server):
-    script(CUSTOMERS, redirect_all_to="me@example.org")
-    script(CUSTOMERS, redirect_all_to="me@example.org", try_number=2)
+    for try_number in (1, 2):
+        with pytest.raises(
+            AirflowSkipException, match="redirected: 3 went to me@example.org, and none to those"
+        ):
+            script(CUSTOMERS, redirect_all_to="me@example.org", try_number=try_number)
     assert server.recipients() == ["me@example.org"] * 3
 
     script(CUSTOMERS, try_number=3)
@@ -358,11 +361,13 @@ def test_a_trial_goes_to_one_address_and_counts_for_nobody(script, server):
 
 
 def test_a_dry_run_writes_each_mail(script, server, archive):
-    result = script(CUSTOMERS, mode="dry_run")
+    with pytest.raises(AirflowSkipException, match="dry run, written to"):
+        script(CUSTOMERS, mode="dry_run")
 
     assert server.mails == []
     assert len(list((archive.root / "_artifacts").rglob("*.eml"))) == 3
-    assert set(result["mail"]["held"]) == {"ann@example.org", "bo@example.org", "cy@example.org"}
+    held = script.context["pushed"]["mail"]["held"]
+    assert set(held) == {"ann@example.org", "bo@example.org", "cy@example.org"}
 
 
 def test_who_refuses_for_good_is_named_after_the_others_got_theirs(script, server):

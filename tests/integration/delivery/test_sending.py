@@ -131,7 +131,54 @@ def test_the_connection_names_who_gets_what_names_nobody(mail, server, connect_t
 
 def test_nobody_to_mail_is_an_error_that_is_not_tried_again(mail):
     with pytest.raises(AirflowFailException, match="No recipients"):
-        mail(to=[])
+        mail(to="")
+
+
+def test_an_empty_list_of_recipients_is_no_success(mail):
+    assert "the list of recipients that was given is empty" in mail(to=[])["skipped"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"max_lateness": timedelta(days=7)}, "too late: its period ended"),
+        ({"mode": "dry_run"}, "dry run, written to file://"),
+        ({"redirect_all_to": "me@example.org"}, "redirected: 1 went to me@example.org"),
+        ({"to": ["jane@example.com"], "on_refused": "warn"}, "550 no such user"),
+    ],
+)
+def test_a_task_that_mailed_nobody_ends_as_skipped_with_the_reason(mail, server, arguments, reason):
+    server.replies["jane@example.com"] = "550 no such user"
+
+    assert mail(**arguments)["skipped"].startswith(f"Nobody was mailed 'daily_report' of 2026-03-29: {reason}")
+
+
+def test_a_task_that_mailed_some_is_a_success(mail, server):
+    server.replies["jane@example.com"] = "550 no such user"
+
+    assert "skipped" not in mail(to=["jane@example.com", "joe@example.org"], on_refused="warn")
+
+
+def test_a_report_that_everybody_has_is_a_success_however_late(mail):
+    mail()
+
+    again = mail(max_lateness=timedelta(days=7))
+    assert (again["already_sent"], again.get("skipped")) == (["jane@example.org"], None)
+
+
+def test_a_run_that_is_to_mail_even_if_late_does(mail, make_context):
+    late = {"max_lateness": timedelta(days=7)}
+    context = make_context(task_id="mail_report", params={"mail_even_if_late": True})
+
+    assert "skipped" in mail(**late)
+    assert mail(context=context, **late)["sent"] == ["jane@example.org"]
+
+
+def test_a_param_to_mail_even_if_late_that_is_no_truth_value_is_refused(mail, make_context):
+    context = make_context(task_id="mail_report", params={"mail_even_if_late": "yes"})
+
+    with pytest.raises(AirflowFailException, match="Invalid param mail_even_if_late 'yes'"):
+        mail(context=context)
 
 
 def test_of_five_the_three_that_are_refused_are_named_and_the_others_mailed_once(mail, server):
@@ -220,8 +267,9 @@ def test_a_missing_attachment_stops_the_mail(mail, server, tmp_path):
 def test_of_ten_thousand_that_may_not_be_mailed_twenty_are_named(mail, server):
     people = [f"p{number}@example.com" for number in range(10_000)]
 
-    with pytest.raises(AirflowFailException, match="p19@example.com and 9980 more: allowed_domains"):
-        mail(to=people, allowed_domains=["example.org"])
+    said = mail(to=people, allowed_domains=["example.org"])["skipped"]
+
+    assert "p19@example.com and 9980 more: allowed_domains" in said
     assert server.connections == 0
 
 
