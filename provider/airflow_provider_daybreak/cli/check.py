@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import shutil
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from airflow_provider_daybreak.cli.command import command, print_result
-from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, MissingConnectionError
+from airflow_provider_daybreak.cli.command import command, print_result, sentence
+from airflow_provider_daybreak.exceptions import (
+    DaybreakError,
+    DotenvError,
+    InvalidValueError,
+    MissingConnectionError,
+    SenderRefusedError,
+    SmtpUnavailableError,
+)
 from airflow_provider_daybreak.settings import Settings
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterator
 
+_NUMBERED = re.compile(r"\[Errno \d+\] ([^'\")]+)")
 _GIBIBYTE = 1 << 30
 _PATIENCE = 10  # seconds
+_SMALL = 1000  # bytes, of a mail that is begun and given up
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,11 @@ def check(args: Namespace) -> None:
 
 def findings_of_setup() -> Iterator[Finding]:
     """Look at each part in turn. What goes wrong with one is its finding."""
-    settings = Settings.load()
+    try:
+        settings = Settings.load()
+    except DaybreakError as error:
+        yield Finding("settings", "failed", sentence(error))
+        return
     parts: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
         (".env", _dotenv),
         ("workers", _workers),
@@ -58,15 +74,15 @@ def findings_of_setup() -> Iterator[Finding]:
     for part, function in parts:
         try:
             yield function(settings)
-        except (DaybreakError, OSError) as error:  # noqa: PERF203 - one part's fault is no other's
-            yield Finding(part, "failed", str(error))
+        except Exception as error:  # noqa: BLE001, PERF203 - of whatever a part builds on, and no other part's fault
+            yield Finding(part, "failed", sentence(error))
 
 
 def _dotenv(_settings: Settings) -> Finding:
     from airflow.configuration import conf
 
     from airflow_provider_daybreak.dotenv import read_dotenv
-    from airflow_provider_daybreak.secrets.dotenv import DotenvBackend
+    from airflow_provider_daybreak.secrets.dotenv import CONN_PREFIX, SMTP_CONN_ID, DotenvBackend
 
     backend = DotenvBackend.__module__ + "." + DotenvBackend.__qualname__
     if conf.get("secrets", "backend", fallback="") != backend:
@@ -76,9 +92,37 @@ def _dotenv(_settings: Settings) -> Finding:
             f"not served to Airflow; to serve one, set backend = {backend} in the section secrets",
         )
     kwargs = conf.getjson("secrets", "backend_kwargs", fallback={})
-    path = DotenvBackend(**kwargs).path  # type: ignore[arg-type]  # what is no object of arguments fails as such
+    backend_ = DotenvBackend(**kwargs)  # type: ignore[arg-type]  # what is no object of arguments fails as such
+    path = backend_.path
     dotenv = read_dotenv(path)
+    names = [name.removeprefix(CONN_PREFIX).lower() for name in dotenv.values if name.startswith(CONN_PREFIX)]
+    with _quiet(DotenvBackend.__module__):  # which says what is wrong in the log too
+        for conn_id in (SMTP_CONN_ID, *names):
+            backend_.get_connection(conn_id)
     return Finding(".env", "ok", f"{path} sets {', '.join(dotenv.values) or 'nothing'}")
+
+
+@contextmanager
+def _quiet(logger: str) -> Iterator[None]:
+    """Keep back what a module logs: it is what is found."""
+    log = logging.getLogger(logger)
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = False
+
+
+@contextmanager
+def _usable(option: str, value: str) -> Iterator[None]:
+    """Name the setting of a place that can't be used, whatever library says so."""
+    try:
+        yield
+    except DaybreakError:
+        raise
+    except Exception as error:
+        expected = f"a place that this user can read and write ({sentence(error).rstrip('.')})"
+        raise InvalidValueError(f"[daybreak] {option}", value, expected) from error
 
 
 def _workers(_settings: Settings) -> Finding:
@@ -101,8 +145,9 @@ def _archive(settings: Settings) -> Finding:
 
     archive = archive_of(settings)
     check_shared(archive)
-    Ledger(archive.root).probe()
-    reports = len(archive.reports())
+    with _usable("archive", settings.archive):
+        Ledger(archive.root).probe()
+        reports = len(archive.reports())
     return Finding(
         "archive", "ok", f"{archive.uri} can be written, and holds {reports} report{'s' * (reports != 1)}"
     )
@@ -114,7 +159,8 @@ def _releases(settings: Settings) -> Finding:
     from airflow_provider_daybreak.releases import uv
 
     folder = settings.releases
-    folder.mkdir(parents=True, exist_ok=True)
+    with _usable("releases", str(folder)):
+        folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InvalidValueError("[daybreak] releases", str(folder), "a folder that this user can write")
     free = shutil.disk_usage(folder).free / _GIBIBYTE
@@ -130,23 +176,37 @@ def _releases(settings: Settings) -> Finding:
 
 
 def _mail_server(_settings: Settings) -> Finding:
-    from airflow_provider_daybreak.delivery.transport import Session, Timeouts
+    from airflow_provider_daybreak.delivery.transport import Dropped, Session, Timeouts
     from airflow_provider_daybreak.hooks.delivery import DeliveryHook
+    from airflow_provider_daybreak.secrets.dotenv import DotenvBackend
 
     try:
-        settings = DeliveryHook().settings()
+        with _quiet(DotenvBackend.__module__):
+            settings = DeliveryHook().settings()
     except MissingConnectionError as error:
-        return Finding("mail server", "missing", str(error))
+        return Finding("mail server", "missing", sentence(error))
+    except DotenvError:
+        return Finding("mail server", "failed", "not asked: its connection is in the .env, which is refused")
     server = settings.server
     patience = Timeouts(
         connect=_PATIENCE, greeting=_PATIENCE, command=_PATIENCE
     )  # somebody waits for the answer
     session = Session.open(replace(server, timeouts=patience))
-    session.close()
+    try:
+        reply = session.mail(settings.sender.addr_spec, _SMALL)
+        session.reset()
+    except Dropped as error:
+        raise SmtpUnavailableError(server.host, server.port, error.reason) from error
+    finally:
+        session.close()
+    if not reply.ok:
+        raise SenderRefusedError(server.host, server.port, str(reply))
     login = f"logged in as {server.login}" if server.logs_in else "without login"
     recipients = "default recipients are set" if settings.default_recipients else "no default recipients"
     return Finding(
-        "mail server", "ok", f"{server.host}:{server.port}, {server.security}, {login}; {recipients}"
+        "mail server",
+        "ok",
+        f"{server.host}:{server.port}, {server.security}, {login}, takes mail from {settings.sender.addr_spec}; {recipients}",
     )
 
 
@@ -162,6 +222,7 @@ def _engine(_settings: Settings) -> Finding:
         version = docker.from_env(timeout=_PATIENCE).version(api_version=False)["Version"]
     except (docker.errors.DockerException, RequestException) as error:
         there = address != SOCKET or Path(urlsplit(SOCKET).path).exists()
-        detail = f"{address}: {diagnose(address)} ({error})"
+        reason = _NUMBERED.findall(str(error)) or [str(error)]  # within three wrappers of other libraries
+        detail = f"{address}: {reason[-1]}. {diagnose(address).capitalize()}"
         return Finding("Docker engine", "failed" if there else "missing", detail)
     return Finding("Docker engine", "ok", f"{address}, version {version}")

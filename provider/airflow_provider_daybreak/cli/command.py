@@ -3,36 +3,66 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import DaybreakError
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Callable
 
-_Params = ParamSpec("_Params")
+_PACKAGE = "airflow_provider_daybreak"
+_AIRFLOWS = "airflow daybreak"
 
 
 def program() -> str:
-    """Return how this program is called: by Airflow's, or by its own name, which is all that Airflow 3.1 leaves."""
-    return "daybreak" if Path(sys.argv[0]).name == "daybreak" else "airflow daybreak"
+    """Return how this program was called: as Airflow's, or by a name of its own, which is all that Airflow 3.1 leaves."""
+    called = Path(sys.argv[0])
+    if called.name == "daybreak":
+        return called.name
+    if called.name == "__main__.py" and called.parent.name == _PACKAGE:
+        return f"python -m {_PACKAGE}"
+    return _AIRFLOWS
 
 
-def command(function: Callable[_Params, None]) -> Callable[_Params, None]:
-    """Show a deliberate error as one sentence on stderr, without a traceback, and exit with 1."""
+def command(function: Callable[[Namespace], None]) -> Callable[[Namespace], None]:
+    """
+    Show an error as one sentence on stderr, without a traceback, and exit with 1.
+
+    One that is no deliberate error of ours has its traceback with ``--verbose``, for who helps.
+    """
 
     @wraps(function)
-    def run(*args: _Params.args, **kwargs: _Params.kwargs) -> None:
+    def run(args: Namespace) -> None:
         try:
-            function(*args, **kwargs)
+            function(args)
         except DaybreakError as error:
-            print(f"{program()}: {error}", file=sys.stderr)
+            print(f"{program()}: {sentence(error)}", file=sys.stderr)
+            raise SystemExit(1) from error
+        except BrokenPipeError:  # who reads it, such as head, has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
+        except Exception as error:
+            if args.verbose:
+                raise
+            print(f"{program()}: {sentence(error)} (--verbose shows where)", file=sys.stderr)
             raise SystemExit(1) from error
 
     return run
+
+
+def sentence(error: BaseException) -> str:
+    """Return what an error says, in one line unless it is one of ours, with commands as this program is called."""
+    if isinstance(error, DaybreakError):
+        return str(error).replace(_AIRFLOWS, program())
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename2 or error.filename}: {error.strerror}."
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def print_result(output: str, data: Any, nothing: str) -> None:

@@ -15,6 +15,7 @@ from demo.catcher import Catcher, make_certificate
 from tests.integration.containers.compose import compose_rules
 from tests.integration.containers.proxy import Proxy
 
+BIN = Path(sys.executable).parent
 PASSWORD = "a password of the tests"
 
 
@@ -33,7 +34,7 @@ def catcher(tmp_path):
 def check(tmp_path):
     """Return a function that runs the command with a ``.env``: its exit code, and its findings by part."""
 
-    def run(dotenv, **env):
+    def run(dotenv, program=(BIN / "airflow", "daybreak"), **env):
         path = tmp_path / ".env"
         path.write_text(dotenv)
         path.chmod(0o600)
@@ -43,7 +44,7 @@ def check(tmp_path):
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         }
         done = subprocess.run(
-            [Path(sys.executable).parent / "airflow", "daybreak", "check", "--output", "json"],
+            [*program, "check", "--output", "json"],
             env=os.environ | home | env,
             capture_output=True,
             text=True,
@@ -67,10 +68,11 @@ def test_what_works_is_said_to(check, catcher, tmp_path):
     code, found = check(lines(catcher, tmp_path), DOCKER_HOST="tcp://127.0.0.1:1")
 
     assert found[".env"][0] == found["archive"][0] == found["releases"][0] == "ok"
-    detail = f"localhost:{catcher.port}, starttls, logged in as reports@example.org; default recipients are set"
+    login = "logged in as reports@example.org, takes mail from reports@example.org"
+    detail = f"localhost:{catcher.port}, starttls, {login}; default recipients are set"
     assert found["mail server"] == ("ok", detail)
     assert found["Docker engine"][0] == "failed"
-    assert "tcp://127.0.0.1:1" in found["Docker engine"][1]
+    assert found["Docker engine"][1].startswith("tcp://127.0.0.1:1: Connection refused. Is it up")
     assert code == 1
 
 
@@ -87,6 +89,53 @@ def test_a_line_that_cannot_be_read_is_named(check):
 
     assert code == 1
     assert "line 2: the quote opened at EMAIL_PASSWORD is never closed" in found[".env"][1]
+
+
+def test_a_value_that_cannot_be_used_is_named_once(check):
+    code, found = check("EMAIL_SENDER=a@example.org\nSMTP_SERVER=localhost\nSMTP_PORT=smtp\n")
+
+    assert (code, found[".env"][0], found["mail server"][0]) == (1, "failed", "failed")
+    assert "Cannot use SMTP_PORT of" in found[".env"][1]
+    assert found["mail server"][1] == "not asked: its connection is in the .env, which is refused"
+
+
+def test_a_connection_in_the_file_that_cannot_be_read_is_named(check):
+    code, found = check("# nothing yet\nAIRFLOW_CONN_SALES={hunter2\n")
+
+    assert (code, found[".env"][0]) == (1, "failed")
+    assert "line 2: expected a connection as a URI or a JSON object" in found[".env"][1]
+    assert "hunter2" not in found[".env"][1]
+
+
+def test_a_sender_that_the_server_refuses_is_a_failure(check, catcher, tmp_path):
+    async def refuse(*_):
+        return "553 5.7.1 not your address"
+
+    catcher.handle_MAIL = refuse
+    code, found = check(lines(catcher, tmp_path))
+
+    assert (code, found["mail server"][0]) == (1, "failed")
+    assert "refuses the mail: 553 5.7.1 not your address. Correct from_email" in found["mail server"][1]
+
+
+def test_places_that_cannot_be_written_are_failures_that_name_their_settings(check, tmp_path):
+    (tmp_path / "file").touch()
+    code, found = check(
+        "# nothing yet\n",
+        AIRFLOW__DAYBREAK__ARCHIVE=(tmp_path / "file" / "reports").as_uri(),
+        AIRFLOW__DAYBREAK__RELEASES=str(tmp_path / "file" / "releases"),
+    )
+
+    assert (code, found["archive"][0], found["releases"][0]) == (1, "failed", "failed")
+    for option in ("archive", "releases"):
+        assert f"Invalid [daybreak] {option}" in found[option][1]
+        assert "Not a directory" in found[option][1]
+
+
+def test_a_setting_that_is_no_uri_does_not_hide_the_other_parts(check):
+    code, found = check("# nothing yet\n", AIRFLOW__DAYBREAK__ARCHIVE="reports")
+
+    assert (code, found["archive"][0], found["releases"][0]) == (1, "failed", "ok")
 
 
 def test_no_mail_server_is_missing_and_no_failure_of_it(check):
@@ -127,3 +176,10 @@ def test_an_engine_behind_the_socket_proxy_of_the_compose_file_answers(check):
 
     assert found["Docker engine"][0] == "ok", found["Docker engine"][1]
     assert proxy.refused == []
+
+
+@pytest.mark.parametrize("program", [(BIN / "daybreak",), (sys.executable, "-m", "airflow_provider_daybreak")])
+def test_it_is_a_program_of_its_own_too(check, program):
+    _, found = check("# nothing yet\n", program=program)
+
+    assert found[".env"][0] == "ok"
