@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import ssl
-from datetime import datetime, timedelta, timezone
 from email import message_from_bytes
 from email.policy import default
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from airflow_provider_daybreak.delivery.certificate import own_certificate
 from demo.airflow import free_port
 
 if TYPE_CHECKING:
@@ -92,38 +91,11 @@ def make_certificate(path: Path) -> Path:
     :param path: the PEM file to write, mode 0600.
     :return: the PEM file beside it that holds the certificate alone, for clients to trust.
     """
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     public = path.with_suffix(".crt")
     if path.exists() and public.exists():
         return public
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(timezone.utc)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=3650))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    key, certificate = own_certificate(days=3650)
     path.touch(mode=0o600)
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + pem
-    )
-    public.write_bytes(pem)
+    path.write_bytes(key + certificate)
+    public.write_bytes(certificate)
     return public

@@ -14,5 +14,4 @@ __all__ = [
     "DraftFile",
     "Manifest",
     "Revision",
-    "create_if_absent",
 ]

@@ -283,9 +283,8 @@ class Archive:
         return store_artifact(self.root, name, stream)
 
     def _manifest_uri(self, report: str, report_date: date, number: int) -> str:
-        day = report_date.strftime("%m/%d")
-        name = layout.revision_name(number)
-        return f"{self.uri}/{layout.check_report(report)}/{report_date.year:04d}/{day}/{name}/{layout.MANIFEST}"
+        day, name = layout.day_name(report_date), layout.revision_name(number)
+        return f"{self.uri}/{layout.check_report(report)}/{day}/{name}/{layout.MANIFEST}"
 
     def _of_day(self, report: str, report_date: date) -> list[Revision]:
         revisions = []

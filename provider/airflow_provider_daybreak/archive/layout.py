@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.storage.path import below
 
 if TYPE_CHECKING:
     from airflow_provider_daybreak.storage import StoragePath
@@ -62,8 +63,12 @@ def report_folder(root: StoragePath, report: str) -> StoragePath:
 
 def day_folder(root: StoragePath, report: str, report_date: date) -> StoragePath:
     """Return the folder of a report's revisions for one date."""
-    folder = report_folder(root, report)
-    return folder / f"{report_date.year:04d}" / f"{report_date.month:02d}" / f"{report_date.day:02d}"
+    return below(report_folder(root, report), day_name(report_date))
+
+
+def day_name(report_date: date) -> str:
+    """Return what the folder of a date is called, such as ``2026/03/29``."""
+    return report_date.isoformat().replace("-", "/")
 
 
 def is_hidden(name: str) -> bool:

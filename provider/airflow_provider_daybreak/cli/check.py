@@ -176,7 +176,8 @@ def _releases(settings: Settings) -> Finding:
 
 
 def _mail_server(_settings: Settings) -> Finding:
-    from airflow_provider_daybreak.delivery.transport import Dropped, Session, Timeouts
+    from airflow_provider_daybreak.delivery.server import Timeouts
+    from airflow_provider_daybreak.delivery.transport import Dropped, Session
     from airflow_provider_daybreak.hooks.delivery import DeliveryHook
     from airflow_provider_daybreak.secrets.dotenv import DotenvBackend
 

@@ -10,8 +10,9 @@ from airflow_provider_daybreak.archive.layout import check_report
 from airflow_provider_daybreak.cli.command import command, print_result
 from airflow_provider_daybreak.context.archive import archive_of
 from airflow_provider_daybreak.delivery.audit import deliveries
+from airflow_provider_daybreak.delivery.mailer import Resending
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.hooks.delivery import DeliveryHook, Resending
+from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.reports.period import parse_date
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.archive.layout import day_name
 from airflow_provider_daybreak.archive.prune import prune as prune_archive
 from airflow_provider_daybreak.archive.verify import verify as verify_archive
 from airflow_provider_daybreak.cli.command import command, print_result
@@ -38,7 +39,7 @@ def show(args: Namespace) -> None:
     if args.revision is None:
         found = archive.latest(args.report, report_date, drafts=True)
         if found is None:
-            raise RevisionNotFoundError(f"{archive.uri}/{args.report}/{report_date:%Y/%m/%d}")
+            raise RevisionNotFoundError(f"{archive.uri}/{args.report}/{day_name(report_date)}")
     else:
         found = archive.revision(args.report, report_date, args.revision)
     facts = {**found.manifest.to_dict(), "files": list(map(asdict, found.files))}

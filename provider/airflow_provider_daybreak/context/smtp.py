@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
 from airflow_provider_daybreak.delivery.recipients import ascii_domain, parse_sender
-from airflow_provider_daybreak.delivery.transport import (
+from airflow_provider_daybreak.delivery.request import MailSettings
+from airflow_provider_daybreak.delivery.server import (
     IMPLICIT_TLS_PORT,
     SUBMISSION_PORT,
     Server,
@@ -28,34 +29,15 @@ from airflow_provider_daybreak.exceptions import (
 from airflow_provider_daybreak.version_compat import secrets_backends
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from email.headerregistry import Address
 
-    from airflow_provider_daybreak.delivery.transport import Security
+    from airflow_provider_daybreak.delivery.server import Security
 
 LOGIN_URL = "https://login.microsoftonline.com"
 """Where the tokens of ``client_id`` and ``client_secret`` come from."""
 
 _TOKEN_TIMEOUT = 30
-
-
-@dataclass(frozen=True)
-class MailSettings:
-    """
-    What an ``smtp`` connection says, read strictly.
-
-    :param server: how to reach the server.
-    :param sender: whom mails are from.
-    :param default_recipients: who gets mails that name nobody.
-    :param allowed_domains: the only domains that may be mailed; any when empty.
-    :param redirect_all_to: the one address that gets all mails instead, for trials.
-    """
-
-    server: Server
-    sender: Address
-    default_recipients: object = ()
-    allowed_domains: Sequence[str] = ()
-    redirect_all_to: str | None = None
 
 
 def mail_settings(connection: Any, *, name: str) -> MailSettings:
@@ -99,6 +81,7 @@ def mail_settings(connection: Any, *, name: str) -> MailSettings:
         timeouts=_timeouts(extra),
     )
     return MailSettings(
+        connection=name,
         server=replace(server, token=_token(server, extra)),
         sender=_sender(extra, login),
         default_recipients=extra.get("default_recipients") or (),

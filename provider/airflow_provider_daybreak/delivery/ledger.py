@@ -102,7 +102,7 @@ class Ledger:
 
     def __init__(self, folder: StoragePath) -> None:
         self.folder = folder
-        self._pool = ThreadPoolExecutor(_SYNC_THREADS)
+        self._pool: ThreadPoolExecutor | None = None
         self._synchronising: deque[Future[None]] = deque()
 
     def __repr__(self) -> str:
@@ -199,6 +199,8 @@ class Ledger:
         storage.create_if_absent(path, data, durable="none")
         if not isinstance(path, Path):
             return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="daybreak-ledger")
         self._synchronising.append(self._pool.submit(_synchronise, path))
         if len(self._synchronising) > _MOST_UNSYNCHRONISED:
             self._synchronising.popleft().result()
@@ -220,8 +222,13 @@ class Ledger:
 
     def synchronise(self) -> None:
         """Wait until everything is durable that was settled."""
-        while self._synchronising:
-            self._synchronising.popleft().result()
+        try:
+            while self._synchronising:
+                self._synchronising.popleft().result()
+        finally:
+            pool, self._pool = self._pool, None
+            if pool is not None:
+                pool.shutdown()
 
     def records(self) -> Iterator[tuple[Entry, Facts]]:
         """Yield each mail's entry, and what else is known: what was prepared, or why nothing was sent."""

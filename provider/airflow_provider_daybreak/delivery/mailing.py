@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.delivery.ledger import Ledger, key_of
-from airflow_provider_daybreak.delivery.sender import PAUSES, Mail, Sender, Summary, would_send
-from airflow_provider_daybreak.exceptions import ContentChangedError, InvalidValueError
+from airflow_provider_daybreak.delivery.sender import Mail, Sender, Summary, would_send
+from airflow_provider_daybreak.exceptions import ContentChangedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -20,49 +19,10 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.delivery.ledger import Entry, Status
     from airflow_provider_daybreak.delivery.message import Message
     from airflow_provider_daybreak.delivery.recipients import Recipient
-    from airflow_provider_daybreak.delivery.sender import OnUnknown
+    from airflow_provider_daybreak.delivery.rules import Rules
     from airflow_provider_daybreak.delivery.transport import Session
 
 log = logging.getLogger(__name__)
-
-OnCorrection = Literal["archive", "send"]
-
-
-@dataclass(frozen=True)
-class Rules:
-    """
-    When a mail goes out.
-
-    :param max_lateness: how long after its period's end a report is still mailed; for ever when None.
-    :param on_correction: whether new content for a period that was mailed is mailed too, or only archived.
-    :param on_unknown: what to do about mails that may or may not have been sent.
-    :param max_bytes: bytes that a mail may have; what the server takes when None.
-    :param pauses: seconds before each further round to those whom the server put off.
-    """
-
-    max_lateness: timedelta | None = timedelta(days=7)
-    on_correction: OnCorrection = "archive"
-    on_unknown: OnUnknown = "hold"
-    max_bytes: int | None = None
-    pauses: Sequence[float] = PAUSES
-
-    def __post_init__(self) -> None:
-        if self.on_correction not in ("archive", "send"):
-            raise InvalidValueError("on_correction", self.on_correction, "archive or send")
-        if self.on_unknown not in ("hold", "resend", "assume_sent"):
-            raise InvalidValueError("on_unknown", self.on_unknown, "hold, resend or assume_sent")
-        if self.max_lateness is not None and not isinstance(self.max_lateness, timedelta):
-            raise InvalidValueError("max_lateness", self.max_lateness, "a timedelta, or None for no limit")
-
-    def why_late(self, period_end: datetime, now: datetime) -> str | None:
-        """Return why it is too late to mail a report whose period ended then; None when it isn't."""
-        lateness = now - period_end
-        if self.max_lateness is None or lateness <= self.max_lateness:
-            return None
-        return (
-            f"too late: its period ended {_days(lateness)} ago, and max_lateness is {_days(self.max_lateness)}; "
-            f"a run whose param mail_even_if_late is true mails it, and so does 'airflow daybreak resend'"
-        )
 
 
 def ledger_of(archive: Archive, manifest: Manifest) -> Ledger:
@@ -134,7 +94,7 @@ class Mailing:
             self.ledger,
             connect,
             self.render,
-            sender=self.message.sender.addr_spec,
+            envelope_sender=self.message.sender.addr_spec,
             on_unknown=self.rules.on_unknown,
             approved=self._approved,
             pauses=self.rules.pauses,
@@ -312,11 +272,3 @@ def _after(before: Entry, resent: Entry) -> Status:
     if "in_doubt" in (before.standing, resent.standing) or resent.standing == "in_flight":
         return "unknown"
     return "refused" if before.standing == "refused" else "deferred"
-
-
-def _days(length: timedelta) -> str:
-    days, rest = divmod(length, timedelta(days=1))
-    hours = rest // timedelta(hours=1)
-    return " ".join(
-        part for part in (f"{days} d" if days else "", f"{hours} h" if hours or not days else "") if part
-    )

@@ -66,7 +66,7 @@ class Notice:
             )
             return chain([head], body.chunks()), len(head) + body.size
 
-        sender = Sender(Ledger(archive.root / NOTICES), connect, render, sender=self.sender.addr_spec)
+        sender = Sender(Ledger(archive.root / NOTICES), connect, render, envelope_sender=self.sender.addr_spec)
         return sender.deliver([self._mail(recipient, now) for recipient in recipients])
 
     def _mail(self, recipient: Recipient, now: datetime) -> Mail:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit, urlunsplit
 
+from airflow_provider_daybreak.delivery.rules import (
+    MAX_BYTES,
+    OnCorrection,
+    OnRefused,
+    OnUnknown,
+    Rules,
+    check_choice,
+)
+from airflow_provider_daybreak.delivery.server import IMPLICIT_TLS_PORT
 from airflow_provider_daybreak.exceptions import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
 Kind = Literal["host", "port", "password", "url"]
+Mode = Literal["send", "hold", "dry_run", "capture"]
 
 VARIABLES: Mapping[str, Kind] = {
     **dict.fromkeys(
@@ -52,8 +62,6 @@ that nobody set."""
 PLACEHOLDER = "kept-by-daybreak"
 """What stands where a password stood: the relay takes any."""
 
-_IMPLICIT_TLS_PORT = "465"
-
 
 @dataclass(frozen=True)
 class ScriptMail:
@@ -80,26 +88,23 @@ class ScriptMail:
     """
 
     report: str | None = None
-    mode: Literal["send", "hold", "dry_run", "capture"] = "send"
+    mode: Mode = "send"
     smtp_conn_id: str = "smtp_default"
-    max_lateness: timedelta | None = timedelta(days=7)
-    on_correction: Literal["archive", "send"] = "archive"
-    on_refused: Literal["fail", "warn"] = "fail"
-    on_unknown: Literal["hold", "resend", "assume_sent"] = "hold"
+    max_lateness: timedelta | None = Rules.max_lateness
+    on_correction: OnCorrection = Rules.on_correction
+    on_refused: OnRefused = "fail"
+    on_unknown: OnUnknown = Rules.on_unknown
     allowed_domains: Sequence[str] = ()
     redirect_all_to: str | None = None
-    max_bytes: int = 25_000_000
+    max_bytes: int = MAX_BYTES
     variables: Mapping[str, Kind] = field(default_factory=dict)
     archive: str | None = None
 
     def __post_init__(self) -> None:
-        if self.mode not in ("send", "hold", "dry_run", "capture"):
-            raise InvalidValueError("mode", self.mode, "send, hold, dry_run or capture")
-        if self.on_refused not in ("fail", "warn"):
-            raise InvalidValueError("on_refused", self.on_refused, "fail or warn")
+        check_choice("mode", self.mode, Mode)
+        check_choice("on_refused", self.on_refused, OnRefused)
         for name, kind in self.variables.items():
-            if kind not in ("host", "port", "password", "url"):
-                raise InvalidValueError(f"kind of the variable {name}", kind, "host, port, password or url")
+            check_choice(f"kind of the variable {name}", kind, Kind)
 
     @classmethod
     def of(cls, mail: str | ScriptMail) -> ScriptMail | None:
@@ -128,12 +133,12 @@ class ScriptMail:
             if kind == "host":
                 found[name] = host
             elif kind == "port":
-                found[name] = str(tls_port if before.strip() == _IMPLICIT_TLS_PORT else port)
+                found[name] = str(tls_port if before.strip() == str(IMPLICIT_TLS_PORT) else port)
             elif kind == "password":
                 found[name] = PLACEHOLDER
             elif before:
                 url = urlsplit(before)
-                tls = url.scheme in ("smtps", "smtp+ssl") or f":{_IMPLICIT_TLS_PORT}" in url.netloc
+                tls = url.scheme in ("smtps", "smtp+ssl") or f":{IMPLICIT_TLS_PORT}" in url.netloc
                 user = url.netloc.rpartition("@")[0].partition(":")[0]
                 login = f"{user}:{PLACEHOLDER}@" if user else ""
                 found[name] = urlunsplit(url._replace(netloc=f"{login}{host}:{tls_port if tls else port}"))

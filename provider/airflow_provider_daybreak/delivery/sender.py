@@ -6,13 +6,13 @@ import logging
 import random
 from dataclasses import dataclass, field, replace
 from time import sleep
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.delivery.rules import PAUSES, OnUnknown, check_choice
 from airflow_provider_daybreak.delivery.transport import Dropped
 from airflow_provider_daybreak.exceptions import (
     DeliveryIncompleteError,
     DeliveryPendingError,
-    InvalidValueError,
     SenderRefusedError,
     SmtpUnavailableError,
 )
@@ -24,15 +24,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.delivery.ledger import Entry, Ledger, Status
     from airflow_provider_daybreak.delivery.recipients import Recipient
+    from airflow_provider_daybreak.delivery.rules import OnRefused
     from airflow_provider_daybreak.delivery.transport import Session
 
 log = logging.getLogger(__name__)
-
-OnUnknown = Literal["hold", "resend", "assume_sent"]
-OnRefused = Literal["fail", "warn"]
-
-PAUSES = (2.0, 10.0, 30.0)
-"""Seconds before each further round to those whom the server put off. Greylisting takes longer: retries do that."""
 
 _PROGRESS_EVERY = 100  # mails
 _REASONS = 3  # that a sentence names
@@ -47,14 +42,14 @@ class Mail:
     :param key: its key in the ledger.
     :param message_id: in angle brackets; the same for every try.
     :param facts: what the ledger writes down of it.
-    :param sender: envelope sender, when it is not the sender's.
+    :param envelope_sender: whom its envelope is from, when not as the others'.
     """
 
     key: str
     recipient: Recipient
     message_id: str
     facts: Mapping[str, Any] = field(repr=False)
-    sender: str | None = None
+    envelope_sender: str | None = None
 
 
 @dataclass
@@ -121,7 +116,7 @@ class Sender:
     :param ledger: what says who may send.
     :param connect: opens a session.
     :param render: returns a mail's bytes in chunks, and their number, given what the server takes at most.
-    :param sender: envelope sender.
+    :param envelope_sender: whom envelopes are from.
     :param on_unknown: what to do about mails that may or may not have been sent: nothing, send them again
         with the same Message-ID, or take them for sent.
     :param approved: keys of the mails that may be sent, where somebody had to approve them; all when None.
@@ -134,18 +129,17 @@ class Sender:
         connect: Callable[[], Session],
         render: Callable[[Mail, int | None], tuple[Iterator[bytes], int]],
         *,
-        sender: str,
+        envelope_sender: str,
         on_unknown: OnUnknown = "hold",
         approved: Collection[str] | None = None,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
-        if on_unknown not in ("hold", "resend", "assume_sent"):
-            raise InvalidValueError("on_unknown", on_unknown, "hold, resend or assume_sent")
+        check_choice("on_unknown", on_unknown, OnUnknown)
         self.ledger = ledger
         self.summary = Summary()
         self._connect = connect
         self._render = render
-        self._sender = sender
+        self._envelope_sender = envelope_sender
         self._on_unknown = on_unknown
         self._approved = approved
         self._pauses = pauses
@@ -228,7 +222,7 @@ class Sender:
             self._refuse_before_data(mail, _NO_UTF8)
             return
         chunks, size = self._render(mail, session.max_bytes)
-        sender = self._sender if mail.sender is None else mail.sender
+        sender = self._envelope_sender if mail.envelope_sender is None else mail.envelope_sender
         reply = session.mail(sender, size, utf8=utf8)
         if reply.permanent:
             server = session.server

@@ -15,14 +15,17 @@ from airflow_provider_daybreak.archive import Draft, DraftFile
 from airflow_provider_daybreak.archive.layout import check_report
 from airflow_provider_daybreak.context.archive import archive_at, archive_of
 from airflow_provider_daybreak.context.run import lateness_of, run_of
+from airflow_provider_daybreak.delivery.approval import Question
 from airflow_provider_daybreak.delivery.captured import captured_files, captured_mails
-from airflow_provider_daybreak.delivery.mailing import Rules
+from airflow_provider_daybreak.delivery.intake import Limits
 from airflow_provider_daybreak.delivery.recipients import check_domains, parse_address
-from airflow_provider_daybreak.delivery.relay import HOST, Limits, Relay
+from airflow_provider_daybreak.delivery.relay import HOST, Relay
+from airflow_provider_daybreak.delivery.request import MailRequest
+from airflow_provider_daybreak.delivery.rules import Rules
 from airflow_provider_daybreak.delivery.sender import Summary
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import InvalidValueError, ReleaseError
-from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, MailRequest, Question
+from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.releases.running.privileges import find_user
 from airflow_provider_daybreak.releases.running.run import RELAY, split_command
@@ -34,7 +37,8 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.archive import Archive, Revision
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.context.run import Run
-    from airflow_provider_daybreak.delivery.relay import RelayedMessage
+    from airflow_provider_daybreak.delivery.intake import RelayedMessage
+    from airflow_provider_daybreak.delivery.mailer import Delivery
     from airflow_provider_daybreak.delivery.script_mail import ScriptMail
     from airflow_provider_daybreak.reports.period import Period
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.delivery.rules import (
+    MAX_BYTES,
+    Mode,
+    OnCorrection,
+    OnRefused,
+    OnUnknown,
+    Rules,
+    check_choice,
+)
 from airflow_provider_daybreak.operators.approval import answer_of, ask
 from airflow_provider_daybreak.operators.permanent import fail_at_once, skip_where_nobody_is_meant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date, timedelta
 
     from airflow.sdk import Context
 
     from airflow_provider_daybreak.archive import Manifest
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
-    from airflow_provider_daybreak.hooks.delivery import Delivery, DeliveryHook, MailRequest, Question
+    from airflow_provider_daybreak.delivery.approval import Question
+    from airflow_provider_daybreak.delivery.mailer import Delivery
+    from airflow_provider_daybreak.delivery.request import MailRequest
+    from airflow_provider_daybreak.delivery.sender import Summary
+    from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 
 
 class DeliveryInfo(TypedDict):
@@ -107,14 +119,14 @@ class ReportEmailOperator(BaseOperator):
         bcc: Any = (),
         subject: str | None = None,
         smtp_conn_id: str = "smtp_default",
-        mode: Literal["send", "hold", "dry_run"] = "send",
-        max_lateness: timedelta | None = timedelta(days=7),
-        on_correction: Literal["archive", "send"] = "archive",
-        on_refused: Literal["fail", "warn"] = "fail",
-        on_unknown: Literal["hold", "resend", "assume_sent"] = "hold",
+        mode: Mode = "send",
+        max_lateness: timedelta | None = Rules.max_lateness,
+        on_correction: OnCorrection = Rules.on_correction,
+        on_refused: OnRefused = "fail",
+        on_unknown: OnUnknown = Rules.on_unknown,
         allowed_domains: Sequence[str] = (),
         attachments: Any = None,
-        max_bytes: int | None = 25_000_000,
+        max_bytes: int | None = MAX_BYTES,
         reply_to: Any = (),
         headers: dict[str, str] | None = None,
         list_unsubscribe: Any = (),
@@ -149,19 +161,18 @@ class ReportEmailOperator(BaseOperator):
 
         :raises AirflowSkipException: nobody has got anything.
         """
-        from airflow_provider_daybreak.hooks.delivery import Delivery
+        from airflow_provider_daybreak.delivery.mailer import Delivery
 
         with fail_at_once(), skip_where_nobody_is_meant():
+            check_choice("mode", self.mode, Mode)
             if self.mode == "send":
                 found: Delivery | Question = self._hook().send(
                     self._request(), on_refused=self.on_refused, **self._when(context)
                 )
             elif self.mode == "dry_run":
                 found = self._hook().dry_run(self._request(), **self._when(context))
-            elif self.mode == "hold":
-                found = self._hook().question(self._request(), **self._when(context))
             else:
-                raise InvalidValueError("mode", self.mode, "send, hold or dry_run")
+                found = self._hook().question(self._request(), **self._when(context))
         if isinstance(found, Delivery):
             return _told(found, context)
         return ask(
@@ -198,7 +209,7 @@ class ReportEmailOperator(BaseOperator):
         return DeliveryHook(self.smtp_conn_id, archive=self.archive)
 
     def _request(self) -> MailRequest:
-        from airflow_provider_daybreak.hooks.delivery import MailRequest
+        from airflow_provider_daybreak.delivery.request import MailRequest
 
         return MailRequest(
             self.report,
@@ -216,7 +227,6 @@ class ReportEmailOperator(BaseOperator):
 
     def _when(self, context: Context) -> dict[str, Any]:
         from airflow_provider_daybreak.context.run import lateness_of
-        from airflow_provider_daybreak.delivery.mailing import Rules
 
         rules = Rules(
             max_lateness=lateness_of(context, self.max_lateness),
@@ -227,29 +237,16 @@ class ReportEmailOperator(BaseOperator):
         return {"rules": rules, "context": context}
 
 
-def _told(delivery: Delivery, context: Context) -> DeliveryInfo:
+def info_of(report: str, report_date: date, revision: int, summary: Summary) -> DeliveryInfo:
     """
-    Return what became of a report's mails.
+    Return what became of a report's mails as plain JSON.
 
-    :raises AirflowSkipException: nobody has got anything. The same is the task's XCom then.
+    :param revision: its number; 0 where nothing was archived.
     """
-    info = _info(delivery)
-    if delivery.nothing:
-        from airflow_provider_daybreak.version_compat import AirflowSkipException
-
-        context["ti"].xcom_push(key="return_value", value=info)
-        raise AirflowSkipException(
-            f"Nobody was mailed {info['report']!r} of {info['report_date']}: {delivery.nothing}"
-        )
-    return info
-
-
-def _info(delivery: Delivery) -> DeliveryInfo:
-    manifest, summary = delivery.manifest, delivery.summary
     return DeliveryInfo(
-        report=manifest.report,
-        report_date=manifest.report_date.isoformat(),
-        revision=manifest.revision,
+        report=report,
+        report_date=report_date.isoformat(),
+        revision=revision,
         sent=list(summary.sent),
         already_sent=list(summary.already_sent),
         deferred=summary.deferred,
@@ -258,3 +255,21 @@ def _info(delivery: Delivery) -> DeliveryInfo:
         held=summary.held,
         message_ids={**summary.already_sent, **summary.sent},
     )
+
+
+def _told(delivery: Delivery, context: Context) -> DeliveryInfo:
+    """
+    Return what became of a report's mails.
+
+    :raises AirflowSkipException: nobody has got anything. The same is the task's XCom then.
+    """
+    manifest = delivery.manifest
+    info = info_of(manifest.report, manifest.report_date, manifest.revision, delivery.summary)
+    if delivery.nothing:
+        from airflow_provider_daybreak.version_compat import AirflowSkipException
+
+        context["ti"].xcom_push(key="return_value", value=info)
+        raise AirflowSkipException(
+            f"Nobody was mailed {info['report']!r} of {info['report_date']}: {delivery.nothing}"
+        )
+    return info

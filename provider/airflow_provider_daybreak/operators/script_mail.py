@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.operators.approval import ask
+from airflow_provider_daybreak.operators.delivery import DeliveryInfo, info_of
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -12,28 +13,16 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.hooks.script_mail import Mailed
 
 
-class ScriptMailInfo(TypedDict):
+class ScriptMailInfo(DeliveryInfo):
     """
     What became of the mail that a script sent by itself: the XCom ``mail`` of its task.
 
-    ``messages`` is how many there are in the revision of that ``manifest``. What became of them is by address, with
-    ``(message 2)`` after one that got several: ``sent`` now and ``already_sent`` before; ``deferred`` to another
-    try, ``refused`` by the server or by the relay before it, ``unknown``, which may or may not have been
-    taken, and ``held``, not to be sent, with the reasons.
+    ``messages`` is how many there are in the revision of that ``manifest``. Addresses have ``(message 2)`` after one
+    that got several, and ``refused`` are also those whom the relay refused before the server.
     """
 
-    report: str
-    report_date: str
-    revision: int
     manifest: str
     messages: int
-    sent: list[str]
-    already_sent: list[str]
-    deferred: dict[str, str]
-    refused: dict[str, str]
-    unknown: dict[str, str]
-    held: dict[str, str]
-    message_ids: dict[str, str]
 
 
 def tell(operator: BaseOperator, mailed: Mailed, context: Context, *, then: str) -> Any:
@@ -70,18 +59,9 @@ def tell(operator: BaseOperator, mailed: Mailed, context: Context, *, then: str)
 
 
 def _info(mailed: Mailed) -> ScriptMailInfo:
-    revision, summary = mailed.revision, mailed.summary
-    return ScriptMailInfo(
-        report=mailed.report,
-        report_date=mailed.report_date.isoformat(),
-        revision=revision.number if revision else 0,
-        manifest=revision.uri if revision else "",
-        messages=revision.manifest.rows["mails"] if revision else 0,
-        sent=list(summary.sent),
-        already_sent=list(summary.already_sent),
-        deferred=summary.deferred,
-        refused=summary.refused,
-        unknown=summary.unknown,
-        held=summary.held,
-        message_ids={**summary.already_sent, **summary.sent},
-    )
+    revision = mailed.revision
+    return {
+        **info_of(mailed.report, mailed.report_date, revision.number if revision else 0, mailed.summary),
+        "manifest": revision.uri if revision else "",
+        "messages": revision.manifest.rows["mails"] if revision else 0,
+    }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.secrets.base_secrets import BaseSecretsBackend
 
 from airflow_provider_daybreak.delivery.recipients import parse_recipients, parse_sender
+from airflow_provider_daybreak.delivery.server import IMPLICIT_TLS_PORT, SUBMISSION_PORT
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import (
     DotenvError,
@@ -32,9 +33,6 @@ SMTP_CONN_ID = "smtp_default"
 SMTP_KEYS = ("EMAIL_SENDER", "EMAIL_PASSWORD", "SMTP_SERVER", "SMTP_PORT", "EMAIL_RECEIVER", "SMTP_CA_FILE")
 CONN_PREFIX = "AIRFLOW_CONN_"
 VAR_PREFIX = "AIRFLOW_VAR_"
-
-STARTTLS_PORT = 587
-IMPLICIT_TLS_PORT = 465
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +153,7 @@ def smtp_connection(dotenv: Dotenv, environ: Mapping[str, str]) -> dict[str, Any
         sender = parse_sender(values["EMAIL_SENDER"], name="EMAIL_SENDER")
     except InvalidValueError:  # no cause: it shows the value
         raise wrong("EMAIL_SENDER", "expected an address such as reports@example.org.") from None
-    port = values["SMTP_PORT"] or str(STARTTLS_PORT)
+    port = values["SMTP_PORT"] or str(SUBMISSION_PORT)
     if not port.isdecimal() or not 0 < int(port) < 2**16:
         raise wrong("SMTP_PORT", "expected a number such as 587 (STARTTLS) or 465 (TLS from the start).")
     try:

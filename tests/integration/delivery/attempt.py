@@ -21,16 +21,22 @@ from airflow_provider_daybreak import delivery as delivery_package
 from airflow_provider_daybreak import storage as storage_package
 from airflow_provider_daybreak.archive import Archive
 from airflow_provider_daybreak.delivery.ledger import Ledger
-from airflow_provider_daybreak.delivery.mailing import Mailing, Rules
+from airflow_provider_daybreak.delivery.mailing import Mailing
 from airflow_provider_daybreak.delivery.message import Message
 from airflow_provider_daybreak.delivery.recipients import Recipient
-from airflow_provider_daybreak.delivery.transport import Server, Session, Timeouts
+from airflow_provider_daybreak.delivery.rules import Rules
+from airflow_provider_daybreak.delivery.server import Server, Timeouts
+from airflow_provider_daybreak.delivery.transport import Session
 from airflow_provider_daybreak.exceptions import DaybreakError
+from tests.integration.delivery.forked import forked
 from tests.integration.delivery.scripted import KINDS, address
 
 DELIVERY, STORAGE = (Path(package.__file__).parent for package in (delivery_package, storage_package))
 TRACED = {
-    *(str(DELIVERY / f"{name}.py") for name in ("sender", "ledger", "mailing", "transport", "process")),
+    *(
+        str(DELIVERY / f"{name}.py")
+        for name in ("sender", "ledger", "mailing", "connecting", "transport", "process")
+    ),
     *(str(STORAGE / f"{name}.py") for name in ("__init__", "local")),
 }
 
@@ -88,23 +94,6 @@ def kill_at(line):
         return trace
 
     sys.settrace(trace)
-
-
-def forked(function):
-    """Run the function in a process of its own; return what it returned, or None when it was killed."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reading)
-        result = function()
-        sys.settrace(None)
-        os.write(writing, json.dumps(result).encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        data = pipe.read()
-    os.waitpid(pid, 0)
-    return json.loads(data) if data else None
 
 
 def line_kills(folder, port, numbers):

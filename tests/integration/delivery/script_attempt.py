@@ -34,6 +34,7 @@ from airflow_provider_daybreak.exceptions import DaybreakError, ScriptFailedErro
 from airflow_provider_daybreak.hooks.script_mail import Script, ScriptMailHook
 from airflow_provider_daybreak.releases.running.booting import BOOT
 from airflow_provider_daybreak.reports.period import period_of, zone
+from tests.integration.delivery.forked import forked
 from tests.integration.delivery.scripted import KINDS, address
 
 DELIVERY, ARCHIVE, HOOKS = (
@@ -42,7 +43,18 @@ DELIVERY, ARCHIVE, HOOKS = (
 TRACED = {
     *(
         str(DELIVERY / f"{name}.py")
-        for name in ("relay", "captured", "sender", "ledger", "mailing", "transport")
+        for name in (
+            "relay",
+            "dialogue",
+            "intake",
+            "captured",
+            "raw_message",
+            "mailer",
+            "sender",
+            "ledger",
+            "mailing",
+            "transport",
+        )
     ),
     *(str(ARCHIVE / f"{name}.py") for name in ("archive", "manifest")),
     str(HOOKS / "script_mail.py"),
@@ -105,24 +117,6 @@ def kill_at(line):
 
     threading.settrace(trace)
     sys.settrace(trace)
-
-
-def forked(function):
-    """Run the function in a process of its own; return what it returned, or None when it was killed."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reading)
-        result = function()
-        sys.settrace(None)
-        os.write(writing, json.dumps(result).encode())
-        os._exit(0)
-    os.close(writing)
-    os.waitpid(pid, 0)  # not until the pipe closes: a script that outlived its worker holds it
-    os.set_blocking(reading, False)
-    with os.fdopen(reading, "rb") as pipe:
-        data = pipe.read()
-    return json.loads(data) if data else None
 
 
 def main(folder, first, step, last, code):

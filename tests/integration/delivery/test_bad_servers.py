@@ -9,10 +9,12 @@ from email.headerregistry import Address
 import pytest
 
 from airflow_provider_daybreak.delivery.ledger import Ledger
-from airflow_provider_daybreak.delivery.mailing import Mailing, Rules
+from airflow_provider_daybreak.delivery.mailing import Mailing
 from airflow_provider_daybreak.delivery.message import Message
 from airflow_provider_daybreak.delivery.recipients import parse_recipients
-from airflow_provider_daybreak.delivery.transport import Server, Session, Timeouts
+from airflow_provider_daybreak.delivery.rules import Rules
+from airflow_provider_daybreak.delivery.server import Server, Timeouts
+from airflow_provider_daybreak.delivery.transport import Session
 from airflow_provider_daybreak.exceptions import (
     DaybreakError,
     DeliveryIncompleteError,

@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_daybreak.delivery import ledger as ledger_module
 from airflow_provider_daybreak.delivery.audit import deliveries
 from airflow_provider_daybreak.delivery.ledger import key_of
+from airflow_provider_daybreak.delivery.mailer import Resending
 from airflow_provider_daybreak.delivery.mailing import ledger_of
 from airflow_provider_daybreak.exceptions import (
     DeliveryIncompleteError,
@@ -17,7 +18,7 @@ from airflow_provider_daybreak.exceptions import (
     NothingToResendError,
     SmtpUnavailableError,
 )
-from airflow_provider_daybreak.hooks.delivery import DeliveryHook, Resending
+from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.version_compat import AirflowFailException
 from tests.mail import MailServer
 

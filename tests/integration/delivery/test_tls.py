@@ -11,7 +11,8 @@ from threading import Thread
 
 import pytest
 
-from airflow_provider_daybreak.delivery.transport import Server, Session, Timeouts
+from airflow_provider_daybreak.delivery.server import Server, Timeouts
+from airflow_provider_daybreak.delivery.transport import Session
 from airflow_provider_daybreak.exceptions import SmtpError, SmtpLoginError, SmtpTlsError, SmtpUnavailableError
 from tests.mail import LOGIN, PASSWORD, Listener, MailServer, credential_traces
 

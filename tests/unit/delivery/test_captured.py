@@ -14,13 +14,13 @@ from airflow_provider_daybreak.delivery.captured import (
     CapturedMessage,
     captured_files,
     captured_mails,
-    parts_of,
     recipients_of,
-    settled,
 )
+from airflow_provider_daybreak.delivery.intake import RelayedMessage
 from airflow_provider_daybreak.delivery.ledger import Ledger
-from airflow_provider_daybreak.delivery.mailing import Mailing, Rules, ledger_of
-from airflow_provider_daybreak.delivery.relay import RelayedMessage
+from airflow_provider_daybreak.delivery.mailing import Mailing, ledger_of
+from airflow_provider_daybreak.delivery.raw_message import parts_of, settled
+from airflow_provider_daybreak.delivery.rules import Rules
 from airflow_provider_daybreak.exceptions import MailTooLargeError
 from tests.mail import png
 

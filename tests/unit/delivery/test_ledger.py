@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -126,3 +127,12 @@ def test_a_place_that_is_safe_keeps_nothing_of_the_probe(ledger):
     ledger.probe()
 
     assert list(ledger.folder.iterdir()) == []
+
+
+def test_a_ledger_leaves_no_thread_behind(ledger):
+    ledger.commit("k", 0, FACTS)
+    ledger.settle("k", 0, "sent", "250 taken", FACTS)
+
+    ledger.synchronise()
+
+    assert [each.name for each in threading.enumerate() if each.name.startswith("daybreak-ledger")] == []

@@ -10,7 +10,8 @@ from threading import Thread
 
 import pytest
 
-from airflow_provider_daybreak.delivery.relay import HOST, Limits, Relay
+from airflow_provider_daybreak.delivery.intake import Limits
+from airflow_provider_daybreak.delivery.relay import HOST, Relay
 from airflow_provider_daybreak.exceptions import RelayUnavailableError
 
 MESSAGE = b"Subject: Hello\r\n\r\nGood morning.\r\n"

@@ -10,16 +10,50 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak import storage
-from airflow_provider_daybreak.context.archive import storage_path
 from airflow_provider_daybreak.exceptions import ApprovalError, ContentChangedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_daybreak.archive import Archive
+    from airflow_provider_daybreak.archive import Archive, Manifest
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
+    from airflow_provider_daybreak.delivery.ledger import Entry
+    from airflow_provider_daybreak.delivery.mailing import Mailing
+    from airflow_provider_daybreak.delivery.sender import Mail
+    from airflow_provider_daybreak.storage import StoragePath
 
 _NAME = "approval.json"
+_SHOWN = 50  # recipients in a question
+
+
+@dataclass(frozen=True)
+class Question:
+    """
+    What somebody has to approve before it is mailed.
+
+    :param subject: one line.
+    :param body: Markdown.
+    :param manifests: of what it is about.
+    :param proposal: what an approval sends.
+    """
+
+    subject: str
+    body: str
+    manifests: list[Manifest]
+    proposal: ArtifactInfo
+
+    @classmethod
+    def about(cls, pending: Sequence[tuple[Mailing, Sequence[Mail]]], proposal: ArtifactInfo) -> Question:
+        """Return the question that mailings raise, with the mails of each that are to be sent."""
+        first = pending[0][0]
+        return cls(
+            subject=f"Send {first.message.subject!r}?"
+            if len(pending) == 1
+            else f"Send {len(pending)} reports?",
+            body="\n\n".join(_described(mailing, mails) for mailing, mails in pending),
+            manifests=[mailing.manifest for mailing, _ in pending],
+            proposal=proposal,
+        )
 
 
 @dataclass(frozen=True)
@@ -47,14 +81,15 @@ class Proposal:
         return archive.store_artifact(_NAME, BytesIO(data)).info()
 
     @classmethod
-    def load(cls, artifact: ArtifactInfo) -> Proposal:
+    def load(cls, artifact: ArtifactInfo, path: StoragePath) -> Proposal:
         """
         Return what was kept.
 
+        :param path: where the artifact's URI leads.
         :raises ApprovalError: it is gone, or something else lies there.
         """
         try:
-            data = storage.read(storage_path(artifact["uri"], name="uri of a proposal"))
+            data = storage.read(path)
         except FileNotFoundError as error:
             raise ApprovalError(f"what was shown is gone from {artifact['uri']}") from error
         if sha256(data).hexdigest() != artifact["sha256"]:
@@ -75,6 +110,43 @@ class Proposal:
             for what, approved in {"connection": self.connection, **message}.items():
                 if approved != now.get(what):
                     raise ContentChangedError(report, what, *_without_common(approved, now.get(what)))
+
+
+def _described(mailing: Mailing, mails: Sequence[Mail]) -> str:
+    """Return Markdown of what these mails say and where they go."""
+    message, manifest = mailing.message, mailing.manifest
+    left_out = [each.name for each in mailing.left_out]
+    attached = ", ".join(f"`{each.name}`" for each in message.attachments if each.name not in left_out)
+    if left_out:
+        attached = f"{attached or 'no attachment'} (too large: {', '.join(f'`{name}`' for name in left_out)})"
+    answers = f", answers to {', '.join(map(str, message.reply_to))}" if message.reply_to else ""
+    entries = mailing.ledger.entries(mail.key for mail in mails[:_SHOWN])
+    people = [f"- {_person(mail, entries[mail.key])}" for mail in mails[:_SHOWN]]
+    if len(mails) > _SHOWN:
+        people.append(f"- and {len(mails) - _SHOWN} more")
+    return "\n\n".join(
+        (
+            f"**{message.subject}**",
+            (
+                f"Revision {manifest.revision} of `{manifest.report}` for {manifest.report_date}, digest "
+                f"`{manifest.digest[:12]}`, from {message.sender}{answers}, with {attached or 'no attachment'}. "
+                f"It goes to {len(mails)}:"
+            ),
+            "\n".join(people),
+        )
+    )
+
+
+def _person(mail: Mail, entry: Entry) -> str:
+    """Return whom a mail is for, and what sets it apart from the others."""
+    kind = mail.recipient.kind
+    correction = "as a correction" if "answers" in mail.facts else ""
+    doubt = "may have got it already" if entry.standing == "in_doubt" else ""
+    remarks = ", ".join(filter(None, (kind if kind != "to" else "", correction, doubt)))
+    subject = mail.facts["subject"] if mail.recipient.message else ""
+    return (
+        f"{mail.recipient.mailbox}" + (f": {subject}" if subject else "") + (f" ({remarks})" if remarks else "")
+    )
 
 
 def _without_common(before: Any, now: Any) -> tuple[Any, Any]:
