@@ -12,4 +12,4 @@ COPY --from=wheel --chown=airflow:0 /tmp/wheels /tmp/wheels
 # Naming Airflow at its own version keeps pip from moving it.
 RUN pip install --quiet --no-cache-dir "apache-airflow==${AIRFLOW_VERSION}" "$(echo /tmp/wheels/*.whl)[${EXTRAS}]" \
     && pip check \
-    && mkdir -p -m 0775 /opt/airflow/daybreak/reports /opt/airflow/daybreak/releases
+    && mkdir -p -m 0775 /opt/airflow/daybreak/reports /opt/airflow/daybreak/releases /opt/airflow/daybreak/store

@@ -26,6 +26,10 @@ help: ## show this
 demo: .venv/made ## run the daily chain on this machine; ARGS=--exit stops it afterwards
 	@$(BIN)/python -m demo $(ARGS)
 
+.PHONY: env
+env: ## write the secrets of docker-compose.yaml into .env; PROFILES="mail celery" adds to the stack
+	@bash compose/env.sh $(PROFILES)
+
 .PHONY: test
 test: .venv/made ## run the tests; ARGS=tests/unit runs some of them
 	@$(BIN)/python -m pytest $(ARGS)

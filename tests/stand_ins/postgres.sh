@@ -1,6 +1,7 @@
 #!/bin/bash
 # Make the database at the first start, as the official image does, then serve it.
 set -euo pipefail
+POSTGRES_PASSWORD=$(< "$POSTGRES_PASSWORD_FILE")
 PATH=$(echo /usr/lib/postgresql/*/bin):$PATH
 
 if [[ ! -s $PGDATA/PG_VERSION ]]; then

@@ -1,0 +1,25 @@
+#!/bin/bash
+# Back up the stack that runs: database, reports with the ledger of what was mailed, and stored releases.
+#
+#   bash compose/backup.sh FOLDER
+#
+# The database comes first: what is mailed meanwhile is then in the ledger though not in the database, and a restored
+# stack mails it no second time. The .env is not in it: keep that elsewhere.
+set -euo pipefail
+folder=${1:?"expected a folder: bash compose/backup.sh FOLDER"}
+folder=$(realpath --canonicalize-missing "$folder")
+cd "$(dirname "$0")/.."
+
+umask 077
+mkdir -p "$folder"
+if [[ -e $folder/COMPLETE ]]; then
+  echo "There is a backup in $folder already. Name another folder." >&2
+  exit 1
+fi
+echo "Database …"
+docker compose exec --no-TTY postgres sh -c \
+  'PGPASSWORD=$(cat /run/secrets/postgres_password) pg_dump --username airflow --format custom airflow' > "$folder/database.dump"
+echo "Reports, ledger and releases …"
+docker compose exec --no-TTY airflow-scheduler tar --create --gzip --directory /opt/airflow/daybreak reports store > "$folder/files.tar.gz"
+sha256sum "$folder/database.dump" "$folder/files.tar.gz" | sed "s# $folder/# #" > "$folder/COMPLETE"
+echo "Backed up to $folder: $(du --summarize --human-readable "$folder" | cut -f1)"
