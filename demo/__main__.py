@@ -21,6 +21,7 @@ from datetime import datetime, time, timedelta
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
+from shlex import quote
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -28,7 +29,8 @@ from zoneinfo import ZoneInfo
 from airflow_provider_daybreak.archive import Archive
 from demo.airflow import Airflow, free_port, stop_leftover
 from demo.api import AirflowFailedError, gist
-from demo.setting import prepare
+from demo.mailbox import Mailbox
+from demo.setting import prepare, write_commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -90,10 +92,18 @@ def _demo(home: Path, arguments: argparse.Namespace) -> bool:
         port = free_port(arguments.port)
         if port != arguments.port:
             say(f"Port {arguments.port} is taken: Airflow's UI will be on port {port}.")
-        airflow = Airflow(home / "airflow", port=port, env=env)
+        dags = home / "dags"
+        dags.mkdir(exist_ok=True)
+        env |= {"AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
+        airflow = Airflow(home / "airflow", port=port, env=env, dags={"dags-folder": dags})
+        write_commands(home / "bin", airflow.settings)
+        mailbox = Mailbox(catcher.folder, free_port(port + 1))
+        mailbox.start()
+        started.callback(mailbox.stop)
         started.callback(_stop, airflow)
         (home / "demo.json").write_text(json.dumps({"url": airflow.url, "pid": os.getpid()}))
         worked = _run(airflow, catcher, days=arguments.days)
+        _say_where(airflow, home, None if arguments.exit else mailbox)
         if not arguments.exit:
             print("Airflow goes on running. Stop it with Ctrl-C.", flush=True)
             with suppress(KeyboardInterrupt):
@@ -176,7 +186,10 @@ def _run(airflow: Airflow, catcher: Catcher, *, days: int) -> bool:
         first, last = today - timedelta(days=days), today - timedelta(days=1)
         dates = ("--from-date", first.isoformat(), "--to-date", f"{last}T23:59")
         options = (*dates, "--reprocess-behavior", "completed", "--max-active-runs", "2")
-        say(f"Backfilling {first} to {last}: airflow backfill create --dag-id {DAG_ID} {' '.join(options)}")
+        command = (
+            f"{_folder(airflow.home.parent)}/bin/airflow backfill create --dag-id {DAG_ID} {' '.join(options)}"
+        )
+        say(f"Backfilling {first} to {last}: {command}")
         airflow.backfill(DAG_ID, *options, say=say)
         window = {
             "logical_date_gte": datetime.combine(first, time.min, ZONE).isoformat(),
@@ -184,7 +197,7 @@ def _run(airflow: Airflow, catcher: Catcher, *, days: int) -> bool:
         }
         worked &= _follow(airflow, airflow.runs(DAG_ID, **window))
     expected = {(today - timedelta(days=ago)).isoformat() for ago in range(max(days, 0) + 1)}
-    return _summary(airflow, catcher, expected) and worked
+    return _summary(catcher, expected) and worked
 
 
 def _engine_problem() -> str | None:
@@ -234,8 +247,8 @@ def _follow(airflow: Airflow, runs: Iterable[str]) -> bool:
     return not failed
 
 
-def _summary(airflow: Airflow, catcher: Catcher, dates: set[str]) -> bool:
-    """Say where everything is; return whether each of the dates is archived, and was mailed once."""
+def _summary(catcher: Catcher, dates: set[str]) -> bool:
+    """Say what there is; return whether each of the dates is archived, and was mailed once."""
     home = catcher.folder.parent
     revisions = Archive(home / "reports").revisions(DAG_ID)
     archived = dates & {revision.manifest.report_date.isoformat() for revision in revisions}
@@ -247,17 +260,35 @@ def _summary(airflow: Airflow, catcher: Catcher, dates: set[str]) -> bool:
         f"{len(archived)} report dates are archived, {arrived} mails arrived"
         + ("." if once else f": expected {len(dates)}, and one mail a date.")
     )
-    folder = os.path.relpath(home)
-    print(
-        f"""
-  Reports  {folder}/reports/{DAG_ID}/<year>/<month>/<day>/r0001/report.html
-  Mails    {folder}/mail/*.eml   (open one with a mail program)
-  Airflow  {airflow.url}   user admin, password {airflow.password}
-  Copy it  dags/{DAG_ID}.py is written to be changed: see "Make it yours" in README.md
-""",
-        flush=True,
-    )
     return once
+
+
+def _folder(home: Path) -> str:
+    """Return the demo's folder as a shell takes it, from where it was called."""
+    relative = os.path.relpath(home)
+    return quote(str(home) if relative.startswith("..") else relative)
+
+
+def _say_where(airflow: Airflow, home: Path, mailbox: Mailbox | None) -> None:
+    """
+    Say where everything is, and what to try: each line can be pasted.
+
+    :param mailbox: the page that shows the mails, while it goes on running.
+    """
+    folder = _folder(home)
+    conf = quote(json.dumps({"report_date": "2013-03-09"}))
+    lines = [
+        f"Reports    {folder}/reports/{DAG_ID}/<year>/<month>/<day>/r0001/report.html",
+        f"Mails      {mailbox.url if mailbox else f'{folder}/mail/*.eml   (open one with a mail program)'}",
+        f"Airflow    {airflow.url}   user admin, password {airflow.password}",
+        "",
+        f"Who got what:   {folder}/bin/daybreak deliveries {DAG_ID}",
+        f"What works:     {folder}/bin/daybreak check",
+        f"Make it yours:  {folder}/bin/daybreak new sales",
+        f"The second Dag: {folder}/bin/airflow dags unpause flights_day",
+        f"                {folder}/bin/airflow dags trigger flights_day --conf {conf}",
+    ]
+    print("\n" + "\n".join(f"  {line}".rstrip() for line in lines) + "\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ class Airflow(Api):
     :param port: of UI and REST API, on the loopback interface.
     :param env: further environment of all its processes.
     :param dags: folders of Dags beside ours, by bundle name.
+    :ivar settings: what is set for its processes beside this one's environment.
     """
 
     def __init__(
@@ -62,7 +63,8 @@ class Airflow(Api):
         self.log = home / "standalone.log"
         self._pid_file = home / PID_FILE
         self._process: subprocess.Popen[bytes] | None = None
-        self.env = os.environ | self._own_env(dags or {}) | dict(env or {})
+        self.settings = self._own_env(dags or {}) | dict(env or {})
+        self.env = os.environ | self.settings
 
     def _own_env(self, dags: Mapping[str, Path]) -> dict[str, str]:
         package = "airflow_provider_daybreak.bundles.package.PackageDagBundle"

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from demo.catcher import Catcher, make_certificate
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
 SENDER = "reports@example.org"
+
+
+def write_commands(folder: Path, settings: Mapping[str, str]) -> None:
+    """
+    Write ``airflow`` and ``daybreak`` for a person who has a private Airflow: with its settings, from anywhere.
+
+    :param folder: where to.
+    :param settings: variables of its environment.
+    """
+    folder.mkdir(exist_ok=True)
+    settings = {**settings, "DAYBREAK_COMMANDS": f"{folder}/"}  # what they tell to call is these again
+    lines = [f"export {name}={quote(value)}" for name, value in settings.items() if name != "PATH"]
+    for command in ("airflow", "daybreak"):
+        program = quote(str(Path(sys.executable).with_name(command)))
+        path = folder / command
+        path.write_text("\n".join(["#!/bin/sh", *lines, f'exec {program} "$@"', ""]))
+        path.chmod(0o700)
 
 
 def prepare(home: Path, password: str) -> tuple[Catcher, dict[str, str]]:

@@ -19,9 +19,16 @@ _PACKAGE = "airflow_provider_daybreak"
 _AIRFLOWS = "airflow daybreak"
 
 
+def commands_folder() -> str:
+    """Return where this program and Airflow's are for who called it, as a prefix; nothing where they are on the path."""
+    return os.environ.get("DAYBREAK_COMMANDS", "")
+
+
 def program() -> str:
     """Return how this program was called: as Airflow's, or by a name of its own, which is all that Airflow 3.1 leaves."""
     called = Path(sys.argv[0])
+    if folder := commands_folder():
+        return f"{folder}daybreak"
     if called.name == "daybreak":
         return called.name
     if called.name == "__main__.py" and called.parent.name == _PACKAGE:

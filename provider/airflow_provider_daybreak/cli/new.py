@@ -13,7 +13,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.archive.layout import is_report
-from airflow_provider_daybreak.cli.command import command, print_result, program
+from airflow_provider_daybreak.cli.command import command, commands_folder, print_result, program
 from airflow_provider_daybreak.exceptions import InvalidValueError, NameTakenError
 
 if TYPE_CHECKING:
@@ -78,7 +78,10 @@ def new(args: Namespace) -> None:
     dag_file = _write(example, name, dags)
     steps = [
         {"step": "change", "what": f"{dags / name}: {example.change}"},
-        {"step": "run it", "what": " && ".join(f"airflow dags unpause {one}" for one in example.dags(name))},
+        {
+            "step": "run it",
+            "what": " && ".join(f"{commands_folder()}airflow dags unpause {one}" for one in example.dags(name)),
+        },
     ]
     if example.preview:
         which = f" --dag {example.dags(name)[0]}" if len(example.names) > 1 else ""

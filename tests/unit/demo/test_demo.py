@@ -5,21 +5,26 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
+from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from airflow_provider_daybreak.archive import Archive
 from demo import __main__ as demo
 from demo.airflow import Airflow
 from demo.api import AirflowBusyError, AirflowFailedError, gist
-from tests.mail import draft
+from demo.mailbox import Mailbox
+from demo.setting import write_commands
+from tests.mail import draft, png
 
 LOCKED = """\
 Traceback (most recent call last):
@@ -239,12 +244,52 @@ def test_what_a_former_demo_left_unmailed_is_not_counted(tmp_path, capsys):
         path.write_text(f"X-Daybreak-Revision: {day} r0001\n\nx")
         mails.append(path)
     catcher = SimpleNamespace(folder=tmp_path / "mail", messages=lambda: mails)
-    airflow = SimpleNamespace(url="http://localhost", password="x")
 
-    assert demo._summary(airflow, catcher, {"2026-11-25", "2026-11-26"})
+    assert demo._summary(catcher, {"2026-11-25", "2026-11-26"})
     mails.pop()
-    assert not demo._summary(airflow, catcher, {"2026-11-25", "2026-11-26"})
+    assert not demo._summary(catcher, {"2026-11-25", "2026-11-26"})
     assert (
         "2 report dates are archived, 1 mails arrived: expected 2, and one mail a date."
         in capsys.readouterr().out
     )
+
+
+def test_what_it_says_to_try_can_be_pasted(tmp_path, capsys):
+    home = tmp_path / "a demo"
+    home.mkdir()
+    airflow = Airflow(home / "airflow", port=9, env={"AIRFLOW__DAYBREAK__RELEASES": str(home / "it's here")})
+    write_commands(home / "bin", airflow.settings)
+
+    demo._say_where(airflow, home, None)
+
+    pasted = [line[18:] for line in capsys.readouterr().out.splitlines() if "/bin/" in line]
+    assert {shlex.split(line)[0].rpartition("/")[2] for line in pasted} == {"airflow", "daybreak"}
+    new = next(line for line in pasted if line.endswith("new sales"))
+    done = subprocess.run(new, shell=True, cwd=Path.cwd(), capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(str(home / "airflow" / "dags" / "sales.py")), done.stderr
+    assert f"run it:     {home}/bin/airflow dags unpause sales" in done.stdout
+
+
+def test_the_page_of_the_mails_shows_each_as_it_looks(tmp_path):
+    mail = EmailMessage()
+    mail["Subject"], mail["From"], mail["X-RcptTo"] = "Sales <today>", "a@example.org", "you@example.org"
+    mail.set_content("12 sold")
+    mail.add_alternative('<p>12 <b>sold</b></p><img src="cid:chart@x">', subtype="html")
+    mail.get_payload()[1].add_related(png(), "image", "png", cid="<chart@x>")
+    mail.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="sales.pdf")
+    (tmp_path / "0001-sales.eml").write_bytes(mail.as_bytes())
+    mailbox = Mailbox(tmp_path)
+    mailbox.start()
+
+    def get(path):
+        answer = httpx.get(mailbox.url + path)
+        return answer.status_code, answer.text
+
+    try:
+        assert "Sales &lt;today&gt;</a> <small>to you@example.org" in get("/")[1]
+        assert 'href="/0001-sales.eml/0">sales.pdf</a>' in get("/0001-sales.eml/")[1]
+        assert '<b>sold</b></p><img src="data:image/png;base64,' in get("/0001-sales.eml/body")[1]
+        assert get("/0001-sales.eml/0") == (200, "%PDF")
+        assert [get(path)[0] for path in ("/x.eml/", "/0001-sales.eml/7", "/..%2f..%2fetc/passwd")] == [404] * 3
+    finally:
+        mailbox.stop()
