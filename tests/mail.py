@@ -244,6 +244,7 @@ def draft(
     start="2026-03-29T00:00:00+01:00",
     end="2026-03-30T00:00:00+02:00",
     period="day",
+    timezone="Europe/Berlin",
     files=(),
     failed_checks=False,
 ):
@@ -251,7 +252,7 @@ def draft(
     return Draft(
         report=report,
         report_date=report_date,
-        period={"name": period, "start": start, "end": end, "timezone": "Europe/Berlin"},
+        period={"name": period, "start": start, "end": end, "timezone": timezone},
         title=title,
         files=[
             DraftFile("report.html", "text/html", html.encode()),

@@ -22,6 +22,7 @@ from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.archive import layout, owner
 from airflow_provider_daybreak.archive.artifacts import store_artifact
 from airflow_provider_daybreak.archive.manifest import Manifest, claim_of
+from airflow_provider_daybreak.archive.zones import one_key
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileChangedError,
     ArchivedFileNotFoundError,
@@ -145,7 +146,7 @@ class Archive:
                 log.warning("Publishing a new revision, whatever this one was: %s %s", revision, _VERIFY)
                 break
             if _stands_for(revision.manifest, draft):
-                if revision.manifest.digest == draft.digest:
+                if revision.manifest.digest == draft.digest_for(revision.manifest.period):
                     return replace(revision, existing=True)
                 break
         number += 1
@@ -179,7 +180,8 @@ class Archive:
             if isinstance(revision, ManifestUnreadableError):
                 raise revision
             manifest = revision.manifest
-            if (drafts or not manifest.draft) and period_key in (None, manifest.period_key):
+            of_period = period_key is None or one_key(period_key) == one_key(manifest.period_key)
+            if of_period and (drafts or not manifest.draft):
                 return revision
         return None
 
@@ -313,7 +315,9 @@ def _numbered(folder: StoragePath, first: int, last: int) -> list[str]:
 
 def _stands_for(manifest: Manifest, draft: Draft) -> bool:
     """Return whether a revision is of the draft's period and kind, so that it may be the one it repeats."""
-    return manifest.draft == draft.draft and manifest.period == draft.plain_period
+    instants = all(manifest.period[key] == draft.plain_period[key] for key in ("start", "end"))
+    same = one_key(manifest.period_key) == one_key(draft.period_key)
+    return manifest.draft == draft.draft and same and instants
 
 
 def _claim(folder: StoragePath, draft: Draft) -> bool:

@@ -117,7 +117,16 @@ class Draft:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the content: files but for snapshots, title and period, but not who made it when."""
-        return content_digest(self.archived_files, title=self.title, period=self.plain_period)
+        return self.digest_for(self.plain_period)
+
+    @property
+    def period_key(self) -> str:
+        """What tells the period from any other, as :class:`Manifest` has it."""
+        return _period_key(self.plain_period)
+
+    def digest_for(self, period: Mapping[str, str]) -> str:
+        """Return what the digest is where the period is called so."""
+        return content_digest(self.archived_files, title=self.title, period=period)
 
 
 @dataclass(frozen=True)
@@ -166,7 +175,7 @@ class Manifest:
     @property
     def period_key(self) -> str:
         """What tells the period from any other, such as ``day:2026-03-29:Europe/Berlin``."""
-        return f"{self.period['name']}:{self.period['start'][:10]}:{self.period['timezone']}"
+        return _period_key(self.period)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the manifest as plain JSON."""
@@ -198,6 +207,10 @@ class Manifest:
             return cls(**facts)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ManifestUnreadableError(uri, "it is no manifest; restore it from a backup") from error
+
+
+def _period_key(period: Mapping[str, str]) -> str:
+    return f"{period['name']}:{period['start'][:10]}:{period['timezone']}"
 
 
 def content_digest(files: Sequence[ArchivedFile], *, title: str, period: Mapping[str, str]) -> str:

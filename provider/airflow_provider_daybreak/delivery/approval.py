@@ -106,7 +106,8 @@ class Proposal:
         found = {message["report"]: json.loads(json.dumps(message)) for message in messages}
         for message in self.messages:
             report = message["report"]
-            now = {"connection": dict(connection), **found.get(report, {})}
+            place = {key: connection.get(key) for key in self.connection}  # an older version wrote down less
+            now = {"connection": place, **found.get(report, {})}
             for what, approved in {"connection": self.connection, **message}.items():
                 if approved != now.get(what):
                     raise ContentChangedError(report, what, *_without_common(approved, now.get(what)))

@@ -19,7 +19,7 @@ from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.archive import DraftFile
 from airflow_provider_daybreak.delivery import headers
 from airflow_provider_daybreak.delivery.attachments import media_type_of
-from airflow_provider_daybreak.delivery.ledger import key_of
+from airflow_provider_daybreak.delivery.keys import key_in
 from airflow_provider_daybreak.delivery.message import Body, Message
 from airflow_provider_daybreak.delivery.raw_message import (
     field_name,
@@ -197,8 +197,8 @@ def recipients_of(
             boxes[recipient.normal].append((recipient, mail))
 
     def placed(box: tuple[str, list[tuple[Recipient, CapturedMail]]]) -> list[Recipient]:
-        normal, wanted = box
-        places = _places(ledger, manifest, normal, occasion, at_least=len(wanted))
+        _, wanted = box
+        places = _places(ledger, manifest, wanted[0][0], occasion, at_least=len(wanted))
         wanted.sort(key=lambda each: (each[1].subject, each[1].identity, each[1].message))
         return [
             replace(recipient, part=_part(place))
@@ -227,13 +227,13 @@ def _readable_files(path: Path, prefix: str, *, text: str, html: str) -> list[Dr
 
 
 def _places(
-    ledger: Ledger, manifest: Manifest, normal: str, occasion: str, *, at_least: int
+    ledger: Ledger, manifest: Manifest, recipient: Recipient, occasion: str, *, at_least: int
 ) -> list[Mapping[str, object]]:
     """Return what the ledger says of each place of a mailbox, up to the first that nobody ever took."""
     places: list[Mapping[str, object]] = []
     while True:
         parts = ":".join(filter(None, (_part(len(places)), occasion)))
-        entry, known = ledger.record(key_of(manifest.report, manifest.period_key, normal, parts))
+        entry, known = ledger.record(key_in(ledger, manifest, recipient, parts))
         facts = {**known, **entry.facts}
         if not facts and len(places) >= at_least:
             return places

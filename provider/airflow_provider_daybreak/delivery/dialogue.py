@@ -41,14 +41,20 @@ class Dialogue:
 
     :param intake: what takes the messages.
     :param secured: returns a connection with TLS.
+    :param ended: told when it has ended, before the client sees that.
     """
 
     def __init__(
-        self, intake: Intake, connection: socket.socket, secured: Callable[[socket.socket], socket.socket]
+        self,
+        intake: Intake,
+        connection: socket.socket,
+        secured: Callable[[socket.socket], socket.socket],
+        ended: Callable[[Dialogue], None],
     ) -> None:
         self._intake = intake
         self._connection = connection
         self._secured = secured
+        self._ended = ended
         self._secure = False
         self._greeted = False
         self._sender: str | None = None
@@ -88,6 +94,7 @@ class Dialogue:
         except (OSError, ValueError) as error:  # ValueError: it was closed meanwhile
             log.debug("A connection of the script ended: %s", error)
         finally:
+            self._ended(self)
             self.abort()
 
     def turn_away(self) -> None:

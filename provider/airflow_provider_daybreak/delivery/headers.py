@@ -16,6 +16,8 @@ MAX_VALUE = 2000
 """Characters of one value. What is longer is a mistake, and parsers of mail read it in quadratic time."""
 
 _LINE = 78
+_LONGEST_WORD = 900
+"""Characters of a word that may stand in a header as it is: a line ends at 998 octets (RFC 5322 §2.1.1)."""
 _WORD_BYTES = 45
 """Bytes of text in one encoded word: base64 makes 60 characters of them, of 75 (RFC 2047 §2)."""
 
@@ -50,7 +52,12 @@ def plain(name: str, value: str) -> str:
 def text_field(name: str, value: str) -> bytes:
     """Return the field of a subject or another unstructured text, folded, with its line end."""
     plain(name, value)
-    natural = value.isascii() and value == " ".join(value.split()) and not _ENCODED_WORD.search(value)
+    natural = (
+        value.isascii()
+        and value == " ".join(value.split())
+        and not _ENCODED_WORD.search(value)
+        and all(len(word) <= _LONGEST_WORD for word in value.split())
+    )
     tokens = value.split(" ") if natural else _encoded_words(value)
     return _folded(name, tokens)
 
@@ -103,7 +110,7 @@ def _mailbox(address: Address) -> list[str]:
     name = plain("name of a recipient", address.display_name)
     if not name:
         return [address.addr_spec]
-    if not name.isascii() or _ENCODED_WORD.search(name):
+    if not name.isascii() or _ENCODED_WORD.search(name) or len(name) > _LONGEST_WORD // 2:
         words = _encoded_words(name)
     elif _PHRASE.fullmatch(name) and name == " ".join(name.split()):
         words = name.split(" ")

@@ -63,7 +63,7 @@ def key_of(report: str, period_key: str, recipient: str, occasion: str = "") -> 
     :param report: slug of the report.
     :param period_key: what tells the period from any other.
     :param recipient: normalised address.
-    :param occasion: empty for the day's mail; what else it is sent for, such as ``correction:<digest>``.
+    :param occasion: empty for the day's mail; what else it is sent for, such as ``correction:<report date> r0002``.
     """
     digest = hashlib.sha256()
     for part in (f"daybreak-delivery-{SCHEMA}", report, period_key, recipient, occasion):
@@ -102,6 +102,7 @@ class Ledger:
 
     def __init__(self, folder: StoragePath) -> None:
         self.folder = folder
+        self._former: frozenset[str] | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._synchronising: deque[Future[None]] = deque()
 
@@ -130,6 +131,21 @@ class Ledger:
     def entry(self, key: str) -> Entry:
         """Return what it says of one mail."""
         return self._entry(key, storage.names(self.folder / key))
+
+    def known_as(self, key: str, former: Iterable[str]) -> str:
+        """
+        Return the key under which a mail is known: its own, unless it was sent, or may have been, under a former one.
+
+        :param former: keys that older versions gave to the same mail. Nobody begins one any more.
+        """
+        if self._former is None:
+            self._former = frozenset(storage.names(self.folder))
+        found = [each for each in former if each in self._former] if self._former else []
+        if not found:
+            return key
+        standings = {each: self.entry(each).standing for each in (key, *found)}
+        sent = [each for each, standing in standings.items() if standing == "sent"]
+        return (sent or [each for each, standing in standings.items() if standing != "new"] or [key])[0]
 
     def prepare(self, mails: Mapping[str, Mapping[str, object]]) -> dict[str, Facts]:
         """
@@ -256,9 +272,9 @@ class Ledger:
         for facts in settled.values():
             if facts.get("status") == "sent":
                 return Entry(key, "sent", facts=facts)
-        if not commits:
+        if not commits and not outcomes:
             return Entry(key, "new")
-        last = max(commits)
+        last = max(*commits, *outcomes, -1)  # an outcome outlives its commit where a loss of power took that
         facts = settled.get(last) or _parse(_read(self.folder / key / f"commit.{last}")) or {}
         return Entry(key, _standing(facts, settled=last in settled), last + 1, facts)
 

@@ -17,6 +17,7 @@ from airflow_provider_daybreak.delivery.mailing import Mailing, ledger_of
 from airflow_provider_daybreak.delivery.message import Message
 from airflow_provider_daybreak.delivery.recipients import (
     check_domains,
+    normal_form,
     parse_address,
     parse_recipients,
     redirected,
@@ -309,7 +310,7 @@ def _named(resending: Resending, records: Iterable[Record]) -> list[tuple[Recipi
     known: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         if record.report_date == resending.report_date.isoformat():
-            known[record.recipient.lower()].append(record)
+            known[normal_form(record.recipient)].append(record)
     return [
         (recipient, facts)
         for recipient in parse_recipients(resending.to)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from datetime import date, datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.delivery.ledger import Ledger, key_of
+from airflow_provider_daybreak.delivery.keys import key_in
+from airflow_provider_daybreak.delivery.ledger import Ledger
+from airflow_provider_daybreak.delivery.recipients import normal_form
 from airflow_provider_daybreak.delivery.sender import Mail, Sender, Summary, would_send
 from airflow_provider_daybreak.exceptions import ContentChangedError
 
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive import Archive, Manifest
     from airflow_provider_daybreak.delivery.attachments import Attachment
-    from airflow_provider_daybreak.delivery.ledger import Entry, Status
+    from airflow_provider_daybreak.delivery.ledger import Entry, Facts, Standing, Status
     from airflow_provider_daybreak.delivery.message import Message
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.rules import Rules
@@ -215,36 +219,70 @@ class Mailing:
         """Return the mails that correct one that was sent, under keys of their own, and the others."""
         if self._occasion:
             return [], list(mails)
-        corrections, others = [], []
+        corrections: list[Mail] = []
+        others: list[Mail] = []
         entries = self.ledger.entries(mail.key for mail in mails)
         for mail in mails:
             entry = entries[mail.key]
-            earlier = entry.facts.get("digest")
-            if entry.standing != "sent" or earlier in (None, mail.facts["digest"]):
+            first = entry.facts
+            if entry.standing != "sent" or _revision(first) == _revision(mail.facts):
                 others.append(mail)
             elif self.rules.on_correction == "send":
-                corrections.append(
-                    self._mail(
-                        mail.recipient,
-                        f"correction:{mail.facts['digest']}",
-                        answers=entry.facts.get("message_id"),
-                    )
-                )
+                correction = self._correction(mail, first)
+                (others if correction is None else corrections).append(correction or mail)
             else:
-                log.warning(
-                    "%s: got revision %s, and revision %d is other content: archived, not mailed "
-                    "(on_correction='archive')",
-                    mail.recipient.label,
-                    entry.facts.get("revision"),
-                    self.manifest.revision,
-                )
+                if first.get("digest") != mail.facts["digest"]:
+                    log.warning(
+                        "%s: got revision %s, and revision %d is other content: archived, not mailed "
+                        "(on_correction='archive')",
+                        mail.recipient.label,
+                        first.get("revision"),
+                        self.manifest.revision,
+                    )
                 others.append(mail)
         return corrections, others
+
+    def _correction(self, mail: Mail, first: Facts) -> Mail | None:
+        """
+        Return the mail that corrects what a recipient has, or None where that is the same, or newer.
+
+        A revision is mailed once, whatever its content was before: one that goes back to what the first mail said
+        corrects the one between.
+
+        :param first: what the ledger says of the period's own mail.
+        """
+        earlier = self._corrections.get((mail.recipient.normal, mail.recipient.part), [])
+        answers = first.get("message_id")
+        for _, facts in earlier:
+            if _revision(facts) == _revision(mail.facts):  # older versions named the occasion by the content
+                return self._mail(mail.recipient, str(facts["occasion"]), answers=answers)
+        had = [
+            first,
+            *(facts for standing, facts in earlier if standing in ("sent", "in_doubt", "in_flight")),
+        ]
+        last = max(had, key=lambda facts: str(facts.get("time")))
+        (day, number), (this_day, this_number) = _revision(last), _revision(mail.facts)
+        newer = day == this_day and number > this_number
+        if newer or last.get("digest") in (None, mail.facts["digest"]):
+            return None
+        occasion = f"correction:{self.manifest.report_date.isoformat()} r{self.manifest.revision:04d}"
+        return self._mail(mail.recipient, occasion, answers=answers)
+
+    @cached_property
+    def _corrections(self) -> dict[tuple[str, str], list[tuple[Standing, Facts]]]:
+        """What the ledger says of each mailbox's corrections: standing and facts."""
+        found = defaultdict(list)
+        for entry, known in self.ledger.records():
+            facts = {**known, **entry.facts}
+            if str(facts.get("occasion", "")).startswith("correction:"):
+                box = normal_form(str(facts.get("recipient", ""))), str(facts.get("part", ""))
+                found[box].append((entry.standing, facts))
+        return found
 
     def _mail(self, recipient: Recipient, occasion: str, *, answers: str | None = None) -> Mail:
         manifest = self.manifest
         parts = ":".join(filter(None, (recipient.part, occasion)))
-        key = key_of(manifest.report, manifest.period_key, recipient.normal, parts)
+        key = key_in(self.ledger, manifest, recipient, parts)
         message_id = f"<{sha256(key.encode()).hexdigest()[:40]}@{self.message.sender.domain}>"
         facts: dict[str, Any] = {
             "report": manifest.report,
@@ -263,6 +301,11 @@ class Mailing:
         if answers:
             facts["answers"] = answers
         return Mail(key, recipient, message_id, facts, self.message.envelope_sender(recipient))
+
+
+def _revision(facts: Mapping[str, Any]) -> tuple[str, int]:
+    """Return date and number of the revision that the ledger's facts are of."""
+    return str(facts.get("report_date")), int(facts.get("revision", 0))
 
 
 def _after(before: Entry, resent: Entry) -> Status:

@@ -31,6 +31,7 @@ _EXPECTED = 'one address, such as jane@example.org or "Doe, Jane" <jane@example.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*|\"(?:[ !#-\[\]-~]|\\[ -~])+\"")
+_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.IPv]+\]")
 _PART = re.compile(
     r"""(?:"(?:[^"\\\r\n]|\\.)*"|<[^<>\r\n]*>|[^",;<\r\n])+|.""", re.DOTALL
@@ -72,8 +73,8 @@ class Recipient:
 
     @property
     def normal(self) -> str:
-        """What tells this mailbox from others: case, in practice, doesn't."""
-        return self.intended.lower()
+        """What tells this mailbox from others: see :func:`normal_form`."""
+        return normal_form(self.intended)
 
     @property
     def label(self) -> str:
@@ -97,6 +98,33 @@ class Recipient:
         if user.startswith('"'):  # what is quoted how is left to its parser, which takes its time
             return Address(self.name, addr_spec=self.address)
         return Address(self.name, user, domain)
+
+
+def normal_form(address: str) -> str:
+    """
+    Return what tells a mailbox from others: case, in practice, doesn't, and quotes that need not be don't.
+
+    :param address: its addr-spec, such as ``"joe"@example.org``.
+    """
+    local, _, domain = address.lower().rpartition("@")
+    if local.startswith('"'):
+        bare = re.sub(r"\\(.)", r"\1", local[1:-1])
+        local = bare if _DOT_ATOM.fullmatch(bare) else _quoted(bare)
+    return f"{local}@{domain}"
+
+
+def other_forms(address: str) -> list[str]:
+    """Return the forms of an address that older versions took for other mailboxes."""
+    normal = normal_form(address)
+    local, _, domain = normal.rpartition("@")
+    forms = [address.lower()] if address.lower() != normal else []
+    if not local.startswith('"') and f'"{local}"@{domain}' not in forms:
+        forms.append(f'"{local}"@{domain}')
+    return forms
+
+
+def _quoted(text: str) -> str:
+    return '"' + re.sub(r'([\\"])', r"\\\1", text) + '"'
 
 
 def parse_address(value: object, *, kind: Kind = "to") -> Recipient:

@@ -107,8 +107,8 @@ class Relay:
                 log.warning("A program of another user tried to mail by way of this task, and was turned away")
                 connection.close()
                 continue
-            dialogue = Dialogue(self._intake, connection, self._secured)
-            thread = Thread(target=self._talk, args=(dialogue, tls), daemon=True)
+            dialogue = Dialogue(self._intake, connection, self._secured, self._forget)
+            thread = Thread(target=dialogue.run, kwargs={"tls": tls}, daemon=True)
             with self._lock:
                 crowded = len(self._dialogues) >= _MOST_CONNECTIONS
                 if not crowded:
@@ -118,12 +118,9 @@ class Relay:
             else:
                 thread.start()
 
-    def _talk(self, dialogue: Dialogue, tls: bool) -> None:
-        try:
-            dialogue.run(tls=tls)
-        finally:
-            with self._lock:
-                self._dialogues.pop(dialogue, None)
+    def _forget(self, dialogue: Dialogue) -> None:
+        with self._lock:
+            self._dialogues.pop(dialogue, None)
 
     def _make_context(self) -> None:
         try:

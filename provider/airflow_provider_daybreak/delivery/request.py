@@ -51,7 +51,12 @@ class MailSettings:
     def place(self) -> dict[str, Any]:
         """Return where mails go out, as plain JSON."""
         server = self.server
-        return {"id": self.connection, "server": f"{server.host}:{server.port}", "login": server.login}
+        return {
+            "id": self.connection,
+            "server": f"{server.host}:{server.port}",
+            "login": server.login,
+            "security": server.security if server.verify else f"{server.security}, not verified",
+        }
 
 
 @dataclass(frozen=True)

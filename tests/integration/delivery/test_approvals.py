@@ -134,6 +134,7 @@ def test_who_else_gets_it_and_what_has_no_room_is_shown(hold):
         ({"from_email": "Evil <evil@example.org>"}, r"head: \['From: Reports .*'\] then, and \['From: Evil "),
         ({"redirect_all_to": "evil@example.org"}, "recipients: .*evil@example.org"),
         ({"connection": {"login": "evil@example.org"}}, "connection: .*evil@example.org"),
+        ({"ssl_context": "none", "allow_insecure": True}, "connection: .*starttls, not verified"),
         ({"allowed_domains": ["example.com"]}, "Not allowed to mail jane@example.org"),
         ({"default_recipients": ["eve@example.org"]}, None),
     ],
@@ -192,10 +193,12 @@ def test_what_is_in_doubt_is_asked_about_before_it_is_sent_again(hold, doubt, se
     assert held.answer()["sent"] == ["jane@example.org"]
 
 
-def test_a_correction_that_nobody_was_asked_about_is_not_sent_by_an_approval(hold, server, mail, archive):
-    held = hold(PEOPLE[:1], on_correction="send")
+def test_a_correction_that_nobody_was_asked_about_is_not_sent_by_an_approval(
+    hold, server, mail, archive, revision
+):
     archive.publish(draft(text="Other\n"))
-    mail(to=PEOPLE[:1])  # of another task, which asks nobody
+    held = hold(PEOPLE[:1], on_correction="send")
+    mail({"manifest": revision.uri}, PEOPLE[:1])  # of another task, which asks nobody
 
     result = held.answer()
 

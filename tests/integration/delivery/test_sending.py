@@ -8,6 +8,7 @@ import pytest
 from airflow.exceptions import AirflowException
 
 from airflow_provider_daybreak.archive import DraftFile
+from airflow_provider_daybreak.delivery.ledger import Ledger, key_of
 from airflow_provider_daybreak.exceptions import DeliveryPendingError
 from airflow_provider_daybreak.version_compat import AirflowFailException
 from tests.mail import LOGIN, PASSWORD, draft
@@ -86,6 +87,103 @@ def test_new_content_is_mailed_once_when_corrections_are_to_be_sent(mail, server
     first, second = (received.message for received in server.mails)
     assert second["Message-ID"] != first["Message-ID"]
     assert second["In-Reply-To"] == first["Message-ID"]
+
+
+def test_what_goes_back_to_what_it_was_corrects_the_correction(mail, server, archive):
+    for text in ("As it was\n", "Corrected\n", "As it was\n"):
+        archive.publish(draft(text=text))
+        mail(on_correction="send")
+        mail(on_correction="send")
+
+    texts = [received.message.get_body(("plain",)).get_content().strip() for received in server.mails]
+    assert texts == ["As it was", "Corrected", "As it was"]
+
+
+def test_what_came_back_before_a_correction_was_mailed_sends_nothing(mail, server, archive):
+    mail()
+    archive.publish(draft(text="Corrected\n"))
+    archive.publish(draft())
+
+    assert mail(on_correction="send")["already_sent"] == ["jane@example.org"]
+    assert len(server.mails) == 1
+
+
+def test_an_older_correction_is_not_mailed_after_a_newer_one(mail, server, archive):
+    mail()
+    older, newer = (archive.publish(draft(text=text)) for text in ("Older\n", "Newer\n"))
+    mail({"manifest": newer.uri}, on_correction="send")
+    mail({"manifest": older.uri}, on_correction="send")
+
+    assert len(server.mails) == 2
+
+
+def test_a_correction_that_an_older_version_mailed_is_not_mailed_again(mail, server, archive):
+    mail()
+    manifest = archive.publish(draft(text="Corrected\n")).manifest
+    occasion = f"correction:{manifest.digest}"
+    facts = {
+        **{name: getattr(manifest, name) for name in ("report", "revision", "digest")},
+        "report_date": "2026-03-29",
+        "recipient": "jane@example.org",
+        "occasion": occasion,
+    }
+    mailed_before(archive, manifest.period_key, "jane@example.org", occasion, facts)
+
+    mail(on_correction="send")
+
+    assert len(server.mails) == 1
+
+
+def test_quotes_that_need_not_be_make_no_other_recipient(mail, server):
+    mail(to=["joe@example.org", '"joe"@example.org'])
+    mail(to=['"Joe"@example.org'])
+
+    assert server.recipients() == ["joe@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "known_as", "named"),
+    [
+        ("Europe/Berlin", '"joe"@example.org', "joe@example.org"),
+        ("Europe/Berlin", '"j\\oe"@example.org', '"j\\oe"@example.org'),
+        ("Etc/UTC", "joe@example.org", "joe@example.org"),
+        ("Etc/Zulu", '"joe"@example.org', '"joe"@example.org'),
+    ],
+)
+def test_a_mail_that_an_older_version_sent_under_another_spelling_is_not_sent_again(
+    mail, server, archive, zone, known_as, named
+):
+    manifest = archive.publish(draft(timezone=zone)).manifest
+    mailed_before(archive, f"day:2026-03-29:{zone}", known_as, "", {"report_date": "2026-03-29", "revision": 1})
+
+    result = mail(to=[named])
+
+    assert (server.mails, result["already_sent"]) == ([], [named])
+    assert manifest.period_key == f"day:2026-03-29:{zone}"
+
+
+def test_a_period_is_the_same_whatever_utc_is_called(mail, server, archive):
+    day = {"start": "2026-03-29T00:00:00+00:00", "end": "2026-03-30T00:00:00+00:00"}
+    first = archive.publish(draft(timezone="UTC", **day))
+    mail()
+    again = archive.publish(draft(timezone="Etc/UTC", **day))
+    mail(on_correction="send")
+
+    assert (again.uri, again.existing) == (first.uri, True)
+    assert archive.latest("daily_report", draft().report_date, "day:2026-03-29:Zulu") == first
+    archive.publish(draft(timezone="Etc/UTC", text="Corrected\n", **day))
+    mail()
+    assert len(server.mails) == 1
+
+
+def mailed_before(archive, period_key, address, occasion, facts):
+    """Write down that a mail was sent, as a version did that knew no other key for it."""
+    ledger = Ledger(archive.deliveries("daily_report", draft().report_date))
+    key = key_of("daily_report", period_key, address, occasion)
+    facts = {"message_id": "<1@example.org>", "digest": "other", **facts}
+    ledger.commit(key, 0, facts)
+    ledger.settle(key, 0, "sent", "250 taken", facts)
+    ledger.synchronise()
 
 
 def test_a_second_report_date_in_a_mailed_week_sends_nothing(mail, server, archive):

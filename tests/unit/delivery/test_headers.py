@@ -103,3 +103,29 @@ def test_further_headers_are_those_that_are_allowed(name):
 def test_other_headers_are_refused(name):
     with pytest.raises(InvalidValueError, match="Invalid name of a header"):
         headers.further_field(name, "value")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "x" * 1999,
+        "x" * 998 + " y",
+        "a b " * 400 + "c",
+        "(" * 1999,
+        '"' * 1999,
+        "=?" + "x" * 1500 + "?=",
+        "ä" * 1999,
+    ],
+)
+def test_no_line_of_a_header_is_longer_than_lines_may_be(word):
+    subject = headers.text_field("Subject", word)
+    to = headers.address_field("To", [Address(word, addr_spec="jane@example.org")])
+
+    assert max(map(len, (subject + to).split(b"\r\n"))) <= 998
+    parsed = message_from_bytes(subject + to + b"\r\n", policy=policy.default)
+    assert parsed["Subject"] == word
+    (address,) = parsed["To"].addresses
+    name = address.display_name.replace(
+        " ", ""
+    )  # Python's parser keeps the folds between encoded words of a name
+    assert (name, address.addr_spec) == (word.replace(" ", ""), "jane@example.org")

@@ -136,3 +136,16 @@ def test_a_ledger_leaves_no_thread_behind(ledger):
     ledger.synchronise()
 
     assert [each.name for each in threading.enumerate() if each.name.startswith("daybreak-ledger")] == []
+
+
+@pytest.mark.parametrize(
+    ("status", "standing"), [("unknown", "in_doubt"), ("deferred", "deferred"), ("sent", "sent")]
+)
+def test_an_outcome_counts_though_its_commit_was_lost(ledger, status, standing):
+    ledger.commit("k", 0, FACTS)
+    ledger.settle("k", 0, status, "it said so", FACTS)
+    ledger.synchronise()
+    (ledger.folder / "k" / "commit.0").unlink()
+
+    assert ledger.entry("k").standing == standing
+    assert ledger.entry("k").generation == (0 if status == "sent" else 1)
