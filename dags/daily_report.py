@@ -71,6 +71,7 @@ with DAG(
         template=FILES / "report.md.j2",
         data={"almanac": ScriptSource(deploy.output, ["almanac.py", "--place", "{{ params.place }}"])},
         locale="en_GB",
+        formats=("html", "text", "page"),  # the mail's two, and the page that the PDF is made of
     )
 
     pdf = ScriptDockerOperator(
