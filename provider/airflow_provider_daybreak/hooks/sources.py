@@ -21,16 +21,10 @@ from airflow_provider_daybreak.exceptions import (
     QueryError,
 )
 from airflow_provider_daybreak.reports.rows import Rows, as_data
-from airflow_provider_daybreak.reports.sources import (
-    FileSource,
-    ScriptSource,
-    SqlSource,
-    bind,
-    fill_dates,
-    period_values,
-    read_csv,
-    read_files,
-)
+from airflow_provider_daybreak.reports.sources import FileSource, ScriptSource, SqlSource
+from airflow_provider_daybreak.reports.sources.csv import read_csv
+from airflow_provider_daybreak.reports.sources.files import fill_dates, read_files
+from airflow_provider_daybreak.reports.sources.query import bind, period_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

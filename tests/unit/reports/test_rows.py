@@ -136,3 +136,19 @@ def test_an_index_of_pandas_is_a_list():
 
     assert as_data("days", pd.DatetimeIndex(["2026-03-29"])) == [datetime(2026, 3, 29)]
     assert as_data("numbers", pd.Index([1, None], dtype="Int64")[:1]) == [1]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_tables_of_other_libraries_are_taken_as_they_are(library):
+    columns = {"n": [1, 2], "x": [1.5, None], "name": ["a", None], "day": [date(2026, 3, 29), None]}
+    if library == "pyarrow":
+        frame = pytest.importorskip("pyarrow").table(columns)
+    else:
+        frame = pytest.importorskip(library).DataFrame(columns)
+
+    rows = list(Rows.of(frame, name="x"))
+
+    assert [row["n"] for row in rows] == [1, 2]
+    assert type(rows[0]["n"]) is int
+    assert rows[0]["day"] == date(2026, 3, 29)
+    assert rows[1]["name"] is None or rows[1]["name"] != rows[1]["name"]

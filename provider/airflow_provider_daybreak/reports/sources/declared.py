@@ -1,0 +1,75 @@
+"""
+Sources as a Dag file says them.
+
+Reading them needs connections and is done by the hook.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FileFormat = Literal["csv", "jsonl", "json", "parquet"]
+
+
+@dataclass
+class SqlSource:
+    """
+    Rows of a query.
+
+    It may name ``:report_date``, ``:period_start``, ``:period_end`` (instants, the end not included),
+    ``:period_first`` and ``:period_last`` (dates, the last included), and parameters of its own. Values
+    are bound, never formatted in.
+
+    :param sql: the query, or the path of a ``.sql`` file: absolute, or from the Dag file's folder.
+    :param conn_id: a connection of any database that has a common-sql hook. (templated)
+    :param parameters: values by name. (templated)
+    """
+
+    sql: str
+    conn_id: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    # Airflow renders these in place, which is why this is no frozen value. The query is none of them.
+    template_fields = ("conn_id", "parameters")
+
+
+@dataclass
+class FileSource:
+    """
+    Rows of a file, or of all files like a pattern.
+
+    :param path: a local path or a URI of any object storage that Airflow knows. ``*`` and ``?`` stand for
+        parts of a name; ``{report_date}``, ``{period_first}`` and ``{period_last}`` for dates, which take a
+        format: ``s3://sales@shop/{report_date:%Y/%m/%d}/*.csv``. (templated)
+    :param format: csv, jsonl, json or parquet; by the file's name when None.
+    :param must_exist: whether it is an error that there is no such file; otherwise there are no rows then.
+    """
+
+    path: str
+    format: FileFormat | None = None
+    must_exist: bool = True
+    template_fields = ("path",)
+
+
+@dataclass
+class ScriptSource:
+    """
+    What a deployed script prints.
+
+    :param release: what a deploy returned, whose release runs, or a name, whose current release runs. (templated)
+    :param command: program and arguments. (templated)
+    :param format: json (all it prints, or its last line) or csv.
+    :param env: environment variables beside those of the release. (templated)
+    :param clock: ``report_date`` starts the script's clock at the run's instant, on its report date; the script has the
+        true time when None.
+    """
+
+    release: Any
+    command: Sequence[str] | str
+    format: Literal["json", "csv"] = "json"
+    env: Mapping[str, str] = field(default_factory=dict)
+    clock: Literal["report_date"] | None = None
+    template_fields = ("release", "command", "env")
