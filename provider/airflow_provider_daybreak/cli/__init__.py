@@ -20,6 +20,11 @@ from airflow.cli.cli_config import (
 )
 
 _CLI = "airflow_provider_daybreak.cli"
+_RANGE = (
+    Arg(("--since",), metavar="DATE", help="First report date, such as 2026-03-29"),
+    Arg(("--until",), metavar="DATE", help="Last report date, included"),
+)
+_STATES = ("sent", "deferred", "refused", "held", "waiting", "rejected", "in_flight", "in_doubt", "new")
 
 
 def get_cli_commands() -> list[CLICommand]:
@@ -136,8 +141,7 @@ def _new() -> ActionCommand:
 
 def _reports() -> GroupCommand:
     every_report = Arg(("report",), nargs="?", help="The report's name; every report when left out")
-    since = Arg(("--since",), metavar="DATE", help="First report date, such as 2026-03-29")
-    until = Arg(("--until",), metavar="DATE", help="Last report date, included")
+    since, until = _RANGE
     return GroupCommand(
         name="reports",
         help="Archived reports",
@@ -199,8 +203,15 @@ def _delivery_commands() -> tuple[ActionCommand, ...]:
             help="Show who got which report, when, and what the server said",
             func=lazy_load_command(f"{_CLI}.delivery.list_deliveries"),
             args=(
-                Arg(("report",), nargs="?", help="slug of the report; all by default"),
-                Arg(("--date",), help="report date, such as 2026-03-29; all by default"),
+                Arg(("report",), nargs="?", help="The report's name; every report when left out"),
+                Arg(("--date",), help="Report date, such as 2026-03-29"),
+                *_RANGE,
+                Arg(
+                    ("--state",),
+                    choices=_STATES,
+                    metavar="STATE",
+                    help=f"How the mail stands: {', '.join(_STATES)}",
+                ),
                 ARG_OUTPUT,
                 ARG_VERBOSE,
             ),
@@ -210,16 +221,18 @@ def _delivery_commands() -> tuple[ActionCommand, ...]:
             help="Send a report's archived original again, for a reason, once for each id",
             func=lazy_load_command(f"{_CLI}.delivery.resend"),
             args=(
-                Arg(("report",), help="slug of the report"),
-                Arg(("--date",), required=True, help="report date, such as 2026-03-29"),
+                Arg(("report",), help="The report's name"),
+                Arg(("--date",), help="Report date, such as 2026-03-29; or a range, by the next two"),
+                *_RANGE,
                 Arg(
                     ("--to",),
                     action="append",
-                    help="address to send to, given again for each; by default all who did not get it",
+                    help="Address to send to, given again for each; by default all who did not get it",
                 ),
-                Arg(("--reason",), required=True, help="why, for the ledger"),
-                Arg(("--id",), help="id of this resending; by default it is made of the reason"),
-                Arg(("--conn-id",), default="smtp_default", help="the smtp connection"),
+                Arg(("--reason",), required=True, help="Why, for the ledger"),
+                Arg(("--id",), help="Id of this resending; by default it is made of the reason"),
+                Arg(("--conn-id",), default="smtp_default", help="The smtp connection"),
+                Arg(("--dry-run",), action="store_true", help="Send nothing; list who would get it"),
                 ARG_OUTPUT,
                 ARG_VERBOSE,
             ),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.archive.layout import day_name
 from airflow_provider_daybreak.archive.prune import prune as prune_archive
 from airflow_provider_daybreak.archive.verify import verify as verify_archive
 from airflow_provider_daybreak.cli.command import command, print_result
+from airflow_provider_daybreak.cli.dates import dates_of, known_report
 from airflow_provider_daybreak.context.archive import archive_of
 from airflow_provider_daybreak.exceptions import InvalidValueError, RevisionNotFoundError
 from airflow_provider_daybreak.reports.period import parse_date
@@ -26,8 +27,10 @@ _MOST_DAYS = 36500  # a century: no report is older, and every date can be recko
 @command
 def list_(args: Namespace) -> None:
     """Print a line a revision, by report and date."""
-    since, until = _dates(args)
-    revisions = archive_of().revisions(args.report, since=since, until=until)
+    since, until = dates_of(args)
+    archive = archive_of()
+    report = known_report(archive, args.report) if args.report else None
+    revisions = archive.revisions(report, since=since, until=until)
     print_result(args.output, [_line(revision) for revision in revisions], "No revisions.")
 
 
@@ -36,6 +39,7 @@ def show(args: Namespace) -> None:
     """Print the manifest of one revision, without the snapshots, which are for no reader."""
     report_date = parse_date(args.report_date, name="report date")
     archive = archive_of()
+    known_report(archive, args.report)
     if args.revision is None:
         found = archive.latest(args.report, report_date, drafts=True)
         if found is None:
@@ -53,10 +57,12 @@ def show(args: Namespace) -> None:
 @command
 def verify(args: Namespace) -> None:
     """Compare every file with its manifest; print what differs, and exit with 1 when anything does."""
-    since, until = _dates(args)
+    since, until = dates_of(args)
+    archive = archive_of()
+    report = known_report(archive, args.report) if args.report else None
     revisions = damaged = size = 0
     damages = []
-    for verified in verify_archive(archive_of(), args.report, since=since, until=until):
+    for verified in verify_archive(archive, report, since=since, until=until):
         revisions += 1
         size += verified.bytes
         damaged += bool(verified.damages)
@@ -75,24 +81,19 @@ def prune(args: Namespace) -> None:
     """Remove what is older than the days to keep; print what went, or would go, also when it ends in an error."""
     if not 1 <= args.keep_days <= _MOST_DAYS:
         raise InvalidValueError("--keep-days", args.keep_days, f"a number of days from 1 to {_MOST_DAYS}")
+    archive = archive_of()
+    report = known_report(archive, args.report) if args.report else None
     before = datetime.now(timezone.utc).date() - timedelta(days=args.keep_days)
     done = "would remove" if args.dry_run else "removed"
     lines: list[dict[str, str]] = []
     try:
-        for each in prune_archive(archive_of(), before=before, report=args.report, dry_run=args.dry_run):
+        for each in prune_archive(archive, before=before, report=report, dry_run=args.dry_run):
             lines.append({done: each.kind, "uri": each.uri})  # noqa: PERF401 - an error leaves what was removed
     finally:
         if lines:
             print_result(args.output, lines, "")
     if not lines:
         print_result(args.output, lines, "Nothing to remove.")
-
-
-def _dates(args: Namespace) -> tuple[date | None, date | None]:
-    return (
-        parse_date(args.since, name="--since") if args.since else None,
-        parse_date(args.until, name="--until") if args.until else None,
-    )
 
 
 def _line(revision: Revision) -> dict[str, Any]:

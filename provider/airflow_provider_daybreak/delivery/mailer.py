@@ -278,6 +278,22 @@ class Mailer:
         summary.check(resending.report)
         return Delivery(latest.manifest, summary)
 
+    def waiting(self, resending: Resending) -> list[tuple[str, str]]:
+        """
+        Return who would get a report again, each with how the mail stands: nothing is sent.
+
+        :raises RevisionNotFoundError: there is no such report.
+        :raises RecipientNotAllowedError: one of them may not be mailed.
+        """
+        latest = find_revision(self.archive, resending.report, report_date=resending.report_date)
+        records = [
+            record for record in records_of(ledger_of(self.archive, latest.manifest)) if not record.occasion
+        ]
+        standing = {normal_form(record.recipient): record.standing for record in records}
+        named = [recipient for recipient, _ in _named(resending, records)]
+        check_domains(named, self.settings.allowed_domains)
+        return [(each.address, standing.get(each.normal, "new")) for each in named]
+
     def _message_again(self, revision: Revision, recipient: Recipient, facts: Mapping[str, Any]) -> Message:
         """
         Return the message that somebody gets again.

@@ -14,6 +14,7 @@ from airflow_provider_daybreak.exceptions import (
     DeliveryIncompleteError,
     DeliveryPendingError,
     SenderRefusedError,
+    SmtpError,
     SmtpUnavailableError,
 )
 
@@ -167,6 +168,12 @@ class Sender:
         log.info("%d to send, %d sent before", len(self._pending), len(self.summary.already_sent))
         try:
             self._go_round()
+        except (
+            SmtpError
+        ) as error:  # of the server as a whole: each who waits for it has its reason in the ledger
+            for mail in self._pending.values():
+                self.ledger.note(mail.key, "deferred", error.problem, mail.facts)
+            raise
         finally:
             self.ledger.synchronise()
         for mail in self._pending.values():

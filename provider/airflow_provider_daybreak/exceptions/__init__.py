@@ -9,6 +9,7 @@ They are imported from here, whichever module defines them::
             ArchivedFileNotFoundError
             ManifestUnreadableError
             OutsideArchiveError
+            ReportNotFoundError
             RevisionNotFoundError
             StorageNotAtomicError
             StorageUnsupportedError
@@ -107,6 +108,7 @@ from airflow_provider_daybreak.exceptions.archive import (
     ArchiveError,
     ManifestUnreadableError,
     OutsideArchiveError,
+    ReportNotFoundError,
     RevisionNotFoundError,
     StorageNotAtomicError,
     StorageUnsupportedError,
@@ -279,6 +281,7 @@ __all__ = [
     "ReleaseError",
     "ReleaseNotFoundError",
     "ReportError",
+    "ReportNotFoundError",
     "ReportTooLargeError",
     "RequirementRefusedError",
     "RequirementsError",

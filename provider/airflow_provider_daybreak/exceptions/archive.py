@@ -45,6 +45,21 @@ class RevisionNotFoundError(ArchiveError):
         )
 
 
+class ReportNotFoundError(ArchiveError):
+    """A report that the archive has never held."""
+
+    report: str
+    archive: str
+    nearest: list[str]
+
+    def __str__(self) -> str:
+        meant = f" Is it {' or '.join(map(repr, self.nearest))}?" if self.nearest else ""
+        return (
+            f"No report {self.report!r} in the archive {self.archive}.{meant} "
+            "`airflow daybreak reports list` shows those that are there."
+        )
+
+
 class OutsideArchiveError(ArchiveError):
     """The URI of a manifest that lies in no place where this archive keeps one."""
 

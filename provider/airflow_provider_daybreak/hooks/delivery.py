@@ -126,6 +126,10 @@ class DeliveryHook(BaseHook):
         """Send the archived original again, for a reason, once for each id: see :meth:`Mailer.resend`."""
         return self._mailer().resend(resending)
 
+    def waiting(self, resending: Resending) -> list[tuple[str, str]]:
+        """Return who would get it again, each with how the mail stands: see :meth:`Mailer.waiting`."""
+        return self._mailer().waiting(resending)
+
     def tell_failure(self, to: object, *, report: object, context: Mapping[str, Any]) -> None:
         """
         Mail, once, that a task failed, with the error, the log's address, and who got the report.

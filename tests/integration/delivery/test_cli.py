@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from airflow.cli.cli_parser import get_parser
 
+from airflow_provider_daybreak.exceptions import SmtpUnavailableError
 from airflow_provider_daybreak.version_compat import AirflowFailException
+from tests.mail import draft
 
 pytestmark = pytest.mark.usefixtures("revision")
 
@@ -52,6 +55,82 @@ def test_deliveries_of_another_date_are_not_shown(daybreak, mail):
     mail()
 
     assert daybreak("deliveries", "--date", "2026-03-28") == []
+
+
+def test_deliveries_are_shown_by_state_and_range(daybreak, mail, server):
+    server.replies["joe@example.org"] = "550 no such user"
+    mail(to=["jane@example.org", "joe@example.org"], on_refused="warn")
+
+    def shown(*options):
+        return [row["recipient"] for row in daybreak("deliveries", *options)]
+
+    assert shown("--state", "refused") == ["joe@example.org"]
+    assert shown("--since", "2026-03-29", "--until", "2026-03-29", "--state", "sent") == ["jane@example.org"]
+    assert shown("--since", "2026-03-30") == shown("--until", "2026-03-28") == []
+
+
+def test_deliveries_show_that_the_server_is_away(daybreak, mail, server, connect_to):
+    connect_to(SimpleNamespace(port=9))
+    with pytest.raises(SmtpUnavailableError):
+        mail()
+
+    (row,) = daybreak("deliveries")
+    assert (row["standing"], row["answer"]) == ("deferred", "cannot connect: Connection refused")
+    connect_to(server)
+    assert mail()["sent"] == ["jane@example.org"]
+    assert daybreak("deliveries")[0]["standing"] == "sent"
+
+
+def test_deliveries_of_a_report_that_is_not_there_name_the_nearest(daybreak):
+    assert "Is it 'daily_report'?" in daybreak("deliveries", "dayly_report")
+
+
+def test_a_trial_of_resending_says_who_would_get_it_and_sends_nothing(daybreak, mail, server):
+    server.replies["joe@example.org"] = "550 no such user"
+    mail(to=["jane@example.org", "joe@example.org"], on_refused="warn")
+
+    (row,) = daybreak("resend", "daily_report", "--date", "2026-03-29", "--reason", "mended", "--dry-run")
+
+    assert (row["recipient"], row["result"], row["standing"]) == ("joe@example.org", "would be sent", "refused")
+    assert server.recipients() == ["jane@example.org"]
+
+
+def test_a_range_is_resent_to_those_of_each_date_who_wait(daybreak, mail, server, archive):
+    day = draft().report_date - timedelta(days=1)
+    period = {"start": f"{day}T00:00:00+01:00", "end": f"{day}T23:59:59+01:00"}
+    earlier = {"manifest": archive.publish(draft(report_date=day, **period)).uri}
+    mail()
+    mail(earlier, max_lateness=timedelta(days=1))
+    everything = (
+        "resend",
+        "daily_report",
+        "--since",
+        "2026-03-01",
+        "--until",
+        "2026-03-31",
+        "--reason",
+        "late",
+    )
+
+    rows = daybreak(*everything)
+
+    assert [(row["date"], row["result"]) for row in rows] == [("2026-03-28", "sent")]
+    assert len(server.mails) == 2
+    assert "everybody that the ledger names got it" in daybreak(*everything)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "Invalid --date 'none'"),
+        (("--date", "2026-03-29", "--since", "2026-03-29"), "or --since and --until"),
+        (("--since", "2026-04-01"), "expected one that has a report of 'daily_report'"),
+    ],
+)
+def test_dates_to_resend_that_are_none_are_a_sentence(daybreak, server, connect_to, options, message):
+    connect_to(server)
+
+    assert message in daybreak("resend", "daily_report", *options, "--reason", "why not")
 
 
 def test_resending_reaches_those_who_did_not_get_it_once(daybreak, mail, server):

@@ -76,7 +76,28 @@ def test_a_damaged_manifest_does_not_take_the_list_down(archive, daybreak):
 
 
 def test_an_empty_list_says_so(daybreak):
-    assert daybreak("reports", "list", "weekly") == (0, "No revisions.\n", "")
+    assert daybreak("reports", "list", "--until", "2020-01-01") == (0, "No revisions.\n", "")
+
+
+@pytest.mark.parametrize(
+    "command", [("list",), ("verify",), ("prune", "--keep-days", "9"), ("show", "2026-03-29")]
+)
+@pytest.mark.usefixtures("archive")
+def test_a_report_that_is_not_there_is_an_error_that_names_the_nearest(daybreak, command):
+    name, *rest = command
+
+    code, out, err = daybreak("reports", name, "dayly_report", *rest)
+
+    assert (code, out) == (1, "")
+    assert "No report 'dayly_report' in the archive" in err
+    assert "Is it 'daily_report'? `airflow daybreak reports list` shows" in err
+
+
+@pytest.mark.usefixtures("archive")
+def test_a_range_that_ends_before_it_begins_is_refused(daybreak):
+    code, _, err = daybreak("reports", "list", "--since", "2026-03-29", "--until", "2026-03-28")
+
+    assert (code, "expected a date that is not before --since 2026-03-29" in err) == (1, True)
 
 
 def test_a_date_that_is_none_is_an_error(daybreak):
