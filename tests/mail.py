@@ -145,6 +145,8 @@ class MailServer:
     replies: dict[str, str] = field(default_factory=dict)
     data_replies: dict[str, str] = field(default_factory=dict)
     mails: list[Received] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
+    client_name: str = ""
     credentials: list[tuple[str, str]] = field(default_factory=list)
     connections: int = 0
     utf8: bool = False
@@ -197,10 +199,12 @@ class MailServer:
         envelope.rcpt_tos.append(address)
         return "250 ok"
 
-    async def handle_DATA(self, _server, _session, envelope):  # noqa: N802
+    async def handle_DATA(self, _server, session, envelope):  # noqa: N802
         for address in envelope.rcpt_tos:
             if address in self.data_replies:
                 return self.data_replies[address]
+        self.client_name = session.host_name
+        self.senders += [envelope.mail_from] * len(envelope.rcpt_tos)
         self.mails += [Received(address, envelope.original_content) for address in envelope.rcpt_tos]
         self.taking.set()
         await asyncio.sleep(self.pause)

@@ -243,7 +243,8 @@ def _mail(rendered: Rendered, run: Run) -> bytes:
     from email.headerregistry import Address
 
     from airflow_provider_daybreak.archive import Archive
-    from airflow_provider_daybreak.delivery.message import Message, build_body, head_for
+    from airflow_provider_daybreak.delivery.head import head_for
+    from airflow_provider_daybreak.delivery.message import Message, build_body
     from airflow_provider_daybreak.delivery.recipients import parse_recipients
     from airflow_provider_daybreak.hooks.report import draft_of
 

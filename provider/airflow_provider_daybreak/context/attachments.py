@@ -64,6 +64,6 @@ def _artifact(item: object) -> Attachment:
         expected = "the result of a container task, an artifact {uri, sha256, bytes}, or a file's name or URI"
         raise InvalidValueError("attachment", item, expected)
     uri = str(item["uri"])
-    name = name_of(uri)
+    name = str(item.get("name") or name_of(uri))
     path = storage_path(uri, name="uri of an attachment")
     return Attachment(name, media_type_of(name), uri, path, str(item["sha256"]), int(item["bytes"]))

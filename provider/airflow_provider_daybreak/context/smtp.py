@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
-from airflow_provider_daybreak.delivery.recipients import ascii_domain, parse_sender
+from airflow_provider_daybreak.delivery.recipients import ascii_domain, is_domain, parse_sender
 from airflow_provider_daybreak.delivery.request import MailSettings
 from airflow_provider_daybreak.delivery.server import (
     IMPLICIT_TLS_PORT,
@@ -78,6 +78,7 @@ def mail_settings(connection: Any, *, name: str) -> MailSettings:
         login=login,
         password=connection.password or "",
         allow_insecure=extra.boolean("allow_insecure") or False,
+        local_hostname=_local_hostname(extra),
         timeouts=_timeouts(extra),
     )
     return MailSettings(
@@ -164,6 +165,15 @@ def _reason(refusal: HTTPError) -> str:
         return str(said.get("error_description") or said["error"]).partition("\n")[0].strip()
     except (OSError, HTTPException, ValueError, LookupError, AttributeError):
         return f"HTTP {refusal.code}"
+
+
+def _local_hostname(extra: _Extra) -> str:
+    given, name = extra.text("local_hostname"), extra.name("local_hostname")
+    if given and not is_domain(found := ascii_domain(given, name=name)):
+        raise InvalidValueError(
+            name, found, "the name of this host, such as reports.example.org, or [192.0.2.1]"
+        )
+    return ascii_domain(given, name=name)
 
 
 def _timeouts(extra: _Extra) -> Timeouts:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.delivery.server import Reply, one_line, reason_of
 from airflow_provider_daybreak.exceptions import (
+    SmtpError,
+    SmtpHelloError,
     SmtpLoginError,
     SmtpTlsError,
     SmtpUnavailableError,
@@ -35,7 +37,7 @@ def open_client(server: Server) -> smtplib.SMTP:
     client = _connect(server)
     try:
         with _explained(server, "say hello"):
-            _expect_hello(client)
+            _expect_hello(server, client)
         if server.security == "starttls":
             _start_tls(server, client)
         if server.logs_in:
@@ -54,7 +56,7 @@ class _Client(smtplib.SMTP):
         """Connect, with TLS from the start where there is a context for it."""
         self._server = server
         self._context = context
-        super().__init__(server.host, server.port)
+        super().__init__(server.host, server.port, local_hostname=server.local_hostname or None)
 
     def connect(self, host: str = "", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
         timeouts = self._server.timeouts
@@ -107,10 +109,13 @@ def _connect(server: Server) -> smtplib.SMTP:
         return client
 
 
-def _expect_hello(client: smtplib.SMTP) -> None:
+def _expect_hello(server: Server, client: smtplib.SMTP) -> None:
     code, text = client.ehlo()
     if Reply(code, "").permanent:  # a server from before there were extensions
         code, text = client.helo()
+    reply = Reply(code, one_line(text))
+    if reply.permanent:
+        raise SmtpHelloError(server.host, server.port, str(reply), client.local_hostname)
     if not 200 <= code < 300:  # noqa: PLR2004
         raise smtplib.SMTPHeloError(code, text)
 
@@ -132,7 +137,7 @@ def _start_tls(server: Server, client: smtplib.SMTP) -> None:
             if reply.permanent:
                 raise SmtpTlsError(server.host, server.port, f"it refuses STARTTLS: {reply}") from error
             raise
-        _expect_hello(client)
+        _expect_hello(server, client)
 
 
 def _check_secure(server: Server) -> None:
@@ -221,7 +226,7 @@ def _explained(server: Server, step: str) -> Iterator[None]:
     host, port = server.host, server.port
     try:
         yield
-    except (SmtpTlsError, SmtpUnavailableError, SmtpLoginError, smtplib.SMTPAuthenticationError):
+    except (SmtpError, smtplib.SMTPAuthenticationError):
         raise
     except ssl.SSLCertVerificationError as error:
         raise SmtpTlsError(

@@ -20,6 +20,7 @@ from airflow_provider_daybreak.delivery.recipients import (
     normal_form,
     parse_address,
     parse_recipients,
+    parse_sender,
     redirected,
 )
 from airflow_provider_daybreak.delivery.request import (
@@ -300,7 +301,9 @@ class Mailer:
 
         :param facts: what the ledger says of the first; empty when it names nobody of that address.
         """
-        sender, mails = self.settings.sender, captured_mails(revision)
+        mails, sender = captured_mails(revision), self.settings.sender
+        if "from" in facts:
+            sender = parse_sender(facts["from"], name="from_email")
         if not mails:
             return Message(
                 sender,
@@ -308,6 +311,7 @@ class Mailer:
                 revision,
                 attachments=attached_files(self._attachments_of(facts.get("attachments")), revision),
                 recipients=[replace(recipient, alone=True)],
+                own_sender="from" in facts,
             )
         if not facts and len(mails) > 1:
             known = sorted({address for mail in mails.values() for address in mail.recipients})

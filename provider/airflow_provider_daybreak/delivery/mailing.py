@@ -134,7 +134,10 @@ class Mailing:
             "attachments": [{"name": each.name, **each.info()} for each in message.attachments],
             "attachments left out": [each.name for each in self.left_out],
             "recipients": [
-                {key: value for key, value in vars(recipient).items() if key != "parameters"}
+                {
+                    **{key: value for key, value in vars(recipient).items() if key != "parameters"},
+                    **({"head": own.decode().splitlines()} if (own := message.own_head(recipient)) else {}),
+                }
                 for recipient in message.recipients
             ],
             "head": (message.common_head() + message.visible_head(utf8=True)).decode().splitlines(),

@@ -13,16 +13,18 @@ import re
 from dataclasses import dataclass, field
 from email.message import MIMEPart
 from email.policy import SMTP
-from email.utils import format_datetime
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from io import BytesIO
 from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, cast
+from urllib.parse import quote
 
 from airflow_provider_daybreak.delivery import headers
 from airflow_provider_daybreak.delivery.attachments import media_type_of
+from airflow_provider_daybreak.delivery.head import head_for, to_and_cc, unsubscribe_fields
+from airflow_provider_daybreak.delivery.placeholders import filled, has_placeholders
 from airflow_provider_daybreak.exceptions import InvalidValueError, MailTooLargeError
 
 if TYPE_CHECKING:
@@ -55,9 +57,10 @@ class Message:
     :param attachments: in their order.
     :param recipients: everybody it goes to; those in ``bcc``, and those with mails of their own, are not shown.
     :param reply_to: where answers go, when not to the sender.
-    :param unsubscribe: URLs (https, mailto) of List-Unsubscribe; with https it is one-click (RFC 8058).
+    :param unsubscribe: URLs (https, mailto) of List-Unsubscribe; with https it is one-click (RFC 8058). They may have
+        places for each recipient's address and what its row says: ``{address}``, ``{token}``.
     :param further: further header fields.
-    :param answers: Message-ID of the mail that this one corrects.
+    :param own_sender: whether it is from somebody else than what goes out over its connection usually is.
     """
 
     sender: Address
@@ -68,6 +71,7 @@ class Message:
     reply_to: Sequence[Address] = ()
     unsubscribe: Sequence[str] = ()
     further: Mapping[str, str] = field(default_factory=dict)
+    own_sender: bool = False
 
     def common_head(self) -> bytes:
         """
@@ -86,15 +90,29 @@ class Message:
         ]
         if self.reply_to:
             fields.append(headers.address_field("Reply-To", self.reply_to))
-        if self.unsubscribe:
-            urls = ", ".join(f"<{url}>" for url in self.unsubscribe)
-            fields.append(headers.raw_field("List-Unsubscribe", urls))
-            if any(url.startswith("https:") for url in self.unsubscribe):
-                fields.append(headers.raw_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
+        if not self._unsubscribes_by_recipient:
+            fields += unsubscribe_fields(self.unsubscribe)
         further = {name.lower(): (name, value) for name, value in self.further.items()}
         further.setdefault("auto-submitted", ("Auto-Submitted", "auto-generated"))
         fields += [headers.further_field(name, value) for name, value in further.values()]
         return b"".join(fields)
+
+    def own_head(self, recipient: Recipient) -> bytes:
+        """
+        Return the header fields that only this recipient's mail has: how to unsubscribe, where that is by recipient.
+
+        :raises InvalidValueError: a URL has a place for something that the recipient's row doesn't say.
+        """
+        if not self._unsubscribes_by_recipient:
+            return b""
+        values = {**recipient.parameters, "address": recipient.intended}
+        encode = partial(quote, safe="")
+        urls = [filled("list_unsubscribe", url, values, encode) for url in self.unsubscribe]
+        return b"".join(unsubscribe_fields(urls))
+
+    @cached_property
+    def _unsubscribes_by_recipient(self) -> bool:
+        return any(map(has_placeholders, self.unsubscribe))
 
     def render(
         self,
@@ -117,7 +135,7 @@ class Message:
         body = self._body(limit)
         head = head_for(
             recipient,
-            common=self._common,
+            common=self._common + self.own_head(recipient),
             visible=self.visible_head(utf8=True) if recipient.needs_utf8 else self._visible,
             message_id=message_id,
             date=date,
@@ -142,7 +160,8 @@ class Message:
         return {
             "digest": self.revision.manifest.digest,
             "subject": self.subject,
-            "attachments": [each.info() for each in self.attachments],
+            "attachments": [{"name": each.name, **each.info()} for each in self.attachments],
+            **({"from": str(self.sender)} if self.own_sender else {}),
         }
 
     def envelope_sender(self, recipient: Recipient) -> str:  # noqa: ARG002 - all have the same
@@ -168,7 +187,7 @@ class Message:
         :param utf8: whether the mail goes by SMTPUTF8.
         """
         common = [each for each in self.recipients if not each.alone]
-        return _to_and_cc(common, utf8=utf8) if len(common) <= MAX_VISIBLE else b""
+        return to_and_cc(common, utf8=utf8) if len(common) <= MAX_VISIBLE else b""
 
     def boundary(self, part: str) -> str:
         """Return a line that no part of the mail has: ``=_`` stands in no base64 and no quoted-printable."""
@@ -193,36 +212,6 @@ class Body:
         self.file.seek(0)
         while lines := self.file.readlines(256 * 1024):
             yield b"".join(lines)
-
-
-def head_for(
-    recipient: Recipient,
-    *,
-    common: bytes,
-    visible: bytes,
-    message_id: str,
-    date: datetime,
-    answers: str | None = None,
-) -> bytes:
-    """
-    Return the head of one recipient's mail.
-
-    :param common: what :meth:`Message.common_head` says.
-    :param visible: what :meth:`Message.visible_head` says.
-    :param message_id: its id, in angle brackets.
-    :param date: when it was prepared.
-    :param answers: id of the mail that it corrects.
-    """
-    fields = [
-        headers.raw_field("Date", format_datetime(date)),
-        headers.raw_field("Message-ID", message_id),
-        common,
-        _to_and_cc([recipient], utf8=recipient.needs_utf8) if recipient.alone or not visible else visible,
-    ]
-    if answers:
-        fields += [headers.raw_field("In-Reply-To", answers), headers.raw_field("References", answers)]
-    fields.append(b"MIME-Version: 1.0\r\n")
-    return b"".join(fields)
 
 
 def build_body(message: Message, *, limit: int | None = None) -> Body:
@@ -364,15 +353,6 @@ def _attached(attachment: Attachment) -> MIMEPart:
 
 def _token(attachment: Attachment) -> bytes:
     return b"attachment:" + sha256(f"{attachment.name}\0{attachment.sha256}".encode()).hexdigest().encode()
-
-
-def _to_and_cc(recipients: Sequence[Recipient], *, utf8: bool) -> bytes:
-    fields = [
-        headers.address_field(name, shown, utf8=utf8)
-        for name, kind in (("To", "to"), ("Cc", "cc"))
-        if (shown := [each.mailbox for each in recipients if each.kind == kind])
-    ]
-    return b"".join(fields) or headers.raw_field("To", "undisclosed-recipients:;")
 
 
 def _readable(size: int) -> str:

@@ -9,8 +9,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.delivery import headers
+from airflow_provider_daybreak.delivery.head import head_for
 from airflow_provider_daybreak.delivery.ledger import Ledger, key_of
-from airflow_provider_daybreak.delivery.message import head_for, plain_body
+from airflow_provider_daybreak.delivery.message import plain_body
 from airflow_provider_daybreak.delivery.sender import Mail, Sender, Summary
 
 if TYPE_CHECKING:

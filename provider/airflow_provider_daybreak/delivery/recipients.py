@@ -185,6 +185,11 @@ def ascii_domain(domain: str, *, name: str) -> str:
         ) from error
 
 
+def is_domain(text: str) -> bool:
+    """Return whether text is a domain in ASCII, or an address in brackets, such as ``[192.0.2.1]``."""
+    return len(text) <= _MAX_DOMAIN and _DOMAIN.fullmatch(text) is not None
+
+
 def parse_recipients(value: object, *, kind: Kind = "to") -> list[Recipient]:
     """
     Return the recipients that an argument names.
@@ -369,8 +374,7 @@ def _is_addr_spec(text: str) -> bool:
     return bool(
         at
         and len(local.encode("utf-8", "surrogatepass")) <= _MAX_LOCAL
-        and len(domain) <= _MAX_DOMAIN
         and _LOCAL.fullmatch(local)
-        and _DOMAIN.fullmatch(domain)
+        and is_domain(domain)
         and (local.isascii() or not any(unicodedata.category(each)[0] in "CZ" for each in local))
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.delivery.attachments import Attachment
 from airflow_provider_daybreak.delivery.captured import CapturedMessage, captured_mails, recipients_of
 from airflow_provider_daybreak.delivery.message import Message
+from airflow_provider_daybreak.delivery.placeholders import filled
 from airflow_provider_daybreak.delivery.recipients import (
     check_domains,
     choose_recipients,
     parse_recipients,
+    parse_sender,
     sending_mailbox,
 )
 from airflow_provider_daybreak.exceptions import InvalidValueError
@@ -66,6 +68,7 @@ class MailRequest:
 
     What isn't told here is as :class:`ReportEmailOperator` has it.
 
+    :param from_email: whom it is from, when not from the connection's sender.
     :param unsubscribe: URLs of List-Unsubscribe.
     :param refused: who was refused before, with the reasons.
     """
@@ -74,8 +77,10 @@ class MailRequest:
     to: object = ()
     cc: object = ()
     bcc: object = ()
+    from_email: str | None = None
     subject: str | None = None
     attachments: object = None
+    attachment_names: object = None
     reply_to: object = ()
     headers: object = None
     unsubscribe: object = ()
@@ -108,21 +113,25 @@ def report_messages(
         allowed_domains=request.allowed_domains,
     )
     check_domains(recipients, settings.allowed_domains)
+    sender = parse_sender(request.from_email, name="from_email") if request.from_email else settings.sender
     messages = [
         Message(
-            settings.sender,
+            sender,
             request.subject or revision.manifest.title,
             revision,
-            attachments=attached_files(attachments, revision),
+            attachments=_renamed(attached_files(attachments, revision), request.attachment_names, revision),
             recipients=group,
             reply_to=[sending_mailbox(each, name="reply_to") for each in parse_recipients(request.reply_to)],
             unsubscribe=_urls(request.unsubscribe),
-            further=_further(request.headers),
+            further=_mapping("headers", request.headers, "a mapping of names to values"),
+            own_sender=bool(request.from_email),
         )
         for revision, group in by_report(recipients, revisions)
     ]
     for message in messages:
         message.common_head()  # what can't be in a header shows before anything is sent
+        for recipient in message.recipients:
+            message.own_head(recipient)
     return messages
 
 
@@ -133,7 +142,18 @@ def script_message(
     mails = captured_mails(revision)
     if not mails:
         return None
-    for name in ("to", "cc", "bcc", "subject", "attachments", "reply_to", "headers", "unsubscribe"):
+    for name in (
+        "to",
+        "cc",
+        "bcc",
+        "from_email",
+        "subject",
+        "attachments",
+        "attachment_names",
+        "reply_to",
+        "headers",
+        "unsubscribe",
+    ):
         if getattr(request, name):
             expected = "nothing: what a script mailed goes out as it wrote it, to whom it wrote"
             raise InvalidValueError(name, getattr(request, name), expected)
@@ -182,11 +202,40 @@ def _of_revision(name: str, revision: Revision) -> Attachment:
     )
 
 
-def _further(given: object) -> Mapping[str, str]:
+def _renamed(attachments: Sequence[Attachment], given: object, revision: Revision) -> list[Attachment]:
+    """
+    Return the attachments with the names that they are to have in the mail.
+
+    :param given: a name for each name that they have; or one text for all.
+    """
+    wanted = (
+        given if isinstance(given, str) else _mapping("attachment_names", given, "text, or a mapping of names")
+    )
+    manifest = revision.manifest
+    found: list[Attachment] = []
+    for each in attachments:
+        text = wanted if isinstance(wanted, str) else wanted.get(each.name)
+        stem, dot, suffix = each.name.rpartition(".")
+        values = {
+            "name": each.name,
+            "stem": stem if dot else each.name,
+            "suffix": dot + suffix if dot else "",
+            "report": manifest.report,
+            "report_date": manifest.report_date,
+            "revision": manifest.revision,
+        }
+        name = filled("attachment_names", text, values) if text else each.name
+        if "/" in name or name in [other.name for other in found]:
+            raise InvalidValueError("attachment_names", name, "a file name without a folder, each once")
+        found.append(replace(each, name=name))
+    return found
+
+
+def _mapping(name: str, given: object, expected: str) -> Mapping[str, str]:
     if given is None:
         return {}
     if not isinstance(given, Mapping):
-        raise InvalidValueError("headers", given, "a mapping of names to values")
+        raise InvalidValueError(name, given, expected)
     return given
 
 

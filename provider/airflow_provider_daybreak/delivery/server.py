@@ -29,6 +29,7 @@ class Server:
     """
     A mail server and how to talk to it. Its repr shows no secret.
 
+    :param local_hostname: what this host calls itself to the server; what the system says when empty.
     :param security: STARTTLS after connecting, TLS from the start, or nothing.
     :param ca_file: file of further certificate authorities, in PEM; the system's when None.
     :param verify: whether the certificate must be a verified one of that host.
@@ -47,6 +48,7 @@ class Server:
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
     allow_insecure: bool = False
+    local_hostname: str = ""
     timeouts: Timeouts = field(default_factory=Timeouts, repr=False)
 
     @property

@@ -42,6 +42,7 @@ They are imported from here, whichever module defines them::
             RelayUnavailableError
             SmtpError
                 SenderRefusedError
+                SmtpHelloError
                 SmtpLoginError
                 SmtpTlsError
                 SmtpUnavailableError
@@ -153,6 +154,7 @@ from airflow_provider_daybreak.exceptions.delivery import (
     RelayUnavailableError,
     SenderRefusedError,
     SmtpError,
+    SmtpHelloError,
     SmtpLoginError,
     SmtpTlsError,
     SmtpUnavailableError,
@@ -294,6 +296,7 @@ __all__ = [
     "SecretsBackendError",
     "SenderRefusedError",
     "SmtpError",
+    "SmtpHelloError",
     "SmtpLoginError",
     "SmtpTlsError",
     "SmtpUnavailableError",

@@ -185,6 +185,18 @@ class SmtpTlsError(SmtpError, permanent=True):
         )
 
 
+class SmtpHelloError(SmtpError, permanent=True):
+    """A name of this host that the server refuses."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return (
+            f"The mail server {self.host}:{self.port} refuses to talk to {self.name!r}: {self.problem}. Set local_hostname "
+            f"in the connection's extra to the name by which this host is known to it."
+        )
+
+
 class SmtpLoginError(SmtpError, permanent=True):
     """Credentials that the server refuses. Holds no password."""
 

@@ -39,8 +39,8 @@ class DeliveryHook(BaseHook):
 
     :param smtp_conn_id: the ``smtp`` connection. Beside what Airflow's SMTP provider knows (``from_email``,
         ``disable_ssl``, ``disable_tls``, ``timeout``, ``ssl_context``, ``auth_type`` with its OAuth2 fields) its
-        extra may have ``ca_file``, ``default_recipients``, ``allowed_domains``, ``redirect_all_to`` and
-        ``allow_insecure``.
+        extra may have ``ca_file``, ``default_recipients``, ``allowed_domains``, ``redirect_all_to``,
+        ``allow_insecure`` and ``local_hostname``.
     :param archive: URI of the archive; the one of the ``[daybreak]`` section by default.
     """
 

@@ -68,6 +68,7 @@ class ReportEmailOperator(BaseOperator):
         (or result) it names. (templated)
     :param cc: likewise. (templated)
     :param bcc: likewise; shown to nobody. (templated)
+    :param from_email: whom the mail, and its envelope, is from; the connection's ``from_email`` by default. (templated)
     :param subject: the report's title by default. (templated)
     :param smtp_conn_id: the ``smtp`` connection.
     :param mode: ``send``; ``hold`` to prepare everything and wait until somebody approves just that, as it was
@@ -83,12 +84,15 @@ class ReportEmailOperator(BaseOperator):
     :param allowed_domains: the only domains that may be mailed; any when empty.
     :param attachments: results of container tasks, artifacts ``{uri, sha256, bytes}``, and names of files of
         the revision; None for none. (templated)
+    :param attachment_names: what attachments are called in the mail: a name for each name, such as ``{"sales.csv":
+        "sales-{report_date:%d.%m.%Y}.csv"}``, or one text for all, such as ``"{stem}-{report_date}{suffix}"``. There are
+        ``{name}``, ``{stem}``, ``{suffix}``, ``{report}``, ``{report_date}`` and ``{revision}``. (templated)
     :param max_bytes: bytes that a mail may have. Attachments over that, or over what the server takes, are left
         out with a line in the mail that says where they are.
     :param reply_to: where answers go, when not to the sender. (templated)
     :param headers: further header fields, such as ``{"X-Team": "data"}``, from those that are allowed. (templated)
-    :param list_unsubscribe: URLs for a mail program's "unsubscribe"; with an https one it is one-click
-        (RFC 8058). (templated)
+    :param list_unsubscribe: URLs for a mail program's "unsubscribe"; with an https one it is one-click (RFC 8058). They may
+        have places for each recipient: ``{address}``, and what its row says, such as ``{token}``. (templated)
     :param redirect_all_to: the one address that gets all mails instead, for trials. They don't count as sent to
         those they were meant for. (templated)
     :param archive: URI of the archive; the one of the ``[daybreak]`` section by default.
@@ -101,8 +105,10 @@ class ReportEmailOperator(BaseOperator):
         "to",
         "cc",
         "bcc",
+        "from_email",
         "subject",
         "attachments",
+        "attachment_names",
         "reply_to",
         "headers",
         "list_unsubscribe",
@@ -117,6 +123,7 @@ class ReportEmailOperator(BaseOperator):
         to: Any = (),
         cc: Any = (),
         bcc: Any = (),
+        from_email: str | None = None,
         subject: str | None = None,
         smtp_conn_id: str = "smtp_default",
         mode: Mode = "send",
@@ -126,6 +133,7 @@ class ReportEmailOperator(BaseOperator):
         on_unknown: OnUnknown = Rules.on_unknown,
         allowed_domains: Sequence[str] = (),
         attachments: Any = None,
+        attachment_names: dict[str, str] | str | None = None,
         max_bytes: int | None = MAX_BYTES,
         reply_to: Any = (),
         headers: dict[str, str] | None = None,
@@ -139,6 +147,7 @@ class ReportEmailOperator(BaseOperator):
         self.to = to
         self.cc = cc
         self.bcc = bcc
+        self.from_email = from_email
         self.subject = subject
         self.smtp_conn_id = smtp_conn_id
         self.mode = mode
@@ -148,6 +157,7 @@ class ReportEmailOperator(BaseOperator):
         self.on_unknown = on_unknown
         self.allowed_domains = allowed_domains
         self.attachments = attachments
+        self.attachment_names = attachment_names
         self.max_bytes = max_bytes
         self.reply_to = reply_to
         self.headers = headers
@@ -216,8 +226,10 @@ class ReportEmailOperator(BaseOperator):
             self.to,
             self.cc,
             self.bcc,
+            from_email=self.from_email,
             subject=self.subject,
             attachments=self.attachments,
+            attachment_names=self.attachment_names,
             reply_to=self.reply_to,
             headers=self.headers,
             unsubscribe=self.list_unsubscribe,

@@ -20,6 +20,7 @@ from airflow_provider_daybreak.exceptions import (
     DeliveryIncompleteError,
     DeliveryPendingError,
     SenderRefusedError,
+    SmtpHelloError,
     SmtpLoginError,
     SmtpUnavailableError,
 )
@@ -64,7 +65,7 @@ class FaultyServer(Listener):
             answer("greeting")
             for line in lines:
                 verb = line.split()[0].decode().upper()
-                answer(verb)
+                answer("EHLO" if verb == "HELO" else verb)
                 if verb == "DATA" and self.step != "DATA":
                     while (line := lines.readline()) not in (b".\r\n", b""):
                         pass
@@ -130,6 +131,23 @@ def test_what_a_server_greets_with_is_said(mail_over):
     with pytest.raises(SmtpUnavailableError, match="it greets with 554 no service for you"):
         mail_over(server.port)
     server.close()
+
+
+def test_a_host_that_the_server_refuses_by_its_name_gives_up_at_once(mail_over):
+    server = FaultyServer("EHLO", "550 need fully-qualified hostname")
+
+    with pytest.raises(SmtpHelloError, match=r"refuses to talk to '.*': 550 need.* Set local_hostname"):
+        mail_over(server.port)
+    server.close()
+
+
+@pytest.mark.usefixtures("revision")
+def test_a_host_calls_itself_as_the_connection_says(server, connect_to, mail):
+    connect_to(server, local_hostname="reports.faß.de")
+
+    mail()
+
+    assert server.client_name == "reports.xn--fa-hia.de"
 
 
 def test_nobody_listening_is_tried_again(mail_over):

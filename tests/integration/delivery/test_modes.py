@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from airflow_provider_daybreak.delivery.mailer import Resending
+from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.version_compat import AirflowFailException
 from tests.mail import draft
 
@@ -85,6 +87,45 @@ def test_answers_unsubscribing_and_further_headers_are_in_the_head(mail, server)
     assert len(message.keys()) == len({key.lower() for key in message})
 
 
+def test_each_recipient_unsubscribes_by_an_address_of_its_own(mail, server):
+    mail(
+        to=[{"address": "ann@example.org", "token": "1 &2"}, {"address": "b+o@example.org", "token": 3}],
+        list_unsubscribe="https://example.org/stop?who={address}&token={token}",
+    )
+
+    ann, bo = (received.message for received in server.mails)
+    assert ann["List-Unsubscribe"] == "<https://example.org/stop?who=ann%40example.org&token=1%20%262>"
+    assert bo["List-Unsubscribe"] == "<https://example.org/stop?who=b%2Bo%40example.org&token=3>"
+    assert ann["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_a_task_mails_from_an_address_of_its_own_also_when_it_is_sent_again(mail, server, archive):
+    mail(from_email="Sales <sales@example.org>")
+    wanted = Resending("daily_report", draft().report_date, ["jane@example.org"], "lost", "me", "1")
+    DeliveryHook(archive=archive.uri).resend(wanted)
+
+    assert [received.message["From"] for received in server.mails] == ["Sales <sales@example.org>"] * 2
+    assert server.senders == ["sales@example.org"] * 2
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ({"rows.csv": "Almanac {report_date:%d.%m.%Y}.csv"}, ["Almanac 29.03.2026.csv", "daylight.png"]),
+        ("{stem}-{report_date}{suffix}", ["rows-2026-03-29.csv", "daylight-2026-03-29.png"]),
+        ({"rows.csv": "{report} r{revision}.csv"}, ["daily_report r1.csv", "daylight.png"]),
+    ],
+)
+def test_attachments_are_called_as_they_are_to_be_also_when_sent_again(mail, server, archive, names, found):
+    mail(attachments=["data/rows.csv", "charts/daylight.png"], attachment_names=names)
+    wanted = Resending("daily_report", draft().report_date, ["jane@example.org"], "lost", "me", "1")
+    DeliveryHook(archive=archive.uri).resend(wanted)
+
+    for received in server.mails:
+        assert [part.get_filename() for part in received.message.iter_attachments()] == found
+    assert len(server.mails) == 2
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -93,6 +134,16 @@ def test_answers_unsubscribing_and_further_headers_are_in_the_head(mail, server)
         {"headers": "X-A: 1"},
         {"subject": "a\nBcc: evil@example.com"},
         {"list_unsubscribe": "http://example.org"},
+        {"list_unsubscribe": "https://example.org/{token}"},
+        {"list_unsubscribe": "https://example.org/{address"},
+        {"from_email": "nobody"},
+        {"from_email": "jané@example.org"},
+        {"attachment_names": ["a.csv"], "attachments": ["data/rows.csv"]},
+        {"attachment_names": "{stem.__class__}", "attachments": ["data/rows.csv"]},
+        {"attachment_names": "{when}.csv", "attachments": ["data/rows.csv"]},
+        {"attachment_names": "{stem:>9}.csv", "attachments": ["data/rows.csv"]},
+        {"attachment_names": "../{name}", "attachments": ["data/rows.csv"]},
+        {"attachment_names": "same", "attachments": ["data/rows.csv", "charts/daylight.png"]},
         {"list_unsubscribe": "https://example.org/>, <mailto:evil@example.com"},
         {"reply_to": "nobody"},
         {"mode": "later"},

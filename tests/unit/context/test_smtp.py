@@ -238,3 +238,9 @@ def test_oauth2_without_a_token_or_a_client_is_an_error_that_says_what_is_missin
         InvalidValueError, match="an access_token beside it, or a client_id and a client_secret"
     ):
         settings(extra={"auth_type": "oauth2", "client_id": "reports"})
+
+
+@pytest.mark.parametrize("name", ["two words", "a_b", "x" * 300, "host..org", 1])
+def test_a_host_calls_itself_by_a_name_that_can_be(name):
+    with pytest.raises(InvalidValueError, match="local_hostname in the extra of the connection 'smtp_default'"):
+        settings(extra={"local_hostname": name})
