@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from uv import find_uv_bin
@@ -54,6 +55,16 @@ def installed(python):
         row["name"]: row["version"]
         for row in json.loads(uv("pip", "list", "--python", python, "--format", "json"))
     }
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel):
+    files = run("git", "-C", ROOT, "ls-files", "provider/airflow_provider_daybreak").split()
+
+    with ZipFile(wheel) as archive:
+        missing = {file.removeprefix("provider/") for file in files} - set(archive.namelist())
+
+    assert len(files) > 100
+    assert not missing
 
 
 @pytest.fixture(scope="session")

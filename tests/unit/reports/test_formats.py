@@ -345,11 +345,11 @@ def test_a_title_is_text_in_every_page(render_files, title, format_):
 def test_the_footer_of_a_pdf_says_the_title_and_nothing_else(make_document, title):
     document = make_document("Sold.\n", title=title)
 
-    css = pdf._stylesheet(document, Theme())
+    css = pdf._css(document, Theme())
     page_rule, *others = tinycss2.parse_stylesheet(css)
     footer = next(token for token in page_rule.content if token.type == "{} block")
     assert next(token.value for token in footer.content if token.type == "string") == printable(title)
-    assert len(others) == len(tinycss2.parse_stylesheet(pdf._stylesheet(make_document("Sold.\n"), Theme()))) - 1
+    assert len(others) == len(tinycss2.parse_stylesheet(pdf._css(make_document("Sold.\n"), Theme()))) - 1
     assert "<" not in css
 
 

@@ -12,6 +12,7 @@ from airflow_provider_daybreak.exceptions import ReportTooLargeError
 from airflow_provider_daybreak.reports.charts import drawing
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats.body import Attributes, Body
+from airflow_provider_daybreak.reports.formats.styles import stylesheet, theme_values
 from airflow_provider_daybreak.reports.picture import smaller
 from airflow_provider_daybreak.reports.placeholders import printable
 
@@ -92,7 +93,9 @@ def _html(document: Document, theme: Theme, body: Body) -> str:
         f'<h1>{escape(document.title)}</h1><p class="period">{period} · {zone}</p>'
         f"{body.html()}{footer}</td></tr></table></td></tr></table></div></body></html>\n"
     )
-    return _CLASS.sub("", _inliner(_stylesheet(theme)).inline(printable(html)))
+    return _CLASS.sub(
+        "", _inliner(stylesheet("mail", {**theme_values(theme), "edge": "4px solid"})).inline(printable(html))
+    )
 
 
 @lru_cache(maxsize=8)
@@ -101,49 +104,3 @@ def _inliner(css: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - css-in
 
     # The default fetches stylesheets that the HTML links to, from anywhere.
     return css_inline.CSSInliner(extra_css=css, load_remote_stylesheets=False, keep_style_tags=False)
-
-
-def _stylesheet(theme: Theme) -> str:
-    """Return the rules to inline. Those of cells are short: each cell repeats them."""
-    tones = "".join(
-        f".notice.{tone}{{border-left:4px solid {colour}}}.change.{tone}{{color:{colour}}}td.{tone}{{color:{colour};font-weight:bold}}"
-        for tone, colour in (
-            ("info", theme.accent),
-            ("success", theme.success),
-            ("warning", theme.warning),
-            ("danger", theme.danger),
-        )
-    )
-    return (
-        f"body{{margin:0;padding:0;background:{theme.surface};-webkit-text-size-adjust:100%}}"
-        f".outer,.inner{{table-layout:fixed}}.outer{{background:{theme.surface}}}.around{{padding:16px 8px}}"
-        f".inner{{max-width:660px;background:{theme.background}}}"
-        f".main{{padding:28px 22px;border-top:4px solid {theme.accent};font-family:{theme.font};font-size:15px;"
-        f"line-height:1.5;color:{theme.text};text-align:start}}"
-        f"h1{{margin:0;font-size:25px;line-height:1.25;color:{theme.text}}}"
-        f"h2{{margin:32px 0 8px;font-size:18px;line-height:1.3;color:{theme.text}}}"
-        f"h3{{margin:24px 0 6px;font-size:15px;color:{theme.text}}}"
-        f".period{{margin:4px 0 20px;font-size:13px;color:{theme.muted}}}"
-        "p{margin:0 0 14px}ul,ol{margin:0 0 14px;padding-left:24px}li{margin:0 0 4px}"
-        f"a{{color:{theme.accent}}}hr{{border:0;border-top:1px solid {theme.rule};margin:24px 0}}"
-        f"code,pre{{font-family:Consolas,Menlo,monospace;font-size:13px;background:{theme.surface}}}"
-        "pre{padding:12px;overflow:auto}"
-        f"blockquote{{margin:0 0 14px;padding:0 0 0 14px;border-left:3px solid {theme.rule};color:{theme.muted}}}"
-        f".caption{{margin:20px 0 6px;font-size:13px;font-weight:bold;color:{theme.text}}}"
-        ".scroll{overflow-x:auto;margin:0 0 6px}.data{font-size:13px;border-collapse:collapse}"
-        f"th{{padding:7px 6px;border-bottom:2px solid {theme.rule};color:{theme.muted};font-weight:bold;vertical-align:bottom}}"
-        f".data td{{padding:6px;border-bottom:1px solid {theme.rule}}}"
-        ".dense{font-size:12px}.dense th,.dense td{padding:6px 4px}"
-        f".total td{{font-weight:bold;border-top:2px solid {theme.rule};border-bottom:0}}"
-        f".more{{margin:4px 0 14px;font-size:12px;color:{theme.muted}}}"
-        ".metrics{margin:0 -1% 10px;font-size:0}"
-        f".metric{{display:inline-block;vertical-align:top;box-sizing:border-box;width:48%;min-width:146px;margin:0 1% 10px;"
-        f"padding:12px 14px;background:{theme.surface};border-radius:6px;font-size:15px;overflow-wrap:anywhere}}.third{{width:31%}}.roomy .third{{width:48%}}"
-        f".label{{font-size:12px;color:{theme.muted}}}.value{{font-size:23px;line-height:1.3;font-weight:bold;color:{theme.text}}}"
-        ".long .value{font-size:17px;line-height:1.6}"
-        f".unit{{font-size:13px;font-weight:normal;color:{theme.muted}}}.change{{font-size:12px;color:{theme.muted}}}"
-        ".figure{margin:0 0 16px}.chart{width:100%;max-width:600px;height:auto;display:block}"
-        f".notice{{margin:0 0 16px;padding:10px 14px;background:{theme.surface};border-radius:4px}}{tones}"
-        ".notice p,.notice ul,.notice ol{margin:4px 0}"
-        f".footer{{margin:28px 0 0;padding:12px 0 0;border-top:1px solid {theme.rule};font-size:12px;color:{theme.muted}}}"
-    )

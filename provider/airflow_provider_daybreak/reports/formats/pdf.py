@@ -11,6 +11,7 @@ from airflow_provider_daybreak.exceptions import MissingExtraError, ResourceRefu
 from airflow_provider_daybreak.reports.charts import drawing
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats import page
+from airflow_provider_daybreak.reports.formats.styles import stylesheet, theme_values
 from airflow_provider_daybreak.reports.placeholders import printable
 
 if TYPE_CHECKING:
@@ -37,9 +38,8 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
         raise MissingExtraError("The format 'pdf'", "pdf") from error
 
     PROGRESS_LOGGER.setLevel(logging.WARNING)  # its ten steps would hide what a task's log is read for
-    text = page.html(
-        document, theme, files, colours=drawing.Colours.of(theme), css=_stylesheet(document, theme)
-    )
+    css = _css(document, theme)
+    text = page.html(document, theme, files, colours=drawing.Colours.of(theme), css=css)
     refused: list[str] = []
     buffer = io.BytesIO()
     HTML(string=text, url_fetcher=_fetcher(refused)).write_pdf(
@@ -64,39 +64,9 @@ def _fetcher(refused: list[str]) -> Any:
     return Fetcher(allowed_protocols={"data"})
 
 
-def _stylesheet(document: Document, theme: Theme) -> str:
-    return (
-        f"@page{{size:A4;margin:18mm 16mm 20mm;@bottom-left{{content:{_quoted(document.title)};"
-        f"font:8pt {theme.font};color:{theme.muted}}}"
-        f'@bottom-right{{content:counter(page) " / " counter(pages);font:8pt {theme.font};color:{theme.muted}}}}}'
-        f"body{{margin:0;color:{theme.text};font:10pt/1.5 {theme.font}}}"
-        f"main{{border-top:3pt solid {theme.accent};padding-top:10pt}}h1{{margin:0;font-size:20pt;line-height:1.2}}"
-        "h2{margin:18pt 0 5pt;font-size:13.5pt}h3{margin:12pt 0 4pt;font-size:11pt}p{margin:0 0 8pt}"
-        f".period{{color:{theme.muted};margin:3pt 0 12pt;font-size:9pt}}a{{color:{theme.accent}}}"
-        f".caption{{font-weight:bold;font-size:9pt;margin:10pt 0 3pt}}table{{width:100%;border-collapse:collapse;font-size:9pt}}"
-        f"th{{padding:4pt 5pt;border-bottom:1.5pt solid {theme.rule};color:{theme.muted}}}"
-        f"td{{padding:3.5pt 5pt;border-bottom:.5pt solid {theme.rule}}}tfoot td{{font-weight:bold;border-top:1.5pt solid {theme.rule}}}"
-        f".more{{font-size:8pt;color:{theme.muted};margin:3pt 0 8pt}}.metrics{{margin:0 -.5% 8pt}}"
-        f".metric{{display:inline-block;vertical-align:top;box-sizing:border-box;width:24%;margin:0 .5% 5pt;padding:6pt 8pt;background:{theme.surface};border-radius:4pt}}.third{{width:32.3%}}"
-        f".label,.change{{font-size:8pt;color:{theme.muted}}}.value{{font-size:14pt;font-weight:bold;line-height:1.3;overflow-wrap:anywhere}}"
-        f".long .value{{font-size:11pt;line-height:1.65}}.dense{{font-size:8pt}}.dense th,.dense td{{padding:3.5pt 3pt}}"
-        f".unit{{font-size:9pt;font-weight:normal}}.chart{{width:100%;height:auto}}.logo{{height:10mm}}"
-        f".notice{{padding:6pt 9pt;margin:0 0 8pt;background:{theme.surface};border-left:3pt solid {theme.rule}}}"
-        ".notice p,.notice ul,.notice ol{margin:2pt 0}"
-        f"footer{{margin-top:14pt;padding-top:6pt;border-top:.5pt solid {theme.rule};font-size:8pt;color:{theme.muted}}}"
-        f"code,pre{{font-size:8.5pt;background:{theme.surface}}}"
-        f"blockquote{{margin:0 0 8pt;padding-left:8pt;border-left:2pt solid {theme.rule};color:{theme.muted}}}"
-        "tfoot{display:table-row-group}h2,h3,.caption{break-after:avoid}tr,.metric,.notice,.figure{break-inside:avoid}"
-        + "".join(
-            f".notice.{tone}{{border-left-color:{colour}}}.change.{tone}{{color:{colour}}}td.{tone}{{color:{colour};font-weight:bold}}"
-            for tone, colour in (
-                ("info", theme.accent),
-                ("success", theme.success),
-                ("warning", theme.warning),
-                ("danger", theme.danger),
-            )
-        )
-    )
+def _css(document: Document, theme: Theme) -> str:
+    values = {**theme_values(theme), "edge": "3pt solid", "title": _quoted(document.title)}
+    return stylesheet("pdf", values)
 
 
 def _quoted(text: str) -> str:
