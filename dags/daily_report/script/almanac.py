@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from math import acos, cos, pi, radians, sin, tau
@@ -246,13 +245,11 @@ def main() -> None:
     try:
         day = date.fromisoformat(given.date)
     except ValueError:
-        sys.exit(
-            f"almanac.py: date {given.date!r}: expected one such as 2026-03-29, by --date or DAYBREAK_REPORT_DATE"
-        )
+        parser.error(f"date {given.date!r}: expected one such as 2026-03-29, by --date or DAYBREAK_REPORT_DATE")
     try:
         place = find_place(given.place or "Berlin")
     except ValueError as error:
-        sys.exit(f"almanac.py: {error}")
+        parser.error(str(error))  # ends with 2, after which nobody tries the same again
     print(json.dumps(almanac(place, day), ensure_ascii=False))
 
 

@@ -69,6 +69,7 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
     :raises InvalidValueError: the date or the zone can't be understood.
     """
     ti, dag_run = context["ti"], context["dag_run"]
+    _refuse_one_day_for_all(dag_run)
     zone_ = zone(timezone) if timezone else zone_of(context["dag"])
     own: dict[str, datetime | None] = {
         name: _instant(getattr(dag_run, name, None))
@@ -92,6 +93,21 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
         timezone=zone_,
         instant=instant_of(day, timezone=zone_, time_of_day=_time_of_day(context["dag"], day, zone_), **own),
     )
+
+
+def _refuse_one_day_for_all(dag_run: Any) -> None:
+    """
+    Refuse a run whose backfill says one report date for all of its days.
+
+    A run that somebody started, and a backfill only takes in, keeps what it was started with on some versions of Airflow.
+    """
+    given = (getattr(dag_run, "conf", None) or {}).get("report_date")
+    kind = getattr(dag_run, "run_type", None)
+    if given and getattr(kind, "value", kind) == "backfill" and not str(dag_run.run_id).startswith("manual__"):
+        expected = (
+            "none in a backfill, whose runs each have the day that they are for: leave it empty in its form"
+        )
+        raise InvalidValueError("param report_date", given, expected)
 
 
 def lateness_of(context: Mapping[str, Any], most: timedelta | None) -> timedelta | None:

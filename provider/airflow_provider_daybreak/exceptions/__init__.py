@@ -73,6 +73,7 @@ They are imported from here, whichever module defines them::
             RequirementsError
             RunAsError
             ScriptFailedError
+                ScriptGaveUpError
             ScriptNotStartedError
             ScriptOutputError
             SourceChangedError
@@ -185,6 +186,7 @@ from airflow_provider_daybreak.exceptions.releases import (
     RequirementsError,
     RunAsError,
     ScriptFailedError,
+    ScriptGaveUpError,
     ScriptNotStartedError,
     ScriptOutputError,
     SourceChangedError,
@@ -291,6 +293,7 @@ __all__ = [
     "RevisionNotFoundError",
     "RunAsError",
     "ScriptFailedError",
+    "ScriptGaveUpError",
     "ScriptNotStartedError",
     "ScriptOutputError",
     "SecretsBackendError",

@@ -292,6 +292,10 @@ class ScriptFailedError(ReleaseError):
         return f"{self.command!r} ended with {self.ending}. {said}To run it by hand: {self.by_hand}"
 
 
+class ScriptGaveUpError(ScriptFailedError, permanent=True):
+    """A script that ended with an exit code that says that another try would end so too, as 2 does for wrong usage."""
+
+
 class ScriptNotStartedError(ReleaseError, permanent=True):
     """A command that could not be started."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -15,6 +16,7 @@ from airflow_provider_daybreak.exceptions import (
     MissingConnectionError,
     ReleaseDamagedError,
     ScriptFailedError,
+    ScriptGaveUpError,
     ScriptOutputError,
 )
 from airflow_provider_daybreak.releases.deploy import (
@@ -46,7 +48,7 @@ from airflow_provider_daybreak.releases.uv import Index
 from airflow_provider_daybreak.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.context.run import Run
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.states import ReleaseState
 
 log = logging.getLogger(__name__)
+
+_USAGE = 2  # the exit code of argparse, getopt, the shell's builtins and most programs for what they can't take
 
 _SHOWN_CALLS = 10
 
@@ -163,6 +167,7 @@ class ReleaseHook:
         period: str = "day",
         offset: int = 0,
         clock: Clock | None = None,
+        retry_exit_codes: Collection[int] | None = None,
         running: Running | None = None,
     ) -> Any:
         """
@@ -172,12 +177,15 @@ class ReleaseHook:
             stored with the archive, and pushed as the task's XCom ``artifacts``: ``{name: {uri, sha256, bytes}}``.
         :param run_as: name of the user to run it as; the worker's own when None.
         :param clock: ``report_date`` starts the script's clock at the run's instant; it has the true time when None.
+        :param retry_exit_codes: after which another try may do better; any but 2 when None.
         :param running: gets the process group.
-        :raises ScriptFailedError: it ended with another exit code than 0, or by a signal.
+        :raises ScriptFailedError: it ended with another exit code than 0, or by a signal; a :class:`ScriptGaveUpError` where
+            another try would too.
         :raises ScriptOutputError: its output is not JSON, where that is asked for, or an artifact is missing.
         """
         if output not in ("last_line", "json", "none"):
             raise InvalidValueError("output", output, "last_line, json or none")
+        check_exit_codes(retry_exit_codes)
         run_ = run_of(context, report_date=report_date, timezone=timezone)
         dates = _dates(run_, period, offset)
         privileges = Privileges(
@@ -192,9 +200,10 @@ class ReleaseHook:
         with workspace(found.layout) as space:
             command_ = redactor.for_log(shlex.join(job.command))
             log.info("Running %s in release %s of %s", command_, found.id, found.layout.name)
-            finished = run(found, job, on_line=_log_line, running=running, space=space)
+            on_line = _log_data if output == "json" else _log_line
+            finished = run(found, job, on_line=on_line, running=running, space=space)
             log.info("It ended with %s after %.1f s", finished.ending, finished.seconds)
-            _check(finished)
+            _check(finished, retry_exit_codes)
             value = _output(finished, output)
             if artifacts:
                 stored = _stored(finished.command, space, found, artifacts, privileges.user)
@@ -211,20 +220,24 @@ class ReleaseHook:
         offset: int = 0,
         env: Mapping[str, str] | None = None,
         clock: Clock | None = None,
+        retry_exit_codes: Collection[int] | None = None,
     ) -> Finished:
         """
-        Run a command of a release for a run's report date, and return how it ended.
+        Run a command of a release for a run's report date, and return how it ended. What it prints is data.
 
+        :param retry_exit_codes: as for :meth:`run`.
         :raises ReleaseNotFoundError: it is not here.
         :raises ScriptFailedError: it ended with another exit code than 0, or by a signal.
         """
+        check_exit_codes(retry_exit_codes)
         command = split_command("command", command)
         found = self.release(release)
         variables = {**_dates(run_, period, offset), **_strings(env or {})}
         job = Job(command, variables, boot=_boot(found, run_, clock))
         _mask(found)
-        finished = run(found, job, on_line=_log_line)
-        _check(finished)
+        finished = run(found, job, on_line=_log_data)
+        _check(finished, retry_exit_codes)
+        log.info("It printed %d bytes of data", finished.written)
         return finished
 
     def states(self, name: str | None = None) -> list[ReleaseState]:
@@ -416,9 +429,27 @@ def _boot(release: Release, run_: Run, clock: Clock | None) -> dict[str, str]:
     return start_at(run_.instant, release, index_of=index_of)
 
 
-def _check(finished: Finished) -> None:
-    if finished.code:
-        raise ScriptFailedError(finished.command, finished.ending, finished.stderr, finished.by_hand)
+def check_exit_codes(codes: object) -> None:
+    """
+    Refuse what is no collection of exit codes.
+
+    :raises InvalidValueError: it is none.
+    """
+    if codes is None:
+        return
+    several = isinstance(codes, Collection) and not isinstance(codes, (str, bytes, Mapping))
+    numbers = list(cast("Collection[object]", codes)) if several else [None]
+    if not all(type(code) is int and 0 < code < 256 for code in numbers):  # noqa: PLR2004 - what a process can end with
+        raise InvalidValueError("retry_exit_codes", codes, "exit codes from 1 to 255, such as [75], or None")
+
+
+def _check(finished: Finished, retry_exit_codes: Collection[int] | None) -> None:
+    """Raise unless it ended well. Whatever ends by a signal was ended by something else, and may do better."""
+    if not finished.code:
+        return
+    again = finished.code != _USAGE if retry_exit_codes is None else finished.code in retry_exit_codes
+    error = ScriptFailedError if again or finished.code < 0 else ScriptGaveUpError
+    raise error(finished.command, finished.ending, finished.stderr, finished.by_hand)
 
 
 def _output(finished: Finished, output: Output) -> Any:
@@ -450,6 +481,13 @@ def _stored(
 
 def _log_line(stream: str, line: str) -> None:
     logging.getLogger(f"{__name__}.{stream}").info("%s", line)
+
+
+def _log_data(stream: str, line: str) -> None:
+    """Log what it says of its work; what is taken for data is for who looks into it."""
+    logging.getLogger(f"{__name__}.{stream}").log(
+        logging.DEBUG if stream == "stdout" else logging.INFO, "%s", line
+    )
 
 
 def _strings(values: Mapping[str, Any]) -> dict[str, str]:

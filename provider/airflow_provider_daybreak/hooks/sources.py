@@ -170,6 +170,7 @@ class Reader:
             offset=self.offset,
             env=source.env,
             clock=source.clock,
+            retry_exit_codes=source.retry_exit_codes,
         )
         if source.format == "json":
             return finished.json()

@@ -12,7 +12,7 @@ from airflow_provider_daybreak.delivery.script_mail import ScriptMail
 from airflow_provider_daybreak.operators.permanent import fail_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from airflow.sdk import Context, XComArg
 
@@ -136,6 +136,9 @@ class VenvRunOperator(BaseOperator):
     :param clock: ``report_date`` starts the script's clock at the run's scheduled instant, on its report date and in the
         Dag's zone: ``date.today()``, ``datetime.now()`` and ``time.time()`` begin there, and tick on. The script has
         the true time when None.
+    :param retry_exit_codes: exit codes after which another try may do better, and for which the task's retries are. A script
+        that ends with any other fails at once. Any but 2 when None, which programs end with where what they are given is
+        wrong. What ends by a signal is always tried again.
     :param report_date: ISO date; the run's own when empty. (templated)
     :param timezone: the dates' zone; the Dag's when None.
     :param period: length of the period that the script is told: day, week, month, quarter or year.
@@ -161,6 +164,7 @@ class VenvRunOperator(BaseOperator):
         run_as: str | None = None,
         limits: Limits | None = None,
         clock: Clock | None = None,
+        retry_exit_codes: Collection[int] | None = None,
         report_date: str = "",
         timezone: str | None = None,
         period: str = "day",
@@ -177,6 +181,7 @@ class VenvRunOperator(BaseOperator):
         self.run_as = run_as
         self.limits = limits
         self.clock = clock
+        self.retry_exit_codes = retry_exit_codes
         self.report_date = report_date
         self.timezone = timezone
         self.period = period
@@ -243,6 +248,7 @@ class VenvRunOperator(BaseOperator):
             run_as=self.run_as,
             limits=self.limits,
             clock=self.clock,
+            retry_exit_codes=self.retry_exit_codes,
             report_date=self.report_date,
             timezone=self.timezone,
             period=self.period,

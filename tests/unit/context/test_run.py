@@ -9,7 +9,7 @@ import pendulum
 import pytest
 from airflow.models.dag_version import DagVersion as DagVersionModel
 from airflow.sdk import DAG, Asset
-from airflow.sdk.api.datamodels._generated import DagRun
+from airflow.sdk.api.datamodels._generated import DagRun, DagRunType
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.timetables.assets import AssetOrTimeSchedule as CoreAssetOrTimeSchedule
 from airflow.timetables.base import Timetable
@@ -280,3 +280,33 @@ def test_an_instant_outside_of_the_calendar_is_an_error(make_context):
     )
     with pytest.raises(InvalidValueError, match="expected a date between the years 1 and 9999"):
         run_of(context, report_date="0001-01-01")
+
+
+@pytest.mark.parametrize(
+    ("run_type", "run_id", "refused"),
+    [
+        ("backfill", "backfill__2026-03-29", True),
+        ("backfill", "scheduled__2026-03-29", True),
+        ("backfill", "manual__2026-03-29", False),
+        ("manual", "manual__2026-03-29", False),
+    ],
+)
+def test_a_backfill_cannot_give_all_its_runs_one_day(make_context, run_type, run_id, refused):
+    context = make_context(run_id=run_id, params={"report_date": "2026-03-01"})
+    context["dag_run"].run_type, context["dag_run"].run_id = DagRunType(run_type), run_id
+    context["dag_run"].conf = {"report_date": "2026-03-01"}
+
+    if refused:
+        with pytest.raises(
+            InvalidValueError, match="expected none in a backfill, whose runs each have the day"
+        ):
+            run_of(context)
+    else:
+        assert run_of(context).report_date.isoformat() == "2026-03-01"
+
+
+def test_a_backfill_whose_form_was_left_empty_has_its_own_days(make_context):
+    context = make_context(params={"report_date": None})
+    context["dag_run"].run_type, context["dag_run"].conf = "backfill", {"report_date": None, "place": "Oslo"}
+
+    assert run_of(context).report_date.isoformat() == "2026-03-29"

@@ -165,7 +165,7 @@ def deploy_with_secret(deploy, tmp_path):
 
 
 def test_a_secret_is_masked_in_the_texts_of_json_which_stays_json(deploy_with_secret, run, caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     text = (
         "print(json.dumps({'region': 'north', 'debug': True, 'rows': [secret, f'ana:{secret}', secret + '!']}))"
     )
@@ -223,6 +223,38 @@ def test_a_failing_script_shows_its_code_its_stderr_and_the_way_to_run_it(deploy
 
     assert "'report.py' ended with exit code 3. Its last lines on stderr:\nno rows" in str(caught.value)
     assert "To run it by hand: cd " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("ending", "codes", "again"),
+    [
+        ("sys.exit(1)", None, True),
+        ("sys.exit(2)", None, False),
+        ("sys.exit(75)", [75], True),
+        ("sys.exit(1)", [75], False),
+        ("sys.exit(2)", [2], True),
+        ("os.kill(os.getpid(), 9)", [], True),
+    ],
+)
+def test_a_script_is_tried_again_after_the_exit_codes_that_promise_something(deploy, run, ending, codes, again):
+    with pytest.raises(ScriptFailedError if again else AirflowFailException):
+        run(deploy(f"import os, sys; {ending}"), retry_exit_codes=codes)
+
+
+@pytest.mark.parametrize("codes", ["75", 75, [0], [256], ["75"], [True]])
+def test_exit_codes_that_are_none_are_refused(deploy, run, codes):
+    with pytest.raises(AirflowFailException, match="Invalid retry_exit_codes"):
+        run(deploy("print(1)"), retry_exit_codes=codes)
+
+
+@pytest.mark.parametrize(("output", "level"), [("json", "DEBUG"), ("last_line", "INFO")])
+def test_what_a_script_prints_is_logged_as_data_where_it_is(deploy, run, caplog, output, level):
+    caplog.set_level("DEBUG")
+
+    run(deploy("import sys; print(42); print('at work', file=sys.stderr)"), output=output)
+
+    logged = {record.message: record.levelname for record in caplog.records}
+    assert (logged["42"], logged["at work"]) == (level, "INFO")
 
 
 def test_both_streams_are_logged(deploy, run, caplog):

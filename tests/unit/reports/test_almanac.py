@@ -123,6 +123,6 @@ def test_the_date_may_come_from_the_run():
 def test_a_wrong_argument_is_one_line(arguments, message):
     outcome = run_script(*arguments)
 
-    assert outcome.returncode == 1
+    assert outcome.returncode == 2
     assert message in outcome.stderr
     assert "Traceback" not in outcome.stderr

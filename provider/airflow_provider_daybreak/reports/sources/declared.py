@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 FileFormat = Literal["csv", "jsonl", "json", "parquet"]
 
@@ -65,6 +65,8 @@ class ScriptSource:
     :param env: environment variables beside those of the release. (templated)
     :param clock: ``report_date`` starts the script's clock at the run's instant, on its report date; the script has the
         true time when None.
+    :param retry_exit_codes: exit codes after which another try may do better; any but 2 when None, which says that
+        what it was given is wrong.
     """
 
     release: Any
@@ -72,4 +74,5 @@ class ScriptSource:
     format: Literal["json", "csv"] = "json"
     env: Mapping[str, str] = field(default_factory=dict)
     clock: Literal["report_date"] | None = None
+    retry_exit_codes: Collection[int] | None = None
     template_fields = ("release", "command", "env")
