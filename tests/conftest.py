@@ -7,11 +7,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from datetime import datetime, timezone
+from ctypes.util import find_library
 from functools import cache
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
+
+from tests.context import make_context
 
 _home = tempfile.mkdtemp(prefix="daybreak-tests-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
@@ -29,27 +31,48 @@ CHROMIUM_FLAGS = (
 )
 
 
+PACKAGES = (Path(__file__).parent / "stand_ins" / "debian-packages.txt").read_text().split()
+BRING_PACKAGES = f"sudo apt install {' '.join(PACKAGES)}"
+BRING_ENGINE = "sudo bash tests/stand_ins/engine.sh"
+
+
 @cache
-def _missing(marker: str) -> str | None:
-    """Say what this machine lacks for tests with the marker."""
+def _missing(marker):
+    """Say what this machine lacks for tests with the marker, and what brings it; nothing when it lacks nothing."""
     if marker == "browser" and CHROMIUM is None:
-        return "needs Chromium (Debian: apt install chromium)"
+        return "Chromium", BRING_PACKAGES
     if marker == "engine":
         docker = shutil.which("docker")
         if docker is None or subprocess.run([docker, "info"], capture_output=True, check=False).returncode:
-            return "needs a Docker engine (Debian: apt install docker.io)"
+            return "a Docker engine", BRING_ENGINE
     if marker == "mail_readers" and not all(map(shutil.which, ("mutt", "ripmime", "spamassassin"))):
-        return "needs programs that read mails (Debian: apt install mutt ripmime spamassassin)"
+        return "programs that read mails", BRING_PACKAGES
+    if marker == "pango" and not find_library("pango-1.0"):
+        return "the library pango, which draws PDFs", BRING_PACKAGES
     if marker == "strace" and shutil.which("strace") is None:
-        return "needs strace (Debian: apt install strace)"
+        return "strace", BRING_PACKAGES
     return None
 
 
+MARKERS = ("browser", "engine", "mail_readers", "pango", "strace")
+
+
+def pytest_report_header():
+    lacks = [missing for marker in MARKERS if (missing := _missing(marker))]
+    return [f"lacks {what}: some tests are skipped. Bring it with: {command}" for what, command in lacks]
+
+
 def pytest_runtest_setup(item):
-    for marker in ("browser", "engine", "mail_readers", "strace"):
-        reason = _missing(marker) if item.get_closest_marker(marker) else None
-        if reason:
-            pytest.skip(reason)
+    for marker in MARKERS:
+        if item.get_closest_marker(marker) and (missing := _missing(marker)):
+            pytest.skip(f"needs {missing[0]}")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say once more what was not tested: the header is far above by now."""
+    if terminalreporter.stats.get("skipped"):
+        for line in pytest_report_header():
+            terminalreporter.write_line(line, yellow=True)
 
 
 def pytest_sessionfinish(session, exitstatus):
@@ -87,44 +110,7 @@ def volumes(engine):
     return lambda: {volume["Name"] for volume in engine.volumes()["Volumes"] or []} - before
 
 
-@pytest.fixture
-def make_context():
+@pytest.fixture(name="make_context")
+def make_context_fixture():
     """Return a function that makes the context of one task's try, as ``execute`` gets it."""
-
-    def make(
-        *,
-        dag_id="daily_report",
-        task_id="render_report",
-        run_id="scheduled__2026-03-29",
-        logical_date=datetime(2026, 3, 29, 7, tzinfo=timezone.utc),
-        dag_timezone="Europe/Berlin",
-        try_number=1,
-        map_index=-1,
-        params=None,
-    ):
-        dag_run = SimpleNamespace(
-            dag_id=dag_id,
-            run_id=run_id,
-            logical_date=logical_date,
-            run_after=logical_date,
-            data_interval_start=logical_date,
-            data_interval_end=logical_date,
-            partition_date=None,
-        )
-        ti = SimpleNamespace(
-            dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=map_index, try_number=try_number
-        )
-        dag = SimpleNamespace(dag_id=dag_id, timezone=SimpleNamespace(name=dag_timezone))
-        from airflow_provider_daybreak.cli.local_run import outlet_events
-
-        return {
-            "ti": ti,
-            "task": SimpleNamespace(task_id=task_id, outlets=[]),
-            "dag_run": dag_run,
-            "dag": dag,
-            "params": params or {},
-            "run_id": run_id,
-            "outlet_events": outlet_events(),
-        }
-
-    return make
+    return make_context

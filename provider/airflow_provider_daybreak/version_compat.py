@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from contextlib import contextmanager
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow import __version__ as airflow_version
@@ -16,9 +18,9 @@ AIRFLOW_V_3_3 = Version("3.3") <= AIRFLOW_VERSION
 _AIRFLOWS_OWN = re.compile(r"airflow\.(sdk\.|secrets\.metastore)")
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
-    from airflow.sdk import DAG
 
 if TYPE_CHECKING or AIRFLOW_V_3_2:
     from airflow.sdk.exceptions import (
@@ -66,24 +68,17 @@ def hand_on_connection_class(backend: Any, fallback: Any) -> None:
         fallback._set_connection_class(backend._get_connection_class())  # noqa: SLF001 - as Airflow does itself
 
 
-@contextmanager
-def made_dags(module: str) -> Iterator[list[DAG]]:
-    """
-    Note the Dags that ``with DAG(…)`` makes meanwhile, also those that no variable holds.
-
-    :param module: name of the module, in ``sys.modules``, that makes them.
-    :return: a list, filled at the end.
-    """
-    from airflow.sdk.definitions._internal.contextmanager import DagContext
-
-    made: list[DAG] = []
-    DagContext.autoregistered_dags.clear()
-    DagContext.current_autoregister_module_name = module
+def dags_of_file(path: Path) -> tuple[list[Any], str]:
+    """Return the Dags that Airflow's own reader finds in a file, and its traceback of what is wrong with the file."""
+    module = import_module("airflow.dag_processing.dagbag" if AIRFLOW_V_3_2 else "airflow.models.dagbag")
+    bag = module.DagBag(dag_folder=os.devnull, collect_dags=False)
+    # A cache of bytecode takes a save within the second, of the same length, for the one before.
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
-        yield made
+        dags = bag.process_file(str(path), only_if_updated=False, safe_mode=False)
     finally:
-        DagContext.current_autoregister_module_name = None
-        made.extend(dag for dag, _ in DagContext.autoregistered_dags)
+        sys.dont_write_bytecode = writes
+    return dags, "\n".join(bag.import_errors.values())
 
 
 __all__ = [
@@ -92,8 +87,8 @@ __all__ = [
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowSkipException",
+    "dags_of_file",
     "hand_on_connection_class",
-    "made_dags",
     "secrets_backends",
     "task_state",
     "timetable_cron",

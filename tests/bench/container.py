@@ -8,10 +8,11 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from harness import Figure, in_turn, seconds
+
+from tests.context import make_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,14 +33,7 @@ def figures() -> Iterator[Figure]:
     from airflow_provider_daybreak.operators.docker import ScriptDockerOperator
 
     def context():
-        ti = SimpleNamespace(
-            dag_id="bench",
-            run_id=f"run-{os.getpid()}-{next(_runs)}",
-            task_id="work",
-            map_index=-1,
-            try_number=1,
-        )
-        return {"ti": ti}
+        return make_context(dag_id="bench", task_id="work", run_id=f"run-{os.getpid()}-{next(_runs)}")
 
     def ours(command, **arguments):
         work = ScriptDockerOperator(task_id="work", image=IMAGE, command=command, **arguments)

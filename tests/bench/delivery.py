@@ -18,10 +18,13 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import Figure, in_turn, seconds
+
+from tests.context import make_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +133,9 @@ def render(folder: Path, _port: int) -> str:
     spec = ReportSpec(
         "daily_report", DAGS / "report.md.j2", "day", 0, DAGS, {"almanac": almanac}, locale="en_GB"
     )
-    revision = ReportHook((folder / RENDERED).as_uri()).publish(spec, run_of(_context(), report_date=DAY))
+    revision = ReportHook((folder / RENDERED).as_uri()).publish(
+        spec, run_of(make_context(task_id="mail", logical_date=datetime.now(timezone.utc)), report_date=DAY)
+    )
     assert revision is not None
     return revision.uri
 
@@ -168,7 +173,9 @@ def ours(folder: Path, _port: int, *, recipients: int = RECIPIENTS, attachment: 
         max_lateness=None,
         max_bytes=None,
     )
-    return recipients / seconds(lambda: operator.execute(_context()))
+    return recipients / seconds(
+        lambda: operator.execute(make_context(task_id="mail", logical_date=datetime.now(timezone.utc)))
+    )
 
 
 def bare(folder: Path, port: int) -> float:
@@ -234,17 +241,6 @@ def peak(folder: Path, port: int, size: str) -> int:
 
     ours(folder, port, recipients=1, attachment=int(size))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _context() -> dict[str, object]:
-    from datetime import datetime, timezone
-    from types import SimpleNamespace
-
-    now = datetime.now(timezone.utc)
-    ti = SimpleNamespace(dag_id="d", task_id="mail", run_id="r", map_index=-1, try_number=1)
-    run = SimpleNamespace(logical_date=now, run_after=now)
-    dag = SimpleNamespace(dag_id="d", timezone=SimpleNamespace(name="UTC"))
-    return {"ti": ti, "dag_run": run, "dag": dag, "params": {}}
 
 
 if __name__ == "__main__":

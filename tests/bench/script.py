@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from delivery import sink
 from harness import Figure, in_turn, seconds
+
+from tests.context import make_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,10 +104,4 @@ def _settings(folder: Path, port: int) -> Iterator[None]:
 def _context(day: int) -> dict[str, object]:
     """Return the context of a run that many days after some day."""
     instant = datetime(2026, 1, 1, 8, tzinfo=timezone.utc) + timedelta(days=day)
-    names = {"dag_id": "bench", "run_id": f"run-{day}", "task_id": "run", "map_index": -1, "try_number": 1}
-    return {
-        "ti": SimpleNamespace(**names, xcom_push=lambda **_: None),
-        "dag_run": SimpleNamespace(logical_date=instant, run_after=instant),
-        "dag": SimpleNamespace(dag_id="bench", timezone=SimpleNamespace(name="Europe/Berlin")),
-        "params": {},
-    }
+    return make_context(dag_id="bench", task_id="run", run_id=f"run-{day}", logical_date=instant)

@@ -184,7 +184,19 @@ def private_attributes(tree):
     return (node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and is_private(node.attr))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(
+            path,
+            marks=pytest.mark.pango
+            if "import weasyprint" in path.read_text() or "from weasyprint" in path.read_text()
+            else (),
+            id=str(path.relative_to(ROOT)),
+        )
+        for path in FILES
+    ],
+)
 def test_no_private_name_of_another_package_is_used(path):
     if path == COMPAT:
         return

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import re
 import sys
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -12,18 +12,16 @@ from datetime import date, datetime, time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.context.outlets import outlet_events
 from airflow_provider_daybreak.context.run import zone_of
 from airflow_provider_daybreak.exceptions import DagFileError, InvalidValueError
+from airflow_provider_daybreak.version_compat import dags_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from airflow.sdk import Asset, AssetAlias
-    from airflow.sdk.definitions.asset import AssetRef
-    from airflow.sdk.execution_time.context import OutletEventAccessor, OutletEventAccessors
 
-_MODULE = "daybreak_rehearsed_dag"
 _RUN_ID = "preview"
 
 
@@ -53,29 +51,27 @@ def find_task(path: Path, task_id: str, dag_id: str | None = None) -> Any:
 
 
 def _load(path: Path) -> list[Any]:
-    """Return the Dags that Airflow finds in the file: in its variables, and what ``with DAG(…)`` makes without one."""
-    from airflow.sdk import DAG
-
-    from airflow_provider_daybreak.version_compat import made_dags
-
+    """Return the Dags that Airflow finds in the file."""
     if not path.is_file():
         raise DagFileError(str(path), "no such file")
-    spec = importlib.util.spec_from_file_location(_MODULE, path)
-    if spec is None or spec.loader is None:
-        raise DagFileError(str(path), "it is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[_MODULE] = module
     sys.path.append(str(path.parent))  # as Airflow does with the bundle's folder
     try:
-        with made_dags(_MODULE) as made:
-            # Not by the loader: Python's cache takes a save within the second, of the same length, for the one before.
-            exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))  # noqa: S102 - their own code
-    except (ImportError, SyntaxError, NameError, TypeError, ValueError, AttributeError) as error:
-        raise DagFileError(str(path), f"{type(error).__name__}: {error}") from error
+        dags, problem = dags_of_file(path)
     finally:
         sys.path.remove(str(path.parent))
-    named = [value for value in vars(module).values() if isinstance(value, DAG)]
-    return [*named, *made]
+    if problem:
+        raise DagFileError(str(path), _said(path, problem))
+    if not dags and path.suffix != ".py":
+        raise DagFileError(str(path), "it is no Python file")
+    return dags
+
+
+def _said(path: Path, problem: str) -> str:
+    """Return an error of the file as one line, with the line of the file that it came from."""
+    lines = [number for name, number in re.findall(r'File "(.+?)", line (\d+)', problem) if name == str(path)]
+    last = next((line for line in reversed(problem.splitlines()) if line.strip()), problem)
+    said = re.sub(r"^airflow_provider_daybreak\.[\w.]+: ", "", last.strip())
+    return f"line {lines[-1]}: {said}" if lines else said
 
 
 @dataclass
@@ -175,22 +171,6 @@ class _TaskInstance:
 
     def get_relevant_upstream_map_indexes(self, **_: Any) -> None:
         return None
-
-
-def outlet_events() -> OutletEventAccessors:
-    """Return what a task can say of its outlets where there is no Airflow to ask, and so no asset is known."""
-    from airflow.sdk.definitions.asset import AssetRef
-    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
-    from airflow.sdk.execution_time.comms import ErrorResponse
-    from airflow.sdk.execution_time.context import OutletEventAccessors
-
-    class Unasked(OutletEventAccessors):
-        def __getitem__(self, key: Asset | AssetAlias | AssetRef) -> OutletEventAccessor:
-            if isinstance(key, AssetRef):
-                raise AirflowRuntimeError(ErrorResponse(error=ErrorType.ASSET_NOT_FOUND))
-            return super().__getitem__(key)
-
-    return Unasked()
 
 
 def _execute(task: Any, context: dict[str, Any]) -> Any:

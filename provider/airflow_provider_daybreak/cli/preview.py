@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_daybreak.cli.command import command
 from airflow_provider_daybreak.cli.local_run import LocalRun, deploying_in, find_task
 from airflow_provider_daybreak.context.run import run_of
-from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, OwnedByAnotherDagError
+from airflow_provider_daybreak.exceptions import (
+    DaybreakError,
+    InvalidValueError,
+    MissingExtraError,
+    MissingLibraryError,
+    OwnedByAnotherDagError,
+)
 from airflow_provider_daybreak.hooks.report import ReportHook
 from airflow_provider_daybreak.hooks.sources import Reader
 from airflow_provider_daybreak.operators.report import ReportOperator
@@ -225,17 +231,21 @@ def _runs_what_was_deployed(spec: ReportSpec) -> bool:
 
 
 def _formats() -> tuple[str, ...]:
-    """Return the formats whose packages are installed here; the others are named."""
+    """Return the formats that can be written here; of the others, what brings them is said."""
     from importlib.util import find_spec
 
-    missing = {
-        one: package
-        for one, package in (("xlsx", "xlsxwriter"), ("pdf", "weasyprint"))
-        if not find_spec(package)
-    }
-    for one in missing:
-        print(f"No {one}: pip install 'airflow-provider-daybreak[{one}]'", file=sys.stderr)
-    return tuple(one for one in _ALL if one not in missing)
+    from airflow_provider_daybreak.reports.formats import pdf
+
+    formats = list(_ALL)
+    if not find_spec("xlsxwriter"):
+        formats.remove("xlsx")
+        print(f"No xlsx. {MissingExtraError('It', 'xlsx')}", file=sys.stderr)
+    try:
+        pdf.check_installed()
+    except (MissingExtraError, MissingLibraryError) as error:
+        formats.remove("pdf")
+        print(f"No pdf. {error}", file=sys.stderr)
+    return tuple(formats)
 
 
 def _mail(rendered: Rendered, run: Run) -> bytes:

@@ -54,6 +54,7 @@ They are imported from here, whichever module defines them::
         InvalidValueError
         MissingConnectionError
         MissingExtraError
+        MissingLibraryError
         NameTakenError
         OwnedByAnotherDagError
         ReleaseError
@@ -120,6 +121,7 @@ from airflow_provider_daybreak.exceptions.base import (
     InvalidValueError,
     MissingConnectionError,
     MissingExtraError,
+    MissingLibraryError,
     NameTakenError,
     OwnedByAnotherDagError,
 )
@@ -270,6 +272,7 @@ __all__ = [
     "MissingColumnError",
     "MissingConnectionError",
     "MissingExtraError",
+    "MissingLibraryError",
     "NameTakenError",
     "NoPreviousReleaseError",
     "NoRecipientsError",

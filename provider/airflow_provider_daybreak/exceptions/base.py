@@ -75,6 +75,24 @@ class MissingExtraError(DaybreakError, permanent=True):
         )
 
 
+class MissingLibraryError(DaybreakError, permanent=True):
+    """
+    A feature whose packages are installed, and whose library of the system isn't.
+
+    :param packages: those of Debian that bring it.
+    """
+
+    feature: str
+    library: str
+    packages: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.feature} needs the library {self.library}, which this machine lacks. "
+            f"On Debian or Ubuntu: apt install {self.packages}"
+        )
+
+
 class MissingConnectionError(DaybreakError, permanent=True):
     """An Airflow connection that isn't there."""
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.hooks.report import ReportHook, ReportSpec
+from tests.waiting import until
 
 DAGS = Path(__file__).parents[3] / "dags" / "daily_report"
 DAY = "2026-03-29"
@@ -49,18 +53,54 @@ def unpacked(eml, tmp_path):
     return folder
 
 
+class Terminal:
+    """A program in a terminal of its own: what it shows, and what is typed."""
+
+    def __init__(self, descriptor):
+        self._descriptor, self._shown = descriptor, b""
+
+    def answer(self, shown, typed):
+        """Type once the program shows something."""
+        os.set_blocking(self._descriptor, False)
+        until(lambda: shown.encode() in self._read())
+        self._shown = b""
+        self.type(typed)
+
+    def type(self, text):
+        os.write(self._descriptor, text.encode())
+
+    def _read(self):
+        with suppress(BlockingIOError):
+            self._shown += os.read(self._descriptor, 65536)
+        return self._shown
+
+
+@contextmanager
+def in_terminal(*command):
+    process, descriptor = pty.fork()
+    if process == 0:
+        os.environ.update(LC_ALL="C.UTF-8", TERM="xterm", COLUMNS="120", LINES="40")
+        os.execvp(command[0], command)
+    try:
+        yield Terminal(descriptor)
+    finally:
+        os.kill(process, signal.SIGKILL)  # one that has ended is there until it is waited for
+        os.waitpid(process, 0)
+        os.close(descriptor)
+
+
 @pytest.mark.mail_readers
 def test_mutt_shows_names_subject_and_text(eml, almanac, tmp_path):
     mailbox = tmp_path / "mailbox"
     mailbox.write_bytes(b"From sender Sun Mar 29 09:00:00 2026\n" + eml.read_bytes().replace(b"\r\n", b"\n"))
     shown = tmp_path / "shown"
-    settings = ("set pipe_decode=yes wait_key=no", f'push "<pipe-message>cat >{shown}<enter><quit>"')
-    mutt = f"mutt -n -F /dev/null -R -f {mailbox} -e '{settings[0]}' -e '{settings[1]}'"
-    terminal = ["script", "--quiet", "--return", "--command", mutt, "/dev/null"]  # it wants one
-    environment = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm"}
-    subprocess.run(
-        terminal, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60
-    )
+    with in_terminal(
+        "mutt", "-n", "-F", "/dev/null", "-R", "-f", mailbox, "-e", "set pipe_decode=yes wait_key=no"
+    ) as mutt:
+        mutt.answer("almanac", "|")  # the list of mails is there
+        mutt.answer("Pipe to command", f"cat > {shown}; echo > {shown}.done\r")
+        until(Path(f"{shown}.done").exists)
+        mutt.type("q")
 
     head, _, text = shown.read_text().partition("\n\n")
     assert 'To: "Doe, Jörg" <joerg@example.org>' in head.splitlines()

@@ -23,7 +23,7 @@ from airflow_provider_daybreak.reports.templates.template import Subject, render
 from airflow_provider_daybreak.reports.theme import Theme
 from tests.conftest import CHROMIUM
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.pango]
 
 ROOT = Path(__file__).parents[3]
 DAY = date(2026, 3, 29)

@@ -117,6 +117,7 @@ def test_the_date_is_that_of_the_schedules_zone(dag_file):
     assert "Of Mar 29, 2026." in (dag_file.parent / "out" / "report.txt").read_text()
 
 
+@pytest.mark.pango
 def test_all_formats_and_the_mail_are_written_and_named(dag_file, capsys):
     preview(arguments(dag_file))
 
@@ -333,6 +334,7 @@ def test_watching_survives_a_file_that_is_gone_for_a_moment(shop, watch, capsys)
     assert "no such file" in capsys.readouterr().err
 
 
+@pytest.mark.pango
 def test_a_preview_leaves_nothing_but_its_files(dag_file):
     preview(arguments(dag_file))
 

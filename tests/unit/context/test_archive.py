@@ -8,8 +8,8 @@ import pytest
 from airflow.sdk import AssetAlias
 
 from airflow_provider_daybreak.archive import Draft, DraftFile
-from airflow_provider_daybreak.cli.local_run import outlet_events
 from airflow_provider_daybreak.context.archive import announce, archive_at, archive_of, report_asset
+from airflow_provider_daybreak.context.outlets import outlet_events
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.hooks.report import ReportHook
 from airflow_provider_daybreak.settings import Settings

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.pango
+
 PAGE = """<!doctype html><html lang="en"><head><title>Sales</title><style>:root{color-scheme:light dark;--info:#123456;
 --series-0:#abcdef;}@media screen and (prefers-color-scheme:dark){:root{--info:#fff;--series-0:#000;}}</style></head>
 <body><main><h1>Sales</h1><svg viewBox="0 0 9 9"><rect width="9" height="9" fill="var(--series-0)"/></svg></main></body></html>"""

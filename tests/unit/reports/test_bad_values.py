@@ -148,6 +148,7 @@ def test_each_format_says_what_the_cells_say(render_files, format_, file, text_o
     assert [part for part in expected if part not in said] == []
 
 
+@pytest.mark.pango
 def test_a_pdf_takes_every_value(render_files):
     rows = [{"value": value, "text": str(value)[:200]} for value in VALUES if not isinstance(value, bytes)]
     rows += ROWS

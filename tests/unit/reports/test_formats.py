@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+import sys
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -14,7 +15,12 @@ import openpyxl
 import pytest
 import tinycss2
 
-from airflow_provider_daybreak.exceptions import InvalidValueError, ResourceRefusedError, TooManyRowsError
+from airflow_provider_daybreak.exceptions import (
+    InvalidValueError,
+    MissingLibraryError,
+    ResourceRefusedError,
+    TooManyRowsError,
+)
 from airflow_provider_daybreak.reports.document import Table
 from airflow_provider_daybreak.reports.formats import pdf, xlsx
 from airflow_provider_daybreak.reports.formats.csv import neutral
@@ -48,6 +54,7 @@ def workbook_of(render_files):
     return open_workbook
 
 
+@pytest.mark.pango
 def test_every_format_comes_from_one_document_with_the_same_bytes_each_time(render_files):
     first = render_files(SOURCE, {"sales": SALES}, formats=ALL)
     second = render_files(SOURCE, {"sales": SALES}, formats=ALL)
@@ -304,6 +311,7 @@ def test_the_page_needs_nothing_beside_it(render_files):
     assert "@media print" in page
 
 
+@pytest.mark.pango
 def test_a_pdf_fetches_nothing(render_files):
     with pytest.raises(ResourceRefusedError, match="etc/passwd"):
         render_files('<img src="file:///etc/passwd">', name="report.html.j2", formats=("pdf",))
@@ -353,11 +361,13 @@ def test_the_footer_of_a_pdf_says_the_title_and_nothing_else(make_document, titl
     assert "<" not in css
 
 
+@pytest.mark.pango
 @pytest.mark.parametrize("title", HOSTILE)
 def test_a_pdf_takes_every_title(render_files, title):
     assert render_files("Sold.\n", formats=("pdf",), title=title)["report.pdf"].startswith(b"%PDF-")
 
 
+@pytest.mark.pango
 def test_html_templates_have_all_formats(render_files):
     source = '<h2>Sales</h2><p>Good &amp; many: {{ n }}</p>{{ table(sales, limit=2) }}<a href="https://example.org/">x</a>'
 
@@ -377,6 +387,7 @@ def test_a_page_has_an_html_templates_own_tags_as_they_are(render_files):
     assert source in render_files(source, name="report.html.j2", formats=("page",))["page.html"].decode()
 
 
+@pytest.mark.pango
 def test_a_pdf_lays_out_by_an_html_templates_attributes(render_files):
     right, styled, left = (
         render_files(f"<table><tr><td {attribute}>7</td></tr></table>", name="report.html.j2", formats=("pdf",))
@@ -390,3 +401,17 @@ def test_a_table_is_a_type_that_formats_share(make_document):
     document = make_document(SOURCE, {"sales": SALES})
 
     assert [type(block) for block in document.tables] == [Table]
+
+
+def test_a_missing_library_of_the_system_is_named_with_the_packages_that_bring_it(render_files, monkeypatch):
+    class WithoutPango:
+        def find_spec(self, name, *_):
+            if name == "weasyprint":
+                raise OSError("cannot load library 'libpango-1.0-0'")  # as WeasyPrint's own import does
+
+    monkeypatch.setattr(sys, "meta_path", [WithoutPango(), *sys.meta_path])
+    for name in [name for name in sys.modules if name.partition(".")[0] == "weasyprint"]:
+        monkeypatch.delitem(sys.modules, name)
+
+    with pytest.raises(MissingLibraryError, match="needs the library pango.*apt install libpango-1.0-0"):
+        render_files("Sold.\n", formats=("pdf",))

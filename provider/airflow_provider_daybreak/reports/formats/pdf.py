@@ -7,7 +7,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.exceptions import MissingExtraError, ResourceRefusedError
+from airflow_provider_daybreak.exceptions import MissingExtraError, MissingLibraryError, ResourceRefusedError
 from airflow_provider_daybreak.reports.charts import drawing
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats import page
@@ -23,19 +23,33 @@ if TYPE_CHECKING:
 FILE_NAME = "report.pdf"
 
 
+def check_installed() -> None:
+    """
+    Make sure that PDFs can be written here.
+
+    :raises MissingExtraError: the extra ``pdf`` is not installed.
+    :raises MissingLibraryError: the library that it draws with is not installed.
+    """
+    try:
+        import weasyprint  # noqa: F401 - it loads the library
+    except ImportError as error:
+        raise MissingExtraError("The format 'pdf'", "pdf") from error
+    except OSError as error:
+        raise MissingLibraryError("The format 'pdf'", "pango", "libpango-1.0-0 libpangoft2-1.0-0") from error
+
+
 def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterator[RenderedFile]:
     """
     Yield the PDF, on A4.
 
     :param files: by table, the name of the file that has all of its rows.
-    :raises MissingExtraError: the extra ``pdf``, or the pango library that it needs, is not installed.
+    :raises MissingExtraError: the extra ``pdf`` is not installed.
+    :raises MissingLibraryError: the library that it draws with is not installed.
     :raises ResourceRefusedError: the report shows something that lies elsewhere.
     """
-    try:
-        from weasyprint import HTML
-        from weasyprint.logger import PROGRESS_LOGGER
-    except (ImportError, OSError) as error:  # OSError: a library of the system's that it loads
-        raise MissingExtraError("The format 'pdf'", "pdf") from error
+    check_installed()
+    from weasyprint import HTML
+    from weasyprint.logger import PROGRESS_LOGGER
 
     PROGRESS_LOGGER.setLevel(logging.WARNING)  # its ten steps would hide what a task's log is read for
     css = _css(document, theme)
