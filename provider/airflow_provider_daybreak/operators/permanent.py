@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+log = logging.getLogger(__name__)
+
+
 @contextmanager
 def fail_at_once() -> Iterator[None]:
     """
     Turn a permanent error into one that Airflow doesn't retry, with the error as its cause.
+
+    A deliberate error says all in its sentence, so that Airflow's log shows that, and not first twenty places in other
+    libraries: those are logged at the level DEBUG.
 
     :raises AirflowFailException: the block raised a permanent :class:`DaybreakError`.
     """
@@ -23,9 +30,11 @@ def fail_at_once() -> Iterator[None]:
     try:
         yield
     except DaybreakError as error:
+        log.debug("Where it failed", exc_info=True)
+        error.__cause__, error.__suppress_context__ = None, True
         if not error.permanent:
-            raise
-        raise AirflowFailException(str(error)) from error
+            raise error.with_traceback(None)  # noqa: B904 - see above
+        raise AirflowFailException(str(error)) from error.with_traceback(None)
 
 
 @contextmanager
