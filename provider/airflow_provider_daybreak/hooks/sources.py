@@ -8,7 +8,7 @@ import io
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -157,7 +157,7 @@ class Reader:
         if not found and source.must_exist:
             problem = "No such file. Correct the path, or say must_exist=False where a day may have none"
             raise DataUnreadableError(name, path, problem)
-        return read_files(name, found, source.format)
+        return read_files(name, found, source)
 
     def _script(self, name: str, source: ScriptSource) -> Any:
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
@@ -174,7 +174,9 @@ class Reader:
         )
         if source.format == "json":
             return finished.json()
-        rows = read_csv(name, io.BytesIO(finished.whole().encode()))
+        rows = read_csv(
+            name, "what it printed", io.BytesIO(finished.whole().encode()), replace(source, encoding="utf-8")
+        )
         masked = finished.redactor.for_result
         return Rows(masked(list(rows.columns)), (masked(row) for row in rows.tuples()), name=name)
 

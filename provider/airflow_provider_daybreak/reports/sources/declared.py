@@ -12,7 +12,28 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-FileFormat = Literal["csv", "jsonl", "json", "parquet"]
+FileFormat = Literal["csv", "jsonl", "json", "parquet", "xlsx", "ods"]
+
+
+@dataclass(kw_only=True)
+class CsvOptions:
+    """
+    How CSV is read where it says too little of itself.
+
+    :param delimiter: between cells, one character; by the line of names when None.
+    :param encoding: one of Python's, such as ``cp1252``; when None, what a byte order mark says, or UTF-8.
+    :param decimal: the sign before a number's fraction, ``.`` or ``,``.
+    :param thousands: the sign between a number's groups of three digits: ``.``, ``,``, ``'`` or a space.
+    :param skip_rows: how many lines stand before that of the names.
+    :param na: texts that mean that there is no value, beside the empty one.
+    """
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    skip_rows: int = 0
+    na: Sequence[str] | str = ()
 
 
 @dataclass
@@ -37,27 +58,29 @@ class SqlSource:
 
 
 @dataclass
-class FileSource:
+class FileSource(CsvOptions):
     """
-    Rows of a file, or of all files like a pattern.
+    Rows of a file, or of all files like a pattern. CSV takes the options of :class:`CsvOptions`.
 
     :param path: a local path or a URI of any object storage that Airflow knows. ``*`` and ``?`` stand for
         parts of a name; ``{report_date}``, ``{period_first}`` and ``{period_last}`` for dates, which take a
         format: ``s3://sales@shop/{report_date:%Y/%m/%d}/*.csv``. (templated)
-    :param format: csv, jsonl, json or parquet; by the file's name when None.
+    :param format: csv, jsonl, json, parquet, xlsx or ods; by the file's name when None.
     :param must_exist: whether it is an error that there is no such file; otherwise there are no rows then.
+    :param sheet: of a workbook; its first when None. ``skip_rows`` and ``na`` count for it too.
     """
 
     path: str
     format: FileFormat | None = None
     must_exist: bool = True
+    sheet: str | None = None
     template_fields = ("path",)
 
 
 @dataclass
-class ScriptSource:
+class ScriptSource(CsvOptions):
     """
-    What a deployed script prints.
+    What a deployed script prints. CSV takes the options of :class:`CsvOptions` but its encoding, which is known.
 
     :param release: what a deploy returned, whose release runs, or a name, whose current release runs. (templated)
     :param command: program and arguments. (templated)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_daybreak.exceptions import DataUnreadableError, InvalidValueError, MissingExtraError
 from airflow_provider_daybreak.reports.rows import Rows
 from airflow_provider_daybreak.reports.sources.csv import read_csv
+from airflow_provider_daybreak.reports.sources.declared import FileSource
+from airflow_provider_daybreak.reports.sources.workbook import read_workbook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +27,9 @@ _SUFFIXES: dict[str, FileFormat] = {
     ".ndjson": "jsonl",
     ".json": "json",
     ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".ods": "ods",
 }
 
 
@@ -46,14 +51,15 @@ def fill_dates(path: str, report_date: date, period: Period) -> str:
     return re.sub(r"\{(?P<name>\w+)(?::(?P<format>[^{}]*))?\}", fill, path)
 
 
-def read_files(name: str, paths: Sequence[Any], format_: FileFormat | None = None) -> Rows:
+def read_files(name: str, paths: Sequence[Any], source: FileSource | None = None) -> Rows:
     """
     Return the rows of files, one after the other.
 
     :param paths: paths that behave like pathlib's.
+    :param source: says of what format they are, and how to read it.
     :raises DataUnreadableError: a file is none of its format, or has other columns than the first.
     """
-    tables = [_read_file(name, path, format_) for path in paths]
+    tables = [_read_file(name, path, source or FileSource(str(path))) for path in paths]
     if len(tables) == 1:
         return tables[0]
     columns = tables[0].columns if tables else ()
@@ -71,21 +77,27 @@ def read_files(name: str, paths: Sequence[Any], format_: FileFormat | None = Non
     return Rows(columns, tuples(), name=name)
 
 
-def _read_file(name: str, path: Any, format_: FileFormat | None) -> Rows:
-    kind = format_ or _SUFFIXES.get(path.suffix.lower())
+def _read_file(name: str, path: Any, source: FileSource) -> Rows:
+    kind = source.format or _SUFFIXES.get(path.suffix.lower())
     if kind is None:
         expected = f"one whose name ends with {', '.join(_SUFFIXES)}, or the argument format"
         raise InvalidValueError("file of a FileSource", str(path), expected)
     readers: dict[FileFormat, Callable[[BinaryIO], Rows]] = {
-        "csv": lambda stream: read_csv(name, stream, delimiter="\t" if path.suffix.lower() == ".tsv" else None),
+        "csv": lambda stream: read_csv(name, str(path), stream, source),
         "jsonl": lambda stream: Rows.of((json.loads(line) for line in stream if line.strip()), name=name),
         "json": lambda stream: Rows.of(_list_of(json.load(stream)), name=name),
         "parquet": lambda stream: _read_parquet(name, stream),
+        "xlsx": lambda stream: read_workbook(name, str(path), stream, source),
+        "ods": lambda stream: read_workbook(name, str(path), stream, source),
     }
+    if kind not in readers:
+        raise InvalidValueError("format of a FileSource", kind, "one of " + ", ".join(readers))
+    if path.suffix.lower() == ".tsv":
+        source = replace(source, delimiter=source.delimiter or "\t")
     try:
         with path.open("rb") as stream:
             return readers[kind](stream)
-    except (ValueError, csv.Error, RecursionError, OverflowError) as error:  # of JSON, of UTF-8, of pyarrow
+    except (ValueError, RecursionError, OverflowError) as error:  # of JSON, of UTF-8, of pyarrow
         raise DataUnreadableError(name, str(path), f"it is no {kind}: {error}") from error
     except OSError as error:
         raise DataUnreadableError(name, str(path), error.strerror or str(error)) from error

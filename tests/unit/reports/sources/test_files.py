@@ -25,12 +25,14 @@ def test_a_path_that_names_no_date_is_refused():
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.csv", b"a,b\n1,2,3\n", "line 2 has 3 cells, the first line 2"),
-        ("x.csv", b"a\n\xff\n", "it is no csv"),
+        ("x.csv", b"a,b\n1,2,3\n", "line 2 has 3 cells, but there are 2 columns"),
+        ("x.csv", b"a\n\xff\n", "it is no text in UTF-8"),
         ("x.json", b"{}", "it is no json: expected a list of objects"),
         ("x.json", b"[" * 100_000, "it is no json: maximum recursion depth"),
         ("x.jsonl", b'{"a": 1}\nnope\n', "it is no jsonl"),
         ("x.parquet", b"nope", "it is no parquet"),
+        ("x.xlsx", b"nope", "it is no workbook"),
+        ("x.ods", b"nope", "it is no workbook"),
     ],
 )
 def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path, name, content, message):
