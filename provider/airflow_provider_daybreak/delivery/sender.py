@@ -183,13 +183,15 @@ class Sender:
 
     def _go_round(self) -> None:
         """Try what is pending, in rounds with a pause before each."""
+        unavailable: SmtpUnavailableError | None = None
         for pause in (0.0, *self._pauses):
             sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - so that many tasks don't come back at once
-            unavailable = None
             try:
                 self._round()
+                unavailable = None
             except SmtpUnavailableError as error:
-                log.warning("%s", error)
+                if unavailable is None:  # the task's own error says it again, once
+                    log.info("The mail server is not available yet: %s", error.problem)
                 unavailable = error
             if not self._pending:
                 return

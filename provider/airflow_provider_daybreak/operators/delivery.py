@@ -17,6 +17,7 @@ from airflow_provider_daybreak.delivery.rules import (
 )
 from airflow_provider_daybreak.operators.approval import answer_of, ask
 from airflow_provider_daybreak.operators.permanent import fail_at_once, skip_where_nobody_is_meant
+from airflow_provider_daybreak.web.links import OpenReportLink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,6 +116,7 @@ class ReportEmailOperator(BaseOperator):
         "redirect_all_to",
     )
     ui_color = "#dbe7f5"
+    operator_extra_links = (OpenReportLink(),)
 
     def __init__(
         self,

@@ -28,7 +28,14 @@ from airflow_provider_daybreak.exceptions import (
     ArchiveError,
     InvalidValueError,
 )
-from airflow_provider_daybreak.web.content import HEADERS, Content, content_of, page_of
+from airflow_provider_daybreak.web.content import (
+    HEADERS,
+    Content,
+    content_of,
+    page_of,
+    problem_page,
+    with_way_back,
+)
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +98,11 @@ def show_in_folder(number: str) -> Response:
     return RedirectResponse(f"{quote(number)}/", headers=dict(HEADERS))
 
 
-def show_report(revision: Annotated[Revision, Depends(readable)]) -> Response:
-    """Show the report itself."""
-    return _response(page_of(revision))
+def show_report(request: Request, revision: Annotated[Revision, Depends(readable)]) -> Response:
+    """Show the report itself, with a way back to the run that made it."""
+    dag_id, run_id = (str(revision.manifest.run.get(name, "")) for name in ("dag_id", "run_id"))
+    run = f"{request.base_url.path}dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+    return _response(with_way_back(page_of(revision), run, f"Run {run_id} of {dag_id}"))
 
 
 def show_file(name: str, revision: Annotated[Revision, Depends(readable)]) -> Response:
@@ -111,15 +120,23 @@ def _refused(request: Request, error: Exception) -> Response:
     if error.status_code == 401 and "text/html" in request.headers.get("accept", ""):  # noqa: PLR2004
         back = quote(request.url.path, safe="")
         return RedirectResponse(f"{request.base_url.path}api/v2/auth/login?next={back}", headers=dict(HEADERS))
-    return JSONResponse({"detail": error.detail}, error.status_code, headers=dict(HEADERS))
+    return _told(request, error.detail, error.status_code)
 
 
-def _absent(_request: Request, error: Exception) -> Response:
+def _absent(request: Request, error: Exception) -> Response:
     log.info("No file to show: %s", error)
-    return JSONResponse({"detail": "Not found"}, 404, headers=dict(HEADERS))
+    return _told(request, "Not found", 404)
 
 
-def _changed(_request: Request, error: Exception) -> Response:
+def _changed(request: Request, error: Exception) -> Response:
     log.error("A report can't be shown: %s", error)
     detail = "This report was changed after it was published. See: airflow daybreak reports verify"
-    return JSONResponse({"detail": detail}, 500, headers=dict(HEADERS))
+    return _told(request, detail, 500)
+
+
+def _told(request: Request, detail: str, status: int) -> Response:
+    """Say what is wrong: a browser in a page that leads back, a program in JSON."""
+    if "text/html" not in request.headers.get("accept", ""):
+        return JSONResponse({"detail": detail}, status, headers=dict(HEADERS))
+    page = problem_page(detail, request.base_url.path)
+    return Response(page, status, headers={**HEADERS, "Content-Type": "text/html; charset=utf-8"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -100,6 +100,41 @@ def with_images_inside(html: bytes, revision: Revision) -> bytes:
         return b"%s%sdata:%s;base64,%s%s" % (match[1], match[2], file.media_type.encode(), data, match[2])
 
     return source.sub(inside, html)
+
+
+def with_way_back(content: Content, address: str, text: str) -> Content:
+    """
+    Return a page with a link above it; anything else as it is.
+
+    :param address: where the link leads to.
+    :param text: what it says.
+    """
+    if not content.media_type.startswith("text/html"):
+        return content
+    link = (
+        '<p style="margin:0;padding:10px 16px;font:14px system-ui,sans-serif;background:#8881">'
+        f'<a href="{escape(address)}" style="color:inherit">← {escape(text)}</a></p>'
+    ).encode()
+    body, found = re.subn(rb"(<body[^>]*>)", lambda match: match[1] + link, content.body, count=1)
+    return replace(content, body=body if found else link + content.body)
+
+
+def problem_page(detail: str, home: str) -> bytes:
+    """
+    Return a page that says why there is nothing to show.
+
+    :param home: address of Airflow's UI.
+    """
+    what = (
+        "There is no such report: it was removed, or it is one of a Dag that you may not read."
+        if detail == "Not found"
+        else detail
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+        f'<title>Daybreak</title><body style="font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:3em auto;padding:0 1em">'
+        f'<h1 style="font-size:1.4em">{escape(what)}</h1><p><a href="{escape(home)}">Back to Airflow</a></p></body></html>'
+    ).encode()
 
 
 def _attachment(name: str) -> str:

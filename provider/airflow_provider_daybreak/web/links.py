@@ -15,7 +15,7 @@ APP_PREFIX = "/daybreak"
 
 class OpenReportLink(BaseOperatorLink):
     """
-    Opens the revision that a report task made.
+    Opens the revision that a report task made, or that a mail task mailed.
 
     The worker computes it from the task's result when the task ends, and the UI shows what it stored. Only
     reports in the archive of the settings have a page.
@@ -23,15 +23,18 @@ class OpenReportLink(BaseOperatorLink):
 
     name = "Open report"
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - as Airflow calls it
-        """Return the report's address, or nothing where the task made none."""
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the report's address, or nothing where the task has none."""
         from airflow.sdk.execution_time.xcom import XCom
 
         from airflow_provider_daybreak.context.archive import archive_of
 
         result = XCom.get_value(ti_key=ti_key, key="return_value")
-        manifest = result.get("manifest") if isinstance(result, dict) else None
-        if not isinstance(manifest, str) or not manifest.startswith(f"{archive_of().uri}/"):
+        if not isinstance(result, dict):
+            return ""
+        manifest = result.get("manifest")
+        mailed = "message_ids" in result and not getattr(operator, "archive", None)
+        if not mailed and not (isinstance(manifest, str) and manifest.startswith(f"{archive_of().uri}/")):
             return ""
         return report_address(result["report"], result["report_date"], result["revision"])
 

@@ -185,3 +185,20 @@ def test_a_report_that_was_changed_is_not_shown(server):
     assert answer.status_code == 500
     assert "was changed after it was published" in answer.json()["detail"]
     assert "forged" not in answer.text
+
+
+def test_a_browser_is_told_in_a_page_that_there_is_no_report(server, adas):
+    client = server.client("ada", headers={"Accept": "text/html"})
+
+    for address in (adas.replace("/1/", "/77/"), f"{adas}gone.txt"):
+        answer = client.get(address)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "There is no such report" in answer.text
+        assert '<a href="/airflow/">Back to Airflow</a>' in answer.text
+
+
+def test_a_report_leads_back_to_the_run_that_made_it(server, adas):
+    text = server.client("ada").get(adas).text
+
+    assert 'href="/airflow/dags/ada_daily/runs/' in text
+    assert text.index("dags/ada_daily/runs/") < text.index("<h1>Almanac</h1>")

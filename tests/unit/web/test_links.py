@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from unittest.mock import create_autospec
 
 import pytest
@@ -11,11 +12,11 @@ from airflow_provider_daybreak.web.links import OpenReportLink
 def link_of(monkeypatch):
     """Return a function that gives the link of a task with that result."""
 
-    def link(result):
+    def link(result, operator=None):
         from airflow.sdk.execution_time.xcom import XCom
 
         monkeypatch.setattr(XCom, "get_value", create_autospec(XCom.get_value, return_value=result))
-        return OpenReportLink().get_link(None, ti_key=None)
+        return OpenReportLink().get_link(operator, ti_key=None)
 
     return link
 
@@ -46,3 +47,11 @@ def test_a_report_of_another_archive_has_no_link(link_of, archive):
         link_of({"report": "daily_report", "report_date": "2026-03-29", "revision": 2, "manifest": manifest})
         == ""
     )
+
+
+@pytest.mark.parametrize(("archive_of_task", "linked"), [(None, True), ("file:///elsewhere", False)])
+def test_a_mail_task_opens_the_report_that_it_mailed(link_of, archive_of_task, linked):
+    result = {"report": "daily_report", "report_date": "2026-03-29", "revision": 2, "message_ids": {}}
+    task = SimpleNamespace(archive=archive_of_task)
+
+    assert link_of(result, task) == ("daybreak/reports/daily_report/2026-03-29/2/" if linked else "")
