@@ -65,7 +65,7 @@ class Rows:
             or hasattr(value, "__dataframe__")
         ):
             return cls._of_frame(value, name)
-        if hasattr(value, "to_pydict") or hasattr(value, "__arrow_c_stream__"):
+        if any(hasattr(value, sign) for sign in ("to_pydict", "__arrow_c_stream__", "to_frame")):
             return cls._of_frame(value, name)
         return cls._of_mappings(value, name)
 
@@ -94,7 +94,7 @@ class Rows:
         from narwhals.exceptions import NarwhalsError
 
         try:
-            frame = nw.from_native(cast("Any", _with_index(value)))
+            frame = nw.from_native(cast("Any", _flat(value)))
             if isinstance(frame, nw.LazyFrame):
                 frame = frame.collect()
             return cls([str(column) for column in frame.columns], frame.iter_rows(named=False), name=name)
@@ -210,12 +210,48 @@ def _mapping(row: object, name: str) -> Mapping[str, Any]:
     return row
 
 
-def _with_index(value: Any) -> Any:
-    """Return a table of pandas with what its index has names for as columns, as ``groupby`` leaves keys there."""
-    names = getattr(getattr(value, "index", None), "names", ())
-    there = getattr(value, "columns", ())
-    named = [name for name in names if name is not None and name not in there]
-    return value.reset_index(level=named) if named else value
+def _flat(value: Any) -> Any:
+    """Return a table of pandas, or a series of it or of polars, with all of its data in columns of one name each."""
+    pandas = hasattr(value, "reset_index")
+    numbered = True
+    if not hasattr(value, "columns") and hasattr(value, "to_frame"):
+        # Filters and sorts of a frame leave odd numbers of rows; those of a series are what a dict had for keys.
+        numbered = not pandas or (type(value.index).__name__ == "RangeIndex" and value.index.start == 0)
+        name = getattr(value, "name", None)
+        value = value.to_frame("value" if name is None or name == "" else name)
+    if not pandas:
+        return value
+    value = _with_index(value, numbered=numbered)
+    labels = [_label(column) for column in value.columns]
+    return value if labels == list(value.columns) else value.set_axis(labels, axis=1)
+
+
+def _with_index(frame: Any, *, numbered: bool) -> Any:
+    """Return a table of pandas with its index as columns: ``groupby`` leaves keys there. Numbers of rows are left out."""
+    index, columns = frame.index, set(frame.columns)
+    if index.nlevels == 1 and index.name is None:
+        if numbered and getattr(index.dtype, "kind", "") in "iu":
+            return frame
+        wanted = "date" if type(index).__name__ in ("DatetimeIndex", "PeriodIndex") else "index"
+        names = [wanted]
+    else:
+        names = [f"level_{at}" if name is None else name for at, name in enumerate(index.names)]
+    kept = []
+    for at, name in enumerate(names):
+        if name in columns:
+            if list(index.get_level_values(at)) == list(frame[name]):  # set_index(drop=False)
+                continue
+            names[at] = f"{name}_index"  # groupby(cut(n)) and the sums of n
+        kept.append(at)
+    return frame.set_axis(index.set_names(names)).reset_index(level=kept) if kept else frame
+
+
+def _label(column: Any) -> str:
+    """Return a column's name; of one on several floors, all of them: ``amount sum``."""
+    if isinstance(column, tuple):
+        return " ".join(text for text in map(_label, column) if text)
+    midnight = isinstance(column, datetime) and column.time() == time()
+    return column.date().isoformat() if midnight else str(column)
 
 
 def _within(value: Any) -> Any:
@@ -239,7 +275,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime) and hasattr(value, "to_pydatetime"):
         return value.to_pydatetime(warn=False)
     if not hasattr(value, "dtype"):
-        return value
+        return (
+            str(value) if type(value).__name__ in ("Period", "Interval") else value
+        )  # of pandas: a month, a bin
     if value.dtype in ("M8[ns]", "m8[ns]"):  # Python's own have no nanoseconds: they would be mere numbers
         value = value.astype(f"{value.dtype.kind}8[us]")
     return value.tolist()

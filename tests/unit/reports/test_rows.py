@@ -152,3 +152,42 @@ def test_tables_of_other_libraries_are_taken_as_they_are(library):
     assert type(rows[0]["n"]) is int
     assert rows[0]["day"] == date(2026, 3, 29)
     assert rows[1]["name"] is None or rows[1]["name"] != rows[1]["name"]
+
+
+def test_an_index_that_is_no_number_of_a_row_is_data():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"shop": ["a", "b", "b"], "n": [3, 4, 5]})
+    days = pd.to_datetime(["2026-03-29"])
+
+    assert list(Rows.of(pd.DataFrame({"n": [1]}, index=["x"]))) == [{"index": "x", "n": 1}]
+    assert list(Rows.of(pd.DataFrame({"n": [1]}, index=days))) == [{"date": datetime(2026, 3, 29), "n": 1}]
+    assert Rows.of(pd.DataFrame({"date": [1]}, index=days)).columns == ("date_index", "date")
+    pairs = pd.MultiIndex.from_tuples([("a", 1)])
+    assert list(Rows.of(pd.DataFrame({"n": [2]}, index=pairs))) == [{"level_0": "a", "level_1": 1, "n": 2}]
+    binned = frame.groupby(pd.cut(frame.n, [0, 3, 9]), observed=True).n.sum()
+    assert list(Rows.of(binned)) == [{"n_index": "(0, 3]", "n": 3}, {"n_index": "(3, 9]", "n": 9}]
+    for numbered in (frame, frame[frame.n != 4], frame[1:], frame.sort_values("n", ascending=False)):
+        assert Rows.of(numbered).columns == ("shop", "n")
+
+
+def test_columns_on_several_floors_have_the_names_of_all():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"shop": ["a", "b", "b"], "n": [3, 4, 5]})
+
+    assert Rows.of(frame.groupby("shop").agg({"n": ["sum", "max"]})).columns == ("shop", "n sum", "n max")
+    flat = frame.groupby("shop", as_index=False).agg({"n": ["sum", "max"]})
+    assert list(Rows.of(flat)) == [{"shop": "a", "n sum": 3, "n max": 3}, {"shop": "b", "n sum": 9, "n max": 5}]
+    assert Rows.of(pd.DataFrame({pd.Timestamp("2026-03-29"): [1]})).columns == ("2026-03-29",)
+
+
+def test_a_series_is_a_table_of_one_column():
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+
+    assert list(as_data("x", pd.Series([1, 2], name="n"))) == [{"n": 1}, {"n": 2}]
+    assert list(as_data("x", pd.Series([1]))) == [{"value": 1}]
+    assert list(as_data("x", pd.Series({2024: 5, 2026: 6}))) == [
+        {"index": 2024, "value": 5},
+        {"index": 2026, "value": 6},
+    ]
+    assert list(as_data("x", pd.Series({2024: 5, 2025: 6})))[1] == {"index": 2025, "value": 6}
+    assert list(as_data("x", pl.Series("n", [1, 2]))) == [{"n": 1}, {"n": 2}]
