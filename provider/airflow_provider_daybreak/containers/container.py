@@ -8,7 +8,7 @@ import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow_provider_daybreak.containers import logs, outputs
 from airflow_provider_daybreak.containers.engine import cannot_execute, errors_of
@@ -17,19 +17,15 @@ from airflow_provider_daybreak.containers.identity import LABEL
 from airflow_provider_daybreak.containers.spec import RESULT
 from airflow_provider_daybreak.exceptions import (
     ContainerCommandError,
-    ContainerError,
-    ContainerFailedError,
-    ContainerLogTooLargeError,
     ContainerNameTakenError,
     ContainerOutputError,
     ContainerStoppedError,
-    DaybreakError,
     EngineError,
     EngineUnavailableError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from docker import APIClient
 
@@ -37,12 +33,9 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.containers.logs import StreamName
     from airflow_provider_daybreak.containers.outputs import CopyLimits, Store, StoredFile
     from airflow_provider_daybreak.containers.spec import ContainerSpec
-
-    Sink = Callable[[StreamName, str], None]
+    from airflow_provider_daybreak.containers.written import Written
 
 log = logging.getLogger(__name__)
-
-Keep = Literal["never", "failure", "always"]
 
 _CONFLICT = 409
 _RESULT_LIMIT = 48 * 1024
@@ -58,65 +51,6 @@ _CONNECT_ONLY = (10, None)
 """Seconds to connect, and no limit to how long a container may be silent."""
 _ATTEMPTS = 20
 """How often a name is tried that an ending container still holds, half a second apart."""
-
-
-class Written:
-    """
-    What a container wrote, passed on line by line; the last lines are kept.
-
-    :param sink: called with the stream's name and a line.
-    :param limit: bytes after which it has written too much.
-    """
-
-    def __init__(self, sink: Sink, limit: int) -> None:
-        self.stdout = logs.Tail()
-        self.stderr = logs.Tail()
-        self._sink = sink
-        self._limit = limit
-        self._bytes: dict[StreamName, int] = {"stdout": 0, "stderr": 0}
-        self._lines: dict[StreamName, logs.Lines] = {"stdout": logs.Lines(), "stderr": logs.Lines()}
-
-    def take(self, frames: Iterable[tuple[StreamName, bytes]], container: str) -> None:
-        """
-        Pass on what was not passed on yet, of frames that begin with the first byte ever written.
-
-        :raises ContainerLogTooLargeError: there is more than the limit.
-        """
-        known = dict(self._bytes)
-        for stream, data in frames:
-            new = data[known[stream] :]
-            known[stream] -= len(data) - len(new)
-            self._bytes[stream] += len(new)
-            if sum(self._bytes.values()) > self._limit:
-                raise ContainerLogTooLargeError(container, self._limit)
-            self._pass_on(stream, self._lines[stream].feed(new))
-
-    def end(self) -> None:
-        """Pass on lines that were begun and never ended."""
-        for stream, lines in self._lines.items():
-            self._pass_on(stream, lines.end())
-
-    def _pass_on(self, stream: StreamName, lines: Iterable[str]) -> None:
-        tail = self.stderr if stream == "stderr" else self.stdout
-        for line in lines:
-            tail.add(line)
-            self._sink(stream, line)
-
-
-@dataclass(frozen=True)
-class Result:
-    """
-    What came of a container's work.
-
-    :param outputs: the files that came out, by name.
-    :param last_line: last line on stdout that isn't blank, or None.
-    :param value: the JSON value of its result file, or None where none was asked for.
-    """
-
-    exit_code: int
-    outputs: Mapping[str, StoredFile]
-    last_line: str | None
-    value: Any = None
 
 
 @dataclass
@@ -421,90 +355,11 @@ def remove(client: APIClient, ident: str) -> None:
                 raise
 
 
-@contextmanager
-def disposed(container: Container, keep: Keep, *, ours: Callable[[], bool]) -> Iterator[None]:
-    """
-    Let no container outlive the block, however it ends, and report the block's own error.
-
-    :param keep: which containers are left for a look.
-    :param ours: whether this process is still the one to decide: what a lost one leaves, a retry takes.
-    """
-    try:
-        yield
-    except EngineUnavailableError:
-        raise  # nothing can be removed: what became of the container, a retry finds out
-    except BaseException:
-        if ours():
-            _dispose(container, keep=keep != "never")
-        raise
-    if ours():
-        _dispose(container, keep=keep == "always")
-
-
-def _dispose(container: Container, *, keep: bool) -> None:
-    try:
-        container.end(container.client, keep=keep)
-    except DaybreakError as error:
-        log.warning("Container %s may be left over: %s", container.name, error)
-
-
 def _state(found: Mapping[str, Any]) -> str:
     state = found["State"]
     if state["Status"] == "exited":
         return f"ended ({ExitStatus.of(found)})"
     return str(state["Status"])
-
-
-def perform(
-    container: Container,
-    written: Written,
-    *,
-    limits: CopyLimits,
-    store: Store,
-    accept: Callable[[int], bool] = lambda code: code == 0,
-    stopped: Callable[[], bool] = lambda: False,
-) -> Result:
-    """
-    Let a container do its work and return what came of it.
-
-    :param accept: whether an exit code is no failure.
-    :param stopped: whether the task was told to end meanwhile.
-    :raises ContainerFailedError: it failed: says how, with the last it wrote.
-    :raises ContainerCommandError: its command can't be executed.
-    :raises ContainerStoppedError: the task was told to end.
-    """
-    with _stopped_as_such(container, written, stopped):
-        container.claim()
-    with _stopped_as_such(container, written, stopped):
-        if not container.adopted:
-            container.start()
-        outcome = container.follow(written)
-    if outcome.exit_code != 0:
-        if reason := cannot_execute(written.stderr.last or ""):
-            raise ContainerCommandError(container.spec.image, container.spec.command, reason)
-        if not accept(outcome.exit_code):
-            raise ContainerFailedError(
-                container.name,
-                container.spec.image,
-                outcome.exit_code,
-                f"{outcome}, and the engine was away meanwhile" if container.abandoned else str(outcome),
-                str(written.stderr) or str(written.stdout),
-            )
-        return Result(outcome.exit_code, {}, written.stdout.last)
-    return Result(0, container.collect(limits, store), written.stdout.last, container.value())
-
-
-@contextmanager
-def _stopped_as_such(container: Container, written: Written, stopped: Callable[[], bool]) -> Iterator[None]:
-    """Report that the task was told to end, rather than what that did to the block."""
-    try:
-        yield
-    except ContainerError as error:
-        if stopped():
-            raise ContainerStoppedError(container.name, written.stderr.last) from error
-        raise
-    if stopped():
-        raise ContainerStoppedError(container.name, written.stderr.last)
 
 
 def _parse_json(path: str, content: bytes) -> Any:

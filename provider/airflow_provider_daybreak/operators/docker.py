@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from docker.types import Mount
     from typing_extensions import NotRequired
 
-    from airflow_provider_daybreak.containers.container import Keep
+    from airflow_provider_daybreak.containers.work import Keep
 
 Keeping = Literal["never", "success", "force"]
 
