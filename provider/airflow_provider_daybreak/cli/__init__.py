@@ -100,7 +100,7 @@ def _preview() -> ActionCommand:
             Arg(("task_id",), help="The report's task"),
             Arg(("--dag",), metavar="DAG_ID", help="Which Dag, where several of the file have such a task"),
             Arg(("--date",), required=True, metavar="DATE", help="The report date, such as 2026-03-29"),
-            Arg(("--out",), metavar="FOLDER", help="Where to write; preview/<task> by default"),
+            Arg(("--out",), metavar="FOLDER", help="Where to write; preview/<dag>/<task> by default"),
             Arg(
                 ("--data",),
                 metavar="JSON",
@@ -108,6 +108,7 @@ def _preview() -> ActionCommand:
             ),
             Arg(("--params",), metavar="JSON", help="Params of the run, as a JSON object or a file of one"),
             Arg(("--watch",), action="store_true", help="Render again whenever a file is saved"),
+            ARG_OUTPUT,
             ARG_VERBOSE,
         ),
     )

@@ -56,7 +56,9 @@ def command(function: Callable[[Namespace], None]) -> Callable[[Namespace], None
         except Exception as error:
             if args.verbose:
                 raise
-            print(f"{program()}: {sentence(error)} (--verbose shows where)", file=sys.stderr)
+            said = sentence(error)
+            more = "" if isinstance(error.__cause__, DaybreakError) else " (--verbose shows where)"
+            print(f"{program()}: {said}{more}", file=sys.stderr)
             raise SystemExit(1) from error
 
     return run
@@ -64,6 +66,10 @@ def command(function: Callable[[Namespace], None]) -> Callable[[Namespace], None
 
 def sentence(error: BaseException) -> str:
     """Return what an error says, in one line unless it is one of ours, with commands as this program is called."""
+    if isinstance(
+        error.__cause__, DaybreakError
+    ):  # as an operator raises it, so that Airflow doesn't try again
+        return sentence(error.__cause__)
     if isinstance(error, DaybreakError):
         return str(error).replace(_AIRFLOWS, program())
     if isinstance(error, OSError) and error.filename:

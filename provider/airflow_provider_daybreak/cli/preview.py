@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 import traceback
@@ -14,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.cli.command import command
+from airflow_provider_daybreak.cli.command import command, print_result
 from airflow_provider_daybreak.cli.local_run import LocalRun, deploying_in, find_task
 from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.exceptions import (
@@ -30,14 +31,16 @@ from airflow_provider_daybreak.operators.report import ReportOperator
 from airflow_provider_daybreak.reports.period import parse_date
 from airflow_provider_daybreak.reports.rendering import check_formats
 from airflow_provider_daybreak.reports.sources import ScriptSource, SqlSource
+from airflow_provider_daybreak.settings import Settings
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from airflow_provider_daybreak.context.run import Run
     from airflow_provider_daybreak.hooks.report import Rendered, ReportSpec
 
+_KEPT_FOR = 30 * 86_400  # seconds
 _LOOK_EVERY = 0.4  # seconds between looks at the files, with --watch
 _ALL = ("html", "text", "csv", "page", "xlsx", "pdf")
 
@@ -46,10 +49,10 @@ _ALL = ("html", "text", "csv", "page", "xlsx", "pdf")
 def preview(args: Namespace) -> None:
     """Render a report task's report into a folder, and say where."""
     dag_file = Path(args.dag_file).resolve()
-    out = Path(args.out or Path("preview") / args.task_id).resolve()
     day = parse_date(args.date, name="--date")
     given = _json(args.data, "--data"), _json(args.params, "--params")
-    preview_ = _Preview(dag_file, args.task_id, args.dag, out, *given)
+    preview_ = _Preview(dag_file, args.task_id, args.dag, args.out, *given, output=args.output)
+    _remove_old()
     with nullcontext() if args.verbose else _quiet():
         if args.watch:
             _watch(preview_, day)
@@ -88,6 +91,8 @@ class _Preview:
 
     :param given: data by name, in the place of what the task has.
     :param params: values that replace the Dag's own.
+    :param out: folder to write to; ``preview/<dag>/<task>`` when None.
+    :param output: how to say what was written: ``json`` or ``yaml`` for other programs.
     """
 
     def __init__(
@@ -95,14 +100,23 @@ class _Preview:
         dag_file: Path,
         task_id: str,
         dag_id: str | None,
-        out: Path,
+        out: str | None,
         given: dict[str, Any],
         params: dict[str, Any],
+        *,
+        output: str = "table",
     ) -> None:
         self.dag_file, self.task_id, self.dag_id = dag_file, task_id, dag_id
-        self.out, self.given, self.params = out, given, params
+        self.given, self.params, self.output = given, params, output
+        self._out = out
         self.found: _Found | None = None
         self.data: dict[str, Any] | None = None  # None until it has been read, and after reading failed
+
+    @property
+    def out(self) -> Path:
+        """The folder to write to. Reports of which one is a copy don't meet there."""
+        run = self.found.run if self.found else None
+        return Path(self._out or Path("preview", run.ref["dag_id"] if run else "", self.task_id)).resolve()
 
     def load(self, day: date) -> None:
         """Load the Dag file, run what the report's data comes from, and read it."""
@@ -118,6 +132,8 @@ class _Preview:
         if self.given:
             task.data = {**data, **self.given}
         home = _home(task.dag.dag_id)
+        home.mkdir(parents=True, exist_ok=True)
+        os.utime(home)
         operator, context = LocalRun(task.dag, day, home, self.params).rendered(task)
         run = run_of(context, report_date=operator.report_date, timezone=operator.timezone)
         spec = operator.spec(operator.dag)
@@ -133,21 +149,36 @@ class _Preview:
         spec = replace(self.found.spec, data=self.data, formats=_formats())
         hook = ReportHook(self.found.archive)
         rendered = hook.render(spec, self.found.run)
-        for file in rendered.files:
-            path = self.out / file.name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(file.content)
-        (self.out / "mail.eml").write_bytes(_mail(rendered, self.found.run))
+        files = {file.name: file.content for file in rendered.files}
+        files["mail.eml"] = _mail(rendered, self.found.run)
+        _write(self.out, files, record=_home(self.found.run.ref["dag_id"]) / f"{self.task_id}.json")
+        remarks = []
         if rendered.data.outcome == "empty" and spec.when_empty != "send":
-            print(f"No source has a row: the run would {spec.when_empty}.", file=sys.stderr)
+            remarks.append(f"No source has a row: the run would {spec.when_empty}.")
         dag_id = self.found.run.ref["dag_id"]
         if (owner := hook.archive.owner(spec.report)) not in (None, dag_id, self.found.take_over):
             refused = OwnedByAnotherDagError("report", spec.report, str(owner), dag_id)
-            print(f"The run would be refused: {refused}", file=sys.stderr)
-        for failed in rendered.failed:
-            print(f"Check failed: {failed}", file=sys.stderr)
-        print(f"{rendered.document.title}: {rendered.document.language.period(rendered.document.period)}")
-        for name in sorted([*(file.name for file in rendered.files), "mail.eml"]):
+            remarks.append(f"The run would be refused: {refused}")
+        remarks += [f"Check failed: {failed}" for failed in rendered.failed]
+        self._say(rendered, sorted(files), remarks)
+
+    def _say(self, rendered: Rendered, names: list[str], remarks: list[str]) -> None:
+        """Say what was written, and what a run would do about it."""
+        title, period = rendered.document.title, rendered.document.language.period(rendered.document.period)
+        if self.output in ("json", "yaml"):
+            facts = {
+                "title": title,
+                "period": period,
+                "folder": str(self.out),
+                "files": names,
+                "remarks": remarks,
+            }
+            print_result(self.output, facts, "")
+            return
+        for remark in remarks:
+            print(remark, file=sys.stderr)
+        print(f"{title}: {period}")
+        for name in names:
             print(f"  {self.out / name}")
 
     def saved(self) -> dict[Path, int]:
@@ -217,9 +248,40 @@ def _errors_shown(folder: Path) -> Iterator[None]:
         print(f"airflow daybreak: an error in the code of the Dag:\n{''.join(shown)}", end="", file=sys.stderr)
 
 
+def _write(folder: Path, files: Mapping[str, bytes], *, record: Path) -> None:
+    """
+    Write the files of a preview, and remove those of the one before that it doesn't have.
+
+    :param record: the file that says what the one before has written.
+    """
+    before: dict[str, list[str]] = {}
+    with suppress(OSError, ValueError):
+        before = json.loads(record.read_text(encoding="utf-8"))
+    for name in set(before.get(str(folder), ())) - files.keys():
+        (folder / name).unlink(missing_ok=True)
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    record.write_text(json.dumps({**before, str(folder): sorted(files)}), encoding="utf-8")
+
+
 def _home(dag_id: str) -> Path:
-    """Return the folder of what previews of a Dag deploy. Dags of which one is a copy don't meet there."""
-    return Path.home() / ".cache" / "daybreak" / "preview" / dag_id
+    """Return the folder of what previews of a Dag deploy, in Airflow's. Dags of which one is a copy don't meet there."""
+    return _homes() / dag_id
+
+
+def _homes() -> Path:
+    return Settings.load().releases.parent / "preview"
+
+
+def _remove_old() -> None:
+    """Remove what previews of Dags have deployed that nobody has looked at for a month."""
+    from airflow_provider_daybreak.releases.files import remove_tree
+
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for home in _homes().iterdir():
+            if time.time() - home.stat().st_mtime > _KEPT_FOR:
+                remove_tree(home)
 
 
 def _runs_what_was_deployed(spec: ReportSpec) -> bool:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -40,6 +41,7 @@ TEMPLATE = (
 @pytest.fixture
 def dag_file(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASES", str(tmp_path / "airflow" / "releases"))
     (tmp_path / "sales.py").write_text(DAG)
     (tmp_path / "report.md.j2").write_text(TEMPLATE)
     return tmp_path / "sales.py"
@@ -54,8 +56,10 @@ def arguments(dag_file, **options):
         "watch": False,
         "dag": None,
         "verbose": False,
+        "output": "table",
+        "out": str(dag_file.parent / "out"),
     }
-    return Namespace(dag_file=str(dag_file), out=str(dag_file.parent / "out"), **{**given, **options})
+    return Namespace(dag_file=str(dag_file), **{**given, **options})
 
 
 def test_what_the_run_would_do_without_rows_is_said(dag_file, capsys):
@@ -65,6 +69,62 @@ def test_what_the_run_would_do_without_rows_is_said(dag_file, capsys):
     preview(arguments(dag_file, data='{"sales": []}'))
 
     assert "No source has a row: the run would skip." in capsys.readouterr().err
+
+
+def test_nothing_is_left_in_the_users_home_and_each_dag_has_its_folder(dag_file, capsys, monkeypatch):
+    monkeypatch.chdir(dag_file.parent)
+
+    preview(arguments(dag_file, out=None, output="json"))
+
+    printed = capsys.readouterr().out
+    facts = json.loads(printed[printed.index("{\n") :])  # after what Airflow logs to where the test reads
+    assert facts["folder"] == str(dag_file.parent / "preview" / "sales" / "render_report")
+    assert {"page.html", "mail.eml", "charts/sold.png"} <= set(facts["files"])
+    assert (facts["title"], facts["remarks"]) == ("Sales of Rome", [])
+    assert not (dag_file.parent / "home").exists()
+
+
+def test_what_a_preview_before_has_written_and_this_one_has_not_is_removed(dag_file):
+    out = dag_file.parent / "out"
+    preview(arguments(dag_file))
+    (out / "mine.txt").write_text("mine")
+    (dag_file.parent / "report.md.j2").write_text("Nothing but words.")
+
+    preview(arguments(dag_file))
+
+    assert not (out / "charts" / "sold.png").exists()
+    assert (out / "mine.txt").exists()
+
+
+def test_what_previews_of_a_dag_deployed_that_nobody_looks_at_is_removed(dag_file):
+    homes = dag_file.parent / "airflow" / "preview"
+    for name, days in (("old", 31), ("new", 29)):
+        (homes / name / "releases").mkdir(parents=True)
+        os.utime(homes / name, times=(time.time() - days * 86_400,) * 2)
+
+    preview(arguments(dag_file))
+
+    assert sorted(path.name for path in homes.iterdir()) == ["new", "sales"]
+
+
+def test_a_deploy_that_fails_is_a_sentence(dag_file, capsys):
+    imports = (
+        "from airflow_provider_daybreak.operators.venv import VenvDeployOperator\n"
+        "from airflow_provider_daybreak.reports.sources import ScriptSource\n"
+    )
+    deploy = "deploy = VenvDeployOperator(task_id='deploy', name='sales', source='/nowhere')"
+    dag = DAG.replace("@task", f"{deploy}\n\n    @task").replace(
+        "count()}", "ScriptSource(deploy.output, ['x.py'])}"
+    )
+    dag_file.write_text(imports + dag)
+
+    with pytest.raises(SystemExit):
+        preview(arguments(dag_file))
+
+    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith(("No ", "Running "))]
+    assert len(lines) == 1
+    assert lines[0].startswith("airflow daybreak: ")
+    assert "/nowhere" in lines[0]
 
 
 def test_a_copy_is_told_that_its_run_would_be_refused(dag_file, capsys, monkeypatch):
