@@ -13,12 +13,14 @@ import logging
 import os
 import shutil
 import smtplib
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +40,8 @@ RENDERED = "rendered"  # archive with nothing but the almanac
 RECIPIENTS = 1000
 MAPPED = 20  # stock tasks to measure; their number doesn't change what each costs
 ATTACHMENT = 20_000_000
+PAUSE = 0.01
+SMTP_SINK = shutil.which("smtp-sink", path=f"{os.environ['PATH']}:/usr/sbin")  # Debian: apt install postfix
 
 
 def figures() -> Iterator[Figure]:
@@ -50,6 +54,14 @@ def figures() -> Iterator[Figure]:
         yield Figure(
             "delivery.against_bare_loop", ours, bare, 0.5, "mails/s", "smtplib.sendmail", higher_is_better=True
         )
+        with sink(pause=PAUSE) as slow:
+            four, one = in_turn(
+                lambda: rate("four", folder, slow), lambda: rate("ours", folder, slow), rounds=3
+            )
+        peer = f"one connection, {PAUSE * 1000:.0f} ms a mail"
+        yield Figure("delivery.four_connections", four, one, 2, "mails/s", peer, higher_is_better=True)
+        if SMTP_SINK:
+            yield from against_smtp_sink(folder)
         stock = rate("stock", folder, port)
         yield Figure(
             "delivery.against_mapped_tasks",
@@ -64,10 +76,48 @@ def figures() -> Iterator[Figure]:
         yield Figure("delivery.memory_of_20_mb", (with_ - without) / ATTACHMENT, None, 3, "times its size")
 
 
+def against_smtp_sink(folder: Path) -> Iterator[Figure]:
+    """Compare where the server costs nothing: what is left is the ledger, whose files are made durable one by one."""
+    with smtp_sink() as port:
+        for what in ("ours", "four"):
+            found, bare = in_turn(
+                partial(rate, what, folder, port), partial(rate, "bare", folder, port), rounds=3
+            )
+            name = f"delivery.{what}_against_smtp_sink"
+            yield Figure(name, found, bare, 0.1, "mails/s", "smtplib.sendmail", higher_is_better=True)
+
+
 @contextmanager
-def sink() -> Iterator[int]:
-    """Run a mail server that keeps nothing, as a process; yield its port."""
-    command = [sys.executable, "-c", SINK]
+def smtp_sink() -> Iterator[int]:
+    """Run Postfix's own mail server that keeps nothing; yield its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    user = ["-u", "nobody"] if os.geteuid() == 0 else []
+    with subprocess.Popen([SMTP_SINK, *user, f"127.0.0.1:{port}", "100"]) as server:
+        try:
+            _wait_for(port)
+            yield port
+        finally:
+            server.kill()
+
+
+def _wait_for(port: int) -> None:
+    """Wait until somebody listens."""
+    for _ in range(100):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.1)
+    raise RuntimeError("smtp-sink does not listen")
+
+
+@contextmanager
+def sink(pause: float = 0) -> Iterator[int]:
+    """
+    Run a mail server that keeps nothing, as a process; yield its port.
+
+    :param pause: seconds that it takes for each mail, as one that is far away, or looks into them.
+    """
+    command = [sys.executable, "-c", SINK, str(pause)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             yield int(server.stdout.readline())
@@ -76,11 +126,12 @@ def sink() -> Iterator[int]:
 
 
 SINK = """
-import asyncio
+import asyncio, sys
 from aiosmtpd.smtp import SMTP
 
 class Sink:
     async def handle_DATA(self, server, session, envelope):
+        await asyncio.sleep(float(sys.argv[1]))
         return "250 ok"
 
 async def main():
@@ -147,7 +198,14 @@ def rendered(archive: Path) -> Revision:
     return next(Archive(archive).revisions())
 
 
-def ours(folder: Path, _port: int, *, recipients: int = RECIPIENTS, attachment: int = 0) -> float:
+def four(folder: Path, port: int) -> float:
+    """Mail the almanac over four connections at once; return its rate."""
+    return ours(folder, port, connections=4)
+
+
+def ours(
+    folder: Path, _port: int, *, recipients: int = RECIPIENTS, attachment: int = 0, connections: int = 1
+) -> float:
     """Mail the almanac by the operator; return its rate."""
     from airflow_provider_daybreak.archive import Archive
     from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
@@ -172,6 +230,7 @@ def ours(folder: Path, _port: int, *, recipients: int = RECIPIENTS, attachment: 
         attachments=attachments,
         max_lateness=None,
         max_bytes=None,
+        connections=connections,
     )
     return recipients / seconds(
         lambda: operator.execute(make_context(task_id="mail", logical_date=datetime.now(timezone.utc)))
@@ -245,5 +304,5 @@ def peak(folder: Path, port: int, size: str) -> int:
 
 if __name__ == "__main__":
     what, directory, on_port, *rest = sys.argv[1:]
-    functions = {"render": render, "ours": ours, "bare": bare, "stock": stock, "memory": peak}
+    functions = {"render": render, "ours": ours, "four": four, "bare": bare, "stock": stock, "memory": peak}
     print(functions[what](Path(directory), int(on_port), *rest))

@@ -25,6 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_daybreak import storage
@@ -104,6 +105,7 @@ class Ledger:
         self.folder = folder
         self._former: frozenset[str] | None = None
         self._pool: ThreadPoolExecutor | None = None
+        self._lock = Lock()
         self._synchronising: deque[Future[None]] = deque()
 
     def __repr__(self) -> str:
@@ -215,11 +217,14 @@ class Ledger:
         storage.create_if_absent(path, data, durable="none")
         if not isinstance(path, Path):
             return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="daybreak-ledger")
-        self._synchronising.append(self._pool.submit(_synchronise, path))
-        if len(self._synchronising) > _MOST_UNSYNCHRONISED:
-            self._synchronising.popleft().result()
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="daybreak-ledger")
+            self._synchronising.append(self._pool.submit(_synchronise, path))
+            full = len(self._synchronising) > _MOST_UNSYNCHRONISED
+            oldest = self._synchronising.popleft() if full else None
+        if oldest is not None:
+            oldest.result()
 
     def assume_sent(self, key: str, reason: str, facts: Mapping[str, object]) -> None:
         """Write down that the mail counts as sent, unless it was, or is being sent."""

@@ -158,7 +158,10 @@ class Mailer:
             return self._deliver(mailings, request)
         proposal = Proposal(
             request=request.pinned([mailing.message.revision for mailing in mailings]),
-            rules={name: getattr(rules, name) for name in ("on_correction", "on_unknown", "max_bytes")},
+            rules={
+                name: getattr(rules, name)
+                for name in ("on_correction", "on_unknown", "max_bytes", "connections")
+            },
             connection=self.settings.place(),
             messages=[mailing.shown() for mailing, _ in pending],
             keys=[mail.key for _, mails in pending for mail in mails],

@@ -102,6 +102,7 @@ class Mailing:
             on_unknown=self.rules.on_unknown,
             approved=self._approved,
             pauses=self.rules.pauses,
+            connections=self.rules.connections,
         )
         return sender.deliver([*mails, *corrections])
 

@@ -18,6 +18,7 @@ from hashlib import sha256
 from io import BytesIO
 from itertools import chain
 from tempfile import SpooledTemporaryFile
+from threading import Lock
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import quote
 
@@ -42,6 +43,7 @@ MAX_VISIBLE = 100
 """Recipients that a mail's head shows to each other; of more, each is shown itself alone."""
 
 _IN_MEMORY = 2**20
+_CHUNK = 2**18
 _HEAD_ROOM = 16 * 2**10  # what a head may take of a size limit
 _CHART = re.compile(r"""\bsrc=(["'])(charts/[A-Za-z0-9._/-]+\.png)\1""")
 
@@ -206,12 +208,28 @@ class Body:
     file: IO[bytes] = field(repr=False)
     size: int
     left_out: tuple[Attachment, ...] = ()
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield its bytes in chunks of whole lines."""
-        self.file.seek(0)
-        while lines := self.file.readlines(256 * 1024):
-            yield b"".join(lines)
+        """Yield its bytes in chunks of whole lines. Several may read it at once."""
+        if self.size <= _CHUNK:
+            yield self._whole
+            return
+        at = 0
+        while True:
+            with self._lock:
+                self.file.seek(at)
+                chunk = b"".join(self.file.readlines(_CHUNK))
+                at = self.file.tell()
+            if not chunk:
+                return
+            yield chunk
+
+    @cached_property
+    def _whole(self) -> bytes:
+        with self._lock:
+            self.file.seek(0)
+            return self.file.read()
 
 
 def build_body(message: Message, *, limit: int | None = None) -> Body:

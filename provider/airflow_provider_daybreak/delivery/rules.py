@@ -20,6 +20,9 @@ Mode = Literal["send", "hold", "dry_run"]
 MAX_BYTES = 25_000_000
 """Bytes that a mail may have unless somebody says otherwise: what common servers take."""
 
+MOST_CONNECTIONS = 50
+"""Connections at once that a server may be asked for: what is more than that helps no mail."""
+
 PAUSES = (2.0, 10.0, 30.0)
 """Seconds before each further round to those whom the server put off. Greylisting takes longer: retries do that."""
 
@@ -46,6 +49,7 @@ class Rules:
     :param on_correction: whether new content for a period that was mailed is mailed too, or only archived.
     :param on_unknown: what to do about mails that may or may not have been sent.
     :param max_bytes: bytes that a mail may have; what the server takes when None.
+    :param connections: how many connections to the server mails go out over at once.
     :param pauses: seconds before each further round to those whom the server put off.
     """
 
@@ -53,11 +57,16 @@ class Rules:
     on_correction: OnCorrection = "archive"
     on_unknown: OnUnknown = "hold"
     max_bytes: int | None = None
+    connections: int = 1
     pauses: Sequence[float] = PAUSES
 
     def __post_init__(self) -> None:
         check_choice("on_correction", self.on_correction, OnCorrection)
         check_choice("on_unknown", self.on_unknown, OnUnknown)
+        if type(self.connections) is not int or not 0 < self.connections <= MOST_CONNECTIONS:
+            raise InvalidValueError(
+                "connections", self.connections, f"a whole number from 1 to {MOST_CONNECTIONS}"
+            )
         if self.max_lateness is not None and not isinstance(self.max_lateness, timedelta):
             raise InvalidValueError("max_lateness", self.max_lateness, "a timedelta, or None for no limit")
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import deque
 from dataclasses import dataclass, field, replace
+from functools import partial
+from threading import Lock
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.delivery.connections import work_over
 from airflow_provider_daybreak.delivery.rules import PAUSES, OnUnknown, check_choice
 from airflow_provider_daybreak.delivery.transport import Dropped
 from airflow_provider_daybreak.exceptions import (
@@ -21,8 +25,7 @@ from airflow_provider_daybreak.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from typing_extensions import Self
-
+    from airflow_provider_daybreak.delivery.connections import Connection
     from airflow_provider_daybreak.delivery.ledger import Entry, Ledger, Status
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.rules import OnRefused
@@ -122,6 +125,7 @@ class Sender:
         with the same Message-ID, or take them for sent.
     :param approved: keys of the mails that may be sent, where somebody had to approve them; all when None.
     :param pauses: seconds before each further round.
+    :param connections: how many to send over at once, as far as the server takes them.
     """
 
     def __init__(
@@ -134,6 +138,7 @@ class Sender:
         on_unknown: OnUnknown = "hold",
         approved: Collection[str] | None = None,
         pauses: Sequence[float] = PAUSES,
+        connections: int = 1,
     ) -> None:
         check_choice("on_unknown", on_unknown, OnUnknown)
         self.ledger = ledger
@@ -144,9 +149,10 @@ class Sender:
         self._on_unknown = on_unknown
         self._approved = approved
         self._pauses = pauses
+        self._connections = connections
         self._pending: dict[str, Mail] = {}
         self._generations: dict[str, int] = {}
-        self._taken = 0
+        self._rendering = Lock()
 
     def deliver(self, mails: Sequence[Mail]) -> Summary:
         """
@@ -199,25 +205,39 @@ class Sender:
             raise unavailable
 
     def _round(self) -> None:
-        """Try each pending mail once, beginning on a fresh connection."""
-        with _Connection(self._connect) as connection:
-            for mail in list(self._pending.values()):
-                taken = self._taken
-                try:
-                    self._send(connection.session(), mail)
-                except Dropped as drop:
-                    connection.drop()
-                    if mail.key in self._pending:
-                        self._defer(mail, drop.reason)
-                    if not connection.worked:  # a server that takes nothing gets a pause
-                        for rest in self._pending.values():
-                            self.summary.deferred.setdefault(rest.recipient.label, drop.reason)
-                        return
-                    connection.worked = False
-                if self._taken > taken:
-                    connection.worked = True
-                    if self._taken % _PROGRESS_EVERY == 0:
-                        log.info("%d sent, %d to go", self._taken, len(self._pending))
+        """Try each pending mail once, beginning on fresh connections."""
+        left = deque(self._pending.values())
+        reasons: list[str] = []
+        count = min(self._connections, len(left))
+        work_over(self._connect, partial(self._work, left, reasons), connections=count)
+        for mail in left:
+            self.summary.deferred.setdefault(mail.recipient.label, reasons[0])
+
+    def _work(self, left: deque[Mail], reasons: list[str], connection: Connection) -> None:
+        """
+        Try what is left, mail by mail, until nothing is, or a server that takes nothing wants a pause.
+
+        :param left: what no other connection tries.
+        :param reasons: why it wants one.
+        """
+        while left and not connection.stopped.is_set():
+            session = connection.session()
+            try:
+                mail = left.popleft()
+            except IndexError:  # another connection took the last
+                return
+            try:
+                self._send(session, mail)
+            except Dropped as drop:
+                connection.drop()
+                if mail.key in self._pending:
+                    self._defer(mail, drop.reason)
+                if not connection.worked:
+                    reasons.append(drop.reason)
+                    return
+                connection.worked = False
+            else:
+                connection.worked = connection.worked or mail.recipient.label in self.summary.sent
 
     def _send(self, session: Session, mail: Mail) -> None:
         """
@@ -230,7 +250,8 @@ class Sender:
         if utf8 and not session.takes_utf8:
             self._refuse_before_data(mail, _NO_UTF8)
             return
-        chunks, size = self._render(mail, session.max_bytes)
+        with self._rendering:  # what all mails have alike is made once
+            chunks, size = self._render(mail, session.max_bytes)
         sender = self._envelope_sender if mail.envelope_sender is None else mail.envelope_sender
         reply = session.mail(sender, size, utf8=utf8)
         if reply.permanent:
@@ -270,8 +291,9 @@ class Sender:
         del self._pending[mail.key]
         self.summary.deferred.pop(address, None)
         if status == "sent":
-            self._taken += 1
             self.summary.sent[address] = mail.message_id
+            if len(self.summary.sent) % _PROGRESS_EVERY == 0:
+                log.info("%d sent, %d to go", len(self.summary.sent), len(self._pending))
             log.info("%s: sent: %s", address, reason)
         else:
             log.warning("%s: %s: %s", address, status, reason)
@@ -342,29 +364,3 @@ class Sender:
 
 def _doubt(entry: Entry) -> str:
     return entry.reason or f"interrupted while sending, at {entry.facts.get('time')}"
-
-
-class _Connection:
-    """The session of a round: opened when needed, and again after it was dropped."""
-
-    def __init__(self, connect: Callable[[], Session]) -> None:
-        self._connect = connect
-        self._session: Session | None = None
-        self.worked = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._session is not None:
-            self._session.close()
-
-    def session(self) -> Session:
-        if self._session is None:
-            self._session = self._connect()
-        return self._session
-
-    def drop(self) -> None:
-        if self._session is not None:
-            self._session.abort()
-            self._session = None

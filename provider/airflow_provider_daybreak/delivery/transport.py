@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,13 @@ class Session:
     def abort(self) -> None:
         """Close the connection without a word."""
         self._client.close()
+
+    def interrupt(self) -> None:
+        """End the connection while another thread waits for the server."""
+        with suppress(OSError):
+            if self._client.sock is not None:
+                # A TLS socket's own shutdown would speak to the server first.
+                socket.socket.shutdown(self._client.sock, socket.SHUT_RDWR)
 
     def _command(self, verb: str, argument: str = "", *, timeout: float | None = None) -> Reply:
         if self._client.sock is None:

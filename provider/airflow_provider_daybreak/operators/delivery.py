@@ -90,6 +90,8 @@ class ReportEmailOperator(BaseOperator):
         ``{name}``, ``{stem}``, ``{suffix}``, ``{report}``, ``{report_date}`` and ``{revision}``. (templated)
     :param max_bytes: bytes that a mail may have. Attachments over that, or over what the server takes, are left
         out with a line in the mail that says where they are.
+    :param connections: how many connections to the server the mails go out over at once, as far as it takes them: for
+        thousands of recipients.
     :param reply_to: where answers go, when not to the sender. (templated)
     :param headers: further header fields, such as ``{"X-Team": "data"}``, from those that are allowed. (templated)
     :param list_unsubscribe: URLs for a mail program's "unsubscribe"; with an https one it is one-click (RFC 8058). They may
@@ -137,6 +139,7 @@ class ReportEmailOperator(BaseOperator):
         attachments: Any = None,
         attachment_names: dict[str, str] | str | None = None,
         max_bytes: int | None = MAX_BYTES,
+        connections: int = Rules.connections,
         reply_to: Any = (),
         headers: dict[str, str] | None = None,
         list_unsubscribe: Any = (),
@@ -161,6 +164,7 @@ class ReportEmailOperator(BaseOperator):
         self.attachments = attachments
         self.attachment_names = attachment_names
         self.max_bytes = max_bytes
+        self.connections = connections
         self.reply_to = reply_to
         self.headers = headers
         self.list_unsubscribe = list_unsubscribe
@@ -247,6 +251,7 @@ class ReportEmailOperator(BaseOperator):
             on_correction=self.on_correction,
             on_unknown=self.on_unknown,
             max_bytes=self.max_bytes,
+            connections=self.connections,
         )
         return {"rules": rules, "context": context}
 

@@ -3,7 +3,7 @@ Try to mail, and be killed on the way: a program, so that what it does to itself
 
     attempt.py once FOLDER PORT NUMBER [KINDS]     one attempt; prints what became of it
     attempt.py race FOLDER PORT KEYS               one attempt at as many mails, begun by a line on stdin
-    attempt.py lines FOLDER PORT FIRST STEP LAST   for each line, an attempt that ends there, and three retries
+    attempt.py lines FOLDER PORT FIRST STEP LAST CONNECTIONS   for each line, an attempt that ends there, and three retries
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import json
 import os
 import signal
 import sys
+import threading
 from dataclasses import replace
 from datetime import datetime, timezone
 from email.headerregistry import Address
+from itertools import count
 from pathlib import Path
 
 from airflow_provider_daybreak import delivery as delivery_package
@@ -35,7 +37,7 @@ DELIVERY, STORAGE = (Path(package.__file__).parent for package in (delivery_pack
 TRACED = {
     *(
         str(DELIVERY / f"{name}.py")
-        for name in ("sender", "ledger", "mailing", "connecting", "transport", "process")
+        for name in ("sender", "ledger", "mailing", "connecting", "connections", "transport", "process")
     ),
     *(str(STORAGE / f"{name}.py") for name in ("__init__", "local")),
 }
@@ -80,33 +82,34 @@ def standings(one):
 
 
 def kill_at(line):
-    """Kill this process at the line of that number that runs in the traced files."""
-    left = line
+    """Kill this process at the line of that number that runs in the traced files, in whichever thread."""
+    lines = count(1)
 
     def trace(frame, event, _argument):
-        nonlocal left
         if frame.f_code.co_filename not in TRACED:
             return None
-        if event == "line":
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+        if event == "line" and next(lines) == line:
+            os.kill(os.getpid(), signal.SIGKILL)
         return trace
 
+    threading.settrace(trace)
     sys.settrace(trace)
 
 
-def line_kills(folder, port, numbers):
+def line_kills(folder, port, numbers, connections):
     """Yield, for each line's number, whether the attempt was killed there, and what three retries made of it."""
     for number in numbers:
 
         def ended(number=number):
-            one = mailing(folder, number)
+            one = mailing(folder, number, connections=connections)
             kill_at(number)
             return attempt(one, port)
 
         first = forked(ended)
-        retries = [forked(lambda number=number: attempt(mailing(folder, number), port)) for _ in range(3)]
+        retries = [
+            forked(lambda number=number: attempt(mailing(folder, number, connections=connections), port))
+            for _ in range(3)
+        ]
         yield {
             "number": number,
             "killed": first is None,
@@ -135,8 +138,8 @@ def main(command, folder, port, *rest):
         sys.stdin.readline()
         attempt(one, port)
     else:
-        first, step, last = map(int, rest)
-        for outcome in line_kills(folder, port, range(first, last, step)):
+        first, step, last, connections = map(int, rest)
+        for outcome in line_kills(folder, port, range(first, last, step), connections):
             print(json.dumps(outcome), flush=True)
 
 

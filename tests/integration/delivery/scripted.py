@@ -33,13 +33,18 @@ def address(kind, number):
 
 
 class ScriptedServer:
-    """:param pause: seconds before the reply to a final dot."""
+    """
+    :param pause: seconds before the reply to a final dot.
+    :param most: connections that it takes at a time.
+    """
 
-    def __init__(self, *, pause=0.0):
+    def __init__(self, *, pause=0.0, most=1000):
+        self.most = most
+        self.open = Counter()
         self.taken = Counter()
         self.tries = Counter()
         self.pause = pause
-        self._lock = Lock()
+        self.lock = Lock()
 
     def __enter__(self):
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -58,7 +63,7 @@ class ScriptedServer:
         return self._server.server_address[1]
 
     def count(self, counter, recipient):
-        with self._lock:
+        with self.lock:
             counter[recipient] += 1
             return counter[recipient]
 
@@ -74,8 +79,16 @@ class _Handler(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self):
+        owner = self.server.owner
+        mine = owner.count(owner.open, "now")
         with suppress(OSError):  # the client is gone
-            self._talk()
+            if mine > owner.most:
+                self._say("421 too many connections")
+            else:
+                owner.count(owner.open, "served")
+                self._talk()
+        with owner.lock:
+            owner.open["now"] -= 1
 
     def _say(self, line):
         self.wfile.write(line.encode() + b"\r\n")

@@ -88,9 +88,13 @@ def test_without_a_crash_each_is_settled_and_the_silent_one_held(folder, server)
     assert outcome["last"]["error"] == "DeliveryIncompleteError"
 
 
-def test_killed_at_any_line(folder, server):
+@pytest.mark.parametrize("connections", [1, 4])
+def test_killed_at_any_line(folder, server, connections):
     step = max(1, LINES // (POINTS * 2))
-    command = [sys.executable, ATTEMPT, "lines", folder, str(server.port), "1", str(step), "100000"]
+    command = [
+        *(sys.executable, ATTEMPT, "lines", folder, str(server.port)),
+        *("1", str(step), "100000", str(connections)),
+    ]
     totals = Counter()
     with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as sweep:
         for line in sweep.stdout:

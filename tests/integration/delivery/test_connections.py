@@ -1,0 +1,131 @@
+"""Several connections to one server at once: each mail once, whatever becomes of one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import Counter
+from email.headerregistry import Address
+from threading import Thread
+
+import pytest
+
+from airflow_provider_daybreak.delivery.ledger import Ledger
+from airflow_provider_daybreak.delivery.mailing import Mailing
+from airflow_provider_daybreak.delivery.message import Message
+from airflow_provider_daybreak.delivery.recipients import Recipient
+from airflow_provider_daybreak.delivery.rules import Rules
+from airflow_provider_daybreak.delivery.server import Server, Timeouts
+from airflow_provider_daybreak.delivery.transport import Session
+from airflow_provider_daybreak.exceptions import InvalidValueError, SenderRefusedError, SmtpUnavailableError
+from tests.integration.delivery.scripted import KINDS, ScriptedServer, address
+from tests.mail import Listener
+from tests.waiting import until
+
+
+@pytest.fixture
+def mail_to(tmp_path, revision, today):
+    """Return a function that mails people over connections to a port, and returns what became of it."""
+
+    def mail(port, people, connections=4, **timeouts):
+        message = Message(
+            Address(addr_spec="reports@example.org"),
+            "Almanac",
+            revision,
+            recipients=[Recipient(each, kind="bcc") for each in people],
+        )
+        rules = Rules(max_lateness=None, pauses=(0, 0), connections=connections)
+        one = Mailing(message, Ledger(tmp_path / "ledger"), rules=rules, run={}, now=today)
+        server = Server("127.0.0.1", port, security="none", timeouts=Timeouts(**{"greeting": 20, **timeouts}))
+        return one.send(lambda: Session.open(server))
+
+    return mail
+
+
+def test_each_mail_is_sent_once_over_as_many_connections_as_are_asked_for(mail_to):
+    people = [address("good", number) for number in range(60)]
+    with ScriptedServer(pause=0.005) as server:
+        summary = mail_to(server.port, people)
+        again = mail_to(server.port, people)
+
+    assert sorted(summary.sent) == sorted(people) == sorted(again.already_sent)
+    assert set(server.taken.values()) == {1}
+    assert 1 < server.open["served"] <= 4
+    assert [each.name for each in threading.enumerate() if each.name.startswith("daybreak")] == []
+
+
+def test_a_server_that_takes_fewer_connections_gets_all_mails_over_those(mail_to):
+    people = [address("good", number) for number in range(40)]
+    with ScriptedServer(pause=0.005, most=2) as server:
+        summary = mail_to(server.port, people, connections=6)
+
+    assert sorted(summary.sent) == sorted(people)
+    assert server.taken == Counter(people)
+
+
+def test_a_server_that_takes_no_connection_is_tried_again_later(mail_to):
+    with ScriptedServer(most=0) as server, pytest.raises(SmtpUnavailableError, match="421 too many"):
+        mail_to(server.port, [address("good", number) for number in range(9)])
+
+
+def test_what_becomes_of_one_mail_is_the_same_over_several_connections(mail_to):
+    people = [address(kind, number) for number in range(6) for kind in KINDS]
+    with ScriptedServer() as server:
+        summaries = [mail_to(server.port, people) for _ in range(3)]
+
+    last = summaries[-1]
+    found = {kind: set() for kind in KINDS}
+    for name, addresses in vars(last).items():
+        for each in addresses:
+            found[each.partition("-")[0]].add(name)
+    assert max(server.taken.values()) == 1
+    assert all(found[kind] == {"already_sent"} for kind in ("good", "greylisted", "closing", "full"))
+    assert (found["spam"], found["no_such_user"], found["silent"]) == ({"refused"}, {"refused"}, {"unknown"})
+
+
+def test_a_sender_that_is_refused_ends_all_connections(mail_to):
+    def refuse(client):
+        with client, client.makefile("rb") as lines:
+            client.sendall(b"220 hi\r\n")
+            for line in lines:
+                client.sendall(b"550 not from you\r\n" if line.startswith(b"MAIL") else b"250 ok\r\n")
+
+    server = Listener(refuse)
+
+    with pytest.raises(SenderRefusedError, match="550 not from you"):
+        mail_to(server.port, [address("good", number) for number in range(40)])
+    server.close()
+
+
+def test_a_task_that_is_to_end_waits_for_no_connection(mail_to):
+    class EndedError(BaseException):
+        pass
+
+    def end(*_):
+        raise EndedError
+
+    def end_once_four_are_taken(server):
+        until(lambda: sum(server.taken.values()) == 4)
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    before = signal.signal(signal.SIGALRM, end)
+    people = [address("good", number) for number in range(8)]
+    try:
+        with ScriptedServer(pause=300) as server:
+            Thread(target=end_once_four_are_taken, args=(server,), daemon=True).start()
+            with pytest.raises(EndedError):
+                mail_to(server.port, people)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+    with ScriptedServer() as server:
+        summary = mail_to(server.port, people)
+    assert (len(summary.unknown), len(summary.sent)) == (4, 4)
+    assert [each.name for each in threading.enumerate() if each.name.startswith("daybreak")] == []
+
+
+@pytest.mark.parametrize("connections", [0, -1, 51, 1.5, "4", True, None])
+def test_a_number_of_connections_is_one_that_can_be(connections):
+    with pytest.raises(InvalidValueError, match="connections"):
+        Rules(connections=connections)
