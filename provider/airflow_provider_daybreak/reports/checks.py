@@ -8,9 +8,9 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_daybreak.exceptions import ExpressionError, InvalidValueError, TemplateError
-from airflow_provider_daybreak.reports.language import is_missing, moment_of
 from airflow_provider_daybreak.reports.rows import Rows
 from airflow_provider_daybreak.reports.templates.sandbox import evaluate
+from airflow_provider_daybreak.reports.values import is_missing, moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

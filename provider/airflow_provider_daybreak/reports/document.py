@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.reports.language import is_missing
+from airflow_provider_daybreak.reports.values import is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date
+    from datetime import date, tzinfo
 
     from markdown_it.token import Token
 
@@ -42,6 +42,7 @@ class Column:
     One column of a table, by the name it has in the rows.
 
     :param sample: the first rows, to say in which of them a value is wrong.
+    :param zone: by whose clock its instants are written; the report's when None.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Column:
     format: Format
     align: Align
     highlights: tuple[Highlight, ...] = ()
+    zone: tzinfo | None = None
     sample: Rows | None = field(default=None, repr=False, compare=False)
 
     def write(self, value: object, language: Language) -> str:
@@ -58,13 +60,17 @@ class Column:
         :raises InvalidValueError: the column's format can't write it.
         """
         try:
-            return self.format.write(value, language)
+            return self.format.write(value, self.language(language))
         except InvalidValueError as error:
             if error.value is not value:  # the format itself asks for what there isn't
                 name = f"{error.name} in the format of column {self.name!r}"
                 raise InvalidValueError(name, error.value, error.expected) from error
             expected = f"{error.expected}, as the column's format {self.format.kind!r} wants it"
             raise InvalidValueError(f"value in {self._place(value)}", value, expected) from error
+
+    def language(self, language: Language) -> Language:
+        """Return the language that the column is written in: by its zone's clock."""
+        return language if self.zone is None else language.at(self.zone)
 
     def _place(self, value: object) -> str:
         values = enumerate(self.sample.values(self.name), start=1) if self.sample else ()

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.reports.language import MISSING, currency_code, decimals, is_missing
+from airflow_provider_daybreak.reports.language import currency_code
+from airflow_provider_daybreak.reports.values import MISSING, decimals, is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta, tzinfo
+from decimal import Decimal, localcontext
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.reports.period import zone as zone_named
 from airflow_provider_daybreak.reports.translations import TRANSLATIONS
+from airflow_provider_daybreak.reports.values import (
+    EXACT,
+    MISSING,
+    THREE_FIGURES,
+    decimals,
+    exact,
+    is_missing,
+    moment_of,
+    rounded,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,19 +31,11 @@ if TYPE_CHECKING:
     from babel.numbers import NumberPattern
 
     from airflow_provider_daybreak.reports.period import Period
+    from airflow_provider_daybreak.reports.values import Moment
 
-MISSING = "\N{EN DASH}"
-"""What stands where there is no value: None, NaN, NA and NaT."""
 
 _HUGE = 10**21  # more digits than anybody reads
 _MAX_EXPONENT = 900_000  # of what one can calculate with
-_SMALL = 0.01  # two decimals say little or nothing of what is smaller
-_MAX_DECIMALS = 8
-_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)  # digits of any number below _HUGE with 15 decimals
-_THREE_FIGURES = Context(prec=3, rounding=ROUND_HALF_UP)
-_NOTHING = frozenset({"NAType", "NaTType"})
-_DAY, _CLOCK = re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{2}:\d{2}")
-_Moment = TypeVar("_Moment", date, datetime, time)
 Width = Literal["short", "medium", "long", "full"]
 _WIDTHS = get_args(Width)
 _SIZES = ("", "k", "M", "G", "T", "P")
@@ -44,9 +47,11 @@ class Language:
     One locale. Each method writes a value; what is missing is written as a dash.
 
     :param code: a locale of the CLDR, such as ``en``, ``de_CH`` or ``pt-BR``.
+    :param zone: by whose clock instants are written; each by its own when None. What has no zone is written as it is.
     """
 
     code: str
+    zone: tzinfo | None = None
 
     def __post_init__(self) -> None:
         _ = self.locale  # refuse an unknown one before anything is rendered
@@ -55,6 +60,23 @@ class Language:
     def locale(self) -> Locale:
         """Babel's locale of that code."""
         return _locale(self.code)
+
+    def at(self, zone: tzinfo | str) -> Language:
+        """
+        Return the language by another zone's clock.
+
+        :param zone: a zone, or its name in the IANA database.
+        :raises InvalidValueError: there is no such zone.
+        """
+        return replace(self, zone=zone_named(zone) if isinstance(zone, str) else zone)
+
+    def moment_of(self, value: object) -> Moment | None:
+        """Return what :func:`moment_of` does, an instant by the clock of the language's zone."""
+        moment = moment_of(value)
+        if self.zone is not None and isinstance(moment, datetime) and moment.tzinfo is not None:
+            with suppress(OverflowError):  # at an end of the calendar
+                return moment.astimezone(self.zone)
+        return moment
 
     @property
     def tag(self) -> str:
@@ -93,7 +115,7 @@ class Language:
         if isinstance(number, str):
             return number
         if abs(number) >= _HUGE:
-            short = _THREE_FIGURES.plus(number)
+            short = THREE_FIGURES.plus(number)
             return format_scientific(short, format="0.##E0", locale=self.locale)
         if digits is None:
             return self._written(number, max(3, decimals(number)), self.locale.decimal_formats[None], least=0)
@@ -142,34 +164,40 @@ class Language:
         :param least: how many of them are written even if they are zeros; all when None.
         """
         chosen = _pattern(pattern.pattern, digits, digits if least is None else least)
-        with localcontext(_EXACT):
+        with localcontext(EXACT):
             number = rounded(number, digits + chosen.scale)  # a pattern of percent multiplies by 10²
             return str(chosen.apply(number, self.locale, currency=currency, currency_digits=False))
 
-    def date(self, value: object, width: str = "medium") -> str:
+    def date(self, value: object, width: str = "medium", *, zone: str | None = None) -> str:
         """
         Write a date.
 
         :param value: a date, a datetime or ISO text.
         :param width: short, medium, long or full, or a pattern of the CLDR such as ``EEE d MMM``.
+        :param zone: another zone, for an instant.
         """
         from babel.dates import format_date, format_datetime
 
-        moment = _moment(value)
+        if zone is not None:
+            return self.at(zone).date(value, width)
+        moment = self._moment(value)
         if moment is None or isinstance(moment, time):
             return MISSING if moment is None else self.time(moment)
         clock = isinstance(moment, datetime) and width not in _WIDTHS
         return self._by_pattern(format_datetime if clock else format_date, moment, width)
 
-    def time(self, value: object, width: str = "short") -> str:
+    def time(self, value: object, width: str = "short", *, zone: str | None = None) -> str:
         """
-        Write a time of day, in the zone that the value has (clocks are not moved).
+        Write a time of day, an instant by the clock of the language's zone.
 
         :param width: short, medium, long or full, or a pattern of the CLDR such as ``HH:mm``.
+        :param zone: another zone, for an instant.
         """
         from babel.dates import format_time
 
-        moment = _moment(value)
+        if zone is not None:
+            return self.at(zone).time(value, width)
+        moment = self._moment(value)
         if moment is None:
             return MISSING
         if not isinstance(moment, (datetime, time)):
@@ -179,19 +207,30 @@ class Language:
             moment, width = moment.replace(tzinfo=None), "medium" if width in ("long", "full") else width
         return self._by_pattern(format_time, moment, width)
 
-    def datetime(self, value: object, width: str = "medium") -> str:
+    def datetime(self, value: object, width: str = "medium", *, zone: str | None = None) -> str:
         """
-        Write a date with its time of day, in the zone that the value has (clocks are not moved).
+        Write a date with its time of day, an instant by the clock of the language's zone.
 
         :param width: short, medium, long or full, or a pattern of the CLDR such as ``d MMM HH:mm``.
+        :param zone: another zone, for an instant.
         """
         from babel.dates import get_datetime_format
 
-        moment = _moment(value)
+        if zone is not None:
+            return self.at(zone).datetime(value, width)
+        moment = self._moment(value)
         if not isinstance(moment, datetime) or width not in _WIDTHS:
             return self.date(value, width)
         both = str(get_datetime_format(cast("Width", width), locale=self.locale))
         return both.replace("'", "").format(self.time(moment), self.date(moment, width))
+
+    def _moment(self, value: object) -> Moment | None:
+        if is_missing(value) or value == "":
+            return None
+        moment = self.moment_of(value)
+        if moment is None:
+            raise InvalidValueError("date or time", value, "a date, a datetime or ISO text such as 2026-03-29")
+        return moment
 
     def _by_pattern(self, write: Callable[..., str], moment: Any, pattern: str) -> str:
         # A field that there isn't, or that the value doesn't have, is one of these to Babel; % it would write.
@@ -240,9 +279,9 @@ class Language:
             return number
         size, index = number, 0
         # By what is written: 999,950 bytes are no 1,000 kB.
-        while _THREE_FIGURES.abs(size) >= 1000 and index < len(_SIZES) - 1:  # noqa: PLR2004 - SI prefixes
+        while THREE_FIGURES.abs(size) >= 1000 and index < len(_SIZES) - 1:  # noqa: PLR2004 - SI prefixes
             size, index = size / 1000, index + 1
-        text = self.number(size, 0 if index == 0 or _THREE_FIGURES.abs(size) >= 100 else 1)  # noqa: PLR2004 - three figures
+        text = self.number(size, 0 if index == 0 or THREE_FIGURES.abs(size) >= 100 else 1)  # noqa: PLR2004 - three figures
         return f"{text} {_SIZES[index]}{'o' if self.locale.language == 'fr' else 'B'}"
 
     def period(self, period: Period) -> str:
@@ -266,7 +305,7 @@ class Language:
         """Write a date or time by a skeleton of the CLDR, such as ``MMMd``."""
         from babel.dates import format_skeleton
 
-        moment = _moment(value)
+        moment = self._moment(value)
         return MISSING if moment is None else format_skeleton(skeleton, moment, locale=self.locale)
 
     def value(self, value: object) -> str:
@@ -295,30 +334,6 @@ class Language:
         return text[:1].upper() + text[1:]
 
 
-def is_missing(value: object) -> bool:
-    """Return whether there is no value: None, NaN, or what pandas has for it, NA and NaT."""
-    if value is None:
-        return True
-    if isinstance(value, float):
-        return value != value  # noqa: PLR0124 - NaN alone differs from itself
-    if isinstance(value, Decimal):
-        return value.is_nan()
-    return type(value).__name__ in _NOTHING
-
-
-def rounded(number: Decimal, digits: int) -> Decimal:
-    """Return the number with that many decimals, halves rounded away from zero as spreadsheets do; 0 has no sign."""
-    return number.quantize(Decimal((0, (1,), -digits)), context=_EXACT) or Decimal(0)
-
-
-def decimals(number: float | Decimal) -> int:
-    """Return how many decimals the first three figures of a small number take, at most eight; 0 for others."""
-    if not number or not -_SMALL < number < _SMALL:
-        return 0
-    first = _THREE_FIGURES.create_decimal(str(number)).normalize()
-    return min(-cast("int", first.as_tuple().exponent), _MAX_DECIMALS)
-
-
 def currency_code(code: str) -> str:
     """
     Return the code of a currency.
@@ -332,41 +347,11 @@ def currency_code(code: str) -> str:
     return code
 
 
-def moment_of(value: object) -> date | datetime | time | None:
-    """Return the date, datetime or time that the value is or, as ISO text, names; None when it is none."""
-    if isinstance(value, (date, time)):
-        return None if is_missing(value) else value
-    if not isinstance(value, str):
-        return None
-    text = value.strip()
-    if text.endswith(("Z", "z")):
-        text = text[:-1] + "+00:00"  # Python 3.10 reads no Z
-    if _CLOCK.match(text):
-        return _iso(time, text)
-    return (_iso(date, text) or _iso(datetime, text)) if _DAY.match(text) else None
-
-
-def _iso(kind: type[_Moment], text: str) -> _Moment | None:
-    try:
-        return kind.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _moment(value: object) -> date | datetime | time | None:
-    if is_missing(value) or value == "":
-        return None
-    moment = moment_of(value)
-    if moment is None:
-        raise InvalidValueError("date or time", value, "a date, a datetime or ISO text such as 2026-03-29")
-    return moment
-
-
 def _number(value: object) -> Decimal | str:
     """Return the value as a number, or what is written for one that is none."""
     if is_missing(value):
         return MISSING
-    number = _exact(value)
+    number = exact(value)
     if number is None:
         raise InvalidValueError("number", value, "a number, or text of one such as 1234.5")
     if number.is_infinite():
@@ -374,20 +359,6 @@ def _number(value: object) -> Decimal | str:
     if number.is_nan():
         return MISSING
     return number if abs(number.adjusted()) <= _MAX_EXPONENT else str(number)
-
-
-def _exact(value: object) -> Decimal | None:
-    """Return a number, or text of one, with the digits that it is written with; None when it is none."""
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    if isinstance(value, (int, Decimal)):
-        return Decimal(value)
-    if not isinstance(value, (float, str)):
-        return None
-    try:
-        return Decimal(str(value).strip())
-    except ArithmeticError:
-        return None
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import IO, Any, cast
 
 from airflow_provider_daybreak.exceptions import InvalidRowsError, InvalidValueError, MissingColumnError
-from airflow_provider_daybreak.reports.language import is_missing
+from airflow_provider_daybreak.reports.values import is_missing
 
 _BATCH = 5_000
 _IN_MEMORY = 50_000

@@ -112,6 +112,7 @@ def svg(
 
     :param text_size: of its text, at most the one that there is room for; less where it is shown wider than it is.
     """
+    language = _clock(chart, language)
     width, height = size(chart)
     ground = colours.surface if chart.kind == "sparkline" else colours.background
     head = (
@@ -125,6 +126,7 @@ def svg(
 
 def alt_text(chart: Chart, language: Language) -> str:
     """Return what the chart shows, in words with its numbers: kind, span, and each series' extremes and end."""
+    language = _clock(chart, language)
     kind = language.word(f"alt.{chart.kind}")
     title = f"{kind}: {chart.title}" if chart.title else kind
     filled = [one for one in chart.series if any(value is not None for value in one.values)]
@@ -143,6 +145,12 @@ def alt_text(chart: Chart, language: Language) -> str:
     if chart.reference is not None:
         said.append(language.word("alt.reference", value=format_.write(chart.reference.value, language)))
     return f"{title}, {span}. {'; '.join(said)}."
+
+
+def _clock(chart: Chart, language: Language) -> Language:
+    """Return the language by the clock of the chart's own axis."""
+    zone = next((x.tzinfo for x in chart.x if isinstance(x, datetime) and x.tzinfo), None)
+    return language if zone is None else language.at(zone)
 
 
 def _series_text(chart: Chart, series: Series, format_: Format, language: Language) -> str:

@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.reports.document import RenderedFile
-from airflow_provider_daybreak.reports.language import is_missing
 from airflow_provider_daybreak.reports.placeholders import printable
+from airflow_provider_daybreak.reports.values import is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import InvalidValueError, MissingExtraError, TooManyRowsError
 from airflow_provider_daybreak.reports.document import Column, Document, RenderedFile, Table
-from airflow_provider_daybreak.reports.format import Format, guess
+from airflow_provider_daybreak.reports.format import guess
 from airflow_provider_daybreak.reports.formats.body import total_texts
-from airflow_provider_daybreak.reports.language import is_missing, moment_of
 from airflow_provider_daybreak.reports.placeholders import printable
+from airflow_provider_daybreak.reports.values import is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from airflow_provider_daybreak.reports.format import Format
     from airflow_provider_daybreak.reports.language import Language
     from airflow_provider_daybreak.reports.theme import Theme
 
@@ -110,7 +109,7 @@ class _Writer:
                 0, at, _text(column.title), self.book.add_format({**_HEAD, "align": column.align})
             )
         writers = [
-            _cell_writer(sheet, column.format, format_)
+            _cell_writer(sheet, column, format_, self.language)
             for column, format_ in zip(table.columns, formats, strict=True)
         ]
         positions = [table.rows.position(column.name) for column in table.columns]
@@ -127,7 +126,7 @@ class _Writer:
         for at, column in enumerate(table.columns):
             format_ = self.book.add_format({**_options(column, self.language), **self.total})
             if column.name in table.totals:
-                _cell_writer(sheet, column.format, format_)(line, at, table.totals[column.name])
+                _cell_writer(sheet, column, format_, self.language)(line, at, table.totals[column.name])
             else:
                 sheet.write_string(line, at, words[at], format_)
 
@@ -215,11 +214,14 @@ def _digits(pattern: str, digits: int) -> str:
     return pattern + ("." + "0" * digits if digits else "")
 
 
-def _cell_writer(sheet: Any, format_: Format, style: Any) -> Callable[[int, int, Any], object]:
+def _cell_writer(
+    sheet: Any, column: Column, style: Any, language: Language
+) -> Callable[[int, int, Any], object]:
     """Return what writes a column's cells by their types. Text and numbers, of which there may be millions, come first."""
     write_number, write_string = sheet.write_number, sheet.write_string
-    moments = format_.kind in ("date", "time", "datetime")
-    unit = _DAY if format_.kind == "duration" else 1
+    kind_of, language = column.format.kind, column.language(language)
+    moments = kind_of in ("date", "time", "datetime")
+    unit = _DAY if kind_of == "duration" else 1
 
     def write(line: int, at: int, value: Any) -> object:
         kind = type(value)
@@ -227,7 +229,7 @@ def _cell_writer(sheet: Any, format_: Format, style: Any) -> Callable[[int, int,
             return write_string(line, at, value, style)
         if (kind is int or kind is float) and -_MAX_WHOLE < value < _MAX_WHOLE:
             return write_number(line, at, value / unit if unit > 1 else value, style)
-        cell = _cell(value, unit) if moments or kind is not str else _text(value)
+        cell = _cell(value, unit, language) if moments or kind is not str else _text(value)
         if isinstance(cell, float):
             return write_number(line, at, cell, style)
         if isinstance(cell, bool):
@@ -237,7 +239,7 @@ def _cell_writer(sheet: Any, format_: Format, style: Any) -> Callable[[int, int,
     return write
 
 
-def _cell(value: Any, unit: int) -> float | bool | str | None:
+def _cell(value: Any, unit: int, language: Language) -> float | bool | str | None:
     """Return what a cell can hold of a value: what doesn't fit a number or a date becomes text."""
     if is_missing(value):
         return None
@@ -245,7 +247,7 @@ def _cell(value: Any, unit: int) -> float | bool | str | None:
         return value
     if isinstance(value, timedelta):
         return value.total_seconds() / _DAY
-    if (moment := moment_of(value)) is not None and (serial := _serial(moment)) is not None:
+    if (moment := language.moment_of(value)) is not None and (serial := _serial(moment)) is not None:
         return serial
     if isinstance(value, (int, float, Decimal)) and _is_number(value):
         return float(value) / unit
@@ -276,7 +278,7 @@ def _text(text: str) -> str:
 
 
 def _serial(value: date | time) -> float | None:
-    """Return days since the workbook's epoch, by the clock of the value's own zone; None before 1900."""
+    """Return days since the workbook's epoch, by the clock that the value has; None before 1900."""
     clock = value if isinstance(value, time) else time()
     day = None
     if isinstance(value, datetime):

@@ -7,13 +7,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.reports.charts.drawing import alt_text
-from airflow_provider_daybreak.reports.charts.scales import seconds
+from airflow_provider_daybreak.reports.charts.points import DRAWABLE, number_of, plotted
 from airflow_provider_daybreak.reports.document import (
     Align,
     Chart,
@@ -28,25 +27,19 @@ from airflow_provider_daybreak.reports.document import (
     Tone,
 )
 from airflow_provider_daybreak.reports.format import Format, guess
-from airflow_provider_daybreak.reports.language import MISSING, is_missing, moment_of
+from airflow_provider_daybreak.reports.period import zone
 from airflow_provider_daybreak.reports.rows import Rows
+from airflow_provider_daybreak.reports.values import is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import tzinfo
 
     from airflow_provider_daybreak.reports.language import Language
     from airflow_provider_daybreak.reports.period import Period
 
 _SAMPLE = 1000
 """Rows that a column's format is guessed from."""
-_MAX_SERIES = 12
 _MAX_POINTS = 500_000
-_MAX_BARS = 2000  # a year of days for five series
-_BARS = ("bar", "stacked_bar")
-_REPEATING = ("scatter", "sparkline")
-"""Kinds of chart that may have several values at one place."""
-_DRAWABLE = 1e100  # a difference of such is a number still
 _CONDITION = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*\Z")
 _TOTALS = ("sum", "mean", "min", "max", "count")
 _MARGIN = 1e-12
@@ -81,7 +74,7 @@ class Components:
 
         :param rows: rows by name of the report's data, or a list of mappings.
         :param columns: which columns, in their order: names; or names with titles; or names with mappings
-            of ``title``, ``format`` (as :meth:`Format.parse` takes it) and ``align``. All when None.
+            of ``title``, ``format`` (as :meth:`Format.parse` takes it), ``align`` and ``zone``. All when None.
         :param limit: how many rows html and text show; the other formats have all.
         :param totals: columns that are summed, or what to say of each: sum, mean, min, max or count.
         :param highlight: by column, what stands out by tone: ``{"delay": {"danger": "> 30"}}``.
@@ -121,8 +114,8 @@ class Components:
             options = {}
         if isinstance(options, str):
             options = {"title": options}
-        if not isinstance(options, Mapping) or options.keys() - {"title", "format", "align"}:
-            expected = "a title, or a mapping with title, format and align"
+        if not isinstance(options, Mapping) or options.keys() - {"title", "format", "align", "zone"}:
+            expected = "a title, or a mapping with title, format, align and zone"
             raise InvalidValueError(f"options of column {name!r}", options, expected)
         values = list(sample.values(name)) if name in sample.columns else []
         format_ = Format.parse(options["format"]) if options.get("format") else guess([*values, total])
@@ -139,6 +132,7 @@ class Components:
                 for tone, condition in highlight.items()
             ),
             sample=sample,
+            zone=zone(options["zone"]) if options.get("zone") else None,
         )
 
     def metric(
@@ -186,7 +180,7 @@ class Components:
     def _change(
         self, value: Any, previous: Any, format_: Format, *, change: str, good: str | None
     ) -> tuple[str, Tone | None]:
-        now, before = _number(value), _number(previous)
+        now, before = number_of(value), number_of(previous)
         if now is None or before is None:
             return "", None
         language = self._language
@@ -214,7 +208,7 @@ class Components:
             name=self._name(name, "chart"),
             kind="sparkline",
             x=tuple(range(len(values))),
-            series=(Series(name, tuple(_number(value, "trend") for value in values)),),
+            series=(Series(name, tuple(number_of(value, "trend") for value in values)),),
             title=name,
             # A chart's numbers are floats, which the plain format would write with a point.
             y_format=format_ if format_.numeric and format_.kind != "plain" else None,
@@ -236,6 +230,7 @@ class Components:
         alt: str = "",
         name: str = "",
         height: int = 280,
+        zone: str = "",
     ) -> Chart:
         """
         Return a chart.
@@ -248,6 +243,7 @@ class Components:
         :param reference: a value to draw a line at, or a mapping of ``value`` and ``label``.
         :param alt: what the chart shows, in words; written from the data when empty.
         :param height: in CSS pixels, to which further lines of a legend are added.
+        :param zone: by whose clock instants are placed; the report's when empty.
         """
         if kind not in get_args(ChartKind):
             raise InvalidValueError("kind of a chart", kind, "one of " + ", ".join(get_args(ChartKind)))
@@ -276,7 +272,8 @@ class Components:
         )
         if not data.columns:  # a list without rows can't say which columns it would have
             data = Rows(list(dict.fromkeys([x, *columns, *([series] if series else [])])), (), name=data.name)
-        places, built = _plotted(data, x, columns, series, kind)
+        clock = self._language.at(zone) if zone else self._language
+        places, built = plotted(data, x, columns, series, kind, clock)
         chart = Chart(
             name=self._name(name or title or data.name, "chart"),
             kind=cast("ChartKind", kind),
@@ -397,128 +394,12 @@ def _sum(values: list[Any]) -> Any:
     return math.fsum(values) if all(math.isfinite(value) for value in values) else sum(map(float, values))
 
 
-def _plotted(
-    rows: Rows, x: str, columns: Mapping[str, str], by: str | None, kind: str
-) -> tuple[tuple[Any, ...], tuple[Series, ...]]:
-    """Return a chart's places and series, few enough to be drawn and told apart."""
-    if by and len(columns) > 1:
-        raise InvalidValueError("y of a chart with series", list(columns), "one column")
-    places, series = _split(rows, x, next(iter(columns)), by, kind) if by else _straight(rows, x, columns, kind)
-    if len(series) > _MAX_SERIES:
-        raise InvalidValueError("number of series in a chart", len(series), f"at most {_MAX_SERIES}")
-    bars = len(places) * len(series)
-    if kind in _BARS and bars > _MAX_BARS:
-        expected = f"at most {_MAX_BARS:,}; aggregate them in the query, or use kind='line'"
-        raise InvalidValueError("number of bars in a chart", bars, expected)
-    return places, series
-
-
-def _straight(
-    rows: Rows, x: str, columns: Mapping[str, str], kind: str
-) -> tuple[tuple[Any, ...], tuple[Series, ...]]:
-    """Return the places in the order of their axis, and a series of each column."""
-    places = _places(list(rows.values(x)), x)
-    keys = {index: _key(place) for index, place in enumerate(places) if place is not None}
-    kept = list(keys)
-    if not any(isinstance(key, str) for key in keys.values()):
-        last = {key: index for index, key in keys.items()}
-        again = next((index for index, key in keys.items() if last[key] != index), None)
-        if again is not None and kind not in _REPEATING:
-            raise _repeated([x], [places[again]])
-        # The order of bars may be a ranking of numbered things.
-        if kind not in _BARS or any(isinstance(place, date) for place in places):
-            kept.sort(key=keys.__getitem__)
-    series = []
-    for column, title in columns.items():
-        values = [_number(value, column) for value in rows.values(column)]
-        series.append(Series(title, tuple(values[index] for index in kept)))
-    return tuple(places[index] for index in kept), tuple(series)
-
-
-def _split(rows: Rows, x: str, y: str, by: str, kind: str) -> tuple[tuple[Any, ...], tuple[Series, ...]]:
-    """Return the places in the order of their axis, and a series of each text in the column ``by``."""
-    known: dict[Any, Any] = {}
-    split: dict[str, dict[Any, float | None]] = {}
-    places = _places(list(rows.values(x)), x)
-    for index, (place, value, name) in enumerate(zip(places, rows.values(y), rows.values(by), strict=True)):
-        if place is None:
-            continue
-        points = split.setdefault(MISSING if is_missing(name) else str(name), {})
-        key = index if kind in _REPEATING else _key(place)
-        if key in points:
-            raise _repeated([x, by], [place, name])
-        known[key] = place
-        points[key] = _number(value, y)
-    order = list(known)
-    if not any(isinstance(place, str) for place in known.values()):
-        order.sort(key=lambda key: _key(known[key]))
-    series = (Series(name, tuple(map(points.get, order))) for name, points in split.items())
-    return tuple(known[key] for key in order), tuple(series)
-
-
-def _key(place: Any) -> Any:
-    """Return what places of an axis are told apart and ordered by: datetimes by their instant, whatever clocks say."""
-    return seconds(place) if isinstance(place, date) else place
-
-
-def _repeated(columns: Sequence[str], values: Sequence[Any]) -> InvalidValueError:
-    where = " and ".join(columns)
-    expected = f"one row for each {where}: sum them in the query (GROUP BY {', '.join(columns)})"
-    return InvalidValueError(f"{where} of a chart", ", ".join(map(str, values)), expected)
-
-
-def _places(values: list[Any], column: str) -> list[Any]:
-    """Return the values as dates, datetimes, numbers or text: of one kind, None (of text, a dash) where one is missing."""
-    values = [
-        None if is_missing(value) or (isinstance(value, str) and not value.strip()) else value
-        for value in values
-    ]
-    present = [value for value in values if value is not None]
-    if all(isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) for value in present):
-        whole = bool(present) and all(isinstance(value, int) for value in present)
-        if whole and guess((min(present), max(present))).kind == "plain":
-            return values  # years, which take no separator
-        return [_number(value, column) for value in values]
-    moments = [None if value is None else moment_of(value) for value in values]
-    if sum(isinstance(moment, date) for moment in moments) != len(present):
-        return [MISSING if value is None else str(value) for value in values]
-    instants = [moment for moment in moments if isinstance(moment, datetime)]
-    if instants:
-        # On one axis all are of one kind: a date is its midnight, and one without a zone is of the zone that others have.
-        zone = next((instant.tzinfo for instant in instants if instant.tzinfo), None)
-        return [None if moment is None else _as_instant(moment, zone) for moment in moments]
-    return moments
-
-
-def _as_instant(moment: date | time, zone: tzinfo | None) -> datetime:
-    if isinstance(moment, datetime):
-        return moment if moment.tzinfo else moment.replace(tzinfo=zone)
-    day = moment if isinstance(moment, date) else date.min
-    return datetime(day.year, day.month, day.day, tzinfo=zone)
-
-
-def _number(value: Any, column: str = "") -> float | None:
-    """Return a finite number, None for what is missing or endless."""
-    from datetime import timedelta
-
-    if is_missing(value):
-        return None
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        what = f"value in column {column!r} of a chart" if column else "value"
-        raise InvalidValueError(what, value, "a number") from error
-    return number if abs(number) <= _DRAWABLE else None  # nor NaN, nor infinity
-
-
 def _reference(value: Any) -> Reference | None:
     if value is None:
         return None
     options: Mapping[str, Any] = value if isinstance(value, Mapping) else {"value": value}
-    number = _number(options.get("value"))
+    number = number_of(options.get("value"))
     if number is None or options.keys() - {"value", "label"}:
-        expected = f"a number of at most {_DRAWABLE:g}, or a mapping of value and label"
+        expected = f"a number of at most {DRAWABLE:g}, or a mapping of value and label"
         raise InvalidValueError("reference of a chart", value, expected)
     return Reference(number, _text(options.get("label")))

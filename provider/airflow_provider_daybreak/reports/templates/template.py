@@ -76,6 +76,7 @@ class Subject:
     What a rendering is of.
 
     :param report: slug of the report.
+    :param language: by the clock of the period's zone, unless it has one of its own.
     :param title: its title; the template's first heading, or the slug, when empty.
     """
 
@@ -106,6 +107,8 @@ def render(
     """
     if not path.name.endswith(SUFFIXES):
         raise InvalidValueError("template", str(path), "a file whose name ends with " + " or ".join(SUFFIXES))
+    if subject.language.zone is None and (zone := subject.period.start.tzinfo) is not None:
+        subject = replace(subject, language=subject.language.at(zone))
     rendering = _Rendering(path, subject, limits or Limits())
     text = rendering.text({**functions, **_context(subject, data, reserved=functions)})
     body = rendering.prose(text)

@@ -11,10 +11,10 @@ import pytest
 
 from airflow_provider_daybreak.exceptions import TemplateError
 from airflow_provider_daybreak.reports.charts.scales import SLANT, text_width
-from airflow_provider_daybreak.reports.language import MISSING
+from airflow_provider_daybreak.reports.values import MISSING
 
 MARCH = [date(2026, 3, day) for day in range(1, 32)]
-NINE = datetime(2026, 3, 1, 9, tzinfo=timezone.utc)
+NINE = datetime(2026, 3, 1, 9, tzinfo=ZoneInfo("Europe/Berlin"))
 BERLIN = ZoneInfo("Europe/Berlin")
 PRODUCTS = [
     *("Kaffeebohnen Brasilien", "Espresso", "Milchschaum", "Zucker", "Croissant", "Schokolade"),
