@@ -51,6 +51,16 @@ def test_the_dotenv_it_shows_makes_a_connection(tmp_path):
     assert connection["extra"]["default_recipients"] == ["ann@example.org", "bo@example.org"]
 
 
+QUOTED = re.findall(r"^\| `([^|]+)` \|", README.partition("## When something is wrong")[2], re.MULTILINE)
+
+
+@pytest.mark.parametrize("quoted", QUOTED)
+def test_an_error_that_it_quotes_is_one_that_a_test_produces(quoted):
+    tests = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "tests").rglob("*.txt")]
+
+    assert any(quoted in path.read_text(encoding="utf-8") for path in tests)
+
+
 @pytest.mark.parametrize("link", re.findall(r"\]\(((?!http)[^)#]+)\)|src=\"([^\"]+)\"", README))
 def test_what_it_links_to_is_there(link):
     assert (ROOT / "".join(link)).exists()
