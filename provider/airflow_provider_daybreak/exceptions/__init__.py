@@ -77,6 +77,7 @@ They are imported from here, whichever module defines them::
                 ScriptGaveUpError
             ScriptNotStartedError
             ScriptOutputError
+            ShellSyntaxError
             SourceChangedError
             SourceLinkError
             SourceTooLargeError
@@ -191,6 +192,7 @@ from airflow_provider_daybreak.exceptions.releases import (
     ScriptGaveUpError,
     ScriptNotStartedError,
     ScriptOutputError,
+    ShellSyntaxError,
     SourceChangedError,
     SourceLinkError,
     SourceTooLargeError,
@@ -301,6 +303,7 @@ __all__ = [
     "ScriptOutputError",
     "SecretsBackendError",
     "SenderRefusedError",
+    "ShellSyntaxError",
     "SmtpError",
     "SmtpHelloError",
     "SmtpLoginError",

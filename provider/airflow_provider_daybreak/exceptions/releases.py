@@ -28,7 +28,7 @@ class NoScriptError(ReleaseError, permanent=True):
     path: str
 
     def __str__(self) -> str:
-        return f"Nothing to run in {self.path!r}: expected a .py file in it. Check source."
+        return f"Nothing to run in {self.path!r}: expected a .py or .sh file in it. Check source."
 
 
 class SourceLinkError(ReleaseError, permanent=True):
@@ -305,6 +305,17 @@ class ScriptNotStartedError(ReleaseError, permanent=True):
 
     def __str__(self) -> str:
         return f"Cannot start {self.command!r}: {self.problem}. To run it by hand: {self.by_hand}"
+
+
+class ShellSyntaxError(ReleaseError, permanent=True):
+    """Something in a command that only a shell would act on. What else is in the command may be a secret."""
+
+    name: str
+    found: str
+    next_step: str
+
+    def __str__(self) -> str:
+        return f"Cannot run the {self.name}: {self.found!r} in it is for a shell, and none reads it. {self.next_step}"
 
 
 class ScriptOutputError(ReleaseError, permanent=True):

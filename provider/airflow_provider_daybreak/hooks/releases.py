@@ -38,8 +38,9 @@ from airflow_provider_daybreak.releases.layout import Layout, names
 from airflow_provider_daybreak.releases.manifest_check import check_source
 from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
 from airflow_provider_daybreak.releases.release import get_release, previous_id
+from airflow_provider_daybreak.releases.running.command import split_command
 from airflow_provider_daybreak.releases.running.privileges import Privileges, find_user, read_limits
-from airflow_provider_daybreak.releases.running.run import RELAY, Job, Running, redactor_of, run, split_command
+from airflow_provider_daybreak.releases.running.run import RELAY, Job, Running, redactor_of, run
 from airflow_provider_daybreak.releases.running.workspace import files_like, opened, workspace
 from airflow_provider_daybreak.releases.states import states_of
 from airflow_provider_daybreak.releases.store import Store

@@ -27,8 +27,9 @@ from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import InvalidValueError, ReleaseError
 from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
+from airflow_provider_daybreak.releases.running.command import split_command
 from airflow_provider_daybreak.releases.running.privileges import find_user
-from airflow_provider_daybreak.releases.running.run import RELAY, split_command
+from airflow_provider_daybreak.releases.running.run import RELAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -529,7 +529,8 @@ def _check_imports(source: Source, environment: Path) -> None:
 
 
 def _verify(release: Release, verify: Sequence[str] | str) -> None:
-    from airflow_provider_daybreak.releases.running.run import Job, run, split_command
+    from airflow_provider_daybreak.releases.running.command import split_command
+    from airflow_provider_daybreak.releases.running.run import Job, run
 
     command = split_command("verify", verify)
     lines: list[str] = []

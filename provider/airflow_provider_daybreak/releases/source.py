@@ -38,6 +38,7 @@ _LEFT_OUT_FOLDERS = frozenset(
     }
 )
 _LEFT_OUT_SUFFIXES = (".pyc", ".pyo", ".swp")
+_SCRIPTS = (".py", ".sh")
 _CHUNK = 1 << 20
 
 
@@ -115,7 +116,7 @@ def read_source(given: Path) -> Source:
     :raises SourceUnreadableError: it is missing, or something in it can't be read.
     :raises SourceLinkError: a link in it leads outside.
     :raises SourceTooLargeError: it holds more than a script does.
-    :raises NoScriptError: there is no Python file in it.
+    :raises NoScriptError: there is nothing in it that can be run: no Python, no shell script.
     """
     try:
         if given.is_dir():
@@ -132,7 +133,7 @@ def read_source(given: Path) -> Source:
         files = tuple(_read(folder, path, status) for path, status in entries)
     except OSError as error:
         raise SourceUnreadableError(error.filename or str(given), error.strerror or str(error)) from error
-    if not any(file["path"].endswith(".py") for file in files):
+    if not any(file["path"].endswith(_SCRIPTS) for file in files):
         raise NoScriptError(str(given))
     return Source(folder, given, files, digest_of(files))
 

@@ -8,7 +8,6 @@ import os
 import re
 import selectors
 import shlex
-import shutil
 import signal
 import subprocess
 import time
@@ -21,7 +20,6 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import (
-    InvalidValueError,
     ReleaseDamagedError,
     ReleaseNotFoundError,
     ScriptNotStartedError,
@@ -30,12 +28,13 @@ from airflow_provider_daybreak.exceptions import (
 from airflow_provider_daybreak.releases.environments.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.lease import leased
 from airflow_provider_daybreak.releases.running.booting import BOOT, first_on, place_boot
+from airflow_provider_daybreak.releases.running.command import program_of
 from airflow_provider_daybreak.releases.running.privileges import Privileges, check_access
 from airflow_provider_daybreak.releases.running.redact import Redactor
 from airflow_provider_daybreak.releases.running.workspace import fill, workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from airflow_provider_daybreak.releases.release import Release
     from airflow_provider_daybreak.releases.running.workspace import Workspace
@@ -75,8 +74,8 @@ class Job:
     What to run in a release.
 
     :param command: program and arguments. A first item that ends in ``.py`` is a script of the release,
-        and ``-m`` a module; both are run by the release's Python. Any other is a program of the
-        environment, or of the system.
+        and ``-m`` a module; both are run by the release's Python. Any other is a file of the release, such as
+        ``run.sh``, or a program of the environment or of the system.
     :param env: variables to set, after those of ``.env``.
     :param privileges: whom it runs as, and what it may use at most.
     :param boot: variables, set before those of ``.env``, that tell ``boot/sitecustomize.py`` what to begin in each
@@ -185,21 +184,6 @@ class Finished:
         return ScriptOutputError(self.command, problem)
 
 
-def split_command(name: str, command: Sequence[str] | str) -> tuple[str, ...]:
-    """
-    Return a command's program and arguments, of a list or as a shell would read them.
-
-    :param name: what the command is for, for the message.
-    :raises InvalidValueError: it is empty.
-    """
-    found = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
-    if not found:
-        raise InvalidValueError(
-            name, command, "a program and its arguments, such as ['report.py', '--verbose']"
-        )
-    return tuple(found)
-
-
 class Running:
     """The process group of a script, for whoever has to end it early."""
 
@@ -263,7 +247,7 @@ def run(
         dotenv = _dotenv(release)
         redactor = Redactor(dotenv)
         variables = environment_of(release, job, dotenv, space)
-        arguments = _arguments(release, job, variables["PATH"], space.work)
+        arguments = program_of(release, job.command, variables["PATH"], space.work)
         by_hand = redactor.for_log(_by_hand(release, job, variables["PATH"]))
         if job.privileges.user:
             check_access(release.python, job.privileges.user)
@@ -338,33 +322,6 @@ def _dotenv(release: Release) -> Mapping[str, str]:
     return read_dotenv(release.layout.dotenv).values if release.layout.dotenv.exists() else {}
 
 
-def _arguments(release: Release, job: Job, path: str, source: Path) -> list[str]:
-    """Return the program and its arguments, with the release's scripts in the folder that holds its source."""
-    if not job.command:
-        raise ScriptNotStartedError(
-            "", "the command is empty", "give a script of the release, such as report.py"
-        )
-    first, *rest = job.command
-    if first == "-m":
-        return [str(release.python), first, *rest]
-    if first.endswith(".py"):
-        script = Path(os.path.normpath(release.src / first))
-        if not script.is_relative_to(release.src) or not script.is_file():
-            scripts = ", ".join(f["path"] for f in release.manifest["files"] if f["path"].endswith(".py"))
-            raise ScriptNotStartedError(
-                first,
-                f"the release holds no such script; it holds {scripts}",
-                "first deploy a release that has it",
-            )
-        return [str(release.python), str(source / script.relative_to(release.src)), *rest]
-    found = shutil.which(first, path=path)
-    if found is None:
-        raise ScriptNotStartedError(
-            first, f"there is no such program in {path}", "first deploy a release that has it"
-        )
-    return [found, *rest]
-
-
 def _by_hand(release: Release, job: Job, path: str) -> str:
     """Return a command that runs the same in a copy of its own, since a script may write beside itself."""
     steps = ['cd "$(mktemp -d)"', f"cp -r {shlex.quote(str(release.src))}/. .", "chmod -R u+w ."]
@@ -376,7 +333,7 @@ def _by_hand(release: Release, job: Job, path: str) -> str:
     on_path = [shlex.quote(str(BOOT))] if job.boot else []
     on_path += ['"$PWD/src"'] if release.has_src_layout else []
     given += [f"PYTHONPATH={os.pathsep.join(on_path)}"] if on_path else []
-    command = shlex.join(_arguments(release, job, path, Path()))
+    command = shlex.join(program_of(release, job.command, path, Path()))
     return " && ".join([*steps, " ".join(["env", *given, command] if given else [command])])
 
 
