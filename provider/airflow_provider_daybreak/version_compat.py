@@ -15,6 +15,8 @@ AIRFLOW_VERSION = Version(Version(airflow_version).base_version)
 AIRFLOW_V_3_2 = Version("3.2") <= AIRFLOW_VERSION
 AIRFLOW_V_3_3 = Version("3.3") <= AIRFLOW_VERSION
 
+__all__ = ["AirflowFailException", "AirflowNotFoundException", "AirflowSkipException"]
+
 _AIRFLOWS_OWN = re.compile(r"airflow\.(sdk\.|secrets\.metastore)")
 
 if TYPE_CHECKING:
@@ -79,18 +81,3 @@ def dags_of_file(path: Path) -> tuple[list[Any], str]:
     finally:
         sys.dont_write_bytecode = writes
     return dags, "\n".join(bag.import_errors.values())
-
-
-__all__ = [
-    "AIRFLOW_V_3_2",
-    "AIRFLOW_V_3_3",
-    "AirflowFailException",
-    "AirflowNotFoundException",
-    "AirflowSkipException",
-    "dags_of_file",
-    "hand_on_connection_class",
-    "secrets_backends",
-    "task_state",
-    "timetable_cron",
-    "timetable_zone",
-]

@@ -11,6 +11,8 @@ from airflow.dag_processing.bundles.local import LocalDagBundle
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 
+__all__ = ["PackageDagBundle"]
+
 
 class PackageDagBundle(LocalDagBundle):
     """

@@ -26,6 +26,7 @@ def archive_of(settings: Settings | None = None) -> Archive:
     """
     Return the archive of the settings, or of the ``[daybreak]`` section.
 
+    :param settings: those that say where it is; read from Airflow's configuration when None.
     :raises InvalidValueError: its URI can't be used.
     """
     return archive_at((settings or Settings.load()).archive, name="[daybreak] archive")

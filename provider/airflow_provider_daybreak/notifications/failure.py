@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+__all__ = ["ReportFailureNotifier"]
+
 
 class ReportFailureNotifier(BaseNotifier):
     """

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+__all__ = ["PingNotifier"]
+
 log = logging.getLogger(__name__)
 
 PAUSES = (1.0, 5.0)

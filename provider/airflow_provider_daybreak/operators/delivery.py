@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.delivery.sender import Summary
     from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 
+__all__ = ["DeliveryInfo", "ReportEmailOperator"]
+
 
 class DeliveryInfo(TypedDict):
     """

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.hooks.report import ReportSpec
     from airflow_provider_daybreak.reports.checks import Check
 
+__all__ = ["ReportInfo", "ReportOperator"]
+
 
 class PeriodInfo(TypedDict):
     """The time a report covers, as ISO instants in its zone."""

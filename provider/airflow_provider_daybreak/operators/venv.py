@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.running.privileges import Limits
     from airflow_provider_daybreak.releases.running.run import Running
 
+__all__ = ["ScriptMail", "VenvDeployOperator", "VenvRollbackOperator", "VenvRunOperator"]
+
 
 class VenvDeployOperator(BaseOperator):
     """

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.reports.period import Period
 
+__all__ = ["Check", "CheckResult", "expression", "fresh", "min_rows", "no_nulls"]
+
 _LONG = timedelta(days=36_500)
 _LAST = date.max - timedelta(days=1)
 
@@ -27,6 +29,7 @@ class CheckResult:
     What a check found.
 
     :param check: what was checked, such as ``min_rows(sales, 1)``.
+    :param passed: whether it holds.
     :param found: what was there, in words.
     """
 
@@ -116,6 +119,8 @@ def min_rows(data: str, count: int = 1) -> Check:
     Check that there are rows enough.
 
     :param data: name of the data.
+    :param count: how many rows are enough.
+    :raises InvalidValueError: ``count`` is no whole number.
     """
     if isinstance(count, bool) or not isinstance(count, int):
         raise InvalidValueError("number of rows in a check", count, "a whole number, such as 1")
@@ -126,6 +131,7 @@ def no_nulls(data: str, *columns: str) -> Check:
     """
     Check that no value is missing.
 
+    :param data: name of the data.
     :param columns: which columns; all when none is given.
     """
     return _NoNulls(data, columns)
@@ -135,8 +141,10 @@ def fresh(data: str, column: str, within: timedelta = timedelta(days=1)) -> Chec
     """
     Check that the data reaches to the period's end.
 
+    :param data: name of the data.
     :param column: holds dates, instants or ISO text of them. A date stands for the whole day.
     :param within: how long before the period's end the newest may lie.
+    :raises InvalidValueError: ``within`` is longer than dates reach.
     """
     if abs(within) > _LONG:
         raise InvalidValueError("age of fresh data", str(within), f"one of at most {_LONG.days:,} days")
@@ -147,6 +155,7 @@ def expression(text: str, name: str = "") -> Check:
     """
     Check that an expression of Jinja is true, such as ``sales | sum(attribute="amount") > 0``.
 
+    :param text: the expression; it sees the report's data by name.
     :param name: what the check is called; its own text when empty.
     """
     return _Expression(text, name)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.dotenv import Dotenv
 
+__all__ = ["DotenvBackend"]
+
 SMTP_CONN_ID = "smtp_default"
 SMTP_KEYS = ("EMAIL_SENDER", "EMAIL_PASSWORD", "SMTP_SERVER", "SMTP_PORT", "EMAIL_RECEIVER", "SMTP_CA_FILE")
 CONN_PREFIX = "AIRFLOW_CONN_"

@@ -16,7 +16,8 @@ from datetime import date, datetime
 from airflow.sdk import DAG, get_current_context, task
 
 from airflow_provider_daybreak.archive import Draft, DraftFile
-from airflow_provider_daybreak.context.archive import announce, archive_of, report_asset
+from airflow_provider_daybreak import archive_of, report_asset
+from airflow_provider_daybreak.context.archive import announce
 from airflow_provider_daybreak.operators.report import ReportOperator
 
 with DAG("makes_the_report", schedule=None, start_date=datetime(2026, 1, 1)):
