@@ -1,0 +1,6 @@
+import os
+import sys
+
+from tabulate import tabulate
+
+print(tabulate([[sys.argv[1], os.environ["WAREHOUSE"]]], tablefmt="plain"))

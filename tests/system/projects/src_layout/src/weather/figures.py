@@ -1,0 +1,2 @@
+def warmest(days):
+    return max(days, key=days.get)

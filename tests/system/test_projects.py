@@ -1,0 +1,157 @@
+"""Little projects as people have them, none of them changed: each does here what it does by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_daybreak.archive import Archive
+from airflow_provider_daybreak.hooks.releases import ReleaseHook
+from airflow_provider_daybreak.operators.venv import ScriptMail, VenvDeployOperator, VenvRunOperator
+from tests.mail import MailServer
+
+PROJECTS = Path(__file__).parent / "projects"
+PEOPLE = ["ann@example.org", "bo@example.org", "cy@example.org"]
+ROOT = os.geteuid() == 0
+PYTHON = "/usr/bin/python3" if ROOT else None
+"""One that every user may run, where other users run it."""
+
+
+class Project:
+    """A copy of one of the projects, deployed, and what its owner asks of it."""
+
+    def __init__(self, folder, name, user, context):
+        self.source, self.name, self.user, self.context = folder / name, name, user, context
+        self.archive = Archive(folder / f"archive-{user}")
+        self.pushed = {}
+
+    def run(self, command, **options):
+        """Deploy it and run a command of it as its user; return what the task returned."""
+        deploy = VenvDeployOperator(task_id="deploy", name=self.name, source=self.source, python=PYTHON)
+        release = deploy.execute(self.context)
+        self.context["ti"].xcom_push = lambda key, value: self.pushed.update({key: value})
+        run = VenvRunOperator(task_id="run", release=release, command=command, run_as=self.user, **options)
+        returned = run.execute(self.context)
+        ReleaseHook().verify(self.name)  # the release is what it was, whatever the script wrote
+        return returned
+
+    def mailed(self, command, **options):
+        """Run it with its mail sent once, over a server of its own; return the mails."""
+        with MailServer() as server, pytest.MonkeyPatch.context() as patch:
+            extra = {"from_email": "reports@example.org", "disable_tls": True, "disable_ssl": True}
+            connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.port, "extra": extra}
+            patch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+            for _ in range(2):
+                self.run(command, mail=ScriptMail(archive=self.archive.uri, max_lateness=None), **options)
+            return {mail.message["To"]: mail.message for mail in server.mails}, server.recipients()
+
+    def files(self):
+        """Return the text of each file that the run kept."""
+        return {
+            name: Path(info["uri"].removeprefix("file://")).read_text()
+            for name, info in self.pushed["artifacts"].items()
+        }
+
+
+@pytest.fixture(scope="module")
+def folder():
+    """Return a folder that every user may pass, as releases lie in where scripts run as others."""
+    with tempfile.TemporaryDirectory(prefix="daybreak-projects-") as name:
+        Path(name).chmod(0o755)
+        shutil.copytree(PROJECTS, name, dirs_exist_ok=True)
+        yield Path(name)
+
+
+@pytest.fixture(params=[None, "nobody"] if ROOT else [None], ids=lambda user: user or "worker")
+def project(request, folder, make_context, monkeypatch):
+    """Return a function that returns a project, run by the worker's user, and by another where that is root."""
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASES", str(folder / "releases"))
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE", (folder / f"archive-{request.param}").as_uri())
+    context = make_context(logical_date=datetime(2026, 3, 29, 7, tzinfo=timezone.utc))
+    return lambda name: Project(folder, name, request.param, context)
+
+
+def test_a_flat_folder_with_requirements(project):
+    assert project("flat").run(["report.py", "south"]) == "Total: 30"
+
+
+def test_a_script_with_the_habits_of_cron_and_no_requirements(project):
+    assert project("no_requirements").run(["report.py"]) == "größer als 14: True"
+
+
+def test_a_project_that_keeps_its_package_in_src(project):
+    assert project("src_layout").run(["-m", "weather"], output="json") == {"warmest": "tuesday"}
+
+
+def test_requirements_as_windows_writes_them(project):
+    assert project("utf16_requirements").run("python report.py") == "Zürich  3"
+
+
+@pytest.mark.parametrize("command", [["run.sh"], ["./run.sh"]])
+def test_a_shell_script_that_a_crontab_calls(project, command):
+    wrapped = project("shell_wrapper")
+
+    assert wrapped.run(command, artifacts=["stock.txt"]) == "2 items"
+
+    assert wrapped.files() == {"stock.txt": "screws  north\nnails  north\n"}
+
+
+def test_a_configuration_that_only_its_owner_may_read(project):
+    orders = project("config_ini")
+    (orders.source / "config.ini").chmod(0o600)
+
+    assert orders.run(["orders.py"]) == "Orders as reader"
+
+
+def test_a_script_that_writes_beside_itself_and_over_its_own_files(project):
+    visits = project("writes_beside_itself")
+    for _ in range(2):
+        assert visits.run(["report.py"], artifacts=["output/**", "logs/*.log"]) == "7 visits"
+
+    kept = visits.files()
+    assert kept["output/report.html"] == "<p>7 visits</p>\n"
+    assert kept["output/charts/n.csv"] == "n\n7\n"
+    assert "7 visits" in kept["logs/report.log"]
+
+
+def test_a_script_that_asks_for_today_when_it_is_imported(project):
+    today = project("today_at_import")
+
+    assert (
+        today.run(["report.py"], clock="report_date", artifacts=["*.txt"])
+        == "Report of 2026-03-29 written on Sunday"
+    )
+
+    assert today.files() == {"report_20260329.txt": "2026-03-28 to 2026-03-29\n"}
+
+
+def test_a_mail_to_each_customer_by_smtplib(project):
+    mails, recipients = project("mails_each_customer").mailed(["invoices.py"], clock="report_date")
+
+    assert sorted(recipients) == PEOPLE
+    assert {mail["Subject"] for mail in mails.values()} == {"Your invoice of 29.03.2026"}
+    assert "please pay 7.00 EUR" in mails["bo@example.org"].get_body(("plain",)).get_content()
+
+
+def test_a_mail_to_each_customer_by_yagmail(project):
+    mails, recipients = project("mails_by_yagmail").mailed(["report.py"])
+
+    assert sorted(recipients) == PEOPLE
+    for mail in mails.values():
+        [attached] = [part for part in mail.walk() if part.get_filename()]
+        assert attached.get_filename() == "figures.csv"
+        assert b"12,42" in attached.get_payload(decode=True)
+
+
+def test_a_mail_to_each_customer_by_a_command_of_django(project):
+    mails, recipients = project("mails_by_django").mailed(["manage.py", "send_orders"])
+
+    assert sorted(recipients) == PEOPLE
+    assert mails["cy@example.org"]["Subject"] == "Orders for cy"
+    assert "Dear cy, 3 boxes." in mails["cy@example.org"].get_body(("html",)).get_content()
