@@ -14,7 +14,7 @@ from airflow_provider_daybreak.version_compat import AirflowSkipException
 from airflow_provider_daybreak.web.links import OpenReportLink
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow.sdk import Context
 
@@ -131,10 +131,25 @@ class ReportOperator(BaseOperator):
         self.when_empty = when_empty
         self.archive = archive
         self.take_over = take_over
-        self.outlets = [*self.outlets, *outlets_of(report, archive)]
+        self._announced: tuple[str, str | None] | None = (
+            report,
+            archive,
+        )  # as written here: when the task runs, they are rendered
         for source in (data or {}).values():  # Airflow looks for tasks in the fields of operators alone
             for name in getattr(source, "template_fields", ()):
                 XComArg.apply_upstream_relationship(self, getattr(source, name))
+
+    @property
+    def outlets(self) -> list[Any]:
+        """What the task gives events to: the report's asset among them, which asks the settings for the archive once used."""
+        announced, self._announced = getattr(self, "_announced", None), None
+        if announced is not None:
+            self._outlets.extend(outlets_of(*announced))
+        return self._outlets
+
+    @outlets.setter
+    def outlets(self, given: Iterable[Any]) -> None:
+        self._outlets = list(given)
 
     def execute(self, context: Context) -> ReportInfo:
         """Render and publish."""

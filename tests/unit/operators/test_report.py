@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import copy
+import runpy
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk import DAG, AssetAlias
+from airflow.sdk import DAG, Asset, AssetAlias
 
-from airflow_provider_daybreak.context.archive import archive_at
+from airflow_provider_daybreak.context.archive import archive_at, report_asset
 from airflow_provider_daybreak.operators.report import ReportOperator
 from airflow_provider_daybreak.operators.venv import VenvDeployOperator
 from airflow_provider_daybreak.reports.sources import ScriptSource
+from airflow_provider_daybreak.settings import Settings
 from airflow_provider_daybreak.version_compat import AirflowFailException
 
 
@@ -155,3 +159,29 @@ def test_a_task_that_a_script_source_names_runs_before_the_report():
         )
 
     assert report.upstream_task_ids == {"deploy"}
+
+
+@pytest.mark.parametrize("name", ["daily_report", "flights_report"])
+def test_parsing_a_dag_reads_no_settings(monkeypatch, name):
+    path = Path(__file__).parents[3] / "dags" / f"{name}.py"
+
+    def load():
+        raise AssertionError("the settings were read")
+
+    monkeypatch.setattr(Settings, "load", load)
+    dags = runpy.run_path(str(path))
+
+    tasks = [task for dag in dags.values() if isinstance(dag, DAG) for task in dag.tasks]
+    report = next(task for task in tasks if isinstance(task, ReportOperator))
+    with pytest.raises(AssertionError, match="the settings were read"):  # by what asks for its asset
+        _ = report.outlets
+
+
+def test_outlets_are_those_that_were_given_and_the_reports_asset_once():
+    mine = Asset("file:///x")
+
+    task = ReportOperator(task_id="x", report="sales", template="x.md.j2", outlets=[mine])
+    task.report = "rendered"
+
+    assert task.outlets == [mine, report_asset("sales")]
+    assert copy.deepcopy(task).outlets == task.outlets == [mine, report_asset("sales")]
