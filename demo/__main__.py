@@ -139,7 +139,7 @@ def _arguments() -> argparse.Namespace:
 
 def _port(text: str) -> int:
     number = int(text)
-    if not 1 <= number <= 65535:  # noqa: PLR2004
+    if not 1 <= number <= 65535:  # noqa: PLR2004 - ports of TCP
         raise argparse.ArgumentTypeError(f"{number} is no port: expected 1 to 65535")
     return number
 

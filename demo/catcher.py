@@ -73,7 +73,7 @@ class Catcher:
         """Return the files of all messages that arrived, oldest first."""
         return sorted(self.folder.glob("*.eml"))
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - as aiosmtpd calls it
         """Keep the message, then accept it."""
         content = envelope.original_content or b""
         subject = str(message_from_bytes(content, policy=default).get("Subject", "no subject"))

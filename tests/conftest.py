@@ -7,13 +7,17 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
+from contextlib import suppress
 from ctypes.util import find_library
 from functools import cache
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.context import make_context
+from tests.waiting import until
 
 _home = tempfile.mkdtemp(prefix="daybreak-tests-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
@@ -80,6 +84,32 @@ def pytest_sessionfinish(session, exitstatus):
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("DAYBREAK_TEST_ALL") and exitstatus == 0 and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _left():
+    """Return what still runs of what tests started, also in the background: each has this session's home from us."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+            if environment.get("AIRFLOW_HOME") != _home or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            command = " ".join(process.cmdline())
+        except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):  # it has ended, or is none of ours
+            continue
+        if "multiprocessing." not in command:  # Python's own helpers of this process end with it
+            found.append(f"{process.pid} {command} of {environment.get('PYTEST_CURRENT_TEST', '?')}")
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_is_left():
+    """Fail where a test, or what tests share, leaves a process behind."""
+    yield
+    with suppress(AssertionError):
+        until(lambda: not _left(), seconds=10)  # what was told to end takes a moment
+    time.sleep(0.1)  # one that was just starting another was gone, and the other not there yet
+    assert not _left(), "processes were left behind"
 
 
 @pytest.fixture

@@ -193,13 +193,13 @@ class MailServer:
     def recipients(self):
         return [mail.recipient for mail in self.mails]
 
-    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802
+    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802 - as aiosmtpd calls it
         if address in self.replies:
             return self.replies[address]
         envelope.rcpt_tos.append(address)
         return "250 ok"
 
-    async def handle_DATA(self, _server, session, envelope):  # noqa: N802
+    async def handle_DATA(self, _server, session, envelope):  # noqa: N802 - as aiosmtpd calls it
         for address in envelope.rcpt_tos:
             if address in self.data_replies:
                 return self.data_replies[address]

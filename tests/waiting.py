@@ -8,11 +8,11 @@ from pathlib import Path
 SECONDS = 60  # far more than it takes
 
 
-def until(done):
+def until(done, seconds=SECONDS):
     """Wait until it is done; return the seconds that it took."""
     started = time.monotonic()
     while not done():
-        assert time.monotonic() - started < SECONDS
+        assert time.monotonic() - started < seconds
         time.sleep(0.05)
     return time.monotonic() - started
 

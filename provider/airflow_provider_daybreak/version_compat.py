@@ -61,7 +61,7 @@ def timetable_cron(timetable: object) -> str | None:
     if not any(kind.__name__ == "CronMixin" for kind in type(timetable).__mro__):
         return None
     # As above: the SDK's says `expression`, the scheduler's `_expression`.
-    return str(getattr(timetable, "expression", None) or timetable._expression)  # type: ignore[attr-defined]  # noqa: SLF001
+    return str(getattr(timetable, "expression", None) or timetable._expression)  # type: ignore[attr-defined]  # noqa: SLF001 - see above
 
 
 def hand_on_connection_class(backend: Any, fallback: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from weasyprint import HTML  # noqa: TID253 - the one thing that this program does
-from weasyprint.urls import FatalURLFetchingError, URLFetcher  # noqa: TID253
+from weasyprint.urls import FatalURLFetchingError, URLFetcher  # noqa: TID253 - as above
 
 # What paper asks for beside the page's own rules for print.
 PAPER = """

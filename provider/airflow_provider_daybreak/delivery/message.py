@@ -376,7 +376,7 @@ def _token(attachment: Attachment) -> bytes:
 def _readable(size: int) -> str:
     value = float(size)
     for unit in ("bytes", "kB", "MB"):
-        if value < 1000:  # noqa: PLR2004
+        if value < 1000:  # noqa: PLR2004 - SI prefixes
             return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"

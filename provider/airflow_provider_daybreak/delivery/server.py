@@ -67,12 +67,12 @@ class Reply:
     @property
     def ok(self) -> bool:
         """Whether it is positive."""
-        return 200 <= self.code < 300  # noqa: PLR2004
+        return 200 <= self.code < 300  # noqa: PLR2004 - RFC 5321 §4.2.1
 
     @property
     def permanent(self) -> bool:
         """Whether the same again would be refused again."""
-        return 500 <= self.code < 600  # noqa: PLR2004
+        return 500 <= self.code < 600  # noqa: PLR2004 - RFC 5321 §4.2.1
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}".strip()
@@ -92,4 +92,4 @@ def one_line(text: bytes | str) -> str:
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= 300 else line[:300] + "…"  # noqa: PLR2004
+    return line if len(line) <= 300 else line[:300] + "…"  # noqa: PLR2004 - characters of a log line

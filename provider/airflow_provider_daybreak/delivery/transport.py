@@ -152,7 +152,7 @@ class Session:
             raise Dropped(f"no reply to {verb}: {reason_of(error)}") from error
         reply = Reply(code, one_line(text))
         # What asks to go on answers DATA and nothing else: after a mail's last dot it tells nothing (RFC 5321 §4.2.1).
-        if not (200 <= code < 300 or 400 <= code < 600 or (code, verb) == (354, "DATA")):  # noqa: PLR2004
+        if not (200 <= code < 300 or 400 <= code < 600 or (code, verb) == (354, "DATA")):  # noqa: PLR2004 - RFC 5321 §4.2
             self.abort()
             raise Dropped(f"no SMTP in the reply to {verb}: {reply}")
         if code == 421:  # noqa: PLR2004 - closing transmission channel

@@ -258,7 +258,7 @@ class ContainerHook(BaseHook):
             image_id=str(found["Id"]),
             command=job.command,
             user=user_of(job.user, found),
-            environment={"HOME": "/tmp", **job.environment, **job.private_environment},  # noqa: S108
+            environment={"HOME": "/tmp", **job.environment, **job.private_environment},  # noqa: S108 - in the container
             host={**job.isolation.host_config(), **job.host},
             create=job.create,
             inputs=list(entries_of(job.inputs, job.archive or settings.archive, Budget(job.limits))),

@@ -280,7 +280,7 @@ class VenvRollbackOperator(BaseOperator):
         self.name = name
         self.to = to
 
-    def execute(self, context: Context) -> ReleaseInfo:  # noqa: ARG002
+    def execute(self, context: Context) -> ReleaseInfo:  # noqa: ARG002 - as Airflow calls it
         """Switch, and return the release now current."""
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
 

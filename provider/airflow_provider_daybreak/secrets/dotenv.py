@@ -82,7 +82,7 @@ class DotenvBackend(BaseSecretsBackend):
         hand_on_connection_class(self, self.fallback)
         return self.fallback.get_connection(conn_id, **_team(self.fallback.get_connection, team_name))
 
-    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:  # noqa: ARG002
+    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:  # noqa: ARG002 - as Airflow calls it
         """
         Return the connection as JSON or URI, or None where the file has none or the environment has it.
 

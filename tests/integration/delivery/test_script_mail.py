@@ -83,7 +83,7 @@ def context(make_context):
 
 
 @pytest.fixture
-def script(releases, server, archive, connect_to, context, make_context, monkeypatch, tmp_path):  # noqa: ARG001
+def script(releases, server, archive, connect_to, context, make_context, monkeypatch, tmp_path):  # noqa: ARG001 - they set what it works with
     """Return a function that deploys and runs a script once, and returns what it pushed and returned."""
     connect_to(server)
     monkeypatch.setattr("airflow_provider_daybreak.delivery.sender.sleep", lambda _seconds: None)

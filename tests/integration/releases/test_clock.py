@@ -244,7 +244,7 @@ def test_children_go_on_at_the_time_that_their_parent_has_by_then(at):
     times = [datetime.fromisoformat(one) for one in said.values()]
     assert times == sorted(times)
     assert times[0] >= datetime(2026, 3, 28, 9, 0, 1)  # noqa: DTZ001 - as the script says it
-    assert times[-1] < datetime(2026, 3, 28, 9, 1)  # noqa: DTZ001
+    assert times[-1] < datetime(2026, 3, 28, 9, 1)  # noqa: DTZ001 - as the script says it
 
 
 def test_one_python_after_another_of_a_shell_does_not_begin_again(at):
@@ -264,7 +264,7 @@ subprocess.run(["date", "+%Y-%m-%d"], check=True)
 subprocess.run([{other!r}, "-c", "from datetime import date; print(date.today())"], check=True)
 """)
 
-    assert outcome.stdout.splitlines() == [str(date.today())] * 2  # noqa: DTZ011
+    assert outcome.stdout.splitlines() == [str(date.today())] * 2  # noqa: DTZ011 - as the script has it
     assert (
         outcome.stderr.strip()
         == f"Daybreak: {other} keeps the true time: it is another Python than the release's"
@@ -467,7 +467,7 @@ def test_a_run_for_an_earlier_date_has_that_date(in_a_dag):
 
 
 def test_without_a_clock_the_script_has_the_true_time(in_a_dag):
-    assert in_a_dag(date(2026, 3, 28)).startswith(str(datetime.now().year))  # noqa: DTZ005
+    assert in_a_dag(date(2026, 3, 28)).startswith(str(datetime.now().year))  # noqa: DTZ005 - as the script has it
     assert not in_a_dag(date(2026, 3, 28)).startswith("2026-03-28")
 
 

@@ -68,7 +68,7 @@ def rest():
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_PUT = do_POST = answer  # noqa: N815
+        do_GET = do_PUT = do_POST = answer  # noqa: N815 - as http.server looks them up
 
         def log_message(self, *_):
             pass

@@ -57,7 +57,7 @@ def test_the_same_source_changes_nothing_at_all(layout, deployed):
 def test_other_code_shares_the_environment(deployed):
     first, second = deployed("print(1)"), deployed("print(2)")
 
-    assert first.release.id != second.release.id == second.release.id
+    assert first.release.id != second.release.id
     assert first.release.environment == second.release.environment
     assert second.previous == first.release.id
 

@@ -95,7 +95,7 @@ def test_every_value_is_written_or_refused(make_document, value, source):
 TABLES = "{{ table(rows, name='rows') }}\n\n{{ table(empty, ['nothing'], name='empty') }}\n"
 ROWS = [
     {"text": "<script>alert(1)</script>", "number": math.nan, "at": None},
-    {"text": "**bold** | _cell_", "number": math.inf, "at": datetime(2026, 3, 29, 10)},  # noqa: DTZ001
+    {"text": "**bold** | _cell_", "number": math.inf, "at": datetime(2026, 3, 29, 10)},  # noqa: DTZ001 - naive ones are the point
     {"text": "=1+1", "number": Decimal("1234.5"), "at": datetime(2026, 3, 29, 10, tzinfo=AHEAD)},
     {"text": "שלום", "number": -math.inf, "at": None},
     {"text": "🙂", "number": None, "at": None},

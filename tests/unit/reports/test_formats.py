@@ -100,7 +100,7 @@ def test_a_csv_has_all_rows_as_programs_read_them(render_files):
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\u00a0=1", "\u2003=1", "\u200b=1", "＝1"],  # noqa: RUF001
+    ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\u00a0=1", "\u2003=1", "\u200b=1", "＝1"],  # noqa: RUF001 - the full-width sign is the point
 )
 def test_a_cell_that_a_spreadsheet_would_run_is_neutral(text):
     assert neutral(text) == f"'{text}"

@@ -4,7 +4,7 @@ Charts as SVG, and as PNG for mail.
 Drawn here rather than by a plotting library, since a chart of a report needs few things and needs them
 exactly: the same bytes for the same data, text in the report's locale, and no browser, fonts or second
 of start-up. The renderer (resvg, in vl-convert) brings its own Liberation Sans, so that a machine
-without any font draws the same picture.
+without any font draws the same picture. One module, since every kind of chart is drawn between the same axes.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def _x_text(chart: Chart, value: object, language: Language) -> str:
 def _telling(format_: Format | None, ticks: Sequence[float], language: Language) -> Format:
     """Return the format with the digits that tell the ticks apart, if it has too few; what none tells apart is plain."""
     format_ = format_ or Format("number")
-    if len(ticks) < 2:  # noqa: PLR2004
+    if len(ticks) < 2:  # noqa: PLR2004 - one says no distance
         return format_
     kind, argument = format_.kind, format_.argument
     currency, digits = (argument[:1], argument[1:]) if kind == "currency" else ((), (argument,))
@@ -356,7 +356,7 @@ class _Plot:
             for position, value in enumerate(one.values):
                 if value is not None:
                     left = self.x.at(position) - band / 2 + index * width
-                    yield self._bar(left, width - (1 if count > 1 and width > 3 else 0), 0, value, ink)  # noqa: PLR2004
+                    yield self._bar(left, width - (1 if count > 1 and width > 3 else 0), 0, value, ink)  # noqa: PLR2004 - pixels, of which one is the gap
 
     def _stacks(self) -> Iterator[str]:
         width = self.x.band * 0.72

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.reports.document import Document
 
 # Blanks and what nobody sees don't keep a spreadsheet from what follows them; East Asian ones read wide signs too.
-_FORMULA = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")  # noqa: RUF001
+_FORMULA = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")  # noqa: RUF001 - full-width signs begin formulas too
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d+)?([eE][+-]?\d+)?)?\Z")
 
 

@@ -1,4 +1,8 @@
-"""What templates call to put tables, metrics, charts and notices into a report: loose values in, frozen blocks out."""
+"""
+What templates call to put tables, metrics, charts and notices into a report: loose values in, frozen blocks out.
+
+One module, since a template's author knows these as one list.
+"""
 
 from __future__ import annotations
 
@@ -187,13 +191,13 @@ class Components:
         difference = now - before
         same = type(value) is type(previous) and not isinstance(value, str)
         amount = abs(value - previous if same else difference)
-        write: Callable[[Any], str] = lambda amount: format_.write(amount, language)  # noqa: E731
+        write: Callable[[Any], str] = lambda amount: format_.write(amount, language)  # noqa: E731 - one of three
         # A share of nothing, or of what had the other sign, says nothing.
         if change == "percent" and before and now * before >= 0:
             amount = abs(difference / before)
-            write = lambda share: language.percent(share, 1)  # noqa: E731
+            write = lambda share: language.percent(share, 1)  # noqa: E731 - one of three
         elif format_.kind == "percent":
-            write = lambda share: language.word("points", value=language.number(100 * share, 1))  # noqa: E731
+            write = lambda share: language.word("points", value=language.number(100 * share, 1))  # noqa: E731 - one of three
         size = write(amount)
         if size == write(amount - amount) or abs(difference) <= _MARGIN * max(abs(now), abs(before)):
             return f"{language.word('unchanged')} {language.word(f'against.{self._period.name}')}", None
@@ -247,7 +251,7 @@ class Components:
         """
         if kind not in get_args(ChartKind):
             raise InvalidValueError("kind of a chart", kind, "one of " + ", ".join(get_args(ChartKind)))
-        if isinstance(height, bool) or not isinstance(height, int) or not 120 <= height <= 800:  # noqa: PLR2004
+        if isinstance(height, bool) or not isinstance(height, int) or not 120 <= height <= 800:  # noqa: PLR2004 - pixels that show something, on one page
             raise InvalidValueError("height of a chart", height, "120 to 800 pixels")
         if (
             not isinstance(rows, (Rows, Mapping))

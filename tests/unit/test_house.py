@@ -1,0 +1,88 @@
+"""What holds for every file: a reason where a rule is left, a reason where a module is long, no process left behind."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import re
+import signal
+import subprocess
+import tokenize
+from pathlib import Path
+
+import pytest
+
+from tests import conftest
+from tests.waiting import until
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("provider", "plugins", "dags", "demo", "tests")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+PACKAGE = ROOT / "provider" / "airflow_provider_daybreak"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONG = 400  # lines, beyond which a reader loses a module's thread
+TO_BE_SPLIT = {"hooks/releases.py", "releases/deploy.py", "releases/running/run.py"}
+"""Long ones that have no reason to be; the list gets no longer."""
+WITH_REASON = re.compile(r"#\s*(ruff: )?noqa: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)* - \w")
+IGNORE_WITH_CODE = re.compile(r"#\s*type: ignore\[[a-z, -]+\]")
+
+
+def comments(text):
+    """Yield each comment of a file with its line's number; what a text holds is none."""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def without_reason(text):
+    """Yield the lines that leave a rule without saying why."""
+    for line, comment in comments(text):
+        if "noqa" in comment and not WITH_REASON.search(comment):
+            yield line
+        if "type: ignore" in comment and not IGNORE_WITH_CODE.search(comment):
+            yield line
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_rule_that_is_left_has_a_reason_beside_it(path):
+    assert list(without_reason(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("x = 1  # noqa\n", [1]),
+        ("x = 1  # noqa: S101\n", [1]),
+        ("x = 1  # type: ignore\n", [1]),
+        ("x = 1  # noqa: S101, ARG002 - as Airflow calls it\n", []),
+        ("x = 1  # type: ignore[arg-type]\n", []),
+        ("x = '# noqa'\n", []),
+    ],
+)
+def test_a_rule_that_is_left_without_a_reason_is_found(text, found):
+    assert list(without_reason(text)) == found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_long_module_says_why_it_is_one(path):
+    text = path.read_text()
+    has_reason = "One module, since " in (ast.get_docstring(ast.parse(text)) or "")
+
+    assert text.count("\n") <= LONG or has_reason or str(path.relative_to(PACKAGE)) in TO_BE_SPLIT
+
+
+def test_a_process_that_a_test_leaves_is_found_with_the_name_of_the_test(request):
+    script = "setsid sleep 300 >/dev/null 2>&1 & echo $!"
+    background = subprocess.run(
+        ["sh", "-c", script], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.strip()
+    try:
+        until(
+            lambda: (
+                f"{background} sleep 300 of tests/unit/{request.node.nodeid.rpartition('/')[2]}"
+                in str(conftest._left())
+            )
+        )
+    finally:
+        os.kill(int(background), signal.SIGKILL)
