@@ -15,8 +15,24 @@ if TYPE_CHECKING:
 
 INPUTS = "/in"
 SECRETS = "/run/secrets"
+BOOT = "/run/daybreak"
+"""Folder of what a container's programs begin with."""
 RESULT = "result"
 _ANYBODY = 0o1777  # as /tmp: whoever the container runs as may write there
+
+
+@dataclass(frozen=True)
+class Boot:
+    """
+    What a container's programs begin with.
+
+    :param files: files to put under ``/run/daybreak``.
+    :param asked: what a retry compares: that of the environment which tells one try from the next is not in it.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Sequence[tarball.Entry] = ()
+    asked: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -32,6 +48,7 @@ class ContainerSpec:
     :param create: further arguments of ``docker.APIClient.create_container``.
     :param inputs: files to put under ``/in``.
     :param secrets: files to put under ``/run/secrets``, readable for the user alone where that is a number.
+    :param boot: files to put under ``/run/daybreak``: what its programs begin with.
     :param outputs: what comes out: a path in the container by name.
     :param result: path of a JSON file in the container whose value comes out too, or None.
     :param asked: digest of all that it was asked for, as given: what a retry compares.
@@ -46,6 +63,7 @@ class ContainerSpec:
     create: Mapping[str, Any] = field(default_factory=dict)
     inputs: Sequence[tarball.Entry] = ()
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    boot: Sequence[tarball.Entry] = ()
     outputs: Mapping[str, str] = field(default_factory=dict)
     result: str | None = None
     asked: str = ""
@@ -74,6 +92,7 @@ class ContainerSpec:
         return [
             *([INPUTS] if self.inputs else []),
             *([SECRETS] if self.secrets else []),
+            *([BOOT] if self.boot else []),
             *self.folders,
         ]
 
@@ -86,6 +105,8 @@ class ContainerSpec:
             mode, owner = (0o400, int(uid)) if uid.isdigit() else (0o444, 0)
             entries = [tarball.Entry.of(name, value.encode()) for name, value in self.secrets.items()]
             yield SECRETS, tarball.stream(entries, mode=mode, owner=owner)
+        if self.boot:
+            yield BOOT, tarball.stream(self.boot)
         for folder in self.folders:
             yield folder, iter((tarball.folder("/", mode=_ANYBODY), *self._subfolders(folder), tarball.END))
 

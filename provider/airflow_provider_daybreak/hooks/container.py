@@ -15,11 +15,13 @@ from airflow_provider_daybreak.containers.identity import Identity, digest
 from airflow_provider_daybreak.containers.image import ImageBuild
 from airflow_provider_daybreak.containers.isolation import Isolation, user_of
 from airflow_provider_daybreak.containers.outputs import Budget, CopyLimits, Store, StoredFile
-from airflow_provider_daybreak.containers.spec import ContainerSpec
+from airflow_provider_daybreak.containers.probe import Probe, command_of, variables_of
+from airflow_provider_daybreak.containers.spec import Boot, ContainerSpec
 from airflow_provider_daybreak.containers.work import Keep, Result, disposed, perform
 from airflow_provider_daybreak.containers.written import Written
 from airflow_provider_daybreak.context.archive import archive_at
 from airflow_provider_daybreak.context.container_inputs import entries_of
+from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.exceptions import EngineError, InvalidValueError
 from airflow_provider_daybreak.settings import Settings
 from airflow_provider_daybreak.version_compat import task_state
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from airflow.providers.docker.hooks.docker import DockerHook
     from airflow.sdk import Context
     from docker import APIClient
+
+    from airflow_provider_daybreak.hooks.releases import Clock
 
 _STATE = "daybreak_container"
 """Key of what the tries of a task share: the engine's address and the container's name."""
@@ -49,6 +53,9 @@ class ContainerJob:
     :param create: arguments of ``create_container`` beside those that have a field here.
     :param inputs: what goes under ``/in``, by path.
     :param outputs: what comes out, a path in the container by name.
+    :param clock: ``report_date`` starts the clocks of its programs at the run's instant.
+    :param report_date: ISO date of the run; its own when empty.
+    :param timezone: the dates' zone; the Dag's when None.
     :param secrets: contents of files under ``/run/secrets``, by name.
     :param result: path of a JSON file whose value comes out.
     :param keep: which ended containers are left for a look.
@@ -68,6 +75,9 @@ class ContainerJob:
     create: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
+    clock: Clock | None = None
+    report_date: str = ""
+    timezone: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     result: str | None = None
     force_pull: bool = False
@@ -205,11 +215,12 @@ class ContainerHook(BaseHook):
             connection=docker.docker_conn_id,
         )
         self._recommend_digest(job, found)
+        boot = self._boot(job, client, identity, found, context)
         container = Container(
             client=client,
             identity=identity,
             name=job.container_name or identity.name,
-            spec=self._spec(job, image, found, settings),
+            spec=self._spec(job, image, found, settings, boot),
             try_number=try_number,
         )
         self._container, self._keep = container, job.keep
@@ -250,22 +261,55 @@ class ContainerHook(BaseHook):
                 digests[0],
             )
 
+    def _boot(
+        self,
+        job: ContainerJob,
+        client: APIClient,
+        identity: Identity,
+        image: Mapping[str, Any],
+        context: Context,
+    ) -> Boot:
+        """
+        Return what is to begin in the container's programs.
+
+        :raises InvalidValueError: the clock is none that there is.
+        :raises ClockError: there is no way to set it in the image.
+        """
+        if job.clock is None:
+            return Boot()
+        if job.clock != "report_date":
+            raise InvalidValueError("clock", job.clock, "report_date, or None for the true time")
+        from airflow_provider_daybreak.hooks.container_clock import start_at
+
+        given = {**job.environment, **job.private_environment}
+        probe = Probe(client, str(image["Id"]), f"{identity.name}-probe", given)
+        instant = run_of(cast("Any", context), report_date=job.report_date, timezone=job.timezone).instant
+        self.log.info("Its clock starts at %s", instant.isoformat())
+        command = command_of(image, job.create.get("entrypoint"), job.command)
+        return start_at(instant, probe, command, image=variables_of(image), given=given)
+
     def _spec(
-        self, job: ContainerJob, image: str, found: Mapping[str, Any], settings: Settings
+        self, job: ContainerJob, image: str, found: Mapping[str, Any], settings: Settings, boot: Boot
     ) -> ContainerSpec:
         return ContainerSpec(
             image=image,
             image_id=str(found["Id"]),
             command=job.command,
             user=user_of(job.user, found),
-            environment={"HOME": "/tmp", **job.environment, **job.private_environment},  # noqa: S108 - in the container
+            environment={
+                "HOME": "/tmp",  # noqa: S108 - in the container
+                **job.environment,
+                **job.private_environment,
+                **boot.environment,
+            },
             host={**job.isolation.host_config(), **job.host},
             create=job.create,
             inputs=list(entries_of(job.inputs, job.archive or settings.archive, Budget(job.limits))),
             secrets=job.secrets,
+            boot=boot.files,
             outputs=job.outputs,
             result=job.result,
-            asked=digest(job.inputs, job.environment, job.isolation, job.host, job.create),
+            asked=digest(job.inputs, job.environment, job.isolation, job.host, job.create, *boot.asked),
         )
 
     @staticmethod

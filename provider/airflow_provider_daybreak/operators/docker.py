@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import NotRequired
 
     from airflow_provider_daybreak.containers.work import Keep
+    from airflow_provider_daybreak.hooks.releases import Clock
 
 Keeping = Literal["never", "success", "force"]
 
@@ -68,6 +69,11 @@ class ScriptDockerOperator(DockerOperator):
     :param result: path in the container of a JSON file whose value is returned too. (templated)
     :param secrets: files under ``/run/secrets``: a template of the content by name, such as
         ``{"token": "{{ conn.api.password }}"}``. Rendered when the task runs and kept nowhere.
+    :param clock: ``report_date`` starts the clocks of the script at the run's scheduled instant, on its report date and in
+        the Dag's zone: in an image with a Python those of its Pythons, in any other with ``libfaketime`` those of all
+        programs. The script has the true time when None.
+    :param report_date: ISO date for ``clock``; the run's own when empty. (templated)
+    :param timezone: that date's zone; the Dag's when None.
     :param archive: URI of the archive that keeps outputs; ``[daybreak] archive`` when None. (templated)
     :param copy_limits: how many files and bytes may go in, and may come out.
     :param network_mode: the container's network: none, unless one is named.
@@ -97,6 +103,7 @@ class ScriptDockerOperator(DockerOperator):
         "outputs",
         "result",
         "archive",
+        "report_date",
     )
     template_ext: Sequence[str] = ()  # a command that ends in .sh is a command, not a file to put in its place
     template_fields_renderers = {"inputs": "json", "outputs": "json"}  # noqa: RUF012 - Airflow's own declaration
@@ -110,6 +117,9 @@ class ScriptDockerOperator(DockerOperator):
         outputs: Mapping[str, str] | None = None,
         result: str | None = None,
         secrets: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+        report_date: str = "",
+        timezone: str | None = None,
         archive: str | None = None,
         copy_limits: CopyLimits | None = None,
         network_mode: str | None = "none",
@@ -162,6 +172,9 @@ class ScriptDockerOperator(DockerOperator):
         self.outputs = outputs
         self.result = result
         self.secrets = secrets
+        self.clock = clock
+        self.report_date = report_date
+        self.timezone = timezone
         self.archive = archive
         self.copy_limits = copy_limits
         self.cpu_quota = cpus
@@ -224,6 +237,9 @@ class ScriptDockerOperator(DockerOperator):
             inputs=self.inputs or {},
             outputs=self.outputs or {},
             secrets=self._secrets(context),
+            clock=self.clock,
+            report_date=self.report_date,
+            timezone=self.timezone,
             result=self.result,
             force_pull=self.force_pull,
             keep=self._keep,

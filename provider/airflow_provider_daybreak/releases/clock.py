@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FOLDER = ".boot"  # no name that a script is deployed under begins with a dot
+FOLDER = ".boot"  # no name that a script is deployed under begins with a dot
 _NAME = "time-machine"
-_LOCK = BOOT / "time-machine.lock"
-_LEAST_PYTHON = (3, 8)
-_ZONES = tuple(
+LOCK = BOOT / "time-machine.lock"
+LEAST_PYTHON = (3, 8)
+ZONES = tuple(
     map(Path, ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"))
 )
 
@@ -57,7 +57,7 @@ def start_at(instant: datetime, release: Release, *, index_of: Callable[[str], I
 
 def _check_zone(release: Release, zone: str) -> None:
     """Make sure of the zone: the C library takes one that it does not know for UTC, and says nothing."""
-    if zone != "UTC" and not any((folder / zone).is_file() for folder in _ZONES):
+    if zone != "UTC" and not any((folder / zone).is_file() for folder in ZONES):
         problem = f"this machine has no file of the zone {zone!r}. Install its tzdata package (apt-get install tzdata)."
         raise ClockError(str(release.python), problem)
 
@@ -67,12 +67,12 @@ def _package(release: Release, index_of: Callable[[str], Index]) -> Path:
     made_for = release.manifest["interpreter"]
     interpreter = Interpreter(path=str(release.python), **made_for)
     what = f"{interpreter.implementation} {interpreter.version} ({release.python})"
-    if interpreter.implementation != "CPython" or _numbers(interpreter.minor) < _LEAST_PYTHON:
-        least = ".".join(map(str, _LEAST_PYTHON))
+    if interpreter.implementation != "CPython" or numbers(interpreter.minor) < LEAST_PYTHON:
+        least = ".".join(map(str, LEAST_PYTHON))
         raise ClockError(
             what, f"it takes CPython {least} or later. Deploy with python set to one, such as '3.12'."
         )
-    layout = Layout(release.layout.root / _FOLDER, _NAME)
+    layout = Layout(release.layout.root / FOLDER, _NAME)
     environment = Environment(_lock(), interpreter)
     path = layout.environment(environment.id)
     if not is_complete(path):
@@ -107,8 +107,9 @@ def _build(environment: Environment, layout: Layout, index: Index | None) -> Non
 
 @lru_cache(maxsize=1)
 def _lock() -> Lock:
-    return parse(_LOCK)
+    return parse(LOCK)
 
 
-def _numbers(minor: str) -> tuple[int, ...]:
+def numbers(minor: str) -> tuple[int, ...]:
+    """Return the numbers of a version."""
     return tuple(map(int, minor.split(".")))
