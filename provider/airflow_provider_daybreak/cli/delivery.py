@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.cli.command import command, print_result, program, sentence
 from airflow_provider_daybreak.cli.dates import dates_of, known_report
+from airflow_provider_daybreak.cli.progress import watched
 from airflow_provider_daybreak.context.archive import archive_of
 from airflow_provider_daybreak.delivery.audit import deliveries
 from airflow_provider_daybreak.delivery.mailer import Resending
@@ -69,7 +70,7 @@ def resend(args: Namespace) -> None:
     one: Callable[[DeliveryHook, Resending], Iterator[dict[str, str]]] = _would if args.dry_run else _done
     rows: list[dict[str, str]] = []
     failed, nobody = False, None
-    for day in days:
+    for day in watched(days, "Sending report dates"):
         try:
             rows += one(hook, replace(resending, report_date=day))
         except NothingToResendError as error:  # noqa: PERF203 - each date for itself

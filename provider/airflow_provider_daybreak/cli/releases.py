@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.cli.command import command, print_result
+from airflow_provider_daybreak.cli.progress import busy
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def rollback(args: Namespace) -> None:
 @command
 def verify(args: Namespace) -> None:
     """Compare a release and its environment with what they were when they were made."""
-    compared = ReleaseHook().verify(args.name, args.release)
+    with busy("Comparing files"):
+        compared = ReleaseHook().verify(args.name, args.release)
     files = {f"{what}_files": number for what, number in compared.items()}
     print_result(args.output, [{"name": args.name, **files, "ok": True}], _NOTHING)
 
@@ -65,13 +67,16 @@ def verify(args: Namespace) -> None:
 @command
 def rebuild(args: Namespace) -> None:
     """Make the environment of a release anew, of the same packages."""
-    print_result(args.output, [ReleaseHook().rebuild(args.name, args.release)], _NOTHING)
+    with busy("Building the environment"):
+        rebuilt = ReleaseHook().rebuild(args.name, args.release)
+    print_result(args.output, [rebuilt], _NOTHING)
 
 
 @command
 def prune(args: Namespace) -> None:
     """Remove all but the newest releases."""
-    removed = ReleaseHook().prune(args.name, keep=args.keep)
+    with busy("Removing releases"):
+        removed = ReleaseHook().prune(args.name, keep=args.keep)
     print_result(args.output, [{"name": args.name, "removed": release} for release in removed], _NOTHING)
 
 

@@ -12,6 +12,7 @@ from airflow_provider_daybreak.archive.prune import prune as prune_archive
 from airflow_provider_daybreak.archive.verify import verify as verify_archive
 from airflow_provider_daybreak.cli.command import command, print_result
 from airflow_provider_daybreak.cli.dates import dates_of, known_report
+from airflow_provider_daybreak.cli.progress import watched
 from airflow_provider_daybreak.context.archive import archive_of
 from airflow_provider_daybreak.exceptions import InvalidValueError, RevisionNotFoundError
 from airflow_provider_daybreak.reports.period import parse_date
@@ -62,7 +63,7 @@ def verify(args: Namespace) -> None:
     report = known_report(archive, args.report) if args.report else None
     revisions = damaged = size = 0
     damages = []
-    for verified in verify_archive(archive, report, since=since, until=until):
+    for verified in watched(verify_archive(archive, report, since=since, until=until), "Verifying revisions"):
         revisions += 1
         size += verified.bytes
         damaged += bool(verified.damages)
@@ -87,7 +88,8 @@ def prune(args: Namespace) -> None:
     done = "would remove" if args.dry_run else "removed"
     lines: list[dict[str, str]] = []
     try:
-        for each in prune_archive(archive, before=before, report=report, dry_run=args.dry_run):
+        found = prune_archive(archive, before=before, report=report, dry_run=args.dry_run)
+        for each in watched(found, "Pruning"):
             lines.append({done: each.kind, "uri": each.uri})  # noqa: PERF401 - an error leaves what was removed
     finally:
         if lines:
