@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_daybreak.archive import Archive
+from airflow_provider_daybreak.exceptions import ScriptFailedError
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.operators.venv import ScriptMail, VenvDeployOperator, VenvRunOperator
 from tests.mail import MailServer
@@ -100,6 +101,36 @@ def test_a_shell_script_that_a_crontab_calls(project, command):
     assert wrapped.run(command, artifacts=["stock.txt"]) == "2 items"
 
     assert wrapped.files() == {"stock.txt": "screws  north\nnails  north\n"}
+
+
+def test_a_notebook_with_parameters_for_its_day(project):
+    sales = project("notebook")
+
+    said = sales.run(["sales.ipynb", "-p", "region", "south", "-p", "smallest", "5"], artifacts=["*.ipynb"])
+
+    assert said == "30 sold in south by 29 March"
+    cells = json.loads(sales.files()["sales.ipynb"])["cells"]
+    assert cells[2]["metadata"]["tags"] == ["injected-parameters"]
+    assert "south" in str(cells[-1]["outputs"])
+
+
+def test_what_a_notebook_shows_as_a_reports_data(project):
+    shown = project("notebook").run(["sales.ipynb", "--shown"], output="json", clock="report_date")
+
+    assert shown["shown"][0]["rows"] == [{"region": "north", "sold": 12}, {"region": "south", "sold": 30}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["-p", "regoin", "south"], r"no parameter 'regoin'.* has: region, report_date, smallest"),
+        (["-p", "smallest", "many"], "TypeError"),
+        (["south"], r"What does 'south' mean\? expected: NOTEBOOK.ipynb \[-p NAME VALUE\]"),
+    ],
+)
+def test_a_notebook_that_fails_says_why(project, arguments, problem):
+    with pytest.raises(ScriptFailedError, match=f"(?s){problem}"):
+        project("notebook").run(["sales.ipynb", *arguments])
 
 
 def test_a_configuration_that_only_its_owner_may_read(project):

@@ -28,7 +28,7 @@ class NoScriptError(ReleaseError, permanent=True):
     path: str
 
     def __str__(self) -> str:
-        return f"Nothing to run in {self.path!r}: expected a .py or .sh file in it. Check source."
+        return f"Nothing to run in {self.path!r}: expected a .py, .sh or .ipynb file in it. Check source."
 
 
 class SourceLinkError(ReleaseError, permanent=True):

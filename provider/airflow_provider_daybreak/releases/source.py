@@ -38,7 +38,7 @@ _LEFT_OUT_FOLDERS = frozenset(
     }
 )
 _LEFT_OUT_SUFFIXES = (".pyc", ".pyo", ".swp")
-_SCRIPTS = (".py", ".sh")
+_SCRIPTS = (".py", ".sh", ".ipynb")
 _CHUNK = 1 << 20
 
 
@@ -116,7 +116,7 @@ def read_source(given: Path) -> Source:
     :raises SourceUnreadableError: it is missing, or something in it can't be read.
     :raises SourceLinkError: a link in it leads outside.
     :raises SourceTooLargeError: it holds more than a script does.
-    :raises NoScriptError: there is nothing in it that can be run: no Python, no shell script.
+    :raises NoScriptError: there is nothing in it that can be run: no Python, no shell script, no notebook.
     """
     try:
         if given.is_dir():

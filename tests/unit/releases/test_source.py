@@ -62,7 +62,7 @@ def test_a_missing_source_is_an_error(tmp_path):
 
 
 def test_a_source_without_a_script_is_an_error(folder):
-    with pytest.raises(NoScriptError, match="expected a .py or .sh file in it"):
+    with pytest.raises(NoScriptError, match="expected a .py, .sh or .ipynb file in it"):
         read_source(folder(readme_txt=""))
 
 

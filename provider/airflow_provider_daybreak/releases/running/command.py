@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import InvalidValueError, ScriptNotStartedError, ShellSyntaxError
+from airflow_provider_daybreak.releases.running.booting import BOOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ _MAYBE_ARGUMENT = (">", "<", "|", ";", "&")  # such as a column's separator, aft
 _VARIABLE = re.compile(r"(?<![\\\w])\$(\{[A-Za-z_]\w*[^}]*\}|[A-Z_][A-Z0-9_]*\b)")
 _SUBSTITUTION = re.compile(r"[\w./=:-]*(\$\(.+\)|`.+`)[\w./-]*")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_NOTEBOOK = BOOT / "daybreak_notebook.py"
 _SHEBANG_BYTES = 256  # as many as the kernel reads (BINPRM_BUF_SIZE)
 
 
@@ -61,7 +63,7 @@ def program_of(release: Release, command: Sequence[str], path: str, source: Path
     """
     Return the program and its arguments, with the release's scripts in the folder that holds its source.
 
-    A script of a shell, or of any interpreter that its first line names, is given to that: it needs no execute bit.
+    A notebook is run by the release's Python, with what of ``-p NAME VALUE`` is its parameters. A script of a shell, or of any interpreter that its first line names, is given to that: it needs no execute bit.
 
     :param command: program and arguments.
     :param path: the ``PATH`` on which programs are looked for.
@@ -80,6 +82,10 @@ def program_of(release: Release, command: Sequence[str], path: str, source: Path
         if script is None:
             raise _no_script(release, first)
         return [str(release.python), str(source / script), *rest]
+    if first.endswith(".ipynb"):
+        if script is None:
+            raise _no_script(release, first)
+        return [str(release.python), *_notebook_runner(release, first, source), str(source / script), *rest]
     # A program goes before a file of its name that is not asked for as ./name, as it does by hand.
     found = shutil.which(first, path=path) if script is None or _is_bare(first) else None
     if script is not None and found is None:
@@ -164,6 +170,26 @@ def _next_step(operator: str) -> str:
     if ">" in operator:
         return f"Leave it out: what the script prints is in the task's log, and artifacts keeps files. Or: {_FOR_SHELL}"
     return f"{_FOR_SHELL} What is meant as an argument is quoted in a text."
+
+
+def _notebook_runner(release: Release, first: str, source: Path) -> list[str]:
+    """
+    Return what the release's Python runs a notebook by.
+
+    :raises ScriptNotStartedError: the environment lacks what it takes.
+    """
+    lacking = [
+        name
+        for name in ("nbclient", "ipykernel")
+        if not any(release.environment.glob(f"lib/python*/site-packages/{name}"))
+    ]
+    if lacking:
+        problem = f"the environment of its release has no {' and no '.join(lacking)}, which runs notebooks"
+        raise ScriptNotStartedError(
+            first, problem, "add the lines nbclient and ipykernel to its requirements.txt, and deploy it again"
+        )
+    # As text: a user that it may run as may not come to this package. By hand it is the file.
+    return [str(_NOTEBOOK)] if source == Path() else ["-c", _NOTEBOOK.read_text(encoding="utf-8")]
 
 
 def _is_bare(first: str) -> bool:

@@ -79,6 +79,11 @@ def test_a_source_of_a_shell_script_alone_is_deployed(layout, folder):
     assert run(release, Job(("run.sh",)), on_line=lambda *_: None).last_line == "alone"
 
 
+def test_a_notebook_whose_environment_cannot_run_it_says_what_to_add(ran):
+    with pytest.raises(ScriptNotStartedError, match=r"no nbclient and no ipykernel.*requirements.txt"):
+        ran("report.ipynb", "{}", ["report.ipynb"])
+
+
 @pytest.mark.parametrize(
     ("command", "found"),
     [
