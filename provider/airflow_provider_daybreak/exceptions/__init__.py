@@ -103,6 +103,7 @@ They are imported from here, whichever module defines them::
             TemplateUnreadableError
             TooManyRowsError
             UnboundParameterError
+            UnwritableValueError
         SecretsBackendError
 """
 
@@ -220,6 +221,7 @@ from airflow_provider_daybreak.exceptions.reports import (
     TemplateUnreadableError,
     TooManyRowsError,
     UnboundParameterError,
+    UnwritableValueError,
 )
 
 __all__ = [
@@ -323,5 +325,6 @@ __all__ = [
     "TemplateUnreadableError",
     "TooManyRowsError",
     "UnboundParameterError",
+    "UnwritableValueError",
     "VerificationError",
 ]

@@ -76,6 +76,20 @@ class InvalidRowsError(ReportError, permanent=True):
         return f"Cannot use data {self.name or 'given'!r} as rows: {self.problem}."
 
 
+class UnwritableValueError(ReportError, permanent=True):
+    """A value of a type that no format can write. Place says where it is, and is empty where that is said beside it."""
+
+    kind: str
+    place: str = ""
+
+    def __str__(self) -> str:
+        where = f" in {self.place}" if self.place else ""
+        return (
+            f"Cannot write the value{where}, which is a Python {self.kind}: expected text, a number, a date or time, bytes, "
+            "a list or a mapping. Let the query, or the function that gives it, make one of these of it."
+        )
+
+
 class MissingColumnError(ReportError, permanent=True):
     """A column that the data doesn't have."""
 

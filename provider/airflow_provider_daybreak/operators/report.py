@@ -94,6 +94,7 @@ class ReportOperator(BaseOperator):
     template_fields_renderers = {"data": "json"}  # noqa: RUF012 - Airflow's own declaration
     operator_extra_links = (OpenReportLink(),)
     ui_color = "#e8f1ff"
+    _announced: tuple[str, str | None] | None = None
 
     def __init__(
         self,
@@ -142,7 +143,7 @@ class ReportOperator(BaseOperator):
     @property
     def outlets(self) -> list[Any]:
         """What the task gives events to: the report's asset among them, which asks the settings for the archive once used."""
-        announced, self._announced = getattr(self, "_announced", None), None
+        announced, self._announced = self._announced, None
         if announced is not None:
             self._outlets.extend(outlets_of(*announced))
         return self._outlets

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.reports.values import is_missing
+from airflow_provider_daybreak.exceptions import InvalidValueError, UnwritableValueError
+from airflow_provider_daybreak.reports.values import is_missing, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -58,15 +58,29 @@ class Column:
         Write a value of the column in the language.
 
         :raises InvalidValueError: the column's format can't write it.
+        :raises UnwritableValueError: no format can.
         """
         try:
             return self.format.write(value, self.language(language))
+        except UnwritableValueError as error:
+            raise UnwritableValueError(error.kind, self._place(value)) from error
         except InvalidValueError as error:
             if error.value is not value:  # the format itself asks for what there isn't
                 name = f"{error.name} in the format of column {self.name!r}"
                 raise InvalidValueError(name, error.value, error.expected) from error
             expected = f"{error.expected}, as the column's format {self.format.kind!r} wants it"
             raise InvalidValueError(f"value in {self._place(value)}", value, expected) from error
+
+    def text(self, value: object) -> str:
+        """
+        Return what is no number, date or time as :func:`text_of` does.
+
+        :raises UnwritableValueError: it's of a type that only Python can show.
+        """
+        try:
+            return text_of(value)
+        except UnwritableValueError as error:
+            raise UnwritableValueError(error.kind, self._place(value)) from error
 
     def language(self, language: Language) -> Language:
         """Return the language that the column is written in: by its zone's clock."""

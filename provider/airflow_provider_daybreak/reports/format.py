@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.reports.language import currency_code
-from airflow_provider_daybreak.reports.values import MISSING, decimals, is_missing
+from airflow_provider_daybreak.reports.values import MISSING, decimals, is_missing, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +24,7 @@ NUMERIC = frozenset({"number", "percent", "currency", "duration", "size", "plain
 
 _WRITERS: dict[str, Callable[[Language, Any, Any], str]] = {
     "text": lambda language, value, _: language.value(value),
-    "plain": lambda _, value, __: MISSING if is_missing(value) else str(value),
+    "plain": lambda _, value, __: MISSING if is_missing(value) else text_of(value),
     "number": lambda language, value, digits: language.number(value, digits),
     "percent": lambda language, value, digits: language.percent(value, digits or 0),
     "currency": lambda language, value, code: language.currency(value, *code),

@@ -21,7 +21,9 @@ from airflow_provider_daybreak.reports.values import (
     exact,
     is_missing,
     moment_of,
+    plain,
     rounded,
+    text_of,
 )
 
 if TYPE_CHECKING:
@@ -309,12 +311,17 @@ class Language:
         return MISSING if moment is None else format_skeleton(skeleton, moment, locale=self.locale)
 
     def value(self, value: object) -> str:
-        """Write a value of any type as it reads in running text."""
+        """
+        Write a value of any type as it reads in running text.
+
+        :raises UnwritableValueError: it's of a type that only Python can show.
+        """
+        value = plain(value)
         if isinstance(value, str):
             return value
         if is_missing(value):
             return MISSING
-        write = next((write for kind, write in self._writers if isinstance(value, kind)), str)
+        write = next((write for kind, write in self._writers if isinstance(value, kind)), text_of)
         return write(value)
 
     @cached_property

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import IO, Any, cast
 
 from airflow_provider_daybreak.exceptions import InvalidRowsError, InvalidValueError, MissingColumnError
-from airflow_provider_daybreak.reports.values import is_missing
+from airflow_provider_daybreak.reports.values import plain
 
 _BATCH = 5_000
 _IN_MEMORY = 50_000
@@ -45,7 +45,7 @@ class Rows:
         iterator = iter(tuples)
         while batch := list(islice(iterator, _BATCH)):
             own = _OWN.issuperset(map(type, chain.from_iterable(batch)))
-            self._append(batch if own else [tuple(map(_plain, row)) for row in batch])
+            self._append(batch if own else [tuple(map(plain, row)) for row in batch])
 
     @classmethod
     def of(cls, value: object, *, name: str = "") -> Rows:
@@ -261,23 +261,4 @@ def _within(value: Any) -> Any:
         return value if own else {key: _within(each) for key, each in value.items()}
     if type(value) in (list, tuple):
         return value if _SIMPLE.issuperset(map(type, value)) else type(value)(map(_within, value))
-    return _plain(value)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value of numpy, pandas or a database's driver as Python's own, whose types formats know."""
-    if type(value) in _OWN:
-        return value
-    if is_missing(value):
-        return None
-    if isinstance(value, memoryview):
-        return value.tobytes()
-    if isinstance(value, datetime) and hasattr(value, "to_pydatetime"):
-        return value.to_pydatetime(warn=False)
-    if not hasattr(value, "dtype"):
-        return (
-            str(value) if type(value).__name__ in ("Period", "Interval") else value
-        )  # of pandas: a month, a bin
-    if value.dtype in ("M8[ns]", "m8[ns]"):  # Python's own have no nanoseconds: they would be mere numbers
-        value = value.astype(f"{value.dtype.kind}8[us]")
-    return value.tolist()
+    return plain(value)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import TypeAlias, TypeVar, cast
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from pathlib import PurePath
+from typing import Any, TypeAlias, TypeVar, cast
+from uuid import UUID
+
+from airflow_provider_daybreak.exceptions import UnwritableValueError
 
 MISSING = "\N{EN DASH}"
 """What stands where there is no value: None, NaN, NA and NaT."""
@@ -17,6 +25,81 @@ _NOTHING = frozenset({"NAType", "NaTType"})
 _DAY, _CLOCK = re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{2}:\d{2}")
 _Moment = TypeVar("_Moment", date, datetime, time)
 Moment: TypeAlias = "date | datetime | time"
+
+
+_IPS = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
+_OF_PANDAS = frozenset({("pandas", "Period"), ("pandas", "Interval")})
+_BYTES = 32  # of a value that are written
+
+
+def plain(value: Any) -> Any:
+    """
+    Return a value of numpy, pandas, a database's driver or Python's library as one that formats know.
+
+    An enum is its value, or its name where that says nothing to people; a path, a UUID and an address are text.
+    """
+    if isinstance(value, Enum):
+        # A number behind a name says nothing to people, unless it stands for itself, as that of HTTPStatus does.
+        return (
+            value.value if isinstance(value.value, str) or isinstance(value, int) else value.name or str(value)
+        )
+    if is_missing(value):
+        return None
+    if isinstance(value, (memoryview, bytearray)):
+        return bytes(value)
+    if isinstance(value, datetime) and hasattr(value, "to_pydatetime"):
+        return value.to_pydatetime(warn=False)
+    if isinstance(value, (PurePath, UUID, *_IPS)) or _class(value) in _OF_PANDAS:
+        return str(value)
+    return _of_numpy(value) if hasattr(value, "dtype") else value
+
+
+def _class(value: Any) -> tuple[str, str]:
+    """Return the package and the name of a value's class; Period is a name of ours too."""
+    return type(value).__module__.partition(".")[0], type(value).__name__
+
+
+def _of_numpy(value: Any) -> Any:
+    if value.dtype in ("M8[ns]", "m8[ns]"):  # Python's own have no nanoseconds: they would be mere numbers
+        value = value.astype(f"{value.dtype.kind}8[us]")
+    return value.tolist()
+
+
+def text_of(value: Any) -> str:
+    """
+    Return what is no number, date or time as people and programs read it: mappings and lists as JSON, bytes as hex.
+
+    :raises UnwritableValueError: it's of a type that only Python can show.
+    """
+    value = plain(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        more = "…" if len(value) > _BYTES else ""
+        return f"{value[:_BYTES].hex()}{more} ({len(value)} B)"
+    if isinstance(value, (Mapping, list, tuple, set, frozenset, range)):
+        try:
+            return json.dumps(_jsonable(value), ensure_ascii=False)
+        except RecursionError as error:
+            raise UnwritableValueError(f"{type(value).__name__} that holds itself") from error
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if value is None or isinstance(value, (bool, int, float, Decimal, timedelta)):
+        return str(value)
+    raise UnwritableValueError(type(value).__name__)
+
+
+def _jsonable(value: Any) -> Any:
+    value = plain(value)
+    if isinstance(value, Mapping):
+        return {text_of(key): _jsonable(each) for key, each in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(_jsonable, value), key=str)  # they have no order of their own
+    if isinstance(value, (list, tuple, range)):
+        return list(map(_jsonable, value))
+    if isinstance(value, float) and abs(value) == float("inf"):
+        return str(value)
+    return value if value is None or isinstance(value, (bool, int, float)) else text_of(value)
 
 
 def is_missing(value: object) -> bool:

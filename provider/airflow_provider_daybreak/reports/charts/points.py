@@ -10,7 +10,7 @@ from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.reports.charts.scales import seconds
 from airflow_provider_daybreak.reports.document import Series
 from airflow_provider_daybreak.reports.format import guess
-from airflow_provider_daybreak.reports.values import MISSING, is_missing
+from airflow_provider_daybreak.reports.values import MISSING, is_missing, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ def _split(
     for index, (place, value, name) in enumerate(zip(places, rows.values(y), rows.values(by), strict=True)):
         if place is None:
             continue
-        points = split.setdefault(MISSING if is_missing(name) else str(name), {})
+        points = split.setdefault(MISSING if is_missing(name) else text_of(name), {})
         key = index if kind in _REPEATING else _key(place)
         if key in points:
             raise _repeated([x, by], [place, name])
@@ -125,7 +125,7 @@ def _places(values: list[Any], column: str, language: Language) -> list[Any]:
         return [number_of(value, column) for value in values]
     moments = [None if value is None else language.moment_of(value) for value in values]
     if sum(isinstance(moment, date) for moment in moments) != len(present):
-        return [MISSING if value is None else str(value) for value in values]
+        return [MISSING if value is None else text_of(value) for value in values]
     instants = [moment for moment in moments if isinstance(moment, datetime)]
     if instants:
         # On one axis all are of one kind: a date is its midnight, and one without a zone is of the zone that others have.

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from datetime import date, time, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from airflow_provider_daybreak.reports.values import is_missing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_daybreak.reports.document import Document
+    from airflow_provider_daybreak.reports.document import Column, Document
 
 # Blanks and what nobody sees don't keep a spreadsheet from what follows them; East Asian ones read wide signs too.
 _FORMULA = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")  # noqa: RUF001 - full-width signs begin formulas too
@@ -32,7 +32,7 @@ def file_name(table: str) -> str:
 def render(document: Document) -> Iterator[RenderedFile]:
     """Yield a file for each table."""
     for table in document.tables:
-        positions = [table.rows.position(column.name) for column in table.columns]
+        places = [(column, table.rows.position(column.name)) for column in table.columns]
         buffer = io.BytesIO()
         # With a byte order mark: without one, Excel takes the text for the machine's own code page.
         with io.TextIOWrapper(
@@ -41,7 +41,7 @@ def render(document: Document) -> Iterator[RenderedFile]:
             writer = csv.writer(stream, lineterminator="\r\n")
             writer.writerow([neutral(column.title) for column in table.columns])
             for row in table.rows.tuples():
-                writer.writerow([_cell(row[at]) for at in positions])
+                writer.writerow([_cell(column, row[at]) for column, at in places])
             content = buffer.getvalue()
         yield RenderedFile(file_name(table.name), "text/csv", content)
 
@@ -56,7 +56,7 @@ def neutral(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.match(text) else text
 
 
-def _cell(value: Any) -> Any:
+def _cell(column: Column, value: Any) -> Any:
     if isinstance(value, str):
         return neutral(value)
     if is_missing(value):
@@ -67,4 +67,4 @@ def _cell(value: Any) -> Any:
         return value.total_seconds()
     if isinstance(value, (int, float, Decimal)):
         return float(value) if value in (math.inf, -math.inf) else value
-    return neutral(value.isoformat() if isinstance(value, (date, time)) else str(value))
+    return neutral(column.text(value))

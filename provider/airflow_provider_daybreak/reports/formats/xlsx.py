@@ -229,7 +229,7 @@ def _cell_writer(
             return write_string(line, at, value, style)
         if (kind is int or kind is float) and -_MAX_WHOLE < value < _MAX_WHOLE:
             return write_number(line, at, value / unit if unit > 1 else value, style)
-        cell = _cell(value, unit, language) if moments or kind is not str else _text(value)
+        cell = _cell(column, value, unit, language) if moments or kind is not str else _text(value)
         if isinstance(cell, float):
             return write_number(line, at, cell, style)
         if isinstance(cell, bool):
@@ -239,7 +239,7 @@ def _cell_writer(
     return write
 
 
-def _cell(value: Any, unit: int, language: Language) -> float | bool | str | None:
+def _cell(column: Column, value: Any, unit: int, language: Language) -> float | bool | str | None:
     """Return what a cell can hold of a value: what doesn't fit a number or a date becomes text."""
     if is_missing(value):
         return None
@@ -252,8 +252,7 @@ def _cell(value: Any, unit: int, language: Language) -> float | bool | str | Non
     if isinstance(value, (int, float, Decimal)) and _is_number(value):
         return float(value) / unit
     text = {math.inf: "∞", -math.inf: "-∞"}.get(float(value)) if isinstance(value, (float, Decimal)) else None
-    text = text or (value.isoformat() if isinstance(value, (date, time)) else str(value))
-    return _text(text)
+    return _text(text or column.text(value))
 
 
 def _is_number(value: float | Decimal) -> bool:

@@ -193,6 +193,7 @@ class _Rendering:
         from markupsafe import Markup
 
         def written(value: Any) -> str:
+            _check_defined(value)
             return printable(self.subject.language.value(value))
 
         def marked(value: Any) -> Markup:
