@@ -35,10 +35,11 @@ class VenvDeployOperator(BaseOperator):
 
     :param name: name to deploy under: lower-case letters, digits, ``-`` and ``_``. (templated)
     :param source: absolute path of the script's folder, or of a single ``.py`` file. (templated)
-    :param requirements: file in the source that says what to install. ``auto`` takes the first of
-        ``uv.lock``, ``pylock.toml``, ``requirements.txt``, the only ``.txt`` in ``requirements/`` and the metadata
-        in a script (PEP 723). (templated)
-    :param python: absolute path or version of the interpreter; the worker's own when None. (templated)
+    :param requirements: file in the source that says what to install, maybe with extras and groups, as in
+        ``pyproject.toml[pdf]``. ``auto`` finds it: see :func:`~.releases.requirements.declared.read_requirements`.
+        (templated)
+    :param python: absolute path or version of the interpreter; when None that of the source's
+        ``.python-version``, or else the worker's own. (templated)
     :param env_file: absolute path of the ``.env`` that the script reads; the one in the source when
         None. (templated)
     :param verify: a command that must succeed in the new release before it becomes current. (templated)

@@ -57,7 +57,7 @@ from airflow_provider_daybreak.releases.release import (
     ready_release,
     releases_of,
 )
-from airflow_provider_daybreak.releases.requirements.declared import read_requirements
+from airflow_provider_daybreak.releases.requirements.declared import python_of, read_requirements
 from airflow_provider_daybreak.releases.source import copy_files, read_source
 from airflow_provider_daybreak.releases.switch import (
     check_owner,
@@ -164,7 +164,7 @@ def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deploye
     """
     source = read_source(plan.source)
     requirements = read_requirements(source, plan.requirements)
-    plan = replace(plan, index=_index_of(plan, requirements))
+    plan = replace(plan, index=_index_of(plan, requirements), python=plan.python or python_of(source))
     if not (requirements.lines or requirements.content):
         log.info("Nothing is installed: %s names no package that is needed", requirements.path)
     dotenv = None

@@ -148,9 +148,84 @@ def test_a_stale_uv_lock_is_refused(index, source, deployed):
         deployed(folder)
 
 
-def test_a_project_without_its_lock_is_refused(source, deployed):
-    with pytest.raises(RequirementsError, match="its dependencies are not locked. Lock them with 'uv lock'"):
-        deployed(source({"pyproject.toml": PROJECT}))
+POETRY = "[tool.poetry.dependencies]\npython = '>=3.10'\nthing = '^1.0'\n"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"pyproject.toml": PROJECT.replace('"thing"', '"thing<2"')},
+        {"pyproject.toml": POETRY},
+        {"Pipfile": "[packages]\nthing = '~=1.0'\n"},
+        {"setup.cfg": "[options]\ninstall_requires =\n  thing<2\n"},
+        {"setup.py": "from setuptools import setup\nsetup(name='report', install_requires=['thing<2'])\n"},
+        {"environment.yml": "dependencies:\n  - pip\n  - pip: ['thing<2']\n"},
+        {"environment.yml": "dependencies:\n  - thing=1\n"},
+        {"requirements.in": "thing<2\n"},
+    ],
+    ids=",".join,
+)
+def test_each_way_of_saying_what_is_needed_is_locked_and_runs(index, source, deployed, printed, files):
+    index.add("thing", "1.0")
+    index.add("thing", "2.0")
+
+    assert printed(deployed(source(files)).release) == "1.0"
+
+
+LOCKED = '[[package]]\nname = "thing"\nversion = "1.0"\nfiles = [{{file = "thing-1.0-py3-none-any.whl", hash = "{}"}}]\n'
+
+
+@pytest.mark.parametrize("name", ["poetry.lock", "pdm.lock"])
+def test_the_lock_of_another_tool_holds_with_its_hashes(index, source, deployed, printed, name):
+    digest = index.add("thing", "1.0")
+    index.add("thing", "1.1")
+    project = POETRY if name == "poetry.lock" else PROJECT
+    release = deployed(source({"pyproject.toml": project, name: LOCKED.format(digest)})).release
+
+    assert printed(release) == "1.0"
+    assert (release.path / LOCK_NAME).read_text() == f"thing==1.0 --hash={digest}\n"
+    with pytest.raises(RequirementRefusedError, match="no file of it with the hash that the lock says"):
+        deployed(source({name: LOCKED.format(f"sha256:{'0' * 64}")}))
+
+
+def test_a_lock_that_lacks_what_the_project_asks_for_is_refused(index, source, deployed):
+    digest = index.add("thing", "1.0", requires=["other"])
+    index.add("other")
+
+    with pytest.raises(LockingError, match="other==1.0 is not in '.*poetry.lock'. Lock again"):
+        deployed(source({"pyproject.toml": POETRY, "poetry.lock": LOCKED.format(digest)}))
+
+
+def test_an_extra_and_a_group_of_a_uv_lock_are_installed_where_they_are_chosen(index, source, deployed):
+    for name in ("thing", "more", "mail"):
+        index.add(name)
+    project = (
+        PROJECT + "[project.optional-dependencies]\npdf = ['more']\n[dependency-groups]\nmail = ['mail']\n"
+    )
+    folder = source({"pyproject.toml": project})
+    uv_lock(folder, index)
+
+    plain = deployed(folder).release
+    chosen = deployed(folder, requirements="uv.lock[pdf,mail]").release
+
+    assert len((plain.path / LOCK_NAME).read_text().splitlines()) == 1
+    assert len((chosen.path / LOCK_NAME).read_text().splitlines()) == 3
+    with pytest.raises(RequirementsError, match="no extra or group 'xls'. There are: mail, pdf"):
+        deployed(folder, requirements="uv.lock[xls]")
+
+
+def test_groups_alone_are_not_dropped_from_a_lock(source, deployed):
+    folder = source({"pyproject.toml": "[dependency-groups]\nmain = ['thing']\n", "uv.lock": "version = 1\n"})
+
+    with pytest.raises(
+        RequirementsError, match=r"groups alone. Choose from them: requirements='uv.lock\[main\]'"
+    ):
+        deployed(folder)
+
+
+def test_the_python_that_a_source_says_is_honoured(source, deployed):
+    with pytest.raises(InterpreterError, match=r"3\.99"):
+        deployed(source({".python-version": "3.99\n", "requirements.txt": ""}))
 
 
 def test_a_package_from_a_path_in_a_uv_lock_is_refused_with_its_line(index, source, deployed):

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from airflow_provider_daybreak.exceptions import LockingError
 from airflow_provider_daybreak.releases.requirements.lines import lines_of
 from airflow_provider_daybreak.releases.requirements.lockfiles import pylock_entries, uv_lock_entries
@@ -73,7 +75,7 @@ def normalised(entries: Sequence[tuple[str, Sequence[str]]]) -> Lock:
         requirement, _, marker = text.partition(";")
         head = _NAME.match(requirement.strip())
         name = head[0] if head else ""
-        canonical = re.sub(r"[-_.]+", "-", name).lower()
+        canonical = canonicalize_name(name)
         requirement = canonical + re.sub(r"\s*==\s*", "==", requirement.strip()[len(name) :])
         marker = f" ; {' '.join(marker.split())}" if marker.strip() else ""
         lines.add(" ".join([requirement + marker, *(f"--hash={one}" for one in sorted(set(hashes)))]))
@@ -101,7 +103,7 @@ def make_lock(
         problem = "the Dag says only_binary=False, which lets packages be built. Remove the one or the other."
         raise requirements.wheels[0].refused(problem)
     if requirements.kind == "uv.lock":
-        return normalised(uv_lock_entries(Path(requirements.path), index=index))
+        return normalised(uv_lock_entries(Path(requirements.path), index=index, chosen=requirements.chosen))
     if requirements.kind == "pylock":
         return normalised(pylock_entries(Path(requirements.path)))
     if requirements.hashed:
@@ -122,7 +124,7 @@ def _resolve(
     with tempfile.TemporaryDirectory(prefix="daybreak-lock-") as name:
         folder = Path(name)
         (folder / "requirements.in").write_text(_as_text(requirements.lines))
-        (folder / "constraints.in").write_text(_as_text(requirements.constraints))
+        (folder / "constraints.in").write_text(_as_text((*requirements.constraints, *requirements.pins)))
         arguments = [
             "pip",
             "compile",
@@ -139,12 +141,40 @@ def _resolve(
         outcome = run_uv(arguments, cwd=folder, index=index)
         if outcome.code:
             raise LockingError(requirements.path, outcome.explanation)
-        return parse(folder / "lock.txt")
+        lines = lines_of(folder / "lock.txt")
+        return normalised(_pinned(requirements, lines) if requirements.pins else _entries(lines))
 
 
 def parse(path: Path) -> Lock:
     """Return the lock in a file that uv wrote, normalised."""
-    return normalised([(line.text, line.hashes) for line in lines_of(path)])
+    return normalised(_entries(lines_of(path)))
+
+
+def _entries(lines: Sequence[Line]) -> list[tuple[str, Sequence[str]]]:
+    return [(line.text, line.hashes) for line in lines]
+
+
+def _pinned(requirements: Requirements, lines: Sequence[Line]) -> list[tuple[str, Sequence[str]]]:
+    """Return what was resolved within a lock's versions, with the hashes that the lock says and no others."""
+    pins = {canonicalize_name(_name_of(pin)): pin for pin in requirements.pins}
+    entries: list[tuple[str, Sequence[str]]] = []
+    for line in lines:
+        pin = pins.get(canonicalize_name(_name_of(line)))
+        if pin is None:
+            lock = requirements.pins[0].path
+            raise LockingError(
+                requirements.path, f"{line.text} is not in {lock!r}. Lock again, as its author would."
+            )
+        same = sorted(set(line.hashes) & set(pin.hashes))
+        if not same:
+            raise pin.refused("the index has no file of it with the hash that the lock says. Lock again.")
+        entries.append((line.text, same))
+    return entries
+
+
+def _name_of(line: Line) -> str:
+    head = _NAME.match(line.text)
+    return head[0] if head else ""
 
 
 def _as_text(lines: Sequence[Line]) -> str:
@@ -156,7 +186,6 @@ def _check_constraints(requirements: Requirements) -> None:
     if not requirements.constraints:
         return
     from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
 
     limits = [(Requirement(line.text), line) for line in requirements.constraints]
     for line in requirements.lines:

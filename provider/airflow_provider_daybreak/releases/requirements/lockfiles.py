@@ -7,7 +7,7 @@ import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import LockingError, RequirementRefusedError, RequirementsError
 from airflow_provider_daybreak.releases.requirements.lines import (
@@ -16,7 +16,11 @@ from airflow_provider_daybreak.releases.requirements.lines import (
     read_text,
     without_credentials,
 )
+from airflow_provider_daybreak.releases.requirements.needs import unknown_choice
 from airflow_provider_daybreak.releases.uv import OWN_INDEX, Index, run_uv
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Entry = tuple[str, tuple[str, ...]]
 """A requirement with its marker, and its hashes."""
@@ -42,16 +46,19 @@ _ELSEWHERE = (
 _CHOICE = "it is for an extra or a group, and a deploy chooses none. Export the lock for what the script needs."
 
 
-def uv_lock_entries(path: Path, *, index: Index | None) -> list[Entry]:
+def uv_lock_entries(path: Path, *, index: Index | None, chosen: Sequence[str] = ()) -> list[Entry]:
     """
     Return what a ``uv.lock`` installs, without the project itself and its development groups.
 
+    :param chosen: extras and groups that are installed too.
+    :raises RequirementsError: there is no such extra or group, or there are groups alone and none is chosen.
     :raises RequirementRefusedError: a package comes from a path, a repository or a second index, or two indexes of
         the project share a name.
     :raises LockingError: the lock is not that of the ``pyproject.toml`` beside it.
     """
     _check_uv_lock(path)
-    settings = _settings_of(path.with_name("pyproject.toml"))
+    project = path.with_name("pyproject.toml")
+    settings = [*_settings_of(project), *_chosen(project, chosen)]
     with tempfile.TemporaryDirectory(prefix="daybreak-lock-") as folder:
         exported = Path(folder, "lock.txt")
         # --frozen would take a stale lock silently
@@ -61,6 +68,22 @@ def uv_lock_entries(path: Path, *, index: Index | None) -> list[Entry]:
         if outcome.code:
             raise LockingError(str(path), outcome.explanation)
         return [(line.text, line.hashes) for line in lines_of(exported)]
+
+
+def _chosen(project: Path, chosen: Sequence[str]) -> list[str]:
+    facts = toml(str(project), read_text(project))
+    said = facts.get("project", {})
+    extras, groups = said.get("optional-dependencies", {}), facts.get("dependency-groups", {})
+    if groups and not said and not chosen:
+        names = ", ".join(sorted(groups))
+        problem = f"it has groups alone. Choose from them: requirements='uv.lock[{next(iter(groups))}]'. There are: {names}."
+        raise RequirementsError(str(project), problem)
+    arguments = []
+    for name in chosen:
+        if name not in extras and name not in groups:
+            raise unknown_choice(project, name, (*extras, *groups))
+        arguments.append(f"--extra={name}" if name in extras else f"--group={name}")
+    return arguments
 
 
 def pylock_entries(path: Path) -> list[Entry]:

@@ -30,35 +30,23 @@ def read(folder):
 @pytest.mark.parametrize(
     ("name", "text", "command"),
     [
-        ("Pipfile", "[packages]\nattrs = '*'\n", "pipenv requirements --hash > requirements.txt"),
-        ("Pipfile.lock", "{}", "pipenv requirements --hash > requirements.txt"),
         ("poetry.lock", "[[package]]\nname = 'attrs'\n", "poetry export --output requirements.txt"),
         ("pdm.lock", "[[package]]\nname = 'attrs'\n", "pdm export --output requirements.txt"),
-        ("environment.yml", "dependencies: [attrs]\n", "pip list --format=freeze > requirements.txt"),
-        ("environment.yaml", "dependencies: [attrs]\n", "pip list --format=freeze > requirements.txt"),
         ("conda-lock.yml", "", "pip list --format=freeze > requirements.txt"),
         ("pixi.toml", "[dependencies]\nattrs = '*'\n", "pip list --format=freeze > requirements.txt"),
-        ("requirements.in", "attrs\n", "uv pip compile .* requirements.in"),
-        (
-            "setup.py",
-            "import setuptools\nsetuptools.setup(install_requires=['attrs'])\n",
-            "uv pip compile .* setup.py",
-        ),
         (
             "setup.py",
             "from setuptools import setup\nsetup(install_requires=read())\n",
             "uv pip compile .* setup.py",
         ),
         ("setup.py", "from setuptools import setup\nsetup(**facts)\n", "uv pip compile .* setup.py"),
-        ("setup.cfg", "[options]\ninstall_requires =\n  attrs\n", "uv pip compile .* setup.cfg"),
         (
-            "pyproject.toml",
-            "[tool.poetry.dependencies]\nattrs = '*'\n",
-            "poetry export --output requirements.txt",
+            "setup.cfg",
+            "[options]\ninstall_requires = file: base.txt\n",
+            "in 'base.txt'. Name that in requirements",
         ),
         ("pyproject.toml", "[project]\nname = 'a'\ndynamic = ['dependencies']\n", "'uv lock'"),
-        ("pyproject.toml", "[project]\nname = 'a'\ndependencies = ['attrs']\n", "'uv lock'"),
-        ("pyproject.toml", "[dependency-groups]\nmain = ['attrs']\n", "uv export --only-group GROUP"),
+        ("pyproject.toml", "[dependency-groups]\nmain = ['attrs']\n", r"requirements='pyproject.toml\[main\]'"),
         (
             "pyproject.toml",
             "[tool.hatch.envs.default]\ndependencies = ['attrs']\n",
@@ -66,13 +54,24 @@ def read(folder):
         ),
         ("pyproject.toml", "[tool.flit.metadata]\nrequires = ['attrs']\n", "uv pip compile .* pyproject.toml"),
         ("pyproject.toml", "[tool.pixi.pypi-dependencies]\nattrs = '*'\n", "pip list --format=freeze"),
+        (
+            "pyproject.toml",
+            "[project]\nname = 'a'\ndependencies = ['idna']\n[tool.pixi.dependencies]\nattrs = '*'\n",
+            "tool.pixi.dependencies can't be installed from",
+        ),
         ("requirements-prod.txt", "attrs\n", "requirements='requirements-prod.txt'"),
         ("pip-requirements.txt", "attrs\n", "requirements='pip-requirements.txt'"),
         ("pylock.prod.toml", "", "requirements='pylock.prod.toml'"),
         ("app/requirements.txt", "attrs\n", "requirements='app/requirements.txt'"),
         ("app/uv.lock", "", "requirements='app/uv.lock'"),
-        ("app/Pipfile", "", "pipenv requirements"),
-        ("app/pyproject.toml", "[project]\nname = 'a'\ndependencies = ['attrs']\n", "'uv lock'"),
+        ("app/Pipfile", "", "requirements='app/Pipfile'"),
+        ("app/environment.yml", "", "requirements='app/environment.yml'"),
+        (
+            "app/pyproject.toml",
+            "[project]\nname = 'a'\ndependencies = ['attrs']\n",
+            "requirements='app/pyproject.toml'",
+        ),
+        ("app/setup.py", "from setuptools import setup\nsetup(**facts)\n", "requirements='app/setup.py'"),
         ("jobs/send.py", METADATA, "requirements='jobs/send.py'"),
         ("send", "#!/usr/bin/env -S uv run --script\n" + METADATA, "requirements='send'"),
     ],
@@ -125,20 +124,13 @@ def test_the_only_file_in_requirements_is_taken(read):
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
-        ("Pipfile", "", "pipenv requirements --hash"),
-        ("environment.yml", "", "pip list --format=freeze"),
-        ("setup.py", "from setuptools import setup\nsetup()\n", "uv pip compile .* setup.py"),
-        ("pyproject.toml", "[project]\nname = 'a'\n", "Lock them with 'uv lock'"),
+        ("pixi.toml", "", "pip list --format=freeze"),
+        ("poetry.lock", "", "requirements='pyproject.toml'"),
+        ("setup.py", "from setuptools import setup\nsetup()\n", "it says nothing of what is needed"),
+        ("pyproject.toml", "[project]\nname = 'a'\n", "it says nothing of what is needed"),
         ("report.py", "print(1)\n", "it has no metadata"),
     ],
 )
 def test_naming_a_file_that_cannot_be_installed_from_is_an_error_too(read, name, text, problem):
     with pytest.raises(RequirementsError, match=problem):
         read({name: text}, name)
-
-
-def test_groups_alone_are_not_dropped_from_a_lock(read):
-    with pytest.raises(
-        RequirementsError, match="pyproject.toml': a project of dependency-groups alone can't be installed from"
-    ):
-        read({"pyproject.toml": "[dependency-groups]\nmain = ['attrs']\n", "uv.lock": "version = 1\n"})

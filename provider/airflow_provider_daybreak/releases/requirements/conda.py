@@ -1,0 +1,92 @@
+"""``environment.yml`` of conda: its pip part as it is, and its conda part by name."""
+
+from __future__ import annotations
+
+import logging
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.exceptions import RequirementsError
+from airflow_provider_daybreak.releases.requirements.lines import Line, read_text
+from airflow_provider_daybreak.releases.requirements.needs import Needs, line_with, required
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+_CALLED = {
+    "fonts-conda-forge": "", "matplotlib-base": "matplotlib", "msgpack-python": "msgpack", "pip": "", "python-graphviz":
+    "graphviz", "pytables": "tables", "pytorch": "torch", "pytorch-cpu": "torch", "setuptools": "", "wheel": "",
+}  # fmt: skip
+"""What a package of conda is called on a Python index; "" for what an environment has no need of."""
+
+_ONLY_CONDA = re.compile(
+    r"lib.+|cuda.*|cudatoolkit|mkl|blas|openblas|gcc.*|gxx.*|cxx-compiler|compilers|nodejs|r-.+"
+)
+_SPEC = re.compile(r"(?:[\w./-]+::)?(?P<name>[\w.-]+)\s*(?P<version>.*)")
+_EXPORT = "pip list --format=freeze > requirements.txt (in its environment; take out what only conda has)"
+
+
+def read_environment(path: Path) -> Needs:
+    """
+    Return what a conda environment needs, with a warning that names what is taken from a Python index instead.
+
+    :raises RequirementsError: it can't be read.
+    :raises RequirementRefusedError: it asks for what no Python index has, or what can't be deployed.
+    """
+    text = read_text(path)
+    yaml = import_module("yaml")
+    try:
+        facts = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RequirementsError(str(path), f"it is no YAML: {' '.join(str(error).split())}.") from error
+    said = facts.get("dependencies") if isinstance(facts, dict) else None
+    if not isinstance(said, list):
+        raise RequirementsError(
+            str(path), "it has no list of dependencies. Expected what 'conda env export' writes."
+        )
+    items, written, python, matched = [], [], "", []
+    for one in said:
+        if isinstance(one, dict) and set(one) == {"pip"} and isinstance(one["pip"], list):
+            items += one["pip"]
+            written += [str(item) for item in one["pip"]]
+            continue
+        name, version = _taken_apart(path, text, one)
+        if name == "python":
+            python = version
+        elif name:
+            items.append(f"{name}{version}")
+            written.append(str(one))
+            matched.append(str(one))
+    if matched:
+        log.warning(
+            "%s asks conda for %s: a deploy takes packages of these names from the Python index instead. To choose them "
+            "yourself, export them: %s", path, ", ".join(matched), _EXPORT,
+        )  # fmt: skip
+    return Needs(required(path, text, items, written=written), python)
+
+
+def _taken_apart(path: Path, text: str, one: Any) -> tuple[str, str]:
+    """Return a package's name on a Python index, or "", and its version as a specifier."""
+    found = _SPEC.fullmatch(one.strip()) if isinstance(one, str) else None
+    if found is None:
+        raise RequirementsError(str(path), f"{one!r} is no dependency. Expected one such as pandas=2.2.")
+    name = found["name"].lower()
+    place = Line(str(path), line_with(text, one), one)
+    if _ONLY_CONDA.fullmatch(name):
+        raise place.refused(f"no Python index has it. Export what pip has of the environment: {_EXPORT}.")
+    return _CALLED.get(name, name), _specifier(place, found["version"].strip())
+
+
+def _specifier(place: Line, said: str) -> str:
+    if not said or said == "*":
+        return ""
+    single = re.fullmatch(r"=\s*([\w.]+?)(\.?\*)?(=[\w.*]+)?", said)
+    if single:  # conda's = is of all that begin so, and what follows a second one is its build
+        exact = single[3] is not None and single[1].count(".") > 1
+        return f"=={single[1]}" if exact else f"=={single[1]}.*"
+    if "|" in said or not re.fullmatch(r"[<>=!~][\w.*<>=!~, ]*|[\d.]+\*?", said):
+        raise place.refused("its version can't be read. Expected one such as pandas=2.2 or pandas>=2.2,<3.")
+    return said.replace(" ", "") if said[0] in "<>=!~" else f"=={said}"
