@@ -17,6 +17,8 @@ from pathlib import Path
 from airflow.sdk import DAG, Param
 from airflow.timetables.trigger import CronTriggerTimetable
 
+# from airflow_provider_daybreak.notifications.failure import ReportFailureNotifier
+# from airflow_provider_daybreak.notifications.ping import PingNotifier
 from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
 from airflow_provider_daybreak.operators.docker import ImageBuild, ScriptDockerOperator
 from airflow_provider_daybreak.operators.report import ReportOperator
@@ -62,6 +64,9 @@ with DAG(
     },
     tags=["daybreak", "report"],
     doc_md=__doc__,
+    # Who is told of a failure, and what calls where silence raises the alarm: "Afterwards" in docs/delivery.md.
+    # on_failure_callback=ReportFailureNotifier(to="you@example.org", report=NAME),
+    # on_success_callback=PingNotifier(url="https://hc.example.org/ping/..."),
 ) as dag:
     deploy = VenvDeployOperator(task_id="deploy", name=NAME, source=FILES / "script")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -62,3 +63,13 @@ def test_no_two_tasks_of_different_examples_have_one_name():
             found[dag.dag_id] = (dag.get_task("deploy").name, dag.get_task("render_report").report)
 
     assert all(set(names) == {dag_id} for dag_id, names in found.items())
+
+
+def test_what_stands_in_comments_in_the_daily_report_works_once_it_does_not(copied):
+    path = Path(copied("daily_report", "sales"))
+    path.write_text(re.sub(r"^( *)# (?=from |on_)", r"\1", path.read_text(), flags=re.MULTILINE))
+
+    dag = find_task(path, "render_report").dag
+
+    assert dag.has_on_failure_callback
+    assert dag.has_on_success_callback
