@@ -9,6 +9,7 @@ What ``__all__`` names here and in these modules is public. All else may move wi
     operators.delivery
     reports.sources
     reports.checks
+    releases.conditions
     notifications.failure
     notifications.ping
     secrets.dotenv

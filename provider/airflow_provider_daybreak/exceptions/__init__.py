@@ -73,10 +73,12 @@ They are imported from here, whichever module defines them::
             RequirementRefusedError
             RequirementsError
             RunAsError
+            ScriptConditionError
             ScriptFailedError
                 ScriptGaveUpError
             ScriptNotStartedError
             ScriptOutputError
+            ScriptSkippedError
             ShellSyntaxError
             SourceChangedError
             SourceLinkError
@@ -189,10 +191,12 @@ from airflow_provider_daybreak.exceptions.releases import (
     RequirementRefusedError,
     RequirementsError,
     RunAsError,
+    ScriptConditionError,
     ScriptFailedError,
     ScriptGaveUpError,
     ScriptNotStartedError,
     ScriptOutputError,
+    ScriptSkippedError,
     ShellSyntaxError,
     SourceChangedError,
     SourceLinkError,
@@ -299,10 +303,12 @@ __all__ = [
     "ResourceRefusedError",
     "RevisionNotFoundError",
     "RunAsError",
+    "ScriptConditionError",
     "ScriptFailedError",
     "ScriptGaveUpError",
     "ScriptNotStartedError",
     "ScriptOutputError",
+    "ScriptSkippedError",
     "SecretsBackendError",
     "SenderRefusedError",
     "ShellSyntaxError",

@@ -280,20 +280,50 @@ class NoPreviousReleaseError(ReleaseError, permanent=True):
 
 
 class ScriptFailedError(ReleaseError):
-    """A script that ended with an exit code other than 0, or by a signal."""
+    """
+    A script that ended with an exit code other than 0, or by a signal.
+
+    :param said: its last lines on stderr, or on stdout where stderr is empty.
+    """
 
     command: str
     ending: str
-    stderr: str
+    said: str
     by_hand: str
 
     def __str__(self) -> str:
-        said = f"Its last lines on stderr:\n{self.stderr}\n" if self.stderr else "It wrote nothing to stderr.\n"
+        said = f"Its last lines:\n{self.said}\n" if self.said else "It wrote nothing.\n"
         return f"{self.command!r} ended with {self.ending}. {said}To run it by hand: {self.by_hand}"
 
 
 class ScriptGaveUpError(ScriptFailedError, permanent=True):
     """A script that ended with an exit code that says that another try would end so too, as 2 does for wrong usage."""
+
+
+class ScriptConditionError(ReleaseError):
+    """A script that ended with exit code 0 and failed all the same, by a condition of ``fail_on``."""
+
+    command: str
+    found: str
+    said: str = ""
+    by_hand: str = ""
+
+    def __str__(self) -> str:
+        said = f" Its last lines:\n{self.said}\n" if self.said else ""
+        by_hand = f" To run it by hand: {self.by_hand}" if self.by_hand else ""
+        return (
+            f"{self.command!r} ended with exit code 0, and by fail_on it failed: {self.found}.{said}{by_hand}"
+        )
+
+
+class ScriptSkippedError(ReleaseError):
+    """A script that says by its exit code that there is nothing to do: its task is skipped."""
+
+    command: str
+    code: int
+
+    def __str__(self) -> str:
+        return f"{self.command!r} ended with exit code {self.code}, which skip_on_exit_code takes for nothing to do."
 
 
 class ScriptNotStartedError(ReleaseError, permanent=True):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,10 +15,10 @@ from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
     MissingConnectionError,
     ReleaseDamagedError,
-    ScriptFailedError,
-    ScriptGaveUpError,
+    ReleaseError,
     ScriptOutputError,
 )
+from airflow_provider_daybreak.releases.conditions import Ending
 from airflow_provider_daybreak.releases.deploy import (
     Deployed,
     Plan,
@@ -33,14 +33,13 @@ from airflow_provider_daybreak.releases.deploy import (
 )
 from airflow_provider_daybreak.releases.environments.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.environments.verify import check_consistency, check_record
-from airflow_provider_daybreak.releases.imports import importer_of
 from airflow_provider_daybreak.releases.layout import Layout, names
 from airflow_provider_daybreak.releases.manifest_check import check_source
 from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
 from airflow_provider_daybreak.releases.release import get_release, previous_id
 from airflow_provider_daybreak.releases.running.command import split_command
 from airflow_provider_daybreak.releases.running.privileges import Privileges, find_user, read_limits
-from airflow_provider_daybreak.releases.running.run import RELAY, Job, Running, redactor_of, run
+from airflow_provider_daybreak.releases.running.run import Job, check_encoding, redactor_of, run
 from airflow_provider_daybreak.releases.running.workspace import files_like, opened, workspace
 from airflow_provider_daybreak.releases.states import states_of
 from airflow_provider_daybreak.releases.store import Store
@@ -49,20 +48,19 @@ from airflow_provider_daybreak.releases.uv import Index
 from airflow_provider_daybreak.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.context.run import Run
     from airflow_provider_daybreak.releases.release import Release
+    from airflow_provider_daybreak.releases.running.finished import Finished
     from airflow_provider_daybreak.releases.running.privileges import Limits, User
+    from airflow_provider_daybreak.releases.running.process import Running
     from airflow_provider_daybreak.releases.running.redact import Redactor
-    from airflow_provider_daybreak.releases.running.run import Finished
-    from airflow_provider_daybreak.releases.running.workspace import Workspace
+    from airflow_provider_daybreak.releases.running.workspace import Left, Workspace
     from airflow_provider_daybreak.releases.states import ReleaseState
 
 log = logging.getLogger(__name__)
-
-_USAGE = 2  # the exit code of argparse, getopt, the shell's builtins and most programs for what they can't take
 
 _SHOWN_CALLS = 10
 
@@ -117,7 +115,7 @@ class ReleaseHook:
             catch_up(layout, store, index_of=index_of)
         deployed = deploy(layout, plan, store=store)
         if deployed.changed:
-            _tell_of_the_wall_clock(deployed.release)
+            _tell_of_the_source(deployed)
         return _info(deployed)
 
     def roll_back(self, name: str, *, to: str | None = None) -> ReleaseInfo:
@@ -168,7 +166,9 @@ class ReleaseHook:
         period: str = "day",
         offset: int = 0,
         clock: Clock | None = None,
-        retry_exit_codes: Collection[int] | None = None,
+        ending: Ending | None = None,
+        encoding: str = "utf-8",
+        boot: Mapping[str, str] | None = None,
         running: Running | None = None,
     ) -> Any:
         """
@@ -178,15 +178,16 @@ class ReleaseHook:
             stored with the archive, and pushed as the task's XCom ``artifacts``: ``{name: {uri, sha256, bytes}}``.
         :param run_as: name of the user to run it as; the worker's own when None.
         :param clock: ``report_date`` starts the script's clock at the run's instant; it has the true time when None.
-        :param retry_exit_codes: after which another try may do better; any but 2 when None.
+        :param ending: how its end is read.
+        :param encoding: of the text that it writes.
+        :param boot: variables that tell its Pythons what else to begin: see :class:`Job`.
         :param running: gets the process group.
-        :raises ScriptFailedError: it ended with another exit code than 0, or by a signal; a :class:`ScriptGaveUpError` where
-            another try would too.
+        :raises ReleaseError: it did not end well: see :meth:`Ending.check`. Artifacts that it left are stored then too.
         :raises ScriptOutputError: its output is not JSON, where that is asked for, or an artifact is missing.
         """
         if output not in ("last_line", "json", "none"):
             raise InvalidValueError("output", output, "last_line, json or none")
-        check_exit_codes(retry_exit_codes)
+        ending = ending or Ending()
         run_ = run_of(context, report_date=report_date, timezone=timezone)
         dates = _dates(run_, period, offset)
         privileges = Privileges(
@@ -194,9 +195,14 @@ class ReleaseHook:
         )
         command = split_command("command", command)
         found = self.release(release)
-        job = Job(command, {**dates, **_strings(env or {})}, privileges, _boot(found, run_, clock))
-        if RELAY not in job.env:
-            _warn_of_mail(found)
+        job = Job(
+            command,
+            {**dates, **_strings(env or {})},
+            privileges,
+            {**_boot(found, run_, clock), **(boot or {})},
+            check_encoding(encoding),
+            ending.patterns,
+        )
         redactor = _mask(found)
         with workspace(found.layout) as space:
             command_ = redactor.for_log(shlex.join(job.command))
@@ -204,10 +210,19 @@ class ReleaseHook:
             on_line = _log_data if output == "json" else _log_line
             finished = run(found, job, on_line=on_line, running=running, space=space)
             log.info("It ended with %s after %.1f s", finished.ending, finished.seconds)
-            _check(finished, retry_exit_codes)
+            files = partial(files_like, space, found, user=privileges.user)
+            try:
+                ending.check(finished, files)
+            except ReleaseError:
+                if artifacts:  # its log above all
+                    stored = _stored(
+                        space, {one.name: one for each in artifacts for one in files(each)}, privileges.user
+                    )
+                    context["ti"].xcom_push(key="artifacts", value=stored)
+                raise
             value = _output(finished, output)
             if artifacts:
-                stored = _stored(finished.command, space, found, artifacts, privileges.user)
+                stored = _stored(space, _all_like(finished.command, artifacts, files), privileges.user)
                 context["ti"].xcom_push(key="artifacts", value=stored)
         return value
 
@@ -221,23 +236,34 @@ class ReleaseHook:
         offset: int = 0,
         env: Mapping[str, str] | None = None,
         clock: Clock | None = None,
-        retry_exit_codes: Collection[int] | None = None,
+        ending: Ending | None = None,
+        encoding: str = "utf-8",
+        running: Running | None = None,
     ) -> Finished:
         """
         Run a command of a release for a run's report date, and return how it ended. What it prints is data.
 
-        :param retry_exit_codes: as for :meth:`run`.
+        :param ending: how its end is read.
+        :param encoding: of the text that it writes.
+        :param running: gets the process group.
         :raises ReleaseNotFoundError: it is not here.
-        :raises ScriptFailedError: it ended with another exit code than 0, or by a signal.
+        :raises ReleaseError: it did not end well: see :meth:`Ending.check`.
         """
-        check_exit_codes(retry_exit_codes)
+        ending = ending or Ending()
         command = split_command("command", command)
         found = self.release(release)
         variables = {**_dates(run_, period, offset), **_strings(env or {})}
-        job = Job(command, variables, boot=_boot(found, run_, clock))
+        job = Job(
+            command,
+            variables,
+            boot=_boot(found, run_, clock),
+            encoding=check_encoding(encoding),
+            patterns=ending.patterns,
+        )
         _mask(found)
-        finished = run(found, job, on_line=_log_data)
-        _check(finished, retry_exit_codes)
+        with workspace(found.layout) as space:
+            finished = run(found, job, on_line=_log_data, running=running, space=space)
+            ending.check(finished, partial(files_like, space, found))
         log.info("It printed %d bytes of data", finished.written)
         return finished
 
@@ -368,27 +394,23 @@ def _mask(release: Release) -> Redactor:
     return redactor
 
 
-def _warn_of_mail(release: Release) -> None:
-    """Say that a script which mails by itself does so at each run."""
-    files = [file["path"] for file in release.manifest["files"]]
-    if place := importer_of("smtplib", release.src, files):
-        log.warning(
-            "%s imports smtplib: what the script mails by itself goes out again with each retry, clear and backfill. "
-            "mail='once' sends it once for its day.",
-            place,
-        )
-
-
-def _tell_of_the_wall_clock(release: Release) -> None:
-    from airflow_provider_daybreak.releases.wall_clock import wall_clock_calls
-
-    calls = wall_clock_calls(release.src, [file["path"] for file in release.manifest["files"]])
-    if calls:
+def _tell_of_the_source(deployed: Deployed) -> None:
+    """Say what a new release does by itself that a second run, or one of another day, would do wrong."""
+    name, found = deployed.release.layout.name, deployed.findings
+    if found is None:
+        return
+    if calls := found.clock_calls:
         more = f"\n… and {len(calls) - _SHOWN_CALLS} more" if len(calls) > _SHOWN_CALLS else ""
         log.warning(
             "%s asks for the time of day, so on backfilled days it says today, unless clock='report_date' is set where "
-            "it runs:\n%s%s", release.layout.name, "\n".join(calls[:_SHOWN_CALLS]), more,
+            "it runs:\n%s%s", name, "\n".join(calls[:_SHOWN_CALLS]), more,
         )  # fmt: skip
+    if found.mails:
+        log.warning(
+            "%s imports smtplib: what the script mails by itself goes out again with each retry, clear and backfill, "
+            "unless mail='once' is set where it runs, which sends it once for its day.",
+            found.mails,
+        )
 
 
 def _info(deployed: Deployed) -> ReleaseInfo:
@@ -430,48 +452,28 @@ def _boot(release: Release, run_: Run, clock: Clock | None) -> dict[str, str]:
     return start_at(run_.instant, release, index_of=index_of)
 
 
-def check_exit_codes(codes: object) -> None:
-    """
-    Refuse what is no collection of exit codes.
-
-    :raises InvalidValueError: it is none.
-    """
-    if codes is None:
-        return
-    several = isinstance(codes, Collection) and not isinstance(codes, (str, bytes, Mapping))
-    numbers = list(cast("Collection[object]", codes)) if several else [None]
-    if not all(type(code) is int and 0 < code < 256 for code in numbers):  # noqa: PLR2004 - what a process can end with
-        raise InvalidValueError("retry_exit_codes", codes, "exit codes from 1 to 255, such as [75], or None")
-
-
-def _check(finished: Finished, retry_exit_codes: Collection[int] | None) -> None:
-    """Raise unless it ended well. Whatever ends by a signal was ended by something else, and may do better."""
-    if not finished.code:
-        return
-    again = finished.code != _USAGE if retry_exit_codes is None else finished.code in retry_exit_codes
-    error = ScriptFailedError if again or finished.code < 0 else ScriptGaveUpError
-    raise error(finished.command, finished.ending, finished.stderr, finished.by_hand)
-
-
 def _output(finished: Finished, output: Output) -> Any:
     if output == "none":
         return None
     return finished.last_line if output == "last_line" else finished.json()
 
 
-def _stored(
-    command: str, space: Workspace, release: Release, patterns: Sequence[str], user: User | None
-) -> dict[str, ArtifactInfo]:
-    """Store the files with the archive, by their path in the output or the working directory."""
-    from airflow_provider_daybreak.context.archive import archive_of
-
-    files = {}
+def _all_like(command: str, patterns: Sequence[str], files: Callable[[str], Sequence[Left]]) -> dict[str, Left]:
+    """Return the files that fit the patterns, by their path in the output or the working directory."""
+    found: dict[str, Left] = {}
     for pattern in patterns:
-        found = files_like(space, release, pattern, user)
-        if not found:
+        fitting = files(pattern)
+        if not fitting:
             problem = f"it left no file like {pattern!r} in its output directory (DAYBREAK_OUTPUT_DIR)."
             raise ScriptOutputError(command, problem)
-        files.update({left.name: left for left in found})
+        found.update({left.name: left for left in fitting})
+    return found
+
+
+def _stored(space: Workspace, files: Mapping[str, Left], user: User | None) -> dict[str, ArtifactInfo]:
+    """Store the files with the archive."""
+    from airflow_provider_daybreak.context.archive import archive_of
+
     archive = archive_of()
     stored = {}
     for name, left in files.items():

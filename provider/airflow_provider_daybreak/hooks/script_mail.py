@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,12 +25,12 @@ from airflow_provider_daybreak.delivery.request import MailRequest
 from airflow_provider_daybreak.delivery.rules import Rules
 from airflow_provider_daybreak.delivery.sender import Summary
 from airflow_provider_daybreak.dotenv import read_dotenv
-from airflow_provider_daybreak.exceptions import InvalidValueError, ReleaseError
+from airflow_provider_daybreak.exceptions import InvalidValueError, ReleaseError, ScriptConditionError
 from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
+from airflow_provider_daybreak.releases.running.booting import RELAY
 from airflow_provider_daybreak.releases.running.command import split_command
 from airflow_provider_daybreak.releases.running.privileges import find_user
-from airflow_provider_daybreak.releases.running.run import RELAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -84,7 +85,7 @@ class Script:
     command: Sequence[str]
     run: Run
     period: Period
-    execute: Callable[[Mapping[str, str]], tuple[Any, dict[str, Any]]] = field(repr=False)
+    execute: Callable[[Mapping[str, str], Mapping[str, str]], tuple[Any, dict[str, Any]]] = field(repr=False)
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
     users: Sequence[int] = ()
 
@@ -136,12 +137,13 @@ def script_of(
     given = {**(read_dotenv(dotenv).values if dotenv.exists() else {}), **(env or {})}
     run = run_of(context, report_date=report_date, timezone=timezone)
 
-    def execute(variables: Mapping[str, str]) -> tuple[Any, dict[str, Any]]:
+    def execute(variables: Mapping[str, str], boot: Mapping[str, str]) -> tuple[Any, dict[str, Any]]:
         pushes = _Pushes(context["ti"])
         value = run_script(
             {"name": found.layout.name, "release": found.id},
             {**(env or {}), **variables},
             context={**context, "ti": pushes},
+            boot=boot,
         )
         return value, pushes.pushed
 
@@ -177,10 +179,12 @@ class ScriptMailHook:
     Runs scripts with their mail kept, and delivers it.
 
     :param options: what becomes of it.
+    :param must_mail: whether a script that mails nothing has failed.
     """
 
-    def __init__(self, options: ScriptMail) -> None:
+    def __init__(self, options: ScriptMail, *, must_mail: bool = False) -> None:
         self.options = options
+        self._must_mail = must_mail
         self._delivery = DeliveryHook(options.smtp_conn_id, archive=options.archive)
 
     @property
@@ -224,7 +228,7 @@ class ScriptMailHook:
             relay = Relay(inbox, limits)
             try:
                 with relay:
-                    value, xcoms = script.execute(self._variables(relay, script))
+                    value, xcoms = script.execute(*self._variables(relay, script))
             except ReleaseError:
                 self._keep_draft(script, relay.messages, outbox)
                 raise
@@ -293,6 +297,8 @@ class ScriptMailHook:
         """Return what became of a script that mailed nothing, or had all of it refused."""
         summary = Summary(refused=ended["refused"])
         summary.check(self._report(script), on_refused=self.options.on_refused)
+        if self._must_mail:
+            raise ScriptConditionError(shlex.join(script.command), "it mailed nothing")
         reasons = [f"{address}: {reason}" for address, reason in summary.refused.items()]
         nothing = "; ".join(reasons) or "the script sent nothing by SMTP"
         return Mailed(self._report(script), script.run.report_date, ended, None, summary, nothing=nothing)
@@ -300,12 +306,10 @@ class ScriptMailHook:
     def _report(self, script: Script) -> str:
         return self.options.report or script.name
 
-    def _variables(self, relay: Relay, script: Script) -> dict[str, str]:
-        address = f"{HOST}:{relay.port}:{relay.tls_port}"
-        return {
-            **self.options.variables_for(HOST, relay.port, relay.tls_port, given=script.given),
-            RELAY: address,
-        }
+    def _variables(self, relay: Relay, script: Script) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the variables that say where the relay is: to the script, and to its Pythons."""
+        variables = self.options.variables_for(HOST, relay.port, relay.tls_port, given=script.given)
+        return variables, {RELAY: f"{HOST}:{relay.port}:{relay.tls_port}"}
 
     def _request(self, revision: Revision, ended: Ended) -> MailRequest:
         return MailRequest(

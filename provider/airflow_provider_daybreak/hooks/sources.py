@@ -6,11 +6,13 @@ import hashlib
 import inspect
 import io
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import (
@@ -39,6 +41,16 @@ _FETCH = 5_000
 _AT_A_TIME = 4
 
 
+_reading: list[Callable[[], object]] = []
+"""What ends each script and query that this process reads from at the moment."""
+
+
+def end_reading() -> None:
+    """End the scripts and queries that are read from, as when the task is stopped."""
+    for end in tuple(_reading):
+        end()
+
+
 @dataclass(frozen=True)
 class Reader:
     """
@@ -64,12 +76,17 @@ class Reader:
         :raises DaybreakError: a source can't be read; of several, that of the first.
         """
         jobs = {name: job for name, source in data.items() if (job := self._job(name, source)) is not None}
-        with ThreadPoolExecutor(max_workers=_AT_A_TIME, thread_name_prefix="daybreak-source") as pool:
-            futures = {name: pool.submit(job) for name, job in jobs.items()}
+        futures = _side_by_side(jobs)
+        try:
             values = {
                 name: futures[name].result() if name in futures else self._value(source)
                 for name, source in data.items()
             }
+        except BaseException:  # a time limit's too: what still reads is ended, not waited for
+            end_reading()
+            raise
+        finally:
+            _reading.clear()
         read = {name: as_data(name, value) for name, value in values.items()}
         for name, value in read.items():
             if isinstance(value, Rows):
@@ -137,6 +154,7 @@ class Reader:
             values = {key: _as_text(value) for key, value in values.items()}
         query, bound = bind(text, values, hook.placeholder)
         with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
+            _reading.append(partial(_cancel, connection))
             cursor.execute(query, bound)
             if cursor.description is None:
                 raise QueryError(name, source.conn_id, "it gives no rows: expected a query")
@@ -161,7 +179,11 @@ class Reader:
 
     def _script(self, name: str, source: ScriptSource) -> Any:
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
+        from airflow_provider_daybreak.releases.conditions import Ending, NoMail
+        from airflow_provider_daybreak.releases.running.process import Running
 
+        running = Running()
+        _reading.append(running.kill)
         finished = ReleaseHook().capture(
             source.release,
             source.command,
@@ -170,7 +192,14 @@ class Reader:
             offset=self.offset,
             env=source.env,
             clock=source.clock,
-            retry_exit_codes=source.retry_exit_codes,
+            ending=Ending.of(
+                retry_exit_codes=source.retry_exit_codes,
+                skip_on_exit_code=source.skip_on_exit_code,
+                fail_on=source.fail_on,
+                without={NoMail: "a VenvRunOperator, whose mail=... keeps its mail"},
+            ),
+            encoding=source.encoding or "utf-8",
+            running=running,
         )
         if source.format == "json":
             return finished.json()
@@ -179,6 +208,42 @@ class Reader:
         )
         masked = finished.redactor.for_result
         return Rows(masked(list(rows.columns)), (masked(row) for row in rows.tuples()), name=name)
+
+
+def _side_by_side(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Future[Any]]:
+    """
+    Begin the jobs, a few at a time, and return what becomes of each.
+
+    The threads of a pool are waited for when a process ends, whatever they wait for themselves. These are not.
+    """
+    futures: dict[str, Future[Any]] = {name: Future() for name in jobs}
+    waiting = deque(jobs.items())
+
+    def work() -> None:
+        while waiting:
+            try:
+                name, job = waiting.popleft()
+            except IndexError:  # another one took it
+                return
+            try:
+                futures[name].set_result(job())
+            except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+                futures[name].set_exception(error)
+
+    for number in range(min(_AT_A_TIME, len(jobs))):
+        Thread(target=work, name=f"daybreak-source-{number}", daemon=True).start()
+    return futures
+
+
+def _cancel(connection: Any) -> None:
+    """Ask the database to give up a query. Drivers call that cancel (PostgreSQL, Oracle) or interrupt (SQLite, DuckDB)."""
+    for name in ("cancel", "interrupt"):
+        if callable(cancel := getattr(connection, name, None)):
+            try:
+                cancel()
+            except Exception as error:  # noqa: BLE001 - a driver's: they have no base in common, and the task ends anyway
+                log.warning("Cannot cancel a query: %s", error)
+            return
 
 
 def _fetched(cursor: Any) -> Iterator[Sequence[Any]]:

@@ -6,7 +6,12 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.exceptions import DaybreakError, EmptyRecipientsError, NobodyAllowedError
+from airflow_provider_daybreak.exceptions import (
+    DaybreakError,
+    EmptyRecipientsError,
+    NobodyAllowedError,
+    ScriptSkippedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +29,14 @@ def fail_at_once() -> Iterator[None]:
     libraries: those are logged at the level DEBUG.
 
     :raises AirflowFailException: the block raised a permanent :class:`DaybreakError`.
+    :raises AirflowSkipException: a script asked to be skipped.
     """
-    from airflow_provider_daybreak.version_compat import AirflowFailException
+    from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowSkipException
 
     try:
         yield
+    except ScriptSkippedError as error:
+        raise AirflowSkipException(str(error)) from error
     except DaybreakError as error:
         log.debug("Where it failed", exc_info=True)
         error.__cause__, error.__suppress_context__ = None, True

@@ -165,6 +165,12 @@ class ReportOperator(BaseOperator):
         announce(context, hook.archive, revision)
         return _info(revision)
 
+    def on_kill(self) -> None:
+        """End the scripts and queries that data is read from."""
+        from airflow_provider_daybreak.hooks.sources import end_reading
+
+        end_reading()
+
     def spec(self, dag: Any) -> ReportSpec:
         """Return what the report is made of; relative paths begin at the folder of the Dag's file."""
         from airflow_provider_daybreak.hooks.report import ReportSpec

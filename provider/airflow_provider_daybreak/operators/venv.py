@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.hooks.releases import Clock, Output, ReleaseInfo
     from airflow_provider_daybreak.hooks.script_mail import Ended, Mailed
+    from airflow_provider_daybreak.releases.conditions import Condition, Ending
     from airflow_provider_daybreak.releases.running.privileges import Limits
-    from airflow_provider_daybreak.releases.running.run import Running
+    from airflow_provider_daybreak.releases.running.process import Running
 
 __all__ = ["ScriptMail", "VenvDeployOperator", "VenvRollbackOperator", "VenvRunOperator"]
 
@@ -139,6 +140,12 @@ class VenvRunOperator(BaseOperator):
     :param clock: ``report_date`` starts the script's clock at the run's scheduled instant, on its report date and in the
         Dag's zone: ``date.today()``, ``datetime.now()`` and ``time.time()`` begin there, and tick on. The script has
         the true time when None.
+    :param fail_on: when a script that ends with exit code 0 has failed all the same, since many swallow their errors: a
+        regular expression that a line of its output matches, such as ``r"Traceback|ERROR"``, ``NoOutput()``,
+        ``NoFile("*.csv")`` or ``NoMail()`` of :mod:`airflow_provider_daybreak.releases.conditions`, or a list of them.
+    :param skip_on_exit_code: exit code, or several, with which the script says that there is nothing to do: its task is
+        skipped, and what comes after it.
+    :param encoding: of what the script prints. What is none is an error, and never an unreadable character in a report.
     :param retry_exit_codes: exit codes after which another try may do better, and for which the task's retries are. A script
         that ends with any other fails at once. Any but 2 when None, which programs end with where what they are given is
         wrong. What ends by a signal is always tried again.
@@ -167,6 +174,9 @@ class VenvRunOperator(BaseOperator):
         run_as: str | None = None,
         limits: Limits | None = None,
         clock: Clock | None = None,
+        fail_on: Condition | Sequence[Condition] | None = None,
+        skip_on_exit_code: int | Collection[int] | None = None,
+        encoding: str = "utf-8",
         retry_exit_codes: Collection[int] | None = None,
         report_date: str = "",
         timezone: str | None = None,
@@ -184,6 +194,9 @@ class VenvRunOperator(BaseOperator):
         self.run_as = run_as
         self.limits = limits
         self.clock = clock
+        self.fail_on = fail_on
+        self.skip_on_exit_code = skip_on_exit_code
+        self.encoding = encoding
         self.retry_exit_codes = retry_exit_codes
         self.report_date = report_date
         self.timezone = timezone
@@ -196,9 +209,11 @@ class VenvRunOperator(BaseOperator):
         """Run the command to its end, and return its output."""
         with fail_at_once():
             options = ScriptMail.of(self.mail)
+            ending = self._ending(mail=options is not None)
             if options is None:
                 return self._run(self.release, self.env or {}, context)
             from airflow_provider_daybreak.hooks.script_mail import ScriptMailHook, script_of
+            from airflow_provider_daybreak.releases.conditions import NoMail
 
             script = script_of(
                 self.release,
@@ -212,7 +227,7 @@ class VenvRunOperator(BaseOperator):
                 period=self.period,
                 offset=self.offset,
             )
-            mailed = ScriptMailHook(options).run(script, context)
+            mailed = ScriptMailHook(options, must_mail=NoMail() in ending.fail_on).run(script, context)
         return self._result(mailed, context)
 
     def execute_answered(
@@ -236,9 +251,25 @@ class VenvRunOperator(BaseOperator):
 
         return tell(self, mailed, context, then=self.execute_answered.__name__)
 
-    def _run(self, release: Any, env: Mapping[str, str], context: Mapping[str, Any]) -> Any:
+    def _ending(self, *, mail: bool = True) -> Ending:
+        from airflow_provider_daybreak.releases.conditions import Ending, NoMail
+
+        return Ending.of(
+            retry_exit_codes=self.retry_exit_codes,
+            skip_on_exit_code=self.skip_on_exit_code,
+            fail_on=self.fail_on,
+            without={} if mail else {NoMail: "mail='once' or mail='capture' beside it, which keep its mail"},
+        )
+
+    def _run(
+        self,
+        release: Any,
+        env: Mapping[str, str],
+        context: Mapping[str, Any],
+        boot: Mapping[str, str] | None = None,
+    ) -> Any:
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
-        from airflow_provider_daybreak.releases.running.run import Running
+        from airflow_provider_daybreak.releases.running.process import Running
 
         self._running = Running()
         return ReleaseHook().run(
@@ -251,11 +282,13 @@ class VenvRunOperator(BaseOperator):
             run_as=self.run_as,
             limits=self.limits,
             clock=self.clock,
-            retry_exit_codes=self.retry_exit_codes,
+            ending=self._ending(),
+            encoding=self.encoding,
             report_date=self.report_date,
             timezone=self.timezone,
             period=self.period,
             offset=self.offset,
+            boot=boot,
             running=self._running,
         )
 

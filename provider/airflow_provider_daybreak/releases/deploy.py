@@ -39,7 +39,6 @@ from airflow_provider_daybreak.releases.files import (
     protect,
     write_json,
 )
-from airflow_provider_daybreak.releases.imports import imports_of
 from airflow_provider_daybreak.releases.layout import ids_in
 from airflow_provider_daybreak.releases.lease import NAME as LEASE
 from airflow_provider_daybreak.releases.lease import exclusively
@@ -58,6 +57,7 @@ from airflow_provider_daybreak.releases.release import (
     releases_of,
 )
 from airflow_provider_daybreak.releases.requirements.declared import python_of, read_requirements
+from airflow_provider_daybreak.releases.scan import scan
 from airflow_provider_daybreak.releases.source import copy_files, read_source
 from airflow_provider_daybreak.releases.switch import (
     check_owner,
@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.environments.interpreter import Interpreter
     from airflow_provider_daybreak.releases.layout import Layout
     from airflow_provider_daybreak.releases.requirements.declared import Requirements
+    from airflow_provider_daybreak.releases.scan import Findings
     from airflow_provider_daybreak.releases.source import Source
     from airflow_provider_daybreak.releases.store import Store
     from airflow_provider_daybreak.releases.switch import History
@@ -143,11 +144,13 @@ class Deployed:
 
     :param previous: id of the release that was current before, or None.
     :param changed: whether another release is current now.
+    :param findings: what its source does, where the release was made for it.
     """
 
     release: Release
     previous: str | None
     changed: bool
+    findings: Findings | None = None
 
 
 def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deployed:
@@ -304,10 +307,11 @@ def _deploy(
             release_id, before, layout.name, release_id,
         )  # fmt: skip
         return Deployed(get_release(layout, before), before, changed=False)
-    release = ready_release(layout, release_id)
+    release, findings = ready_release(layout, release_id), None
     if release is None:
         environments.build(environment, environment.id, layout, index=plan.index)
-        _check_imports(source, layout.environment(environment.id))
+        findings = scan(source.folder, [file["path"] for file in source.files])
+        _check_imports(findings, layout.environment(environment.id))
         if find_release(layout, release_id) is None:
             manifest = _manifest(layout, release_id, source, environment, requirements, input_digest, plan)
             make_release(layout, manifest, source.read)
@@ -317,7 +321,8 @@ def _deploy(
         return _set_aside(layout, plan, release, before, known, store)
     if dotenv is not None:
         place_env_file(layout, dotenv)
-    return _made_current(layout, plan, release, history, known, store)
+    deployed = _made_current(layout, plan, release, history, known, store)
+    return replace(deployed, findings=findings)
 
 
 def _made_current(
@@ -513,12 +518,12 @@ def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[st
     local.synchronise(layout.releases)
 
 
-def _check_imports(source: Source, environment: Path) -> None:
+def _check_imports(findings: Findings, environment: Path) -> None:
     """Compare what the source imports with what the environment was seen to import."""
     facts = facts_of(environment)
     if facts is None:
         return
-    for module, place in imports_of(source.folder, [file["path"] for file in source.files]).items():
+    for module, place in findings.imports.items():
         if module not in facts["modules"]:
             log.warning(
                 "%s imports %s, which is neither in the source nor installed by its requirements", place, module

@@ -77,10 +77,10 @@ def attempt(folder, number, try_number, code):
 
     ran = []
 
-    def execute(variables):
+    def execute(variables, boot):
         ran.append(True)
         command = [sys.executable, "-c", SCRIPT, ",".join(to), str(code)]
-        environment = {**os.environ, **variables, "PYTHONPATH": str(BOOT)}
+        environment = {**os.environ, **variables, **boot, "PYTHONPATH": str(BOOT)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ScriptFailedError("script", f"exit code {done.returncode}", done.stderr, "")

@@ -27,9 +27,9 @@ from airflow_provider_daybreak.releases.environments.verify import check_record
 from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.manifest_check import check_source
-from airflow_provider_daybreak.releases.running.booting import BOOT
+from airflow_provider_daybreak.releases.running.booting import BOOT, RELAY
 from airflow_provider_daybreak.releases.running.privileges import Privileges, find_user
-from airflow_provider_daybreak.releases.running.run import RELAY, Job, run
+from airflow_provider_daybreak.releases.running.run import Job, run
 from airflow_provider_daybreak.releases.uv import Index
 
 BERLIN = ZoneInfo("Europe/Berlin")

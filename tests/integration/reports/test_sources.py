@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import sqlite3
+import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -11,7 +15,8 @@ from airflow_provider_daybreak.exceptions import ScriptFailedError, ScriptOutput
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.hooks.sources import Reader
 from airflow_provider_daybreak.releases.deploy import Plan
-from airflow_provider_daybreak.reports.sources import FileSource, ScriptSource
+from airflow_provider_daybreak.reports.sources import FileSource, ScriptSource, SqlSource
+from tests.waiting import is_running, until
 
 SCRIPT = """
 import json, os, sys
@@ -166,3 +171,51 @@ def test_files_of_a_day_are_read_from_object_storage(reader, bucket):
     rows = reader.read({"sales": FileSource(f"{bucket}/{{report_date:%Y/%m/%d}}/*.jsonl")})["sales"]
 
     assert list(rows) == [{"shop": "oslo", "n": 2}, {"shop": "rome", "n": 1}]
+
+
+@pytest.fixture
+def limit():
+    """Return a context in which the main thread is interrupted as by Airflow's own limit of a task's time."""
+
+    class TimeLimitError(BaseException):
+        pass
+
+    def interrupt(_signal, _frame):
+        raise TimeLimitError
+
+    @contextmanager
+    def after(seconds):
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            with pytest.raises(TimeLimitError):
+                yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    return after
+
+
+def test_a_time_limit_ends_the_script_that_is_read_from(reader, release, limit, tmp_path):
+    program = f"import os, time; open('{tmp_path}/pid', 'w').write(str(os.getpid())); time.sleep(3600)"
+
+    with limit(2):
+        reader.read({"sales": ScriptSource(release, ["python", "-c", program])})
+
+    pid = int((tmp_path / "pid").read_text())
+    until(lambda: not is_running(pid))
+
+
+def test_a_time_limit_ends_a_query(reader, limit, tmp_path, monkeypatch):
+    sqlite3.connect(tmp_path / "shop.db").close()
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_SHOP", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "shop.db")})
+    )
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    threads = set(threading.enumerate())
+
+    with limit(1):
+        reader.read({"numbers": SqlSource(endless, conn_id="shop")})
+
+    until(lambda: not set(threading.enumerate()) - threads)

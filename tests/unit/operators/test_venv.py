@@ -7,9 +7,10 @@ import re
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_daybreak.exceptions import ScriptFailedError
+from airflow_provider_daybreak.exceptions import ScriptConditionError, ScriptFailedError
 from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRollbackOperator, VenvRunOperator
-from airflow_provider_daybreak.version_compat import AirflowFailException
+from airflow_provider_daybreak.releases.conditions import NoFile, NoMail, NoOutput
+from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowSkipException
 
 
 @pytest.fixture(autouse=True)
@@ -221,7 +222,7 @@ def test_a_failing_script_shows_its_code_its_stderr_and_the_way_to_run_it(deploy
     with pytest.raises(ScriptFailedError) as caught:
         run(deploy("import sys; print('no rows', file=sys.stderr); sys.exit(3)"))
 
-    assert "'report.py' ended with exit code 3. Its last lines on stderr:\nno rows" in str(caught.value)
+    assert "'report.py' ended with exit code 3. Its last lines:\nno rows" in str(caught.value)
     assert "To run it by hand: cd " in str(caught.value)
 
 
@@ -283,8 +284,10 @@ def test_files_become_artifacts_of_the_archive(deploy, run, make_context, tmp_pa
     assert artifact["bytes"] == 3
 
 
-def test_a_script_that_mails_directly_is_warned_of_once(deploy, run, caplog):
-    run(deploy("import smtplib\ndef mail():\n    import smtplib\nprint('sent')"))
+def test_a_script_that_mails_by_itself_is_told_of_once(deploy, run, caplog):
+    script = "import smtplib\ndef mail():\n    import smtplib\nprint('sent')"
+    deploy(script)
+    run(deploy(script))
 
     [warning] = [record.getMessage() for record in caplog.records if "smtplib" in record.getMessage()]
     assert warning.startswith(
@@ -296,6 +299,130 @@ def test_a_script_that_does_not_mail_is_not_warned_of(deploy, run, caplog):
     run(deploy("print('quiet')"))
 
     assert "smtplib" not in caplog.text
+
+
+SWALLOWS = "try: 1 / 0\nexcept ZeroDivisionError as error: print('ERROR: no server:', error)\nprint('done')"
+
+
+@pytest.mark.parametrize(
+    ("script", "fail_on", "message"),
+    [
+        (SWALLOWS, r"^ERROR", r"a line of its output matches '\^ERROR': 'ERROR: no server: division by zero'"),
+        ("import sys; print('oops', file=sys.stderr); print(1)", ["never", "oops"], "matches 'oops': 'oops'"),
+        ("print('x' * 100_000 + 'ERROR'); print('fine ' * 2_000_000)", "ERROR", "matches 'ERROR'"),
+        ("print('  ')", NoOutput(), "it wrote nothing to stdout"),
+        ("print(1)", NoFile("*.csv"), r"it left no file like '\*.csv'"),
+    ],
+    ids=["stdout", "stderr", "long ago", "nothing", "no file"],
+)
+def test_a_script_that_swallows_its_error_fails_where_that_is_said(deploy, run, script, fail_on, message):
+    with pytest.raises(ScriptConditionError, match=message) as caught:
+        run(deploy(script), fail_on=fail_on, output="none")
+
+    assert "ended with exit code 0, and by fail_on it failed" in str(caught.value)
+    assert not caught.value.permanent
+
+
+def test_what_no_condition_holds_of_has_ended_well(deploy, run):
+    script = "import os; open('rows.csv', 'w').write('a'); print('no error: 0 ERRORS')"
+
+    assert run(deploy(script), fail_on=["ERROR$", NoOutput(), NoFile("*.csv")]) == "no error: 0 ERRORS"
+
+
+def test_a_secret_is_masked_in_the_line_that_is_shown(deploy, run, tmp_path):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / ".env").write_text("API_TOKEN=hunter2secret\n")
+    (tmp_path / "source" / ".env").chmod(0o600)
+
+    with pytest.raises(ScriptConditionError) as caught:
+        run(deploy("import os; print('ERROR with', os.environ['API_TOKEN'])"), fail_on="ERROR with hunter2")
+
+    assert "hunter2secret" not in str(caught.value)
+
+
+def test_a_mail_can_be_missed_only_where_it_is_kept(deploy, run):
+    with pytest.raises(AirflowFailException, match=r"Invalid fail_on NoMail\(\): expected mail='once'"):
+        run(deploy("print(1)"), fail_on=NoMail())
+
+
+def test_a_script_that_mails_nothing_fails_where_it_must_mail(deploy, run):
+    with pytest.raises(ScriptConditionError, match="it mailed nothing"):
+        run(deploy("print(1)"), fail_on=NoMail(), mail="capture")
+
+
+@pytest.mark.parametrize("codes", [99, [3, 99]])
+def test_a_script_with_nothing_to_do_is_skipped(deploy, run, codes):
+    with pytest.raises(AirflowSkipException, match="ended with exit code 99, which skip_on_exit_code takes"):
+        run(deploy("raise SystemExit(99)"), skip_on_exit_code=codes)
+
+
+def test_another_exit_code_is_a_failure_still(deploy, run):
+    with pytest.raises(ScriptFailedError, match="exit code 98"):
+        run(deploy("raise SystemExit(98)"), skip_on_exit_code=99)
+
+
+LATIN = "import sys; sys.stdout.buffer.write('Zürich\\n'.encode('latin-1'))"
+
+
+def test_bytes_that_are_no_utf8_are_an_error_that_says_what_to_do(deploy, run):
+    with pytest.raises(
+        AirflowFailException, match=r"no utf-8 text: the byte 0xfc at offset 1 .*encoding='latin-1'"
+    ):
+        run(deploy(LATIN))
+
+
+def test_another_encoding_may_be_said(deploy, run):
+    assert run(deploy(LATIN), encoding="latin-1") == "Zürich"
+
+
+def test_output_that_nobody_asks_for_may_be_of_any_bytes(deploy, run, caplog):
+    caplog.set_level(logging.INFO)
+
+    assert run(deploy(LATIN), output="none") is None
+    assert r"Z\xfcrich" in caplog.text
+
+
+def test_an_encoding_that_python_does_not_know_fails_at_once(deploy, run):
+    with pytest.raises(AirflowFailException, match="Invalid encoding 'utf-9': expected one that Python knows"):
+        run(deploy("print(1)"), encoding="utf-9")
+
+
+def test_separators_of_unicode_are_data(deploy, run):
+    script = "import json; print('log'); print(json.dumps('a\\u2028b\\x85c\\x0cd', ensure_ascii=False))"
+
+    assert run(deploy(script), output="json") == "a\u2028b\x85c\x0cd"
+
+
+def test_what_a_failed_script_left_is_kept(deploy, run, make_context):
+    context, pushed = make_context(), {}
+    context["ti"].xcom_push = lambda key, value: pushed.update({key: value})
+
+    with pytest.raises(ScriptFailedError):
+        run(
+            deploy("open('run.log', 'w').write('so far'); raise SystemExit(1)"),
+            context=context,
+            artifacts=["*.log", "*.csv"],
+        )
+
+    assert list(pushed["artifacts"]) == ["run.log"]
+
+
+def test_the_error_shows_stdout_where_stderr_is_empty(deploy, run):
+    with pytest.raises(ScriptFailedError, match="Its last lines:\nwhat went wrong\n"):
+        run(deploy("print('what went wrong'); raise SystemExit(1)"))
+
+
+def test_a_signal_without_a_name_is_told_by_its_number(deploy, run):
+    with pytest.raises(ScriptFailedError, match="ended with signal 40"):
+        run(deploy("import os; os.kill(os.getpid(), 40)"))
+
+
+def test_a_child_that_goes_on_printing_does_not_hold_the_task(deploy, run):
+    chatty = (
+        "import subprocess; subprocess.Popen(['sh', '-c', 'while true; do echo noise; done']); print('result')"
+    )
+
+    assert run(deploy(chatty), output="none") is None
 
 
 def test_a_missing_artifact_fails_at_once(deploy, run):

@@ -8,6 +8,8 @@ from pathlib import Path
 from airflow_provider_daybreak.exceptions import InvalidValueError
 
 BOOT = Path(__file__).with_name("boot")
+RELAY = "DAYBREAK_MAIL_RELAY"
+"""Variable that tells a script's Pythons where the relay is that keeps its mail."""
 """Goes first on ``PYTHONPATH``, itself or a copy, where a Python that starts finds our ``sitecustomize``."""
 
 

@@ -80,7 +80,7 @@ class FileSource(CsvOptions):
 @dataclass
 class ScriptSource(CsvOptions):
     """
-    What a deployed script prints. CSV takes the options of :class:`CsvOptions` but its encoding, which is known.
+    What a deployed script prints. CSV takes the options of :class:`CsvOptions`.
 
     :param release: what a deploy returned, whose release runs, or a name, whose current release runs. (templated)
     :param command: program and arguments. (templated)
@@ -88,6 +88,9 @@ class ScriptSource(CsvOptions):
     :param env: environment variables beside those of the release. (templated)
     :param clock: ``report_date`` starts the script's clock at the run's instant, on its report date; the script has the
         true time when None.
+    :param fail_on: when a script that ends with exit code 0 has failed all the same, as for a ``VenvRunOperator``.
+    :param skip_on_exit_code: exit code, or several, with which it says that there is nothing to do: the task is skipped.
+    :param encoding: of what it prints; UTF-8 when None.
     :param retry_exit_codes: exit codes after which another try may do better; any but 2 when None, which says that
         what it was given is wrong.
     """
@@ -97,5 +100,7 @@ class ScriptSource(CsvOptions):
     format: Literal["json", "csv"] = "json"
     env: Mapping[str, str] = field(default_factory=dict)
     clock: Literal["report_date"] | None = None
+    fail_on: object = None
+    skip_on_exit_code: int | Collection[int] | None = None
     retry_exit_codes: Collection[int] | None = None
     template_fields = ("release", "command", "env")

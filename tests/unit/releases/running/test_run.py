@@ -12,7 +12,8 @@ import pytest
 from airflow_provider_daybreak.exceptions import ReleaseNotFoundError, ScriptNotStartedError
 from airflow_provider_daybreak.releases.files import discard
 from airflow_provider_daybreak.releases.lease import is_leased
-from airflow_provider_daybreak.releases.running.run import Job, Running, run
+from airflow_provider_daybreak.releases.running.process import Running
+from airflow_provider_daybreak.releases.running.run import Job, run
 from tests.waiting import is_running
 
 

@@ -2,7 +2,42 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_daybreak.releases.wall_clock import wall_clock_calls
+from airflow_provider_daybreak.releases.scan import scan
+
+
+def test_only_what_a_script_cannot_do_without_is_told(folder):
+    source = folder(
+        report_py=(
+            "import os, requests\n"
+            "from pandas.core import frame\n"
+            "import helper\n"
+            "from . import other\n"
+            "if TYPE_CHECKING:\n    import mypy\n"
+            "try:\n    import ujson as json\nexcept ImportError:\n    import json\n"
+            "def later():\n    import matplotlib\n"
+            "class A:\n    import attrs\n"
+        ),
+        helper_py="import requests, yaml",
+        broken_py="import (",
+    )
+
+    assert scan(source, ["report.py", "helper.py", "broken.py"]).imports == {
+        "requests": "report.py line 1",
+        "pandas": "report.py line 2",
+        "attrs": "report.py line 14",
+        "yaml": "helper.py line 1",
+    }
+
+
+def test_who_mails_is_found_wherever_in_the_source_that_is(folder):
+    source = folder(
+        report_py="import json\nimport pretend_smtplib\ntext = 'import smtplib'\n",
+        broken_py="import smtplib, (",
+        mailer_py="from . import smtplib\ndef mail():\n    from smtplib import SMTP\n",
+    )
+
+    assert scan(source, ["report.py", "broken.py", "notes.txt"]).mails == ""
+    assert scan(source, ["report.py", "broken.py", "mailer.py"]).mails == "mailer.py line 3"
 
 
 @pytest.fixture
@@ -11,7 +46,7 @@ def calls(tmp_path):
 
     def look(text, path="report.py"):
         (tmp_path / path).write_text(text)
-        return [one.removeprefix(f"{path} line ") for one in wall_clock_calls(tmp_path, [path])]
+        return [one.removeprefix(f"{path} line ") for one in scan(tmp_path, [path]).clock_calls]
 
     return look
 

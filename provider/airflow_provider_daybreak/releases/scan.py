@@ -1,0 +1,138 @@
+"""What a source does, read from its syntax trees without running it: imports, calls of the clock, mail."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_daybreak.releases.source import has_src_layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_ALWAYS = {
+    "datetime.date.today", "datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.utcnow",
+    "pandas.Timestamp.now", "pandas.Timestamp.today", "pandas.Timestamp.utcnow",
+    "pendulum.now", "pendulum.today", "pendulum.tomorrow", "pendulum.yesterday",
+    "time.time", "time.time_ns",
+}  # fmt: skip
+_WITHOUT_A_TIME = {
+    "time.asctime": 0,
+    "time.ctime": 0,
+    "time.gmtime": 0,
+    "time.localtime": 0,
+    "time.strftime": 1,
+}
+_WITH_A_WORD = {"pandas.Timestamp", "pandas.to_datetime"}
+
+
+@dataclass
+class Findings:
+    """
+    What a source does.
+
+    :param imports: the top-level modules that it can't do without, each with a place that imports it. Imports in a ``try``
+        are left out, since the script goes on without them; so are the source's own modules and those of Python itself.
+    :param clock_calls: where it asks for the time, such as ``report.py line 12: datetime.date.today``: a backfilled
+        day would get today's.
+    :param mails: a place that imports smtplib, the nearest to the top of the source, or "".
+    """
+
+    imports: dict[str, str] = field(default_factory=dict)
+    clock_calls: list[str] = field(default_factory=list)
+    mails: str = ""
+
+
+def scan(folder: Path, files: Sequence[str]) -> Findings:
+    """
+    Return what a source does. Each file is parsed once; what is no Python is left out: Python itself will say so.
+
+    :param files: paths of the source's files, relative to the folder.
+    """
+    tops = [path.removeprefix("src/") for path in files] if has_src_layout(files) else []
+    own = {path.split("/")[0].removesuffix(".py") for path in (*files, *tops)}
+    found = Findings()
+    mailers: list[tuple[int, str, int]] = []
+    for path in files:
+        if not path.endswith(".py"):
+            continue
+        try:
+            tree = ast.parse((folder / path).read_bytes())
+        except (SyntaxError, ValueError):
+            continue
+        for module, line in _needed(tree):
+            if module not in own and module not in sys.stdlib_module_names:
+                found.imports.setdefault(module, f"{path} line {line}")
+        found.clock_calls += [f"{path} line {line}: {name}" for line, name in sorted(set(_calls(tree)))]
+        if line := _line_of_import(tree, "smtplib"):
+            mailers.append((path.count("/"), path, line))
+    if mailers:
+        _, path, line = min(mailers)
+        found.mails = f"{path} line {line}"
+    return found
+
+
+def _line_of_import(tree: ast.AST, module: str) -> int:
+    """Return a line that imports the module, wherever in the file, or 0."""
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+        if module in names and isinstance(node, ast.stmt):
+            return node.lineno
+    return 0
+
+
+def _needed(node: ast.AST) -> Iterator[tuple[str, int]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            for alias in child.names:
+                yield alias.name.split(".")[0], child.lineno
+        elif isinstance(child, ast.ImportFrom):
+            if child.module and not child.level:
+                yield child.module.split(".")[0], child.lineno
+        elif not isinstance(child, (ast.Try, ast.FunctionDef, ast.AsyncFunctionDef)) and not _for_types(child):
+            yield from _needed(child)
+
+
+def _for_types(node: ast.AST) -> bool:
+    """Return whether this is ``if TYPE_CHECKING:``."""
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def _calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    known = dict(_imported(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Attribute, ast.Name)):
+            name = _name_of(node, known)
+            if name in _ALWAYS:  # called here, or given to what calls it
+                yield node.lineno, name
+        elif isinstance(node, ast.Call):
+            name = _name_of(node.func, known)
+            if len(node.args) == _WITHOUT_A_TIME.get(name) or (name in _WITH_A_WORD and _says_now(node)):
+                yield node.lineno, name
+
+
+def _says_now(call: ast.Call) -> bool:
+    return bool(call.args) and isinstance(call.args[0], ast.Constant) and call.args[0].value in ("now", "today")
+
+
+def _imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield each imported name as the module has it, and what it stands for."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield (alias.asname, alias.name) if alias.asname else (alias.name.split(".")[0],) * 2
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+
+
+def _name_of(node: ast.AST, known: dict[str, str]) -> str:
+    """Return what a dotted name stands for, from its module on, or ""."""
+    if isinstance(node, ast.Attribute):
+        head = _name_of(node.value, known)
+        return f"{head}.{node.attr}" if head else ""
+    return known.get(node.id, "") if isinstance(node, ast.Name) else ""
