@@ -97,7 +97,8 @@ class Table:
     """
     Rows to read.
 
-    :param name: names its file and its sheet.
+    :param name: names its file.
+    :param label: names its sheet: the name as it was given, in any script.
     :param limit: how many rows html and text show.
     :param totals: by column, what its last line says of all rows.
     """
@@ -108,6 +109,7 @@ class Table:
     caption: str = ""
     limit: int = 50
     totals: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
 
     def tone(self, column: Column, value: object) -> Tone | None:
         """Return the tone of the first highlight that holds for the value."""

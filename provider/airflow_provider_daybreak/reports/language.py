@@ -238,7 +238,7 @@ class Language:
         # A field that there isn't, or that the value doesn't have, is one of these to Babel; % it would write.
         if "%" not in pattern:
             with suppress(AttributeError, KeyError, ValueError):
-                return write(moment, format=pattern, locale=self.locale)
+                return write(moment, format=pattern, locale=_settled(self.locale))
         kind, example = type(moment).__name__, "HH:mm" if isinstance(moment, time) else "d MMM y"
         expected = (
             f"short, medium, long, full, or a pattern of the CLDR that a {kind} can fill, such as {example}"
@@ -377,6 +377,15 @@ def _pattern(pattern: str, digits: int, least: int) -> NumberPattern:
         raise InvalidValueError("digits", digits, "a whole number from 0 to 15")
     places = "." + "0" * least + "#" * (digits - least) if digits else ""
     return parse_pattern(re.sub(r"0(\.[0#]+)?", f"0{places}", pattern))
+
+
+@lru_cache(maxsize=64)
+def _settled(locale: Locale) -> Locale:
+    """Return the locale with the territory that most of its speakers live in: how weeks are counted is a territory's matter."""
+    from babel.core import get_global
+
+    likely = get_global("likely_subtags").get(str(locale)) if locale.territory is None else None
+    return locale if likely is None else _locale(likely)
 
 
 @lru_cache(maxsize=64)

@@ -164,7 +164,7 @@ def test_a_workbooks_cells_have_their_own_types(workbook_of):
     }
     assert cells["text"].data_type == "s"
     assert cells["share"].number_format == "0.0%"
-    assert cells["money"].number_format == '#,##0.00 "€"'
+    assert cells["money"].number_format == '"€"#,##0.00'
 
 
 def test_a_sheet_has_a_header_that_stays_filters_and_totals(workbook_of):

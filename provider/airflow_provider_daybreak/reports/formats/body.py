@@ -181,7 +181,8 @@ class Body:
         # Where there are many columns, a time may stand under its date.
         wraps = column.format.kind == "datetime" and len(table.columns) > _ROOMY_COLUMNS
         whole = self.attributes.whole if column.format.kind in _UNBROKEN and not wraps else ""
-        return f"<td{align}{direction}{mark}{whole}>{escape(text)}</td>"
+        lines = escape(text).replace("\r\n", "\n").replace("\n", "<br>")
+        return f"<td{align}{direction}{mark}{whole}>{lines}</td>"
 
     def _totals(self, table: Table) -> str:
         cells = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ _MAX_ROWS = 1_048_576  # of a sheet, its header among them
 _MAX_COLUMNS = 16_384
 _MAX_NAME = 31  # characters of a sheet's name
 _RESERVED = "history"  # the one name that Excel keeps to itself
+_NO_SHEET = re.compile(r"[\[\]:*?/\\\s]+")  # signs that no sheet's name has
 _MAX_TEXT = 32_767  # characters of a cell
 _MAX_WHOLE = 10**15  # a cell's number is a float: larger whole numbers would lose digits
 _LARGEST = 9.99e307
@@ -109,7 +111,7 @@ class _Writer:
                 0, at, _text(column.title), self.book.add_format({**_HEAD, "align": column.align})
             )
         writers = [
-            _cell_writer(sheet, column, format_, self.language)
+            _cell_writer(sheet, column, (format_, self._wrapped(column)), self.language)
             for column, format_ in zip(table.columns, formats, strict=True)
         ]
         positions = [table.rows.position(column.name) for column in table.columns]
@@ -121,12 +123,17 @@ class _Writer:
             self._totals(sheet, table, count + 1)
         self._highlights(sheet, table, count)
 
+    def _wrapped(self, column: Column) -> Any:
+        return self.book.add_format({**_options(column, self.language), "text_wrap": True})
+
     def _totals(self, sheet: Any, table: Table, line: int) -> None:
         words = total_texts(table, self.document)
         for at, column in enumerate(table.columns):
             format_ = self.book.add_format({**_options(column, self.language), **self.total})
             if column.name in table.totals:
-                _cell_writer(sheet, column, format_, self.language)(line, at, table.totals[column.name])
+                _cell_writer(sheet, column, (format_, format_), self.language)(
+                    line, at, table.totals[column.name]
+                )
             else:
                 sheet.write_string(line, at, words[at], format_)
 
@@ -166,15 +173,22 @@ class _Writer:
 
 
 def _sheet_name(table: Table, names: set[str]) -> str:
-    """Return a name that Excel takes: at most 31 characters, each once."""
-    stem, number = table.name[:28], 1
-    name = stem
-    while name in names:
+    """Return a name that Excel takes: at most 31 units of UTF-16, without its own signs, and each once whatever the case."""
+    stem = (
+        _units(printable(_NO_SHEET.sub(" ", table.label)).strip(" '"), _MAX_NAME - 3).strip(" '") or table.name
+    )
+    name, number = stem, 1
+    while name.lower() in names:
         number += 1
         suffix = f"_{number}"
-        name = stem[: _MAX_NAME - len(suffix)] + suffix
-    names.add(name)
+        name = _units(stem, _MAX_NAME - len(suffix)) + suffix
+    names.add(name.lower())
     return name
+
+
+def _units(text: str, count: int) -> str:
+    """Return the beginning of a text that has so many units of UTF-16, and half of no character."""
+    return text.encode("utf-16-le")[: 2 * count].decode("utf-16-le", "ignore")
 
 
 def _options(column: Column, language: Language) -> Mapping[str, Any]:
@@ -195,13 +209,11 @@ def _number_format(column: Column, language: Language) -> dict[str, Any]:
     if kind in fixed:
         return {"num_format": fixed[kind]}
     if kind == "currency":
-        from babel.numbers import get_currency_precision, get_currency_symbol
+        from babel.numbers import get_currency_precision
 
         code = argument[0]
         digits = argument[1] if len(argument) > 1 else get_currency_precision(code)
-        return {
-            "num_format": f'{_digits("#,##0", digits)} "{get_currency_symbol(code, locale=language.locale)}"'
-        }
+        return {"num_format": _currency(code, digits, language)}
     if kind == "percent":
         return {"num_format": _digits("0", argument or 0) + "%"}
     if argument is None:  # as needed, which a workbook can't: it leaves the point of a whole number
@@ -210,22 +222,39 @@ def _number_format(column: Column, language: Language) -> dict[str, Any]:
     return {"num_format": _digits("#,##0", argument)}
 
 
+def _currency(code: str, digits: int, language: Language) -> str:
+    """Return the locale's pattern of amounts as a workbook's, its sign for the currency in quotes as all that is no digit."""
+    from babel.numbers import get_currency_symbol
+
+    symbol = get_currency_symbol(code, locale=language.locale)
+
+    def part(pattern: str) -> str:
+        before, after = re.split(r"[#0][#0.,]*", pattern, maxsplit=1)
+        quoted = (
+            _quoted(text.replace("\u00a4", symbol)) if text.strip("-") else text for text in (before, after)
+        )
+        return _digits("#,##0", digits).join(quoted)
+
+    return ";".join(map(part, language.locale.currency_formats["standard"].pattern.split(";")))
+
+
 def _digits(pattern: str, digits: int) -> str:
     return pattern + ("." + "0" * digits if digits else "")
 
 
 def _cell_writer(
-    sheet: Any, column: Column, style: Any, language: Language
+    sheet: Any, column: Column, styles: tuple[Any, Any], language: Language
 ) -> Callable[[int, int, Any], object]:
     """Return what writes a column's cells by their types. Text and numbers, of which there may be millions, come first."""
     write_number, write_string = sheet.write_number, sheet.write_string
+    style, wrapped = styles  # the second is of text with line ends
     kind_of, language = column.format.kind, column.language(language)
     moments = kind_of in ("date", "time", "datetime")
     unit = _DAY if kind_of == "duration" else 1
 
     def write(line: int, at: int, value: Any) -> object:
         kind = type(value)
-        if kind is str and not moments and len(value) <= _MAX_TEXT and value.isascii():
+        if kind is str and not moments and len(value) <= _MAX_TEXT and value.isascii() and "\n" not in value:
             return write_string(line, at, value, style)
         if (kind is int or kind is float) and -_MAX_WHOLE < value < _MAX_WHOLE:
             return write_number(line, at, value / unit if unit > 1 else value, style)
@@ -234,7 +263,9 @@ def _cell_writer(
             return write_number(line, at, cell, style)
         if isinstance(cell, bool):
             return sheet.write_boolean(line, at, cell, style)
-        return sheet.write_blank(line, at, None, style) if cell is None else write_string(line, at, cell, style)
+        if cell is None:
+            return sheet.write_blank(line, at, None, style)
+        return write_string(line, at, cell, wrapped if "\n" in cell else style)
 
     return write
 

@@ -47,6 +47,10 @@ _MAX_POINTS = 500_000
 _CONDITION = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*\Z")
 _TOTALS = ("sum", "mean", "min", "max", "count")
 _MARGIN = 1e-12
+_IDENTIFIER = re.compile(
+    r"(^|[_ ])(id|ids|no|nr|zip|plz|zip_?code|post_?code|postal_?code|ean|isbn|sku|phone|year)\Z", re.IGNORECASE
+)
+"""Names of columns whose whole numbers are names of something, not counts, and take no separators."""
 
 
 class Components:
@@ -109,6 +113,7 @@ class Components:
             caption=_text(caption),
             limit=limit,
             totals=sums,
+            label=str(name or data.name or _text(caption)),
         )
 
     def _column(
@@ -123,6 +128,8 @@ class Components:
             raise InvalidValueError(f"options of column {name!r}", options, expected)
         values = list(sample.values(name)) if name in sample.columns else []
         format_ = Format.parse(options["format"]) if options.get("format") else guess([*values, total])
+        if format_.guessed and _IDENTIFIER.search(name) and format_ == Format("number", 0):
+            format_ = Format("plain", guessed=True)
         align = options.get("align") or ("right" if format_.numeric else "left")
         if align not in get_args(Align):
             raise InvalidValueError(f"align of column {name!r}", align, "left, right or center")
