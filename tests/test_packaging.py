@@ -183,6 +183,8 @@ def test_the_bare_wheel_shows_provider_plugin_and_dags_once(home, version):
     assert plugins.count("daybreak") == 1
     assert [row["dag_id"] for row in home.json("dags", "list")] == DAGS
     assert "No data found" in home.airflow("dags", "list-import-errors")
+    command = home.python.with_name("daybreak")  # Airflow 3.1 has no "airflow daybreak"
+    assert "No mail is in the ledger" in run(command, "deliveries", "--state", "rejected", env=home.env)
 
 
 @pytest.mark.parametrize(
