@@ -94,6 +94,20 @@ def test_requirements_as_windows_writes_them(project):
     assert project("utf16_requirements").run("python report.py") == "Zürich  3"
 
 
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("poetry", ["main.py"]),
+        ("pipfile", ["main.py"]),
+        ("pdm", ["main.py"]),
+        ("setup_py", ["-m", "ships.report"]),
+        ("environment_yml", ["main.py"]),
+    ],
+)
+def test_each_way_of_saying_what_is_needed(project, name, command):
+    assert project(name).run(command) == f"{name.replace('_', '.')}  42"
+
+
 @pytest.mark.parametrize("command", [["run.sh"], ["./run.sh"]])
 def test_a_shell_script_that_a_crontab_calls(project, command):
     wrapped = project("shell_wrapper")

@@ -1,0 +1,3 @@
+from tabulate import tabulate
+
+print(tabulate([["environment.yml", 42]], tablefmt="plain"))

@@ -1,0 +1,3 @@
+from tabulate import tabulate
+
+print(tabulate([["pdm", 42]], tablefmt="plain"))

@@ -1,0 +1,3 @@
+from tabulate import tabulate
+
+print(tabulate([["pipfile", 42]], tablefmt="plain"))

@@ -1,0 +1,3 @@
+from tabulate import tabulate
+
+print(tabulate([["poetry", 42]], tablefmt="plain"))

@@ -1,0 +1,3 @@
+from tabulate import tabulate
+
+print(tabulate([["setup.py", 42]], tablefmt="plain"))
