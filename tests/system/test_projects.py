@@ -32,9 +32,11 @@ class Project:
         self.archive = Archive(folder / f"archive-{user}")
         self.pushed = {}
 
-    def run(self, command, **options):
+    def run(self, command, *, requirements="auto", **options):
         """Deploy it and run a command of it as its user; return what the task returned."""
-        deploy = VenvDeployOperator(task_id="deploy", name=self.name, source=self.source, python=PYTHON)
+        deploy = VenvDeployOperator(
+            task_id="deploy", name=self.name, source=self.source, requirements=requirements, python=PYTHON
+        )
         release = deploy.execute(self.context)
         self.context["ti"].xcom_push = lambda key, value: self.pushed.update({key: value})
         run = VenvRunOperator(task_id="run", release=release, command=command, run_as=self.user, **options)
@@ -106,6 +108,17 @@ def test_requirements_as_windows_writes_them(project):
 )
 def test_each_way_of_saying_what_is_needed(project, name, command):
     assert project(name).run(command) == f"{name.replace('_', '.')}  42"
+
+
+def test_a_script_in_a_folder_that_says_itself_what_it_needs(project):
+    jobs = project("metadata_in_a_subfolder")
+
+    assert jobs.run(["jobs/daily.py"], requirements="jobs/daily.py") == "a subfolder  42"
+
+
+@pytest.mark.parametrize("command", [["orders-report", "today"], "orders-report today"])
+def test_a_package_with_a_console_script(project, command):
+    assert project("console_script").run(command) == "orders  today"
 
 
 @pytest.mark.parametrize("command", [["run.sh"], ["./run.sh"]])

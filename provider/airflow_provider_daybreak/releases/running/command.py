@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import InvalidValueError, ScriptNotStartedError, ShellSyntaxError
+from airflow_provider_daybreak.releases.requirements.lockfiles import toml
 from airflow_provider_daybreak.releases.running.booting import BOOT
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ _MAYBE_ARGUMENT = (">", "<", "|", ";", "&")  # such as a column's separator, aft
 _VARIABLE = re.compile(r"(?<![\\\w])\$(\{[A-Za-z_]\w*[^}]*\}|[A-Z_][A-Z0-9_]*\b)")
 _SUBSTITUTION = re.compile(r"[\w./=:-]*(\$\(.+\)|`.+`)[\w./-]*")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_OBJECT = re.compile(r"([\w.]+):([\w.]+)")
+# As installers write it: the project's own code is in the release, and not installed.
+_ENTRY = "import sys; sys.argv[0] = {name!r}; import {module}; sys.exit({module}.{function}())"
 _NOTEBOOK = BOOT / "daybreak_notebook.py"
 _SHEBANG_BYTES = 256  # as many as the kernel reads (BINPRM_BUF_SIZE)
 
@@ -63,7 +67,9 @@ def program_of(release: Release, command: Sequence[str], path: str, source: Path
     """
     Return the program and its arguments, with the release's scripts in the folder that holds its source.
 
-    A notebook is run by the release's Python, with what of ``-p NAME VALUE`` is its parameters. A script of a shell, or of any interpreter that its first line names, is given to that: it needs no execute bit.
+    A notebook is run by the release's Python, and each ``-p NAME VALUE`` is a parameter of it. A script of a shell, or of
+    any interpreter that its first line names, is given to that: it needs no execute bit. A command of the project's own,
+    of its ``[project.scripts]``, is the function that these name.
 
     :param command: program and arguments.
     :param path: the ``PATH`` on which programs are looked for.
@@ -78,24 +84,22 @@ def program_of(release: Release, command: Sequence[str], path: str, source: Path
     if first == "-m":
         return [str(release.python), first, *rest]
     script = _script(release, first)
-    if first.endswith(".py"):
-        if script is None:
-            raise _no_script(release, first)
+    if script is None and not _is_bare(first) and not (first.startswith("/") and Path(first).suffix != ".py"):
+        raise _no_script(release, first)
+    if script is not None and first.endswith(".py"):
         return [str(release.python), str(source / script), *rest]
-    if first.endswith(".ipynb"):
-        if script is None:
-            raise _no_script(release, first)
+    if script is not None and first.endswith(".ipynb"):
         return [str(release.python), *_notebook_runner(release, first, source), str(source / script), *rest]
     # A program goes before a file of its name that is not asked for as ./name, as it does by hand.
     found = shutil.which(first, path=path) if script is None or _is_bare(first) else None
-    if script is not None and found is None:
+    if found is not None:
+        return [found, *rest]
+    if script is not None:
         return [*_interpreter(release.src / script, first, path), str(source / script), *rest]
-    if not first.startswith("/") and not _is_bare(first):
-        raise _no_script(release, first)
-    if found is None:
-        problem = f"there is no such program in {path}, nor a file of the release"
-        raise ScriptNotStartedError(first, problem, "first deploy a release that has it")
-    return [found, *rest]
+    if entry := _entry_point(release, first):
+        return [str(release.python), "-c", _ENTRY.format(name=first, module=entry[1], function=entry[2]), *rest]
+    problem = f"there is no such program in {path}, nor a file of the release"
+    raise ScriptNotStartedError(first, problem, "first deploy a release that has it")
 
 
 def _unquoted(command: str) -> Iterator[tuple[str, str]]:
@@ -192,17 +196,26 @@ def _notebook_runner(release: Release, first: str, source: Path) -> list[str]:
     return [str(_NOTEBOOK)] if source == Path() else ["-c", _NOTEBOOK.read_text(encoding="utf-8")]
 
 
+def _entry_point(release: Release, name: str) -> re.Match[str] | None:
+    """Return module and function of a command that the release's project names in its ``pyproject.toml``."""
+    file = release.src / "pyproject.toml"
+    if not file.is_file():
+        return None
+    said = toml("pyproject.toml", file.read_text(encoding="utf-8"))
+    for table in (said.get("project", {}), said.get("tool", {}).get("poetry", {})):
+        if name in table.get("scripts", {}):
+            return _OBJECT.fullmatch(str(table["scripts"][name]))
+    return None
+
+
 def _is_bare(first: str) -> bool:
-    return "/" not in first and not first.endswith(".sh")
+    return "/" not in first and not first.endswith((".py", ".sh", ".ipynb"))
 
 
 def _script(release: Release, first: str) -> Path | None:
     """Return the path of a file of the release, from its source, or None where the word names none."""
-    if first.startswith("/"):
-        return None
-    path = os.path.normpath(first)
-    file = release.src / path
-    return Path(path) if not path.startswith("..") and file.is_file() else None
+    file = Path(os.path.normpath(release.src / first))
+    return file.relative_to(release.src) if file.is_relative_to(release.src) and file.is_file() else None
 
 
 def _no_script(release: Release, first: str) -> ScriptNotStartedError:

@@ -64,6 +64,7 @@ def test_a_program_goes_before_a_file_of_its_name(ran):
         ("daily", "echo\n", ["./daily"], "it has no first line.*'bash', 'report'"),
         ("run.sh", "echo\n", ["go.sh"], "no such script; it holds run.sh"),
         ("run.sh", "echo\n", ["../run.sh"], "no such script; it holds run.sh"),
+        ("run.sh", "echo\n", ["/etc/report.py"], "no such script; it holds report.py"),
         ("run.sh", "echo\n", ["./no-such"], "no such script; it holds report.py, run.sh"),
         ("run.sh", "echo\n", ["no-such"], "nor a file of the release"),
     ],
