@@ -278,7 +278,7 @@ def _say_where(airflow: Airflow, home: Path, mailbox: Mailbox | None) -> None:
     folder = _folder(home)
     conf = quote(json.dumps({"report_date": "2013-03-09"}))
     lines = [
-        f"Reports    {folder}/reports/{DAG_ID}/<year>/<month>/<day>/r0001/report.html",
+        f"Reports    {folder}/reports/{DAG_ID}/<year>/<month>/<day>/r0001/page.html",
         f"Mails      {mailbox.url if mailbox else f'{folder}/mail/*.eml   (open one with a mail program)'}",
         f"Airflow    {airflow.url}   user admin, password {airflow.password}",
         "",
