@@ -17,6 +17,7 @@ from threading import Thread
 
 import pytest
 from airflow.cli import cli_parser
+from airflow.sdk.configuration import clear_secrets_backends_cache
 
 from airflow_provider_daybreak.archive import Archive
 from airflow_provider_daybreak.cli.check import findings_of_setup
@@ -53,6 +54,13 @@ class Greeting(StreamRequestHandler):
     def handle(self):
         self.wfile.write(b"220 here\r\n")
         self.rfile.readline()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_secrets_backends():
+    """Keep from other tests the secrets backends that Airflow makes here, once a process: they hold this one's .env."""
+    yield
+    clear_secrets_backends_cache()
 
 
 @pytest.fixture
@@ -142,8 +150,8 @@ def script_refuses(place):
     (place / "script" / "report.py").write_text("import sys\nsys.exit('no rows for that day')\n")
 
 
-def pipfile(place):
-    (place / "script" / "Pipfile").write_text('[packages]\nrequests = "*"\n')
+def pixi(place):
+    (place / "script" / "pixi.toml").write_text('[dependencies]\nrequests = "*"\n')
 
 
 def nothing(_place):
@@ -162,7 +170,7 @@ MISTAKES = {
     "a name that the template has not": (name_in_template, "preview sales.py render_report --date 2026-03-29"),
     "a column that the data has not": (column_in_template, "preview sales.py render_report --date 2026-03-29"),
     "a script that fails": (script_refuses, "preview sales.py render_report --date 2026-03-29"),
-    "requirements that nothing installs from": (pipfile, "preview sales.py render_report --date 2026-03-29"),
+    "requirements that nothing installs from": (pixi, "preview sales.py render_report --date 2026-03-29"),
     "a report that is not there": (nothing, "deliveries dayly_report"),
     "a resending without a date": (nothing, "resend daily_report --reason lost"),
 }
