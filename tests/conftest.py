@@ -37,33 +37,45 @@ CHROMIUM_FLAGS = (
 
 PACKAGES = (Path(__file__).parent / "stand_ins" / "debian-packages.txt").read_text().split()
 BRING_PACKAGES = f"sudo apt install {' '.join(PACKAGES)}"
+FONTS = Path("/usr/share/fonts")
 BRING_ENGINE = "sudo bash tests/stand_ins/engine.sh"
+
+
+def _engine_answers():
+    docker = shutil.which("docker")
+    return docker is not None and not any(
+        subprocess.run([docker, *words], capture_output=True, check=False).returncode
+        for words in (("info",), ("compose", "version"))
+    )
 
 
 @cache
 def _missing(marker):
     """Say what this machine lacks for tests with the marker, and what brings it; nothing when it lacks nothing."""
-    if marker == "browser" and CHROMIUM is None:
-        return "Chromium", BRING_PACKAGES
-    if marker == "engine":
-        docker = shutil.which("docker")
-        if docker is None or subprocess.run([docker, "info"], capture_output=True, check=False).returncode:
-            return "a Docker engine", BRING_ENGINE
-    if marker == "mail_readers" and not all(map(shutil.which, ("mutt", "ripmime", "spamassassin"))):
-        return "programs that read mails", BRING_PACKAGES
+    programs = {"mail_readers": ("mutt", "ripmime", "spamassassin"), "strace": ("strace",)}.get(marker, ())
+    lacks = [program for program in programs if shutil.which(program) is None]
+    if marker == "browser":
+        lacks += [] if CHROMIUM else ["Chromium"]
+        lacks += [] if any(FONTS.rglob("*.[to]tf")) else ["fonts"]
     if marker == "pango" and not find_library("pango-1.0"):
-        return "the library pango, which draws PDFs", BRING_PACKAGES
-    if marker == "strace" and shutil.which("strace") is None:
-        return "strace", BRING_PACKAGES
-    return None
+        lacks.append("the library pango, which draws PDFs")
+    if marker == "engine" and not _engine_answers():
+        return "a Docker engine with Compose", BRING_ENGINE
+    return (", ".join(lacks), BRING_PACKAGES) if lacks else None
 
 
 MARKERS = ("browser", "engine", "mail_readers", "pango", "strace")
 
 
 def pytest_report_header():
-    lacks = [missing for marker in MARKERS if (missing := _missing(marker))]
-    return [f"lacks {what}: some tests are skipped. Bring it with: {command}" for what, command in lacks]
+    """Say all that this machine lacks, once for each command that brings it."""
+    by_command = {}
+    for what, command in filter(None, map(_missing, MARKERS)):
+        by_command.setdefault(command, []).append(what)
+    return [
+        f"lacks {', '.join(what)}: some tests are skipped. Bring it with: {command}"
+        for command, what in by_command.items()
+    ]
 
 
 def pytest_runtest_setup(item):

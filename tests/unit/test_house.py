@@ -86,3 +86,19 @@ def test_a_process_that_a_test_leaves_is_found_with_the_name_of_the_test(request
         )
     finally:
         os.kill(int(background), signal.SIGKILL)
+
+
+def test_a_machine_that_lacks_everything_is_told_so_with_two_commands(monkeypatch, tmp_path):
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    for name, value in {"CHROMIUM": None, "FONTS": tmp_path, "find_library": lambda _: None}.items():
+        monkeypatch.setattr(conftest, name, value)
+    conftest._missing.cache_clear()
+
+    packages, engine = conftest.pytest_report_header()
+
+    conftest._missing.cache_clear()
+    assert packages.startswith("lacks Chromium, fonts, mutt, ripmime, spamassassin, the library pango, ")
+    assert ", strace: some tests are skipped. Bring it with: sudo apt install " in packages
+    assert engine.endswith(
+        "lacks a Docker engine with Compose: some tests are skipped. Bring it with: sudo bash tests/stand_ins/engine.sh"
+    )

@@ -50,7 +50,7 @@ def test_a_file_beside_the_report_opens_from_its_link(server, page):
         "report.txt": ("text/plain", b"The text"),
     }
     page.goto(server.base + server.publish(dag_id="ada_daily", report="with_a_link", files=files))
-    page.click("a")
+    page.click('a[href="report.txt"]')
     page.wait_for_url("**/report.txt")
 
     assert page.inner_text("body") == "The text"
