@@ -32,6 +32,8 @@ _UNBROKEN = frozenset({"date", "time", "datetime", "duration"})
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 _FITS_A_THIRD, _FITS_A_HALF = 10, 16  # of a row of tiles, in characters of a figure
+_PAPER = 100  # characters of a table beside each other on A4, in its print
+_SAMPLE = 200  # rows that a table's width is taken from
 _ROOMY_COLUMNS = 5  # of a table that need no smaller print
 
 
@@ -152,6 +154,7 @@ class Body:
             for column in table.columns
         )
         dense = " dense" if len(table.columns) > _ROOMY_COLUMNS else ""
+        dense += " crowded" if self._least(table, shown) > _PAPER else ""
         attributes = "".join(f' {name}="{value}"' for name, value in self.attributes.table.items())
         lines = [
             f'{caption}<div class="scroll"{self.attributes.scroll}><table class="data{dense}"{attributes}>',
@@ -170,6 +173,15 @@ class Body:
         if shown < len(table.rows):
             lines.append(f'<p class="more">{escape(more_rows(table, shown, self.document, self.files))}</p>')
         return "".join(lines) + "\n"
+
+    def _least(self, table: Table, shown: int) -> int:
+        """Return how many characters wide the table is at least, with its columns' longest words and the room around."""
+        language, sample = self.document.language, table.rows[: min(shown, _SAMPLE)]
+        width = 0
+        for column in table.columns:
+            texts = (column.title, *(column.write(value, language) for value in sample.values(column.name)))
+            width += 2 + max((len(word) for text in texts for word in text.split()), default=0)
+        return width
 
     def _cell(self, table: Table, column: Column, value: object) -> str:
         text = column.write(value, self.document.language)
