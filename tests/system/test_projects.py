@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_daybreak.archive import Archive
-from airflow_provider_daybreak.exceptions import ScriptFailedError
+from airflow_provider_daybreak.exceptions import ScriptFailedError, SmtpUnavailableError
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.operators.venv import ScriptMail, VenvDeployOperator, VenvRunOperator
+from demo.airflow import free_port
 from tests.mail import MailServer
 
 PROJECTS = Path(__file__).parent / "projects"
@@ -45,14 +46,19 @@ class Project:
         return returned
 
     def mailed(self, command, **options):
-        """Run it with its mail sent once, over a server of its own; return the mails."""
-        with MailServer() as server, pytest.MonkeyPatch.context() as patch:
-            extra = {"from_email": "reports@example.org", "disable_tls": True, "disable_ssl": True}
-            connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.port, "extra": extra}
-            patch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+        """Run it twice with its mail sent once, over a server of its own; return the mails."""
+        with MailServer() as server:
             for _ in range(2):
-                self.run(command, mail=ScriptMail(archive=self.archive.uri, max_lateness=None), **options)
+                self.mail_over(server.port, command, **options)
             return {mail.message["To"]: mail.message for mail in server.mails}, server.recipients()
+
+    def mail_over(self, port, command, **options):
+        """Run it with its mail sent over whatever listens to a port."""
+        extra = {"from_email": "reports@example.org", "disable_tls": True, "disable_ssl": True}
+        connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+            self.run(command, mail=ScriptMail(archive=self.archive.uri, max_lateness=None), **options)
 
     def files(self):
         """Return the text of each file that the run kept."""
@@ -76,6 +82,7 @@ def project(request, folder, make_context, monkeypatch):
     """Return a function that returns a project, run by the worker's user, and by another where that is root."""
     monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASES", str(folder / "releases"))
     monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE", (folder / f"archive-{request.param}").as_uri())
+    monkeypatch.setattr("airflow_provider_daybreak.delivery.sender.sleep", lambda _seconds: None)
     context = make_context(logical_date=datetime(2026, 3, 29, 7, tzinfo=timezone.utc))
     return lambda name: Project(folder, name, request.param, context)
 
@@ -165,6 +172,26 @@ def test_a_configuration_that_only_its_owner_may_read(project):
     (orders.source / "config.ini").chmod(0o600)
 
     assert orders.run(["orders.py"]) == "Orders as reader"
+
+
+def test_a_script_that_reads_the_env_file_beside_it(project):
+    reads = project("reads_dotenv")
+    dotenv = reads.source / ".env"  # version control does not keep it
+    shutil.copyfile(reads.source / "settings", dotenv)
+    dotenv.chmod(0o600)
+
+    assert reads.run(["report.py"]) == "Stock & orders for ann@example.org"
+
+
+def test_a_script_that_swallows_its_error_is_not_green_while_its_mail_is_not_out(project):
+    swallows = project("swallows_its_error")
+
+    with pytest.raises(SmtpUnavailableError):
+        swallows.mail_over(free_port(), ["report.py"])
+    mails, recipients = swallows.mailed(["report.py"])
+
+    assert recipients == ["ann@example.org"]
+    assert mails["ann@example.org"]["Subject"] == "Daily report"
 
 
 def test_a_script_that_writes_beside_itself_and_over_its_own_files(project):
