@@ -79,6 +79,7 @@ They are imported from here, whichever module defines them::
             ScriptNotStartedError
             ScriptOutputError
             ScriptSkippedError
+            SecretNotHereError
             ShellSyntaxError
             SourceChangedError
             SourceLinkError
@@ -197,6 +198,7 @@ from airflow_provider_daybreak.exceptions.releases import (
     ScriptNotStartedError,
     ScriptOutputError,
     ScriptSkippedError,
+    SecretNotHereError,
     ShellSyntaxError,
     SourceChangedError,
     SourceLinkError,
@@ -309,6 +311,7 @@ __all__ = [
     "ScriptNotStartedError",
     "ScriptOutputError",
     "ScriptSkippedError",
+    "SecretNotHereError",
     "SecretsBackendError",
     "SenderRefusedError",
     "ShellSyntaxError",

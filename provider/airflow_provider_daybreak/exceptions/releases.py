@@ -268,6 +268,21 @@ class StoredReleaseError(ReleaseError):
         )
 
 
+class SecretNotHereError(ReleaseError, permanent=True):
+    """A file that looks like a secret, so that it is not in the release store, and that this worker lacks."""
+
+    path: str
+    place: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot make the release on this worker: {self.path!r} looks like a secret and is not in the release store, and "
+            f"{self.place!r} can't stand for it: {self.problem}. Put the same file there on every worker, or deploy with "
+            "store_secrets=True."
+        )
+
+
 class NoPreviousReleaseError(ReleaseError, permanent=True):
     """A roll back with nothing to go back to."""
 

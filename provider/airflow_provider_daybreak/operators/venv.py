@@ -52,6 +52,7 @@ class VenvDeployOperator(BaseOperator):
     :param lock_timeout: seconds to wait for another deploy of the same name.
     :param take_over: id of the Dag whose the name was: it belongs to the Dag that deployed under it first, and any
         other is refused unless it names that one, as after a Dag was renamed.
+    :param store_secrets: put files that look like secrets into the release store too.
     :return: the release now current, as :class:`ReleaseInfo`.
     """
 
@@ -73,6 +74,7 @@ class VenvDeployOperator(BaseOperator):
         upgrade: bool = False,
         lock_timeout: float = 600,
         take_over: str | None = None,
+        store_secrets: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -89,6 +91,7 @@ class VenvDeployOperator(BaseOperator):
         self.upgrade = upgrade
         self.lock_timeout = lock_timeout
         self.take_over = take_over
+        self.store_secrets = store_secrets
 
     def execute(self, context: Context) -> ReleaseInfo:
         """Deploy, and return the release."""
@@ -112,6 +115,7 @@ class VenvDeployOperator(BaseOperator):
                 version=dag_version_of(context),
                 dag_id=context["ti"].dag_id,
                 take_over=self.take_over,
+                store_secrets=self.store_secrets,
             )
             return ReleaseHook().deploy(self.name, plan)
 

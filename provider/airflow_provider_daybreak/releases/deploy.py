@@ -22,6 +22,7 @@ from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
     NoPreviousReleaseError,
     ReleaseNotFoundError,
+    SecretNotHereError,
     StillInUseError,
     StorageError,
     StoredReleaseError,
@@ -36,7 +37,7 @@ from airflow_provider_daybreak.releases.environments.lock import Lock, make_lock
 from airflow_provider_daybreak.releases.files import (
     check_room,
     discard,
-    protect,
+    protect_source,
     write_json,
 )
 from airflow_provider_daybreak.releases.layout import ids_in
@@ -58,6 +59,7 @@ from airflow_provider_daybreak.releases.release import (
 )
 from airflow_provider_daybreak.releases.requirements.declared import python_of, read_requirements
 from airflow_provider_daybreak.releases.scan import scan
+from airflow_provider_daybreak.releases.secret_files import secrets_in
 from airflow_provider_daybreak.releases.source import copy_files, read_source
 from airflow_provider_daybreak.releases.switch import (
     check_owner,
@@ -110,6 +112,7 @@ class Plan:
     :param version: the version of the Dag that deploys it, where there are any: an older one does not become current.
     :param dag_id: the Dag that deploys; "" where a person does.
     :param take_over: id of the Dag from which the name may be taken.
+    :param store_secrets: put files that look like secrets into the release store too.
     :raises InvalidValueError: a path is not absolute, or nothing is to stay.
     """
 
@@ -128,6 +131,7 @@ class Plan:
     version: DagVersion | None = None
     dag_id: str = ""
     take_over: str | None = None
+    store_secrets: bool = False
 
     def __post_init__(self) -> None:
         for name, path in (("source", self.source), ("env_file", self.env_file)):
@@ -170,6 +174,13 @@ def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deploye
     plan = replace(plan, index=_index_of(plan, requirements), python=plan.python or python_of(source))
     if not (requirements.lines or requirements.content):
         log.info("Nothing is installed: %s names no package that is needed", requirements.path)
+    if secrets := secrets_in(source.folder, source.files):
+        log.warning(
+            "These files of %s look like secrets: %s. They are kept in the release for who could read them before%s. Better "
+            "keep them outside of the source, or their values in .env",
+            plan.source, ", ".join(secrets),
+            ", and go through the release store too (store_secrets)" if plan.store_secrets else ", and out of the release store",
+        )  # fmt: skip
     dotenv = None
     if plan.env_file or source.dotenv:
         dotenv = read_env_file(plan.env_file or source.folder / ".env", follow=plan.env_file is not None)
@@ -187,7 +198,7 @@ def catch_up(layout: Layout, store: Store, *, index_of: Callable[[str], Index]) 
         return
     try:
         ensure(layout, None, store=store, index_of=index_of)
-    except (InterpreterError, ReleaseNotFoundError, StoredReleaseError) as error:
+    except (InterpreterError, ReleaseNotFoundError, SecretNotHereError, StoredReleaseError) as error:
         log.warning("The release that is current elsewhere can't be made on this worker: %s", error)
 
 
@@ -490,6 +501,7 @@ def _manifest(
         "index": plan.index.url if plan.index else "",
         "index_conn_id": plan.index_conn_id or "",
         "env_file": str(plan.env_file or source.dotenv or ""),
+        "secrets": [] if plan.store_secrets else secrets_in(source.folder, source.files),
         "provider_version": __version__,
     }
 
@@ -512,7 +524,7 @@ def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[st
     (path / LEASE).chmod(0o644)
     lock = layout.environment(manifest["environment"]) / LOCK_NAME
     (path / LOCK_NAME).hardlink_to(lock)  # it stays when the environment goes
-    protect(path / "src")
+    protect_source(path / "src")
     local.synchronise(path / "src")
     write_json(path / MANIFEST, manifest, mode=0o444)
     local.synchronise(layout.releases)
@@ -585,9 +597,25 @@ def _fetch(layout: Layout, release_id: str, store: Store, index_of: Callable[[st
     log.info("Release %s of %s is not on this worker: making it from the store", release_id, layout.name)
     _build_for(layout, manifest, lock, index_of)
     if find_release(layout, release_id) is None:
-        make_release(layout, manifest, lambda path: [store.read(manifest, path)])
+        make_release(layout, manifest, lambda path: [_fetched(store, manifest, path)])
     if manifest["env_file"]:
         _fetch_env_file(layout, Path(manifest["env_file"]))
+
+
+def _fetched(store: Store, manifest: Mapping[str, Any], path: str) -> bytes:
+    """Return a file of a release from the store, or, where it looks like a secret, from this worker's own source."""
+    if path not in manifest.get("secrets", ()):
+        return store.read(dict(manifest), path)
+    source = Path(manifest["source"])
+    place = (source.parent if source.suffix == ".py" else source) / path
+    expected = next(file["sha256"] for file in manifest["files"] if file["path"] == path)
+    try:
+        data = place.read_bytes()
+    except OSError as error:
+        raise SecretNotHereError(path, str(place), error.strerror or str(error)) from error
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise SecretNotHereError(path, str(place), "its content is another one there")
+    return data
 
 
 def _build_for(

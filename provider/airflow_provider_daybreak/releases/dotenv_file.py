@@ -40,7 +40,10 @@ def read_env_file(path: Path, *, follow: bool = True) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise DotenvUnreadableError(str(path), "it is no regular file")
         mode = stat.S_IMODE(status.st_mode)
-        if mode & 0o077:
+        # Kubernetes mounts a secret as root's, for the group that its pod runs with to read
+        ours = status.st_gid in (os.getegid(), *os.getgroups())
+        for_us = ours and (not mode & stat.S_IWUSR or status.st_uid != os.geteuid())
+        if mode & (0o037 if for_us else 0o077):
             problem = f"others can read it (mode {mode:04o}). Keep it to its owner: chmod 600 {path}"
             raise DotenvUnreadableError(str(path), problem)
         data = file.read()

@@ -53,8 +53,19 @@ def _mib(size: int) -> str:
 
 
 def protect(tree: Path) -> None:
-    """Let everybody read and run what the owner may, and nobody write, in the whole tree."""
-    _change_modes(tree, lambda mode: (mode & 0o500) >> 6 | (mode & 0o500) >> 3 | mode & 0o7555)
+    """Let nobody write in the whole tree, and everybody read and run what the owner may."""
+    _change_modes(tree, _for_all)
+
+
+def protect_source(tree: Path) -> None:
+    """Let nobody write in the whole tree, and everybody read it, but for files that their owner alone may read."""
+    _change_modes(
+        tree, lambda mode: mode & 0o7500 if stat.S_ISREG(mode) and not mode & 0o077 else _for_all(mode)
+    )
+
+
+def _for_all(mode: int) -> int:
+    return (mode & 0o500) >> 6 | (mode & 0o500) >> 3 | mode & 0o7555
 
 
 def remove_tree(tree: Path) -> None:
@@ -139,6 +150,6 @@ def _change_modes(tree: Path, change: Callable[[int], int]) -> None:
 
 
 def _change_mode(path: Path, change: Callable[[int], int]) -> None:
-    mode = stat.S_IMODE(path.lstat().st_mode)
-    if change(mode) != mode:
+    mode = path.lstat().st_mode
+    if change(mode) != stat.S_IMODE(mode):
         path.chmod(change(mode))

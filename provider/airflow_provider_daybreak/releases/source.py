@@ -42,7 +42,7 @@ _SCRIPTS = (".py", ".sh", ".ipynb")
 _CHUNK = 1 << 20
 
 
-class FileEntry(TypedDict):
+class _Entry(TypedDict):
     """
     A file of a source, as a manifest lists it.
 
@@ -55,6 +55,18 @@ class FileEntry(TypedDict):
     sha256: str
     executable: bool
     link: str
+
+
+class FileEntry(_Entry, total=False):
+    """A file of a source. ``private`` is set, and true, where its owner alone may read it."""
+
+    private: bool
+
+
+def mode_of(file: FileEntry) -> int:
+    """Return the mode that a file of a source has in a copy: who could not read it before can't read it there."""
+    mode = 0o755 if file["executable"] else 0o644
+    return mode & 0o700 if file.get("private") else mode
 
 
 @dataclass(frozen=True)
@@ -147,7 +159,8 @@ def digest_of(files: tuple[FileEntry, ...] | list[FileEntry]) -> str:
     """Return the digest of a source's files: two sources with the same digest run the same."""
     digest = hashlib.sha256()
     for file in files:
-        line = f"{file['path']}\0{file['executable']:d}\0{file['link']}\0{file['sha256']}\n"
+        private = "\0private" if file.get("private") else ""
+        line = f"{file['path']}\0{file['executable']:d}\0{file['link']}\0{file['sha256']}{private}\n"
         digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
@@ -223,12 +236,13 @@ def _read(folder: Path, path: str, status: os.stat_result) -> FileEntry:
             digest.update(chunk)
             size += len(chunk)
     executable = bool(status.st_mode & stat.S_IXUSR)
-    return FileEntry(path=path, bytes=size, sha256=digest.hexdigest(), executable=executable, link="")
+    entry = FileEntry(path=path, bytes=size, sha256=digest.hexdigest(), executable=executable, link="")
+    return entry if status.st_mode & stat.S_IROTH else {**entry, "private": True}
 
 
 def _write(path: Path, entry: FileEntry, chunks: Iterable[bytes]) -> None:
     digest = hashlib.sha256()
-    mode = 0o755 if entry["executable"] else 0o644
+    mode = mode_of(entry)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         for chunk in chunks:

@@ -49,8 +49,9 @@ class Store:
         target = self.folder / "releases" / release.id
         if (target / MANIFEST).exists():
             return
+        secrets = release.manifest.get("secrets", ())
         for file in release.manifest["files"]:
-            if file["sha256"]:  # neither a link nor a folder
+            if file["sha256"] and file["path"] not in secrets:  # neither a link nor a folder
                 storage.create_if_absent(
                     _inside(target / "src", file["path"]), (release.src / file["path"]).read_bytes()
                 )

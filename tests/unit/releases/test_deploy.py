@@ -83,7 +83,8 @@ def test_a_release_cannot_be_written_to(deployed):
         assert not stat.S_IMODE(path.stat().st_mode) & 0o222, path
 
 
-def test_everybody_can_read_and_run_a_release_whatever_the_umask(deployed):
+def test_everybody_can_read_and_run_a_release_whatever_the_umask(deployed, folder):
+    folder(report_py="")  # everybody may read it
     before = os.umask(0o077)
     try:
         release = deployed().release
@@ -267,3 +268,16 @@ def test_a_dotenv_that_others_can_read_is_an_error(layout, deployed, dotenv, mod
         deployed()
 
     assert current_id(layout) is None
+
+
+def test_a_dotenv_that_only_the_workers_group_can_read_is_taken(deployed, layout, folder):
+    dotenv = folder(report_py="") / ".env"
+    dotenv.write_text("KEY=value\n")
+    dotenv.chmod(0o440)
+
+    deployed()
+
+    assert layout.dotenv.stat().st_mode & 0o777 == 0o600
+    os.chown(dotenv, -1, next(gid for gid in range(40000, 41000) if gid not in os.getgroups()))
+    with pytest.raises(DotenvUnreadableError, match="others can read it"):
+        deployed("print('another')\n")

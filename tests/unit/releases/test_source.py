@@ -12,6 +12,7 @@ from airflow_provider_daybreak.exceptions import (
     SourceUnreadableError,
 )
 from airflow_provider_daybreak.releases import source as sources
+from airflow_provider_daybreak.releases.files import protect_source
 from airflow_provider_daybreak.releases.source import copy_files, read_source
 
 
@@ -108,3 +109,18 @@ def test_a_pipe_in_the_source_is_an_error(folder):
 
     with pytest.raises(SourceUnreadableError, match="neither a file nor a folder"):
         read_source(folder())
+
+
+def test_what_not_everybody_may_read_stays_so_in_a_copy(folder, tmp_path):
+    source = folder(report_py="a", config_txt="b", shared_txt="c")
+    (source / "config.txt").chmod(0o600)
+    (source / "shared.txt").chmod(0o640)
+    before = read_source(source)
+
+    copy_files(before.files, tmp_path / "copy", before.read)
+    protect_source(tmp_path / "copy")
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "copy").iterdir()}
+    assert modes == {"report.py": 0o444, "config.txt": 0o400, "shared.txt": 0o400}
+    (source / "config.txt").chmod(0o644)
+    assert read_source(source).digest != before.digest

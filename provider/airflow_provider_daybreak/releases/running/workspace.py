@@ -24,6 +24,7 @@ from airflow_provider_daybreak.exceptions import (
     StorageError,
 )
 from airflow_provider_daybreak.releases.files import remove_tree
+from airflow_provider_daybreak.releases.source import mode_of
 from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ def _copy_file(
     except FileNotFoundError as error:
         raise ReleaseDamagedError(str(release.src / file["path"]), "it is missing") from error
     try:
-        writing = os.open(file["path"], _WRITE, 0o755 if file["executable"] else 0o644, dir_fd=target)
+        writing = os.open(file["path"], _WRITE, mode_of(file), dir_fd=target)
         try:
             if missing := _copy_bytes(reading, writing, file["bytes"]):
                 problem = f"it lacks {missing:,} of its {file['bytes']:,} bytes"
