@@ -92,23 +92,27 @@ class RequirementRefusedError(ReleaseError, permanent=True):
 
 
 class LockingError(ReleaseError):
-    """Requirements that uv could not lock: they conflict, or nothing fits them."""
+    """Requirements that uv could not lock: they conflict, or nothing fits them. ``remedy`` is a next step, or ""."""
 
     path: str
     explanation: str
+    remedy: str = ""
 
     def __str__(self) -> str:
-        return f"Cannot lock the requirements {self.path!r}. uv says:\n{self.explanation}"
+        return (
+            f"Cannot lock the requirements {self.path!r}. uv says:\n{self.explanation}\n{self.remedy}".rstrip()
+        )
 
 
 class InstallError(ReleaseError):
-    """An environment that uv could not build."""
+    """An environment that uv could not build. ``remedy`` is a next step, or ""."""
 
     environment: str
     explanation: str
+    remedy: str = ""
 
     def __str__(self) -> str:
-        return f"Cannot build the environment {self.environment!r}. uv says:\n{self.explanation}"
+        return f"Cannot build the environment {self.environment!r}. uv says:\n{self.explanation}\n{self.remedy}".rstrip()
 
 
 class InterpreterError(ReleaseError, permanent=True):

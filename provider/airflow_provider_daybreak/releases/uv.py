@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -50,6 +51,11 @@ _FIXED = {
 }
 
 
+_SOURCE_ONLY = re.compile(
+    r"([A-Za-z0-9][\w.-]*)(?:==\S+)? has no usable wheels|`([A-Za-z0-9][\w.-]*)(?:==\S+)?`[^`]*no usable wheels"
+)
+
+
 @dataclass(frozen=True)
 class Index:
     """
@@ -85,6 +91,17 @@ class UvResult:
     def explanation(self) -> str:
         """What uv said of its failure."""
         return self.stderr.strip() or self.stdout.strip() or f"nothing, and exit code {self.code}"
+
+
+def remedy_for(explanation: str) -> str:
+    """Return what to do where uv found a package that would have to be built, or ""."""
+    found = _SOURCE_ONLY.search(explanation)
+    if found is None:
+        return ""
+    return (
+        f"{found[1] or found[2]} has no wheel that fits, and building it runs its code. Ask for a version that has one, or let packages "
+        "be built: VenvDeployOperator(only_binary=False)."
+    )
 
 
 def run_uv(arguments: Sequence[str], *, cwd: Path, index: Index | None = None) -> UvResult:

@@ -219,4 +219,4 @@ def _call(path: Path, arguments: list[str], index: uv.Index | None, cwd: Path | 
     if outcome.code and _DISK_FULL.search(outcome.explanation):
         raise DiskFullError(str(path.parent), outcome.explanation.splitlines()[-1].strip())
     if outcome.code:
-        raise InstallError(path.name, outcome.explanation)
+        raise InstallError(path.name, outcome.explanation, uv.remedy_for(outcome.explanation))

@@ -127,9 +127,18 @@ def _probe(path: str) -> dict[str, str]:
         identity: dict[str, str] = json.loads(finished.stdout)
     except ValueError as error:
         said = (finished.stderr or finished.stdout).strip().splitlines()
-        problem = f"it is no Python 3 that works{': ' + said[-1] if said else ''}"
+        shim = " (a version manager's shim: name the interpreter that it stands for)" if _is_shim(path) else ""
+        problem = f"it is no Python 3 that works{shim}{': ' + said[-1] if said else ''}"
         raise InterpreterError(path, problem) from error
     return identity
+
+
+def _is_shim(path: str) -> bool:
+    """Return whether a version manager (pyenv, asdf, mise) put it there, to find the interpreter when it runs."""
+    try:
+        return "shims" in Path(path).parts or Path(path).read_bytes()[:2] == b"#!"
+    except OSError:
+        return False
 
 
 def _allows(requires: str, version: str) -> bool:

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from airflow_provider_daybreak.exceptions import LockingError
 from airflow_provider_daybreak.releases.requirements.lines import lines_of
 from airflow_provider_daybreak.releases.requirements.lockfiles import pylock_entries, uv_lock_entries
-from airflow_provider_daybreak.releases.uv import Index, run_uv
+from airflow_provider_daybreak.releases.uv import Index, remedy_for, run_uv
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,7 +140,7 @@ def _resolve(
         arguments += [f"--exclude-newer={requirements.exclude_newer}"] if requirements.exclude_newer else []
         outcome = run_uv(arguments, cwd=folder, index=index)
         if outcome.code:
-            raise LockingError(requirements.path, outcome.explanation)
+            raise LockingError(requirements.path, outcome.explanation, remedy_for(outcome.explanation))
         lines = lines_of(folder / "lock.txt")
         return normalised(_pinned(requirements, lines) if requirements.pins else _entries(lines))
 
