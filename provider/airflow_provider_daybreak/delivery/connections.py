@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+class StoppedError(Exception):
+    """No further mail may be begun: another connection failed, or the task is to end."""
+
+
 class Connection:
     """
     A session that is opened when it is needed, and again after it was dropped.
@@ -28,6 +32,7 @@ class Connection:
     def __init__(self, connect: Callable[[], Session], stopped: Event) -> None:
         self._connect = connect
         self._session: Session | None = None
+        self._keeps = False
         self.worked = False
         self.stopped = stopped
 
@@ -46,7 +51,23 @@ class Connection:
     def close(self) -> None:
         """Say goodbye."""
         if self._session is not None:
+            if self._keeps:
+                self._session.kept = False
             self._session.close()
+
+    def keep(self) -> Session:
+        """
+        Return the session for the mails of one report, to be left open for those of the next.
+
+        :raises StoppedError: no further mail may be begun.
+        """
+        if self.stopped.is_set():
+            raise StoppedError
+        if self._session is not None and not self._session.is_open:
+            self._session = None
+        session = self.session()
+        session.kept = self._keeps = True
+        return session
 
     def interrupt(self) -> None:
         """End what another thread waits for."""

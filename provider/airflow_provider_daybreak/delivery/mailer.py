@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -13,6 +13,7 @@ from airflow_provider_daybreak.archive.find import find_revision, find_revisions
 from airflow_provider_daybreak.delivery.approval import Proposal, Question
 from airflow_provider_daybreak.delivery.audit import records_of
 from airflow_provider_daybreak.delivery.captured import CapturedMessage, captured_mails
+from airflow_provider_daybreak.delivery.connections import work_over
 from airflow_provider_daybreak.delivery.mailing import Mailing, ledger_of
 from airflow_provider_daybreak.delivery.message import Message
 from airflow_provider_daybreak.delivery.recipients import (
@@ -32,7 +33,7 @@ from airflow_provider_daybreak.delivery.request import (
 from airflow_provider_daybreak.delivery.rules import OnRefused, Rules, check_choice
 from airflow_provider_daybreak.delivery.sender import Summary
 from airflow_provider_daybreak.delivery.transport import Session
-from airflow_provider_daybreak.exceptions import InvalidValueError, NothingToResendError
+from airflow_provider_daybreak.exceptions import InvalidValueError, NothingToResendError, SmtpUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.archive import Archive, Manifest, Revision
     from airflow_provider_daybreak.delivery.attachments import Attachment
     from airflow_provider_daybreak.delivery.audit import Record
+    from airflow_provider_daybreak.delivery.connections import Connection
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.request import MailSettings
 
@@ -202,12 +204,36 @@ class Mailer:
     ) -> Delivery:
         """Send the mailings, and raise if somebody should have got a mail who did not."""
         summary = Summary()
-        for mailing in mailings:
-            summary.add(mailing.send(self._connect), mailing.manifest.report)
+        for mailing, found in zip(mailings, self._send_all(mailings), strict=True):
+            summary.add(found, mailing.manifest.report)
         summary.refused.update(request.refused)
         summary.check(mailings[0].manifest.report, on_refused=on_refused)
         redirected_to = request.redirect_all_to or self.settings.redirect_all_to or ""
         return Delivery(mailings[0].manifest, summary, redirected_to)
+
+    def _send_all(self, mailings: Sequence[Mailing]) -> list[Summary]:
+        """Send the mailings, many reports over few connections, and return what became of each."""
+        connections = mailings[0].rules.connections
+        if len(mailings) < max(connections, 2):
+            return [mailing.send(self._connect) for mailing in mailings]
+        left = deque(enumerate(mailings))
+        found: dict[int, Summary] = {}
+
+        def work(connection: Connection) -> None:
+            while left:
+                try:
+                    index, mailing = left.popleft()
+                except IndexError:  # another connection took the last
+                    return
+                try:
+                    found[index] = mailing.send(connection.keep, connections=1)
+                except SmtpUnavailableError:
+                    left.append((index, mailing))  # for those that have a connection
+                    raise
+
+        while left:
+            work_over(self._connect, work, connections=min(connections, len(left)))
+        return [found[index] for index in range(len(mailings))]
 
     def _mailings(
         self,

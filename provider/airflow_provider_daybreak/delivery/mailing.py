@@ -79,11 +79,12 @@ class Mailing:
         """What is sent."""
         return self.message.revision.manifest
 
-    def send(self, connect: Callable[[], Session]) -> Summary:
+    def send(self, connect: Callable[[], Session], *, connections: int | None = None) -> Summary:
         """
         Send it to those who did not get it.
 
         :param connect: opens a session.
+        :param connections: how many at once; what the rules say when None.
         :raises InvalidValueError: something can't be in a header. Nothing was sent.
         :raises ArchivedFileChangedError: the archive holds other bytes than were published. Nothing was sent.
         :raises ContentChangedError: the server takes less than was approved.
@@ -102,9 +103,12 @@ class Mailing:
             on_unknown=self.rules.on_unknown,
             approved=self._approved,
             pauses=self.rules.pauses,
-            connections=self.rules.connections,
+            connections=connections or self.rules.connections,
         )
-        return sender.deliver([*mails, *corrections])
+        try:
+            return sender.deliver([*mails, *corrections])
+        finally:
+            self.message.release()
 
     def render(self, mail: Mail, server_limit: int | None) -> tuple[Iterator[bytes], int]:
         """Return a mail's bytes in chunks, and their number, given what the server takes."""

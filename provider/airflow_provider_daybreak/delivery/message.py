@@ -157,6 +157,10 @@ class Message:
                 log.warning("%s (%d bytes) is left out of the mail: over %s bytes", each.name, each.size, limit)
         return self._bodies[limit]
 
+    def release(self) -> None:
+        """Let go of what all recipients get alike. It is made again when it is asked for."""
+        self._bodies.clear()
+
     def facts(self, recipient: Recipient) -> dict[str, object]:  # noqa: ARG002 - all get the same
         """Return what the ledger writes down of the content that a recipient gets."""
         return {

@@ -42,6 +42,8 @@ class Session:
         size = client.esmtp_features.get("size", "").strip()
         self.max_bytes = int(size) if size.isdecimal() and int(size) else None
         """Largest mail that the server announces to take, or None."""
+        self.kept = False
+        """Whether closing it leaves it open, for the mails of the next report."""
 
     @classmethod
     def open(cls, server: Server) -> Self:
@@ -116,8 +118,15 @@ class Session:
         except Dropped as error:
             raise Dropped(error.reason, after_dot=True) from error
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there still is a connection, as far as is known here."""
+        return self._client.sock is not None
+
     def close(self) -> None:
-        """Say goodbye."""
+        """Say goodbye, unless it is kept."""
+        if self.kept:
+            return
         with suppress(Dropped):
             self._command("QUIT", timeout=10)
         self.abort()

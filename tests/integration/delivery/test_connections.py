@@ -19,8 +19,9 @@ from airflow_provider_daybreak.delivery.rules import Rules
 from airflow_provider_daybreak.delivery.server import Server, Timeouts
 from airflow_provider_daybreak.delivery.transport import Session
 from airflow_provider_daybreak.exceptions import InvalidValueError, SenderRefusedError, SmtpUnavailableError
+from airflow_provider_daybreak.version_compat import AirflowFailException
 from tests.integration.delivery.scripted import KINDS, ScriptedServer, address
-from tests.mail import Listener
+from tests.mail import Listener, draft
 from tests.waiting import until
 
 
@@ -82,6 +83,31 @@ def test_what_becomes_of_one_mail_is_the_same_over_several_connections(mail_to):
     assert max(server.taken.values()) == 1
     assert all(found[kind] == {"already_sent"} for kind in ("good", "greylisted", "closing", "full"))
     assert (found["spam"], found["no_such_user"], found["silent"]) == ({"refused"}, {"refused"}, {"unknown"})
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_many_reports_go_out_over_as_few_connections_as_are_asked_for(mail, server, archive, connections):
+    reports = [archive.publish(draft(f"sales_{number}")).manifest.report for number in range(12)]
+    rows = [{"address": f"p{number}@example.org", "report": each} for number, each in enumerate(reports)]
+    server.replies["p5@example.org"] = "550 no such user"
+
+    with pytest.raises(AirflowFailException, match="550 no such user"):
+        mail(reports, rows, connections=connections)
+    mail(reports, [row for row in rows if row["address"] != "p5@example.org"], connections=connections)
+
+    assert Counter(server.recipients()) == Counter(row["address"] for row in rows if "p5" not in row["address"])
+    assert server.connections <= connections
+
+
+def test_reports_that_a_server_takes_over_fewer_connections_are_all_mailed(mail, archive, connect_to):
+    reports = [archive.publish(draft(f"sales_{number}")).manifest.report for number in range(20)]
+    rows = [{"address": address("good", number), "report": each} for number, each in enumerate(reports)]
+    with ScriptedServer(pause=0.005, most=2) as server:
+        connect_to(server, disable_tls=True, disable_ssl=True, allow_insecure=True, connection={"login": ""})
+        result = mail(reports, rows, connections=5)
+
+    assert len(result["sent"]) == 20
+    assert server.taken == Counter(row["address"] for row in rows)
 
 
 def test_a_sender_that_is_refused_ends_all_connections(mail_to):
