@@ -85,6 +85,7 @@ They are imported from here, whichever module defines them::
             SourceLinkError
             SourceTooLargeError
             SourceUnreadableError
+            StateError
             StillInUseError
             StorageError
             StoredReleaseError
@@ -204,6 +205,7 @@ from airflow_provider_daybreak.exceptions.releases import (
     SourceLinkError,
     SourceTooLargeError,
     SourceUnreadableError,
+    StateError,
     StillInUseError,
     StorageError,
     StoredReleaseError,
@@ -324,6 +326,7 @@ __all__ = [
     "SourceLinkError",
     "SourceTooLargeError",
     "SourceUnreadableError",
+    "StateError",
     "StillInUseError",
     "StorageError",
     "StorageNotAtomicError",

@@ -319,6 +319,19 @@ class ScriptGaveUpError(ScriptFailedError, permanent=True):
     """A script that ended with an exit code that says that another try would end so too, as 2 does for wrong usage."""
 
 
+class StateError(ReleaseError, permanent=True):
+    """What a script remembers, that can't be kept or read."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot use {self.path!r}, which keeps what the script remembers: {self.problem}. Where it is to begin anew, "
+            "remove that file."
+        )
+
+
 class ScriptConditionError(ReleaseError):
     """A script that ended with exit code 0 and failed all the same, by a condition of ``fail_on``."""
 

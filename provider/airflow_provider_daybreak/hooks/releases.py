@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
@@ -40,6 +41,7 @@ from airflow_provider_daybreak.releases.release import get_release, previous_id
 from airflow_provider_daybreak.releases.running.command import split_command
 from airflow_provider_daybreak.releases.running.privileges import Privileges, find_user, read_limits
 from airflow_provider_daybreak.releases.running.run import Job, check_encoding, redactor_of, run
+from airflow_provider_daybreak.releases.running.state import State, state_paths
 from airflow_provider_daybreak.releases.running.workspace import files_like, opened, workspace
 from airflow_provider_daybreak.releases.states import states_of
 from airflow_provider_daybreak.releases.store import Store
@@ -169,6 +171,7 @@ class ReleaseHook:
         ending: Ending | None = None,
         encoding: str = "utf-8",
         boot: Mapping[str, str] | None = None,
+        state_dir: bool | Sequence[str] | None = None,
         running: Running | None = None,
     ) -> Any:
         """
@@ -181,6 +184,7 @@ class ReleaseHook:
         :param ending: how its end is read.
         :param encoding: of the text that it writes.
         :param boot: variables that tell its Pythons what else to begin: see :class:`Job`.
+        :param state_dir: paths of the working directory that its next run finds again; the folder ``state`` when True.
         :param running: gets the process group.
         :raises ReleaseError: it did not end well: see :meth:`Ending.check`. Artifacts that it left are stored then too.
         :raises ScriptOutputError: its output is not JSON, where that is asked for, or an artifact is missing.
@@ -202,9 +206,12 @@ class ReleaseHook:
             {**_boot(found, run_, clock), **(boot or {})},
             check_encoding(encoding),
             ending.patterns,
+            State(found.layout, paths, self.store(found.layout.name))
+            if (paths := state_paths(state_dir))
+            else None,
         )
         redactor = _mask(found)
-        with workspace(found.layout) as space:
+        with job.state.held() if job.state else nullcontext(), workspace(found.layout) as space:
             command_ = redactor.for_log(shlex.join(job.command))
             log.info("Running %s in release %s of %s", command_, found.id, found.layout.name)
             on_line = _log_data if output == "json" else _log_line
@@ -221,6 +228,8 @@ class ReleaseHook:
                     context["ti"].xcom_push(key="artifacts", value=stored)
                 raise
             value = _output(finished, output)
+            if job.state:
+                job.state.keep(space, found, privileges.user)
             if artifacts:
                 stored = _stored(space, _all_like(finished.command, artifacts, files), privileges.user)
                 context["ti"].xcom_push(key="artifacts", value=stored)

@@ -149,6 +149,9 @@ class VenvRunOperator(BaseOperator):
         ``NoFile("*.csv")`` or ``NoMail()`` of :mod:`airflow_provider_daybreak.releases.conditions`, or a list of them.
     :param skip_on_exit_code: exit code, or several, with which the script says that there is nothing to do: its task is
         skipped, and what comes after it.
+    :param state_dir: what a script that remembers where it was finds again at its next run: paths of files and folders of
+        its working directory, such as ``["last_id.txt"]``, or True for the folder ``state``, which
+        ``DAYBREAK_STATE_DIR`` names. It is kept when a run has ended well, as a whole; one run at a time has it.
     :param encoding: of what the script prints. What is none is an error, and never an unreadable character in a report.
     :param retry_exit_codes: exit codes after which another try may do better, and for which the task's retries are. A script
         that ends with any other fails at once. Any but 2 when None, which programs end with where what they are given is
@@ -180,6 +183,7 @@ class VenvRunOperator(BaseOperator):
         clock: Clock | None = None,
         fail_on: Condition | Sequence[Condition] | None = None,
         skip_on_exit_code: int | Collection[int] | None = None,
+        state_dir: bool | Sequence[str] | None = None,
         encoding: str = "utf-8",
         retry_exit_codes: Collection[int] | None = None,
         report_date: str = "",
@@ -200,6 +204,7 @@ class VenvRunOperator(BaseOperator):
         self.clock = clock
         self.fail_on = fail_on
         self.skip_on_exit_code = skip_on_exit_code
+        self.state_dir = state_dir
         self.encoding = encoding
         self.retry_exit_codes = retry_exit_codes
         self.report_date = report_date
@@ -287,6 +292,7 @@ class VenvRunOperator(BaseOperator):
             limits=self.limits,
             clock=self.clock,
             ending=self._ending(),
+            state_dir=self.state_dir,
             encoding=self.encoding,
             report_date=self.report_date,
             timezone=self.timezone,

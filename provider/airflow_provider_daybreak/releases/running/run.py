@@ -27,12 +27,14 @@ from airflow_provider_daybreak.releases.running.output import Kept, Lines
 from airflow_provider_daybreak.releases.running.privileges import Privileges, check_access
 from airflow_provider_daybreak.releases.running.process import Running, watch
 from airflow_provider_daybreak.releases.running.redact import Redactor
+from airflow_provider_daybreak.releases.running.state import FOLDER
 from airflow_provider_daybreak.releases.running.workspace import fill, workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_daybreak.releases.release import Release
+    from airflow_provider_daybreak.releases.running.state import State
     from airflow_provider_daybreak.releases.running.workspace import Workspace
 
 _PASSED_ON = (
@@ -71,6 +73,7 @@ class Job:
         Python of the run. Where there are none, no Python finds it.
     :param encoding: of the text that it writes.
     :param patterns: regular expressions to look for in its lines.
+    :param state: what it remembers; who runs it holds that, and keeps it afterwards.
     """
 
     command: tuple[str, ...]
@@ -79,6 +82,7 @@ class Job:
     boot: Mapping[str, str] = field(default_factory=dict, repr=False)
     encoding: str = "utf-8"
     patterns: tuple[str, ...] = ()
+    state: State | None = None
 
 
 def check_encoding(name: str) -> str:
@@ -130,7 +134,7 @@ def run(
         by_hand = redactor.for_log(_by_hand(release, job, variables["PATH"]))
         if job.privileges.user:
             check_access(release.python, job.privileges.user)
-        fill(space, release, job.privileges.user)
+        fill(space, release, job.privileges.user, job.state.restore if job.state else None)
         if job.boot:
             boot = place_boot(space.folder) if job.privileges.user else BOOT
             variables |= {
@@ -198,6 +202,8 @@ def environment_of(release: Release, job: Job, dotenv: Mapping[str, str], space:
     }
     if release.has_src_layout:
         variables["PYTHONPATH"] = str(space.work / "src")
+    if job.state and FOLDER in job.state.paths:
+        variables["DAYBREAK_STATE_DIR"] = str(space.work / FOLDER)
     if user := job.privileges.user:
         variables |= {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
     return {**variables, **job.boot, **dotenv, **job.env}

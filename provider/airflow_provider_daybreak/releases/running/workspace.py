@@ -28,7 +28,7 @@ from airflow_provider_daybreak.releases.source import mode_of
 from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_provider_daybreak.releases.layout import Layout
     from airflow_provider_daybreak.releases.release import Release
@@ -120,13 +120,19 @@ def remove_leftovers(layout: Layout) -> None:
             _remove(folder)
 
 
-def fill(space: Workspace, release: Release, user: User | None) -> None:
+def fill(
+    space: Workspace,
+    release: Release,
+    user: User | None,
+    restore: Callable[[int, tuple[int, int] | None], None] | None = None,
+) -> None:
     """
     Copy the release's source and the ``.env`` of its name into the workspace, and hand it over to the user.
 
     What is copied is what the manifest lists, so nothing that was put into the release since comes along. The
     user gets what lies in a folder before the folder itself: nothing can be swapped on the way.
 
+    :param restore: puts what earlier runs left into the working directory, given its descriptor and owner.
     :raises ReleaseDamagedError: a file of the release is missing, or shorter than it was.
     :raises DiskFullError: there is no room for it.
     :raises StorageError: it can't be written.
@@ -137,6 +143,9 @@ def fill(space: Workspace, release: Release, user: User | None) -> None:
             path.mkdir(mode=0o700)
         _copy_source(release, space.work, owner)
         _copy_dotenv(release.layout.dotenv, space.work, owner)
+        if restore:
+            with _opened(space.work) as work:
+                restore(work, owner)
         if owner:
             for path in (space.work, space.output, space.temporary):
                 os.chown(path, *owner, follow_symlinks=False)
@@ -148,28 +157,34 @@ def fill(space: Workspace, release: Release, user: User | None) -> None:
         raise StorageError(str(error.filename or space.folder), problem) from error
 
 
-def files_like(space: Workspace, release: Release, pattern: str, user: User | None = None) -> list[Left]:
+def files_like(
+    space: Workspace,
+    release: Release,
+    patterns: str | Sequence[str],
+    user: User | None = None,
+    *,
+    tops: Sequence[str] = ("output", "work"),
+) -> list[Left]:
     """
-    Return what a run left that fits the pattern, in its output or else in its working directory.
+    Return what a run left that fits a pattern, in its output or else in its working directory.
 
     Only files are: links are none, nor is what came with the release and was not written to, nor ``.env``.
 
-    :param pattern: a relative path with ``*``, ``?`` and ``[…]`` in its parts; ``**`` stands for any folders.
+    :param patterns: one or several, each a relative path with ``*``, ``?`` and ``[…]`` in its parts; ``**`` stands for any folders.
     :param user: whom it ran as. What belongs to somebody else, and was linked to, is none of it.
     :raises InvalidValueError: the pattern is none.
     :raises ArtifactUnreadableError: a folder can't be read.
     """
-    wanted = tuple(part for part in pattern.split("/") if part != ".")
-    if not pattern or not all(wanted) or ".." in wanted:
-        raise InvalidValueError("pattern in artifacts", pattern, "a relative one, such as *.csv")
+    wanted = [_parts_of(pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns)]
+    deep, depth = any("**" in parts for parts in wanted), max(map(len, wanted))
     owner = _owner(user)
     listed = {file["path"]: file for file in release.manifest["files"]}
-    for top in ("output", "work"):
+    for top in tops:
         given = listed if top == "work" else {}
         found = [
             Left(top, parts)
-            for parts, status in _walk(space, top, deep="**" in wanted, depth=len(wanted))
-            if _fits(parts, wanted)
+            for parts, status in _walk(space, top, deep=deep, depth=depth)
+            if any(_fits(parts, one) for one in wanted)
             and (owner is None or status.st_uid == owner[0])
             and not (top == "work" and _came_along(release, parts, status, given))
         ]
@@ -323,6 +338,13 @@ def _came_along(
         return True
     file = listed.get("/".join(parts))
     return file is not None and (status.st_mtime_ns, status.st_size) == (_moment(release), file["bytes"])
+
+
+def _parts_of(pattern: str) -> tuple[str, ...]:
+    parts = tuple(part for part in pattern.split("/") if part != ".")
+    if not pattern or not all(parts) or ".." in parts:
+        raise InvalidValueError("pattern in artifacts", pattern, "a relative one, such as *.csv")
+    return parts
 
 
 def _fits(parts: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
