@@ -14,7 +14,7 @@ from airflow_provider_daybreak.containers import logs, outputs
 from airflow_provider_daybreak.containers.engine import cannot_execute, errors_of
 from airflow_provider_daybreak.containers.exit_status import ExitStatus
 from airflow_provider_daybreak.containers.identity import LABEL
-from airflow_provider_daybreak.containers.spec import RESULT
+from airflow_provider_daybreak.containers.spec import RESULT, SPOOL
 from airflow_provider_daybreak.exceptions import (
     ContainerCommandError,
     ContainerNameTakenError,
@@ -249,6 +249,16 @@ class Container:
             with self._archive(name, path) as chunks:
                 stored |= outputs.unpack(name, path, chunks, budget, store)
         return stored
+
+    def unload(self, limits: CopyLimits, store: Store) -> None:
+        """
+        Give the store the files of the container's spool, whatever became of its command.
+
+        :raises ContainerOutputError: it is missing, or is not what may come out.
+        """
+        if self.spec.spool:
+            with self._archive(SPOOL, self.spec.spool) as chunks:
+                outputs.unpack(SPOOL, self.spec.spool, chunks, outputs.Budget(limits), store)
 
     def value(self) -> Any:
         """

@@ -85,7 +85,7 @@ def _diagnose_socket(socket: Path) -> str:
 _REFUSED = re.compile(
     r"OCI runtime.*(executable file not found.*|no such file or directory|exec format error|permission denied)"
 )
-_FAILED = re.compile(r"\[FATAL tini \(\d+\)\] exec .+ failed: (.+)")
+_FAILED = re.compile(r"\[(?:FATAL tini \(\d+\)|daybreak)\] exec .+ failed: (.+)")
 
 
 def cannot_execute(said: str) -> str | None:

@@ -18,6 +18,7 @@ SECRETS = "/run/secrets"
 BOOT = "/run/daybreak"
 """Folder of what a container's programs begin with."""
 RESULT = "result"
+SPOOL = "spool"
 _ANYBODY = 0o1777  # as /tmp: whoever the container runs as may write there
 
 
@@ -27,12 +28,27 @@ class Boot:
     What a container's programs begin with.
 
     :param files: files to put under ``/run/daybreak``.
+    :param before: program and arguments that run the command, which follows them.
+    :param spool: folder that they leave files in, to be taken whatever becomes of the command; none when None.
     :param asked: what a retry compares: that of the environment which tells one try from the next is not in it.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Sequence[tarball.Entry] = ()
+    before: Sequence[str] = ()
+    spool: str | None = None
     asked: Sequence[str] = ()
+
+    def __or__(self, other: Boot) -> Boot:
+        """Return what both begin."""
+        files = {entry.name: entry for entry in (*self.files, *other.files)}
+        return Boot(
+            {**self.environment, **other.environment},
+            list(files.values()),
+            before=(*self.before, *other.before),
+            spool=other.spool or self.spool,
+            asked=(*self.asked, *other.asked),
+        )
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,7 @@ class ContainerSpec:
     :param secrets: files to put under ``/run/secrets``, readable for the user alone where that is a number.
     :param boot: files to put under ``/run/daybreak``: what its programs begin with.
     :param outputs: what comes out: a path in the container by name.
+    :param spool: folder in the container whose files come out too, for who asks for them; none when None.
     :param result: path of a JSON file in the container whose value comes out too, or None.
     :param asked: digest of all that it was asked for, as given: what a retry compares.
     """
@@ -66,6 +83,7 @@ class ContainerSpec:
     boot: Sequence[tarball.Entry] = ()
     outputs: Mapping[str, str] = field(default_factory=dict)
     result: str | None = None
+    spool: str | None = None
     asked: str = ""
 
     @property
@@ -80,7 +98,11 @@ class ContainerSpec:
 
     @property
     def _paths(self) -> dict[str, str]:
-        return {**self.outputs, **({RESULT: self.result} if self.result else {})}
+        return {
+            **self.outputs,
+            **({RESULT: self.result} if self.result else {}),
+            **({SPOOL: self.spool} if self.spool else {}),
+        }
 
     @property
     def _mounted(self) -> Collection[str]:

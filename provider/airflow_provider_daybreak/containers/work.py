@@ -51,12 +51,15 @@ def perform(
     *,
     limits: CopyLimits,
     store: Store,
+    unload: Callable[[], None] = lambda: None,
     accept: Callable[[int], bool] = lambda code: code == 0,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Result:
     """
     Let a container do its work and return what came of it.
 
+    :param unload: takes what is of use of a container that has ended, well or not; its error is that of one that ended
+        well.
     :param accept: whether an exit code is no failure.
     :param stopped: whether the task was told to end meanwhile.
     :raises ContainerFailedError: it failed: says how, with the last it wrote.
@@ -69,6 +72,12 @@ def perform(
         if not container.adopted:
             container.start()
         outcome = container.follow(written)
+    try:
+        unload()
+    except ContainerError:
+        if outcome.exit_code == 0:
+            raise
+        log.debug("It left nothing of use", exc_info=True)
     if outcome.exit_code != 0:
         if reason := cannot_execute(written.stderr.last or ""):
             raise ContainerCommandError(container.spec.image, container.spec.command, reason)

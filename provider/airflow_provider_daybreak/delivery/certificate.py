@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 
@@ -43,9 +44,14 @@ def own_certificate(days: int) -> tuple[bytes, bytes]:
 
 def own_context() -> ssl.SSLContext:
     """Return a server's TLS context with a key and a certificate that nobody else has."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with NamedTemporaryFile(prefix="daybreak-", suffix=".pem") as file:  # ssl reads keys from files alone
         file.write(b"".join(own_certificate(days=30)))
         file.flush()
-        context.load_cert_chain(file.name)
+        return context_of(Path(file.name))
+
+
+def context_of(certificate: Path) -> ssl.SSLContext:
+    """Return a server's TLS context of a file with a key and its certificate in PEM."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
     return context

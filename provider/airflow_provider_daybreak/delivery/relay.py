@@ -19,7 +19,7 @@ from threading import Lock, Thread
 from time import sleep
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.delivery.certificate import own_context
+from airflow_provider_daybreak.delivery.certificate import context_of, own_context
 from airflow_provider_daybreak.delivery.dialogue import Dialogue
 from airflow_provider_daybreak.delivery.intake import Intake, Limits
 from airflow_provider_daybreak.exceptions import RelayUnavailableError
@@ -44,12 +44,23 @@ class Relay:
     The server, which is there while the context is entered.
 
     :param folder: where messages go.
+    :param ports: where it listens, in clear and with TLS from the start; any that are free where 0.
+    :param certificate: file of its key and certificate in PEM; made for it when None.
     :ivar port: where it begins in clear, and offers STARTTLS.
     :ivar tls_port: where it speaks TLS from the start.
     """
 
-    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limits: Limits | None = None,
+        *,
+        ports: tuple[int, int] = (0, 0),
+        certificate: Path | None = None,
+    ) -> None:
         self.limits = limits or Limits()
+        self._ports = ports
+        self._certificate = certificate
         self._intake = Intake(folder, self.limits)
         self._lock = Lock()
         self._listeners: list[socket.socket] = []
@@ -58,8 +69,8 @@ class Relay:
 
     def __enter__(self) -> Self:
         try:
-            for _ in range(2):
-                self._listeners.append(socket.create_server((HOST, 0)))
+            for port in self._ports:
+                self._listeners.append(socket.create_server((HOST, port)))
         except OSError as error:
             self._stop_listening()
             raise RelayUnavailableError(HOST, error.strerror or str(error)) from error
@@ -124,7 +135,10 @@ class Relay:
 
     def _make_context(self) -> None:
         try:
-            self._context.set_result(own_context())
+            if self._certificate is None:
+                self._context.set_result(own_context())
+            else:
+                self._context.set_result(context_of(self._certificate))
         except BaseException as error:  # noqa: BLE001 - raised where somebody needs it
             self._context.set_exception(error)
 

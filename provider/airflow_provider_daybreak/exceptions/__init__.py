@@ -18,6 +18,7 @@ They are imported from here, whichever module defines them::
             ContainerFailedError
             ContainerInputError
             ContainerLogTooLargeError
+            ContainerMailError
             ContainerNameTakenError
             ContainerOutputError
             ContainerStoppedError
@@ -137,6 +138,7 @@ from airflow_provider_daybreak.exceptions.containers import (
     ContainerFailedError,
     ContainerInputError,
     ContainerLogTooLargeError,
+    ContainerMailError,
     ContainerNameTakenError,
     ContainerOutputError,
     ContainerStoppedError,
@@ -247,6 +249,7 @@ __all__ = [
     "ContainerFailedError",
     "ContainerInputError",
     "ContainerLogTooLargeError",
+    "ContainerMailError",
     "ContainerNameTakenError",
     "ContainerOutputError",
     "ContainerStoppedError",

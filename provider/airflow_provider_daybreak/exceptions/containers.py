@@ -125,6 +125,19 @@ class ContainerFailedError(ContainerError):
         return f"Container {self.name} of image {self.image!r} failed: {self.outcome}.{last}"
 
 
+class ContainerMailError(ContainerError, permanent=True):
+    """An image whose scripts' mail can't be kept."""
+
+    image: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot keep the mail of a script of image {self.image!r}: {self.problem} Or leave out mail=: the script then "
+            "mails by itself, at each retry, clear and backfill again."
+        )
+
+
 class ContainerStoppedError(ContainerError):
     """A container that ended because its task was told to, or that somebody removed."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow.sdk import BaseHook
@@ -13,8 +13,8 @@ from airflow_provider_daybreak.containers.container import Container, find
 from airflow_provider_daybreak.containers.engine import spare, unavailable
 from airflow_provider_daybreak.containers.identity import Identity, digest
 from airflow_provider_daybreak.containers.image import ImageBuild
-from airflow_provider_daybreak.containers.isolation import Isolation, user_of
-from airflow_provider_daybreak.containers.outputs import Budget, CopyLimits, Store, StoredFile
+from airflow_provider_daybreak.containers.isolation import user_of
+from airflow_provider_daybreak.containers.outputs import Budget, Store, StoredFile
 from airflow_provider_daybreak.containers.probe import Probe, command_of, variables_of
 from airflow_provider_daybreak.containers.spec import Boot, ContainerSpec
 from airflow_provider_daybreak.containers.work import Keep, Result, disposed, perform
@@ -28,64 +28,17 @@ from airflow_provider_daybreak.version_compat import task_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from collections.abc import Container as Collection
-    from pathlib import Path
 
     from airflow.providers.docker.hooks.docker import DockerHook
     from airflow.sdk import Context
     from docker import APIClient
 
-    from airflow_provider_daybreak.hooks.releases import Clock
+    from airflow_provider_daybreak.containers.job import ContainerJob
+    from airflow_provider_daybreak.hooks.container_mail import KeptMail
 
 _STATE = "daybreak_container"
 """Key of what the tries of a task share: the engine's address and the container's name."""
 _STDERR_PREFIX = "stderr | "
-
-
-@dataclass(frozen=True)
-class ContainerJob:
-    """
-    What a task asks of a container, rendered, as it was given.
-
-    :param image: image to run, when it is not built.
-    :param build: folder to build the image from.
-    :param host: arguments of ``create_host_config`` beside those of the isolation.
-    :param create: arguments of ``create_container`` beside those that have a field here.
-    :param inputs: what goes under ``/in``, by path.
-    :param outputs: what comes out, a path in the container by name.
-    :param clock: ``report_date`` starts the clocks of its programs at the run's instant.
-    :param report_date: ISO date of the run; its own when empty.
-    :param timezone: the dates' zone; the Dag's when None.
-    :param secrets: contents of files under ``/run/secrets``, by name.
-    :param result: path of a JSON file whose value comes out.
-    :param keep: which ended containers are left for a look.
-    :param archive: URI of the archive that keeps outputs; the configured one when None.
-    :param log_limit: bytes that a container may write.
-    """
-
-    image: str = ""
-    build: ImageBuild | str | Path | None = None
-    container_name: str | None = None
-    command: str | list[str] | None = None
-    user: str | int | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
-    private_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    isolation: Isolation = field(default_factory=Isolation)
-    host: Mapping[str, Any] = field(default_factory=dict)
-    create: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    clock: Clock | None = None
-    report_date: str = ""
-    timezone: str | None = None
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    result: str | None = None
-    force_pull: bool = False
-    keep: Keep = "never"
-    archive: str | None = None
-    limits: CopyLimits = field(default_factory=CopyLimits)
-    log_limit: int = 2 << 30
-    skip_on_exit_code: Collection[int] = ()
 
 
 @dataclass(frozen=True)
@@ -191,10 +144,11 @@ class ContainerHook(BaseHook):
             return str(error)
         return "no answer, and then one: try again"
 
-    def run(self, job: ContainerJob, context: Context) -> ContainerRun:
+    def run(self, job: ContainerJob, context: Context, *, mail: KeptMail | None = None) -> ContainerRun:
         """
         Run a job in the container of this task, or take over what an earlier try of it left.
 
+        :param mail: where its mail is kept; nowhere when None.
         :raises ContainerError: an image, an input, the container or an output failed: says which and how.
         """
         settings = Settings.load()
@@ -215,7 +169,7 @@ class ContainerHook(BaseHook):
             connection=docker.docker_conn_id,
         )
         self._recommend_digest(job, found)
-        boot = self._boot(job, client, identity, found, context)
+        boot = self._boot(job, client, identity, found, context, mail)
         container = Container(
             client=client,
             identity=identity,
@@ -230,6 +184,7 @@ class ContainerHook(BaseHook):
                 Written(self._sink, job.log_limit),
                 limits=job.limits,
                 store=self._store(job.archive or settings.archive),
+                unload=lambda: container.unload(mail.limits, mail.keep) if mail else None,
                 accept=lambda code: code == 0 or code in job.skip_on_exit_code,
                 stopped=lambda: self._stopped,
             )
@@ -268,6 +223,7 @@ class ContainerHook(BaseHook):
         identity: Identity,
         image: Mapping[str, Any],
         context: Context,
+        mail: KeptMail | None,
     ) -> Boot:
         """
         Return what is to begin in the container's programs.
@@ -275,18 +231,25 @@ class ContainerHook(BaseHook):
         :raises InvalidValueError: the clock is none that there is.
         :raises ClockError: there is no way to set it in the image.
         """
-        if job.clock is None:
-            return Boot()
-        if job.clock != "report_date":
-            raise InvalidValueError("clock", job.clock, "report_date, or None for the true time")
-        from airflow_provider_daybreak.hooks.container_clock import start_at
-
+        boot = Boot()
+        if job.clock is None and mail is None:
+            return boot
         given = {**job.environment, **job.private_environment}
         probe = Probe(client, str(image["Id"]), f"{identity.name}-probe", given)
-        instant = run_of(cast("Any", context), report_date=job.report_date, timezone=job.timezone).instant
-        self.log.info("Its clock starts at %s", instant.isoformat())
         command = command_of(image, job.create.get("entrypoint"), job.command)
-        return start_at(instant, probe, command, image=variables_of(image), given=given)
+        if job.clock is not None:
+            if job.clock != "report_date":
+                raise InvalidValueError("clock", job.clock, "report_date, or None for the true time")
+            from airflow_provider_daybreak.hooks.container_clock import start_at
+
+            run = run_of(cast("Any", context), report_date=job.report_date, timezone=job.timezone)
+            self.log.info("Its clock starts at %s", run.instant.isoformat())
+            boot |= start_at(run.instant, probe, command, image=variables_of(image), given=given)
+        if mail is not None:
+            variables = {**variables_of(image), **given}
+            network = str(job.isolation.network_mode)
+            boot |= mail.boot(probe, job.image or "built", command, variables=variables, network=network)
+        return boot
 
     def _spec(
         self, job: ContainerJob, image: str, found: Mapping[str, Any], settings: Settings, boot: Boot
@@ -294,7 +257,9 @@ class ContainerHook(BaseHook):
         return ContainerSpec(
             image=image,
             image_id=str(found["Id"]),
-            command=job.command,
+            command=command_of(found, job.create.get("entrypoint"), job.command)
+            if boot.before
+            else job.command,
             user=user_of(job.user, found),
             environment={
                 "HOME": "/tmp",  # noqa: S108 - in the container
@@ -303,12 +268,13 @@ class ContainerHook(BaseHook):
                 **boot.environment,
             },
             host={**job.isolation.host_config(), **job.host},
-            create=job.create,
+            create={**job.create, "entrypoint": list(boot.before)} if boot.before else job.create,
             inputs=list(entries_of(job.inputs, job.archive or settings.archive, Budget(job.limits))),
             secrets=job.secrets,
             boot=boot.files,
             outputs=job.outputs,
             result=job.result,
+            spool=boot.spool,
             asked=digest(job.inputs, job.environment, job.isolation, job.host, job.create, *boot.asked),
         )
 

@@ -59,7 +59,7 @@ def start_at(
     """
     zone, variables = str(instant.tzinfo), {**image, **given}
     programs = pythons_of(command)
-    found = _look(probe, programs, zone, variables.get("PATH", ""))
+    found = look(probe, programs, zone, variables.get("PATH", ""))
     where, files = _zone(zone, probe, known=found["zone"])
     if found["python"] is not None:
         environment, package = _for_python(instant, ImagePython(**found["python"]), variables)
@@ -75,7 +75,7 @@ def start_at(
     return Boot({"TZ": given.get("TZ", where), **environment}, files, asked=(instant.isoformat(),))
 
 
-class _Found(TypedDict):
+class Found(TypedDict):
     """What an image has, of what its clock may be set by: facts of its Python, whether it knows the zone, a library."""
 
     python: dict[str, str] | None
@@ -83,16 +83,16 @@ class _Found(TypedDict):
     library: str | None
 
 
-def _look(probe: Probe, programs: Sequence[str], zone: str, path: str) -> _Found:
+def look(probe: Probe, programs: Sequence[str], zone: str, path: str) -> Found:
     """Return what the image has. It never changes, so that each is asked once on this worker."""
     cache = package_folder(Settings.load().releases) / "images.json"
     key = digest(probe.image_id, programs, zone, path)
     known = read_json(cache) or {}
     entry = known.get(key)
-    if isinstance(entry, dict) and entry.keys() == _Found.__annotations__.keys():
-        return cast("_Found", entry)
+    if isinstance(entry, dict) and entry.keys() == Found.__annotations__.keys():
+        return cast("Found", entry)
     python = probe.python(programs)
-    found = _Found(
+    found = Found(
         python=asdict(python) if python else None,
         zone=zone == "UTC" or bool(probe.first_of([str(folder / zone) for folder in ZONES])),
         library=None if python else probe.first_of(_LIBFAKETIME),
@@ -127,15 +127,14 @@ def _for_python(
         abi=python.abi,
         machine=python.machine,
     )
-    files = [Entry.of(f"boot/{file.name}", file.read_bytes()) for file in sorted(BOOT.glob("*.py"))]
-    files += [Entry.of(f"clock/{file.relative_to(package)}", file.read_bytes()) for file in files_of(package)]
+    clock = [Entry.of(f"clock/{file.relative_to(package)}", file.read_bytes()) for file in files_of(package)]
     environment = {
-        "PYTHONPATH": first_on(variables.get("PYTHONPATH"), Path(FOLDER, "boot")),
+        **boot_path(variables),
         "DAYBREAK_CLOCK": instant.isoformat(),
         "DAYBREAK_CLOCK_PATH": f"{FOLDER}/clock",
         "DAYBREAK_STARTED": repr(time.time()),
     }
-    return environment, files
+    return environment, [*boot_files(), *clock]
 
 
 def _for_libfaketime(instant: datetime, library: str, variables: Mapping[str, str]) -> dict[str, str]:
@@ -148,3 +147,13 @@ def _for_libfaketime(instant: datetime, library: str, variables: Mapping[str, st
         "DONT_FAKE_MONOTONIC": "1",  # what libfaketime before 0.9.9 calls it
         "NO_FAKE_STAT": "1",
     }
+
+
+def boot_files() -> list[Entry]:
+    """Return the files that a Python begins with, for ``/run/daybreak``."""
+    return [Entry.of(f"boot/{file.name}", file.read_bytes()) for file in sorted(BOOT.glob("*.py"))]
+
+
+def boot_path(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variable that a Python finds them by, beside what is on its path already."""
+    return {"PYTHONPATH": first_on(variables.get("PYTHONPATH"), Path(FOLDER, "boot"))}

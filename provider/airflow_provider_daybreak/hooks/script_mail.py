@@ -25,7 +25,12 @@ from airflow_provider_daybreak.delivery.request import MailRequest
 from airflow_provider_daybreak.delivery.rules import Rules
 from airflow_provider_daybreak.delivery.sender import Summary
 from airflow_provider_daybreak.dotenv import read_dotenv
-from airflow_provider_daybreak.exceptions import InvalidValueError, ReleaseError, ScriptConditionError
+from airflow_provider_daybreak.exceptions import (
+    ContainerError,
+    InvalidValueError,
+    ReleaseError,
+    ScriptConditionError,
+)
 from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.releases.running.booting import RELAY
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.archive import Archive, Revision
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.context.run import Run
+    from airflow_provider_daybreak.delivery.contained_mail import ContainedMail
     from airflow_provider_daybreak.delivery.intake import RelayedMessage
     from airflow_provider_daybreak.delivery.mailer import Delivery
     from airflow_provider_daybreak.delivery.script_mail import ScriptMail
@@ -77,6 +83,7 @@ class Script:
     :param period: the time that it reports on.
     :param given: variables that it would see otherwise.
     :param users: ids of the users whose programs may mail.
+    :param relay: returns what takes its mail in, given a folder for messages and what to take.
     :param execute: runs it with further variables, and returns its output and what it pushed as XComs.
     """
 
@@ -88,6 +95,7 @@ class Script:
     execute: Callable[[Mapping[str, str], Mapping[str, str]], tuple[Any, dict[str, Any]]] = field(repr=False)
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
     users: Sequence[int] = ()
+    relay: Callable[[Path, Limits], Relay | ContainedMail] = Relay
 
 
 @dataclass(frozen=True)
@@ -200,6 +208,7 @@ class ScriptMailHook:
         done: the script has done its work, and might not do it twice.
 
         :raises ReleaseError: the script did not end well. Nothing was sent.
+        :raises ContainerError: its container did not. Nothing was sent.
         :raises DeliveryError: somebody did not get a mail, or maybe did not.
         """
         # What can't be used shows before the script runs.
@@ -225,11 +234,11 @@ class ScriptMailHook:
             limits = Limits(
                 self.options.max_bytes, allowed_domains=domains, users={os.geteuid(), *script.users}
             )
-            relay = Relay(inbox, limits)
+            relay = script.relay(inbox, limits)
             try:
                 with relay:
                     value, xcoms = script.execute(*self._variables(relay, script))
-            except ReleaseError:
+            except (ReleaseError, ContainerError):
                 self._keep_draft(script, relay.messages, outbox)
                 raise
             ended = Ended(
@@ -306,7 +315,7 @@ class ScriptMailHook:
     def _report(self, script: Script) -> str:
         return self.options.report or script.name
 
-    def _variables(self, relay: Relay, script: Script) -> tuple[dict[str, str], dict[str, str]]:
+    def _variables(self, relay: Relay | ContainedMail, script: Script) -> tuple[dict[str, str], dict[str, str]]:
         """Return the variables that say where the relay is: to the script, and to its Pythons."""
         variables = self.options.variables_for(HOST, relay.port, relay.tls_port, given=script.given)
         return variables, {RELAY: f"{HOST}:{relay.port}:{relay.tls_port}"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
@@ -11,10 +12,12 @@ from airflow.providers.docker.operators.docker import DockerOperator
 
 from airflow_provider_daybreak.containers.image import ImageBuild
 from airflow_provider_daybreak.containers.isolation import TMPFS, Isolation
+from airflow_provider_daybreak.containers.job import ContainerJob
 from airflow_provider_daybreak.containers.outputs import CopyLimits, StoredFile
+from airflow_provider_daybreak.delivery.script_mail import ScriptMail
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import EngineUnavailableError, InvalidValueError
-from airflow_provider_daybreak.hooks.container import ContainerHook, ContainerJob, ContainerRun
+from airflow_provider_daybreak.hooks.container import ContainerHook, ContainerRun
 from airflow_provider_daybreak.operators.permanent import fail_at_once
 
 if TYPE_CHECKING:
@@ -25,12 +28,15 @@ if TYPE_CHECKING:
     from docker.types import Mount
     from typing_extensions import NotRequired
 
+    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.containers.work import Keep
+    from airflow_provider_daybreak.hooks.container_mail import KeptMail
     from airflow_provider_daybreak.hooks.releases import Clock
+    from airflow_provider_daybreak.hooks.script_mail import Ended, Mailed
 
 Keeping = Literal["never", "success", "force"]
 
-__all__ = ["ContainerResult", "CopyLimits", "ImageBuild", "ScriptDockerOperator"]
+__all__ = ["ContainerResult", "CopyLimits", "ImageBuild", "ScriptDockerOperator", "ScriptMail"]
 
 
 class ContainerResult(TypedDict):
@@ -72,8 +78,14 @@ class ScriptDockerOperator(DockerOperator):
     :param clock: ``report_date`` starts the clocks of the script at the run's scheduled instant, on its report date and in
         the Dag's zone: in an image with a Python those of its Pythons, in any other with ``libfaketime`` those of all
         programs. The script has the true time when None.
-    :param report_date: ISO date for ``clock``; the run's own when empty. (templated)
+    :param report_date: ISO date; the run's own when empty. (templated)
     :param timezone: that date's zone; the Dag's when None.
+    :param period: length of the period that its mail is for: day, week, month, quarter or year.
+    :param offset: how many periods later, or, negative, earlier.
+    :param mail: what becomes of the mail that the script sends by itself, as for
+        :class:`~airflow_provider_daybreak.operators.venv.VenvRunOperator`: ``direct``, ``once``, ``capture`` or a
+        :class:`ScriptMail`. It is kept by a relay in the container, which takes a Python 3.10 or later in the image. Its
+        report is ``<dag_id>-<task_id>`` unless a :class:`ScriptMail` says another.
     :param archive: URI of the archive that keeps outputs; ``[daybreak] archive`` when None. (templated)
     :param copy_limits: how many files and bytes may go in, and may come out.
     :param network_mode: the container's network: none, unless one is named.
@@ -120,6 +132,9 @@ class ScriptDockerOperator(DockerOperator):
         clock: Clock | None = None,
         report_date: str = "",
         timezone: str | None = None,
+        period: str = "day",
+        offset: int = 0,
+        mail: Literal["direct", "once", "capture"] | ScriptMail = "direct",
         archive: str | None = None,
         copy_limits: CopyLimits | None = None,
         network_mode: str | None = "none",
@@ -175,6 +190,9 @@ class ScriptDockerOperator(DockerOperator):
         self.clock = clock
         self.report_date = report_date
         self.timezone = timezone
+        self.period = period
+        self.offset = offset
+        self.mail = mail
         self.archive = archive
         self.copy_limits = copy_limits
         self.cpu_quota = cpus
@@ -187,12 +205,51 @@ class ScriptDockerOperator(DockerOperator):
         self._running: ContainerHook | None = None
 
     def execute(self, context: Context) -> ContainerResult:  # type: ignore[override]
-        """Run the container, or take over the one that an earlier try left."""
+        """Run the container, or take over the one that an earlier try left, and see to its mail."""
+        values = cast("Mapping[str, Any]", context)
+        with fail_at_once(), self._skip_without_engine():
+            options = ScriptMail.of(self.mail)
+            if options is None:
+                return self._run(context)
+            from airflow_provider_daybreak.hooks.container_mail import script_of
+            from airflow_provider_daybreak.hooks.script_mail import ScriptMailHook
+
+            script = script_of(
+                self._job(context),
+                partial(self._run, context),
+                context=values,
+                period=self.period,
+                offset=self.offset,
+            )
+            mailed = ScriptMailHook(options).run(script, values)
+        return self._told(mailed, context)
+
+    def execute_answered(
+        self, context: Context, event: dict[str, Any], manifest: str, ended: Ended, proposal: ArtifactInfo
+    ) -> ContainerResult:
+        """Send what somebody approved, and return what came of the container."""
+        from airflow_provider_daybreak.hooks.script_mail import ScriptMailHook
+        from airflow_provider_daybreak.operators.approval import answer_of
+
+        values = cast("Mapping[str, Any]", context)
+        with fail_at_once():
+            answer = answer_of(event)
+            hook = ScriptMailHook(ScriptMail.of(self.mail) or ScriptMail())
+            mailed = hook.answered(
+                manifest, ended, values, approved=answer.approved, by=answer.by, proposal=proposal
+            )
+        return self._told(mailed, context)
+
+    def _told(self, mailed: Mailed, context: Context) -> ContainerResult:
+        from airflow_provider_daybreak.operators.script_mail import tell
+
+        return cast("ContainerResult", tell(self, mailed, context, then=self.execute_answered.__name__))
+
+    def _run(self, context: Context, mail: KeptMail | None = None) -> ContainerResult:
         from airflow_provider_daybreak.version_compat import AirflowSkipException
 
-        with fail_at_once(), self._skip_without_engine():
-            self._running = ContainerHook(self._docker, self._addresses)
-            run = self._running.run(self._job(context), context)
+        self._running = ContainerHook(self._docker, self._addresses)
+        run = self._running.run(self._job(context), context, mail=mail)
         if run.result.exit_code in self.skip_on_exit_code:
             raise AirflowSkipException(f"Container {run.container} ended with exit code {run.result.exit_code}")
         return _result(run, self.result)
