@@ -1,95 +1,171 @@
-"""A script's processes: followed to the end of the script, and ended with it."""
+"""Watching a script to its end, by a guard that lets nothing of it outlive the run: see ``guard.py``."""
 
 from __future__ import annotations
 
+import json
 import os
 import selectors
 import signal
+import subprocess
+import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_daybreak.releases.running.output import Stream
 
 TERMINATION_SECONDS = 3.0
 """How long a script may clean up after SIGTERM. With the kill that follows it stays under the 5 s Airflow gives."""
-_PIPE_BYTES = 1 << 20  # the most that a pipe holds, unless root set more (pipe(7))
+_GUARD = str(Path(__file__).with_name("guard.py"))
+_LARGEST_PIPE = 1 << 20
+_LONGER_THAN_IT_TAKES = 15.0  # seconds for the guard to end what is left, and itself
+
+
+@dataclass(frozen=True)
+class Ended:
+    """
+    How a script ended.
+
+    :param code: its exit code, or the negative number of the signal that ended it.
+    :param left: what it left running and had to be ended, such as ``sleep (4711)``.
+    :param stubborn: what of that could not be ended.
+    """
+
+    code: int
+    left: Sequence[str] = ()
+    stubborn: Sequence[str] = ()
 
 
 class Running:
-    """The process group of a script, for whoever has to end it early."""
+    """All processes of a script, for whoever has to end them early."""
 
     def __init__(self) -> None:
-        self._group: int | None = None
+        self._guard: int | None = None
+        self._control: int | None = None
 
-    def started(self, group: int) -> None:
-        """Remember the group."""
-        self._group = group
+    def started(self, guard: int, control: int) -> None:
+        """Remember the guard's process and the pipe to it."""
+        self._guard, self._control = guard, control
 
     def ended(self) -> None:
-        """Forget the group: its number may be given to others now."""
-        self._group = None
+        """Forget the guard: its number may be given to others now."""
+        self._guard = self._control = None
 
     def kill(self, *, grace: float = TERMINATION_SECONDS) -> None:
         """
-        End every process of the group: asked first, then made to.
+        End every process that the script started: asked first, then made to.
 
         :param grace: seconds between the two.
         """
-        group = self._group
-        if group is None or not _signal(group, signal.SIGTERM):
+        guard, control = self._guard, self._control
+        if guard is None or control is None:
             return
-        deadline = time.monotonic() + grace
-        while time.monotonic() < deadline:
-            if not _alive(group):
-                return
+        with suppress(BrokenPipeError):  # it has ended meanwhile
+            os.write(control, f"{grace}".encode())
+        deadline = time.monotonic() + grace + _LONGER_THAN_IT_TAKES
+        while not _has_ended(guard) and time.monotonic() < deadline:
             time.sleep(0.02)
-        _signal(group, signal.SIGKILL)
 
 
 def watch(
-    process: subprocess.Popen[bytes],
-    stdout: tuple[Stream, ...],
-    stderr: tuple[Stream, ...],
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    variables: Mapping[str, str],
+    inherited: Sequence[int],
+    stdout: Sequence[Stream],
+    stderr: Sequence[Stream],
     running: Running,
-) -> int:
-    """Read what the script writes until it has ended, end what it left running, and return its exit code."""
-    running.started(process.pid)
+) -> Ended:
+    """
+    Run a program to its end, and end what it left running.
+
+    :param inherited: descriptors that it and its children keep open.
+    :raises OSError: it can't be executed.
+    """
+    control, controlling = os.pipe()
+    reporting, status = os.pipe()
     try:
-        _read(process, {process.stdout: stdout, process.stderr: stderr})
-        _wait(process)
+        try:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-I", "-S", "-X", "utf8", _GUARD),
+                    *(str(control), str(status)),
+                    *arguments,
+                ],
+                cwd=folder,
+                env={key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(*inherited, control, status),
+                start_new_session=True,
+            )
+        finally:
+            os.close(control)
+            os.close(status)
+        running.started(process.pid, controlling)
+        try:
+            _write(controlling, json.dumps(dict(variables)).encode() + b"\n")
+            _read(process, {process.stdout: stdout, process.stderr: stderr})
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        finally:
+            if not _has_ended(process.pid):
+                running.kill()
+            running.ended()
+            process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream:
+                    stream.close()
+        return _reported(reporting, process.returncode)
     finally:
-        # What it left running ends with it. It is reaped after that, since its number is that of the group.
-        running.kill(grace=0.0 if _has_ended(process) else TERMINATION_SECONDS)
-        running.ended()
-        code = process.wait()
-        for stream in (process.stdout, process.stderr):
-            if stream:
-                stream.close()
-    return code
+        os.close(controlling)
+        os.close(reporting)
 
 
-def _read(process: subprocess.Popen[bytes], streams: Mapping[IO[bytes] | None, tuple[Stream, ...]]) -> None:
-    """Read both pipes until they close, or until the script has ended and only what it left behind holds them."""
+def _write(descriptor: int, data: bytes) -> None:
+    with suppress(BrokenPipeError):  # the guard was killed: there is no report then, which says so
+        while data:
+            data = data[os.write(descriptor, data) :]
+
+
+def _reported(descriptor: int, code: int) -> Ended:
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        said: dict[str, Any] = {}
+        for line in file:
+            said |= json.loads(line)
+    if "errno" in said:
+        raise OSError(said["errno"], os.strerror(said["errno"]))
+    if "left" not in said:  # somebody killed the guard
+        if "script" in said:
+            with suppress(ProcessLookupError):
+                os.killpg(said["script"], signal.SIGKILL)
+        return Ended(code or -signal.SIGKILL)
+    known = -signal.SIGKILL if said["code"] is None else said["code"]
+    return Ended(known, tuple(said["left"]), tuple(said["stubborn"]))
+
+
+def _read(process: subprocess.Popen[bytes], streams: Mapping[IO[bytes] | None, Sequence[Stream]]) -> None:
+    """Read both pipes until they close, or until the guard has ended and only what nobody can end holds them."""
+    rest = _LARGEST_PIPE
     with selectors.DefaultSelector() as selector:
         for pipe, readers in streams.items():
             if pipe is not None:
                 selector.register(pipe, selectors.EVENT_READ, readers)
-        left = _PIPE_BYTES * len(streams)
-        while selector.get_map() and left > 0:
-            ended = _has_ended(process)
+        while selector.get_map() and rest > 0:
+            ended = _has_ended(process.pid)
             ready = selector.select(timeout=0 if ended else 0.5)
-            if ended and not ready:
+            if not ready and ended:
                 break
             for key, _ in ready:
                 chunk = os.read(key.fd, 1 << 16)
-                # What a script that has ended wrote itself is in the pipe. What goes on writing is not waited for.
-                left -= len(chunk) if ended else 0
+                rest -= len(chunk) if ended else 0
                 for reader in key.data:
                     reader.feed(chunk)
                 if not chunk:
@@ -98,32 +174,6 @@ def _read(process: subprocess.Popen[bytes], streams: Mapping[IO[bytes] | None, t
         reader.close()
 
 
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Return whether the script has ended, without reaping it."""
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-
-
-def _signal(group: int, number: signal.Signals) -> bool:
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _alive(group: int) -> bool:
-    """Return whether a process of the group still runs. One that only waits to be reaped doesn't."""
-    import psutil
-
-    for process in psutil.process_iter():
-        with suppress(ProcessLookupError, psutil.NoSuchProcess):
-            if os.getpgid(process.pid) == group and process.status() not in (
-                psutil.STATUS_ZOMBIE,
-                psutil.STATUS_DEAD,
-            ):
-                return True
-    return False
+def _has_ended(process: int) -> bool:
+    """Return whether a child has ended, without reaping it."""
+    return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import logging
 import os
 import shlex
-import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,8 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_daybreak.releases.release import Release
+    from airflow_provider_daybreak.releases.running.process import Ended
     from airflow_provider_daybreak.releases.running.state import State
     from airflow_provider_daybreak.releases.running.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 _PASSED_ON = (
     "HOME",
@@ -149,22 +152,21 @@ def run(
         )
         started = time.monotonic()
         try:
-            process = subprocess.Popen(
+            ended = watch(
                 arguments,
-                cwd=space.work,
-                env=variables,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=(lease, space.descriptor),
-                start_new_session=True,
+                folder=space.work,
+                variables=variables,
+                inherited=(lease, space.descriptor),
+                stdout=(stdout, stdout_lines),
+                stderr=(stderr_lines,),
+                running=running or Running(),
             )
         except OSError as error:
             raise ScriptNotStartedError(arguments[0], error.strerror or str(error), by_hand) from error
-        code = watch(process, (stdout, stdout_lines), (stderr_lines,), running or Running())
+        _tell_of_what_was_left(ended)
         return Finished(
             command=redactor.for_log(shlex.join(job.command)),
-            code=code,
+            code=ended.code,
             data=stdout.data(),
             written=stdout.written,
             stderr=stderr_lines.last(),
@@ -175,6 +177,13 @@ def run(
             matches={**stdout_lines.matches, **stderr_lines.matches},
             encoding=job.encoding,
         )
+
+
+def _tell_of_what_was_left(ended: Ended) -> None:
+    if ended.left:
+        log.warning("The script left processes running, which were ended: %s", ", ".join(ended.left))
+    if ended.stubborn:
+        log.error("These processes of the script can't be ended, and still run: %s", ", ".join(ended.stubborn))
 
 
 def redactor_of(release: Release) -> Redactor:

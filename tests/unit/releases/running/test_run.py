@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from airflow_provider_daybreak.releases.files import discard
 from airflow_provider_daybreak.releases.lease import is_leased
 from airflow_provider_daybreak.releases.running.process import Running
 from airflow_provider_daybreak.releases.running.run import Job, run
-from tests.waiting import is_running
+from tests.waiting import is_running, until
 
 
 def is_gone(process):
@@ -218,27 +219,65 @@ time.sleep(60)
     assert is_gone(next(int(line) for line in lines if line.isdigit()))
 
 
-def test_a_lease_lasts_as_long_as_the_script_though_its_parent_dies(deployed, layout):
-    release = deployed("import time; print('up', flush=True); time.sleep(60)").release
+LEAVES = """
+import os, subprocess, sys, time
+print("script", os.getpid(), flush=True)
+subprocess.Popen(["setsid", "sh", "-c", "echo of-another-session $$; exec sleep 3600"])
+subprocess.Popen(["sh", "-c", "(trap '' TERM; echo orphan $$; exec sleep 3600) &"])
+time.sleep(float(sys.argv[1]))
+"""
+
+
+def pids_in(lines):
+    return {name: int(pid) for name, pid in (line.split() for line in lines)}
+
+
+def test_what_a_script_leaves_ends_with_it_whatever_session_it_is_in(deployed, caplog):
+    lines = []
+
+    finished = run(
+        deployed(LEAVES).release, Job(("report.py", "1")), on_line=lambda _, line: lines.append(line)
+    )
+
+    left = pids_in(lines)
+    assert finished.code == 0
+    assert left.keys() == {"script", "of-another-session", "orphan"}
+    assert all(map(is_gone, left.values()))
+    assert "The script left processes running, which were ended: " in caplog.text
+    assert f"sleep ({left['of-another-session']})" in caplog.text
+
+
+def test_a_script_and_what_it_started_end_with_their_task_though_that_is_killed(deployed, layout):
+    release = deployed(LEAVES).release
     program = (
-        "import sys; from pathlib import Path\n"
+        "from pathlib import Path\n"
         "from airflow_provider_daybreak.releases.layout import Layout\n"
         "from airflow_provider_daybreak.releases.release import get_release\n"
-        "from airflow_provider_daybreak.releases.running.run import *\n"
+        "from airflow_provider_daybreak.releases.running.run import Job, run\n"
         f"release = get_release(Layout(Path({str(layout.root)!r}), 'daily_report'))\n"
-        "running = Running()\n"
-        "run(release, Job(('report.py',)), running=running,\n"
-        "    on_line=lambda *_: print(running._group, flush=True))\n"
+        "run(release, Job(('report.py', '3600')), on_line=lambda _, line: print(line, flush=True))\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    script = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
-    try:
-        assert is_leased(release.path)
-    finally:
-        os.killpg(script, 9)
-    deadline = time.monotonic() + 5
-    while is_leased(release.path) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not is_leased(release.path)
+    task = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    started = pids_in(task.stdout.readline() for _ in range(3))
+    assert is_leased(release.path)
+
+    task.kill()
+    task.wait()
+    task.stdout.close()
+
+    until(lambda: all(map(is_gone, started.values())))
+    until(lambda: not is_leased(release.path))
+
+
+def test_a_script_ends_with_its_guard(deployed):
+    text = "import os, time; print('script', os.getpid(), 'guard', os.getppid(), flush=True); time.sleep(3600)"
+    lines = []
+
+    def kill_the_guard(_, line):
+        lines.append(line)
+        os.kill(int(line.split()[3]), signal.SIGKILL)
+
+    finished = run(deployed(text).release, Job(("report.py",)), on_line=kill_the_guard)
+
+    assert finished.ending == "signal SIGKILL"
+    until(lambda: is_gone(int(lines[0].split()[1])))

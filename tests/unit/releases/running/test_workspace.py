@@ -4,7 +4,6 @@ import errno
 import os
 import pickle
 import pwd
-import signal
 import subprocess
 import sys
 import tempfile
@@ -115,6 +114,7 @@ def in_a_process_of(user, function, *arguments):
             os.setgroups([])
             os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
             os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+            sys.executable = PYTHON  # the tests' own may lie in root's home
             outcome = function(*arguments), None
         except BaseException as error:  # noqa: BLE001 - the test shall show whatever it was
             outcome = None, f"{type(error).__name__}: {error}"
@@ -351,26 +351,24 @@ def test_by_hand_it_writes_into_a_copy_too(public):
 def test_a_deploy_removes_what_killed_runs_left_and_nothing_of_others(public):
     release = release_of(public, "import time; print('up', flush=True); time.sleep(60)", **FILES)
     program = (
-        "import sys; from pathlib import Path\n"
+        "from pathlib import Path\n"
         "from airflow_provider_daybreak.releases.layout import Layout\n"
         "from airflow_provider_daybreak.releases.release import get_release\n"
-        "from airflow_provider_daybreak.releases.running.run import *\n"
+        "from airflow_provider_daybreak.releases.running.run import Job, run\n"
         f"release = get_release(Layout(Path({str(release.layout.root)!r}), 'daily'))\n"
-        "running = Running()\n"
-        "run(release, Job(('report.py',)), running=running, on_line=lambda *_: print(running._group, flush=True))\n"
+        "run(release, Job(('report.py',)), on_line=lambda _, line: print(line, flush=True))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    script = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
+    assert parent.stdout.readline() == "up\n"
     plan = Plan(public / "source", python=PYTHON)
     try:
         deploy(release.layout, plan)
         [left] = release.layout.runs.iterdir()
-        assert (left / "work" / "report.py").exists()  # the script lives on
+        assert (left / "work" / "report.py").exists()  # its run goes on
     finally:
-        os.killpg(script, signal.SIGKILL)
+        parent.kill()
+        parent.wait()
+        parent.stdout.close()
 
     def is_gone():
         deploy(release.layout, plan)
