@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from demo.airflow import free_port
+from tests.mail import LOGIN, PASSWORD, Authority, MailServer
 from tests.system.test_delivery import TODAY, Chain
 
 pytestmark = pytest.mark.scheduler
@@ -55,3 +58,47 @@ def test_a_worker_killed_in_the_middle_of_the_script_sends_its_mail_once(stack, 
 
     assert chain.task(run)["try_number"] == 2
     assert [mail["Subject"] for mail in stack.mails("script_killed of ")] == [f"Sales of {TODAY}"]
+
+
+@pytest.fixture
+def connect(stack, tmp_path):
+    """Return a function that makes ``smtp_failing`` the connection to a port, with a password."""
+    authority = Authority(tmp_path)
+
+    def connect_to(port, password):
+        extra = {"from_email": LOGIN, "ca_file": str(authority.file)}
+        connection = {"connection_id": "smtp_failing", "conn_type": "smtp", "host": "localhost", "port": port}
+        connection |= {"login": LOGIN, "password": password, "extra": json.dumps(extra)}
+        stack.airflow.api("DELETE", "/connections/smtp_failing")
+        stack.airflow.api("POST", "/connections", json=connection)
+
+    stack.airflow.api("POST", "/connections", json={"connection_id": "smtp_failing", "conn_type": "smtp"})
+    yield authority, connect_to
+    stack.airflow.api("DELETE", "/connections/smtp_failing")
+
+
+def test_a_dead_server_and_a_wrong_password_fail_the_task_and_its_mail_goes_out_once_when_both_are_mended(
+    stack, connect
+):
+    chain, (authority, connect_to) = Chain(stack, "script_failing"), connect
+    connect_to(free_port(), PASSWORD)
+    run = chain.start(TODAY)
+    assert chain.ended(run).startswith("failed")
+    assert "SmtpUnavailableError" in chain.ended(run)
+
+    with MailServer(tls=authority.context(), auth=True) as server:
+        connect_to(server.port, "wrong")
+        chain.clear(run)
+        assert chain.ended(run).startswith("failed")
+        assert "Correct login and password of the connection" in stack.airflow.task_log(
+            chain.dag_id, run, "mail", 2
+        )
+        assert server.mails == []
+        connect_to(server.port, PASSWORD)
+        for became in ("sent", "already_sent"):
+            chain.clear(run)
+            assert chain.ended(run) == "success"
+            assert what_became(chain, run)[became] == ["you@example.org"]
+
+        assert [mail.message["Subject"] for mail in server.mails] == [f"Sales of {TODAY}"]
+    assert "the script is not run again" in stack.airflow.task_log(chain.dag_id, run, "mail", 3)

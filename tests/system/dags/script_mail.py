@@ -5,11 +5,12 @@ from pathlib import Path
 
 from airflow.sdk import DAG
 
-from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
+from airflow_provider_daybreak.operators.venv import ScriptMail, VenvDeployOperator, VenvRunOperator
 
 SCRIPTS = {
     "script_once": ["report.py", "script_once"],
     "script_killed": ["report.py", "script_killed", "{{ params.file }}"],
+    "script_failing": ["report.py", "script_failing"],
 }
 
 for dag_id, command in SCRIPTS.items():
@@ -22,7 +23,8 @@ for dag_id, command in SCRIPTS.items():
             task_id="mail",
             release=deploy.output,
             command=command,
-            mail="once",
-            retries=1,
+            clock="report_date",
+            mail=ScriptMail(smtp_conn_id="smtp_failing") if dag_id == "script_failing" else "once",
+            retries=0 if dag_id == "script_failing" else 1,
             retry_delay=timedelta(seconds=1),
         )

@@ -4,10 +4,11 @@ import os
 import smtplib
 import sys
 import time
+from datetime import date
 from email.message import EmailMessage
 from pathlib import Path
 
-day = os.environ["DAYBREAK_REPORT_DATE"]
+day = date.today()  # noqa: DTZ011 - as scripts have it
 message = EmailMessage()
 message["Subject"] = f"Sales of {day}"
 message["From"] = "reports@example.org"
