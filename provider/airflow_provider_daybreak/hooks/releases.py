@@ -19,22 +19,13 @@ from airflow_provider_daybreak.exceptions import (
     ReleaseError,
     ScriptOutputError,
 )
+from airflow_provider_daybreak.releases.changing import changing
 from airflow_provider_daybreak.releases.conditions import Ending
-from airflow_provider_daybreak.releases.deploy import (
-    Deployed,
-    Plan,
-    catch_up,
-    changing,
-    deploy,
-    ensure,
-    frozen_lock,
-    rebuild,
-    roll_back,
-    shared_previous,
-)
+from airflow_provider_daybreak.releases.deploy import Deployed, Plan, deploy, roll_back
 from airflow_provider_daybreak.releases.environments.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.environments.verify import check_consistency, check_record
 from airflow_provider_daybreak.releases.layout import Layout, names
+from airflow_provider_daybreak.releases.making import frozen_lock, rebuild
 from airflow_provider_daybreak.releases.manifest_check import check_source
 from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
 from airflow_provider_daybreak.releases.release import get_release, previous_id
@@ -43,6 +34,7 @@ from airflow_provider_daybreak.releases.running.privileges import Privileges, fi
 from airflow_provider_daybreak.releases.running.run import Job, check_encoding, redactor_of, run
 from airflow_provider_daybreak.releases.running.state import State, state_paths
 from airflow_provider_daybreak.releases.running.workspace import files_like, opened, workspace
+from airflow_provider_daybreak.releases.sharing import catch_up, ensure, shared_previous
 from airflow_provider_daybreak.releases.states import states_of
 from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.releases.switch import read_history

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import ClockError, InstallError, VerificationError
-from airflow_provider_daybreak.releases.deploy import changing, index_for
+from airflow_provider_daybreak.releases.changing import changing
 from airflow_provider_daybreak.releases.environments import environment as environments
 from airflow_provider_daybreak.releases.environments.environment import Environment, facts_of, is_complete
 from airflow_provider_daybreak.releases.environments.interpreter import Interpreter
 from airflow_provider_daybreak.releases.environments.lock import Lock, parse
 from airflow_provider_daybreak.releases.layout import Layout
+from airflow_provider_daybreak.releases.making import index_for
 from airflow_provider_daybreak.releases.running.booting import BOOT
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import ClockError
+from airflow_provider_daybreak.releases.changing import changing
 from airflow_provider_daybreak.releases.clock import FOLDER, LEAST_PYTHON, LOCK, numbers
-from airflow_provider_daybreak.releases.deploy import changing
 from airflow_provider_daybreak.releases.files import discard
 from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.uv import run_uv

@@ -2,57 +2,37 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
 import os
-import shlex
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak import __version__
 from airflow_provider_daybreak.exceptions import (
-    DiskFullError,
-    InterpreterError,
     InvalidValueError,
     NoPreviousReleaseError,
-    ReleaseNotFoundError,
-    SecretNotHereError,
-    StillInUseError,
-    StorageError,
-    StoredReleaseError,
-    VerificationError,
 )
+from airflow_provider_daybreak.releases.acceptance import check_command, check_imports
+from airflow_provider_daybreak.releases.changing import changing
 from airflow_provider_daybreak.releases.dag_version import newest_in
 from airflow_provider_daybreak.releases.dotenv_file import place_env_file, read_env_file
 from airflow_provider_daybreak.releases.environments import environment as environments
-from airflow_provider_daybreak.releases.environments.environment import LOCK_NAME, Environment, facts_of
+from airflow_provider_daybreak.releases.environments.environment import Environment
 from airflow_provider_daybreak.releases.environments.interpreter import find_interpreter
 from airflow_provider_daybreak.releases.environments.lock import Lock, make_lock
-from airflow_provider_daybreak.releases.files import (
-    check_room,
-    discard,
-    protect_source,
-    write_json,
-)
 from airflow_provider_daybreak.releases.layout import ids_in
-from airflow_provider_daybreak.releases.lease import NAME as LEASE
-from airflow_provider_daybreak.releases.lease import exclusively
-from airflow_provider_daybreak.releases.locking import deploy_locked
-from airflow_provider_daybreak.releases.prune import check_keep, clean, prune, prune_store
+from airflow_provider_daybreak.releases.making import frozen_lock, make_release
+from airflow_provider_daybreak.releases.prune import check_keep, prune, prune_store
 from airflow_provider_daybreak.releases.release import (
-    MANIFEST,
     SCHEMA,
     Release,
     find_release,
     get_release,
     id_of,
-    is_ready,
     previous_id,
     ready_release,
     releases_of,
@@ -60,23 +40,21 @@ from airflow_provider_daybreak.releases.release import (
 from airflow_provider_daybreak.releases.requirements.declared import python_of, read_requirements
 from airflow_provider_daybreak.releases.scan import scan
 from airflow_provider_daybreak.releases.secret_files import secrets_in
-from airflow_provider_daybreak.releases.source import copy_files, read_source
+from airflow_provider_daybreak.releases.source import read_source
 from airflow_provider_daybreak.releases.switch import (
     check_owner,
     current_id,
     entries_of,
-    heal,
     history_of,
     new_entry,
     point_to,
-    replace_history,
     switch,
 )
 from airflow_provider_daybreak.releases.uv import Index
-from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from airflow_provider_daybreak.releases.dag_version import DagVersion
     from airflow_provider_daybreak.releases.environments.interpreter import Interpreter
@@ -88,8 +66,6 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.switch import History
 
 log = logging.getLogger(__name__)
-
-_TAIL_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -188,45 +164,6 @@ def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deploye
         return _deploy(layout, plan, source, requirements, dotenv, store)
 
 
-def catch_up(layout: Layout, store: Store, *, index_of: Callable[[str], Index]) -> None:
-    """
-    Make what all workers run on this one too, so that a deploy starts from there.
-
-    Where that can't be done, the deploy may well be what mends it.
-    """
-    if not store.length():
-        return
-    try:
-        ensure(layout, None, store=store, index_of=index_of)
-    except (InterpreterError, ReleaseNotFoundError, SecretNotHereError, StoredReleaseError) as error:
-        log.warning("The release that is current elsewhere can't be made on this worker: %s", error)
-
-
-def ensure(
-    layout: Layout,
-    release_id: str | None,
-    *,
-    store: Store,
-    index_of: Callable[[str], Index],
-    lock_timeout: float = 600,
-) -> Release:
-    """
-    Return a release on this worker, made from the store unless it is here. Many may ask at once: one makes it.
-
-    :param release_id: the current one of all workers when None.
-    :param index_of: returns the index of a connection's id.
-    :raises ReleaseError: see the classes under it.
-    """
-    if release_id is None:
-        release_id = history_of(store.entries()).current
-        if release_id is None:
-            return get_release(layout)
-    if not is_ready(layout, release_id):
-        with changing(layout, lock_timeout=lock_timeout):
-            _fetch(layout, release_id, store, index_of)
-    return get_release(layout, release_id)
-
-
 def roll_back(
     layout: Layout, to: str | None = None, *, store: Store | None = None, lock_timeout: float = 600
 ) -> Deployed:
@@ -250,46 +187,6 @@ def roll_back(
         _switch(layout, release, "rollback", store)
         log.info("Rolled %s back from release %s to %s", layout.name, before, release.id)
         return Deployed(release, before, changed=True)
-
-
-def rebuild(
-    layout: Layout,
-    release_id: str | None,
-    *,
-    index_of: Callable[[str], Index],
-    lock_timeout: float = 600,
-) -> Release:
-    """
-    Make the environment of a release anew, of the same packages, fetched again.
-
-    :param release_id: the current one when None.
-    :param index_of: returns the index of a connection's id.
-    :raises StillInUseError: a job runs from it.
-    :raises ReleaseError: see the classes under it.
-    """
-    get_release(layout, release_id)  # before anything is made under a name that was misspelt
-    with changing(layout, lock_timeout=lock_timeout):
-        release = get_release(layout, release_id)
-        _build_for(layout, release.manifest, frozen_lock(release), index_of, anew=True)
-        return release
-
-
-@contextmanager
-def changing(layout: Layout, *, lock_timeout: float, store: Store | None = None) -> Iterator[None]:
-    """Hold the name for a change, after what an interrupted one left was removed."""
-    try:
-        layout.make()
-        with deploy_locked(layout, timeout=lock_timeout):
-            heal(layout)
-            clean(layout)
-            if store:
-                _take_over_history(layout, store)
-            yield
-    except OSError as error:
-        path, problem = str(error.filename or layout.home), error.strerror or str(error)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(path, problem) from error
-        raise StorageError(path, problem) from error
 
 
 def _deploy(
@@ -322,7 +219,7 @@ def _deploy(
     if release is None:
         environments.build(environment, environment.id, layout, index=plan.index)
         findings = scan(source.folder, [file["path"] for file in source.files])
-        _check_imports(findings, layout.environment(environment.id))
+        check_imports(findings, layout.environment(environment.id))
         if find_release(layout, release_id) is None:
             manifest = _manifest(layout, release_id, source, environment, requirements, input_digest, plan)
             make_release(layout, manifest, source.read)
@@ -349,7 +246,7 @@ def _made_current(
         _stay(layout, release, plan, history, known, store)
         return Deployed(release, before, changed=False)
     if plan.verify:
-        _verify(release, plan.verify)
+        check_command(release, plan.verify)
     _switch(layout, release, "deploy", store, plan)
     log.info("Release %s of %s is current; before it was %s", release.id, layout.name, before or "none")
     prune(layout, keep=plan.keep)
@@ -383,7 +280,7 @@ def _set_aside(
     """Leave what is current, and its ``.env``, to the newer version of the Dag."""
     if release.id != before:
         if plan.verify:
-            _verify(release, plan.verify)
+            check_command(release, plan.verify)
         _switch(layout, release, "aside", store)
         log.warning(
             "This run is of an older version of its Dag than run %s, which deployed before: %s of %s stays current, and "
@@ -458,20 +355,6 @@ def _known_lock(layout: Layout, input_digest: str, history: History) -> Lock | N
     return None
 
 
-def frozen_lock(release: Release) -> Lock:
-    """
-    Return the lock that a release was made of.
-
-    :raises VerificationError: it is not what the manifest says.
-    """
-    path = release.path / LOCK_NAME
-    lock = Lock(path.read_text(errors="replace"))
-    if lock.sha256 != release.lock_sha256:
-        explanation = f"{path}\nRemove {str(release.path)!r}, and deploy again: it is made anew."
-        raise VerificationError(f"Release {release.id}", "the comparison with its manifest", explanation)
-    return lock
-
-
 def _manifest(
     layout: Layout,
     release_id: str,
@@ -504,154 +387,3 @@ def _manifest(
         "secrets": [] if plan.store_secrets else secrets_in(source.folder, source.files),
         "provider_version": __version__,
     }
-
-
-def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[str], Iterable[bytes]]) -> None:
-    """Write a release's folder, its manifest last."""
-    path = layout.release(manifest["release"])
-    check_room(layout.releases, sum(file["bytes"] for file in manifest["files"]))
-    if path.exists():
-        with exclusively(path) as free:
-            if not free:
-                raise StillInUseError(str(path), manifest["release"])
-            discard(path, layout.trash)
-    path.mkdir(mode=0o755)
-    path.chmod(0o755)
-    copy_files(manifest["files"], path / "src", read)
-    (path / "src" / ".env").symlink_to("../../../shared/.env")  # a script finds it beside itself
-    (path / "environment").symlink_to(f"../../environments/{manifest['environment']}")
-    (path / LEASE).touch(mode=0o644)
-    (path / LEASE).chmod(0o644)
-    lock = layout.environment(manifest["environment"]) / LOCK_NAME
-    (path / LOCK_NAME).hardlink_to(lock)  # it stays when the environment goes
-    protect_source(path / "src")
-    local.synchronise(path / "src")
-    write_json(path / MANIFEST, manifest, mode=0o444)
-    local.synchronise(layout.releases)
-
-
-def _check_imports(findings: Findings, environment: Path) -> None:
-    """Compare what the source imports with what the environment was seen to import."""
-    facts = facts_of(environment)
-    if facts is None:
-        return
-    for module, place in findings.imports.items():
-        if module not in facts["modules"]:
-            log.warning(
-                "%s imports %s, which is neither in the source nor installed by its requirements", place, module
-            )
-        elif problem := facts["imports"].get(module, ""):
-            what = f"Environment {environment.name}"
-            raise VerificationError(what, f"the import of {module}, which {place} needs", problem)
-
-
-def _verify(release: Release, verify: Sequence[str] | str) -> None:
-    from airflow_provider_daybreak.releases.running.command import split_command
-    from airflow_provider_daybreak.releases.running.run import Job, run
-
-    command = split_command("verify", verify)
-    lines: list[str] = []
-    finished = run(release, Job(command), on_line=lambda _, line: lines.append(line))
-    if finished.code:
-        said = "\n".join(lines[-_TAIL_LINES:]) or "It said nothing."
-        check = f"its verify command {shlex.join(command)} ({finished.ending})"
-        raise VerificationError(f"Release {release.id}", check, said)
-
-
-# Several workers
-
-
-def shared_previous(store: Store) -> str | None:
-    """Return the release that all workers may return to: the last one before the current that the store has."""
-    there = set(store.release_ids())
-    return next((one for one in reversed(history_of(store.entries()).line[:-1]) if one in there), None)
-
-
-def _take_over_history(layout: Layout, store: Store) -> None:
-    """Make this worker's history that of all workers, which another one may have gone on with."""
-    ours = entries_of(layout)
-    if store.length() == len(ours):
-        return
-    theirs = store.entries()
-    if not theirs:  # the store is new: what is current here is where all begin
-        if current_id(layout):
-            _share(layout, ours, store)
-        return
-    replace_history(layout, theirs)
-    wanted = history_of(theirs).current
-    if wanted and is_ready(layout, wanted):
-        point_to(layout, wanted)
-
-
-def _share(layout: Layout, entries: list[dict[str, Any]], store: Store) -> None:
-    store.publish(get_release(layout))
-    for entry in entries:
-        store.append(entry)
-
-
-def _fetch(layout: Layout, release_id: str, store: Store, index_of: Callable[[str], Index]) -> None:
-    if is_ready(layout, release_id):
-        return  # another task made it while this one waited
-    manifest = store.manifest(release_id)
-    lock = Lock(store.lock(manifest))
-    log.info("Release %s of %s is not on this worker: making it from the store", release_id, layout.name)
-    _build_for(layout, manifest, lock, index_of)
-    if find_release(layout, release_id) is None:
-        make_release(layout, manifest, lambda path: [_fetched(store, manifest, path)])
-    if manifest["env_file"]:
-        _fetch_env_file(layout, Path(manifest["env_file"]))
-
-
-def _fetched(store: Store, manifest: Mapping[str, Any], path: str) -> bytes:
-    """Return a file of a release from the store, or, where it looks like a secret, from this worker's own source."""
-    if path not in manifest.get("secrets", ()):
-        return store.read(dict(manifest), path)
-    source = Path(manifest["source"])
-    place = (source.parent if source.suffix == ".py" else source) / path
-    expected = next(file["sha256"] for file in manifest["files"] if file["path"] == path)
-    try:
-        data = place.read_bytes()
-    except OSError as error:
-        raise SecretNotHereError(path, str(place), error.strerror or str(error)) from error
-    if hashlib.sha256(data).hexdigest() != expected:
-        raise SecretNotHereError(path, str(place), "its content is another one there")
-    return data
-
-
-def _build_for(
-    layout: Layout,
-    manifest: Mapping[str, Any],
-    lock: Lock,
-    index_of: Callable[[str], Index],
-    *,
-    anew: bool = False,
-) -> None:
-    """Build the environment of a release that was made before, here or on another worker, under its id."""
-    interpreter = find_interpreter(manifest["python"], cache=layout.state / "interpreters.json")
-    if interpreter.identity() != manifest["interpreter"]:
-        made, here = manifest["interpreter"], asdict(interpreter)
-        different = ", ".join(
-            f"{key} {here[key]!r} for {made[key]!r}" for key in made if here[key] != made[key]
-        )
-        problem = f"release {manifest['release']} was made for another one: here is {different}. Use one image on all workers"
-        raise InterpreterError(interpreter.path, problem)
-    environment = Environment(lock, interpreter, only_binary=manifest["only_binary"])
-    index = index_for(manifest, index_of)
-    environments.build(environment, manifest["environment"], layout, index=index, anew=anew)
-
-
-def index_for(manifest: Mapping[str, Any], index_of: Callable[[str], Index]) -> Index | None:
-    """Return where the packages of a release come from; None for what the worker takes by default."""
-    if manifest["index_conn_id"]:
-        return index_of(manifest["index_conn_id"])
-    return Index(manifest["index"]) if manifest["index"] else None
-
-
-def _fetch_env_file(layout: Layout, path: Path) -> None:
-    """Place this worker's own ``.env``: secrets don't go through the store."""
-    if os.path.lexists(path):
-        place_env_file(layout, read_env_file(path))
-    elif not layout.dotenv.exists():
-        log.warning(
-            "%s has a .env on the worker that deployed it, and there is none here: %s", layout.name, path
-        )

@@ -6,10 +6,11 @@ import pytest
 
 from airflow_provider_daybreak.exceptions import VerificationError
 from airflow_provider_daybreak.releases.dag_version import DagVersion
-from airflow_provider_daybreak.releases.deploy import Plan, deploy, ensure, roll_back
+from airflow_provider_daybreak.releases.deploy import Plan, deploy, roll_back
 from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.release import get_release, is_ready
 from airflow_provider_daybreak.releases.running.run import Job, run
+from airflow_provider_daybreak.releases.sharing import ensure
 from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.releases.switch import current_id, entries_of, read_history
 

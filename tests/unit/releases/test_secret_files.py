@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_daybreak.exceptions import SecretNotHereError
-from airflow_provider_daybreak.releases.deploy import ensure
 from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.running.run import Job, run
 from airflow_provider_daybreak.releases.secret_files import secrets_in
+from airflow_provider_daybreak.releases.sharing import ensure
 from airflow_provider_daybreak.releases.source import read_source
 from airflow_provider_daybreak.releases.store import Store
 

@@ -1,0 +1,125 @@
+"""Making a release of its manifest: its folder and its environment, from a source here or from what the store has."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_daybreak.exceptions import InterpreterError, StillInUseError, VerificationError
+from airflow_provider_daybreak.releases.changing import changing
+from airflow_provider_daybreak.releases.environments import environment as environments
+from airflow_provider_daybreak.releases.environments.environment import LOCK_NAME, Environment
+from airflow_provider_daybreak.releases.environments.interpreter import find_interpreter
+from airflow_provider_daybreak.releases.environments.lock import Lock
+from airflow_provider_daybreak.releases.files import check_room, discard, protect_source, write_json
+from airflow_provider_daybreak.releases.lease import NAME as LEASE
+from airflow_provider_daybreak.releases.lease import exclusively
+from airflow_provider_daybreak.releases.release import MANIFEST, get_release
+from airflow_provider_daybreak.releases.source import copy_files
+from airflow_provider_daybreak.releases.uv import Index
+from airflow_provider_daybreak.storage import local
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from airflow_provider_daybreak.releases.layout import Layout
+    from airflow_provider_daybreak.releases.release import Release
+
+
+def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[str], Iterable[bytes]]) -> None:
+    """
+    Write a release's folder, its manifest last.
+
+    :param read: returns a file of the source by its path, in pieces.
+    :raises StillInUseError: a job runs from an unusable one that is in its place.
+    """
+    path = layout.release(manifest["release"])
+    check_room(layout.releases, sum(file["bytes"] for file in manifest["files"]))
+    if path.exists():
+        with exclusively(path) as free:
+            if not free:
+                raise StillInUseError(str(path), manifest["release"])
+            discard(path, layout.trash)
+    path.mkdir(mode=0o755)
+    path.chmod(0o755)
+    copy_files(manifest["files"], path / "src", read)
+    (path / "src" / ".env").symlink_to("../../../shared/.env")  # a script finds it beside itself
+    (path / "environment").symlink_to(f"../../environments/{manifest['environment']}")
+    (path / LEASE).touch(mode=0o644)
+    (path / LEASE).chmod(0o644)
+    lock = layout.environment(manifest["environment"]) / LOCK_NAME
+    (path / LOCK_NAME).hardlink_to(lock)  # it stays when the environment goes
+    protect_source(path / "src")
+    local.synchronise(path / "src")
+    write_json(path / MANIFEST, manifest, mode=0o444)
+    local.synchronise(layout.releases)
+
+
+def build_for(
+    layout: Layout,
+    manifest: Mapping[str, Any],
+    lock: Lock,
+    index_of: Callable[[str], Index],
+    *,
+    anew: bool = False,
+) -> None:
+    """
+    Build the environment of a release that was made before, here or on another worker, under its id.
+
+    :raises InterpreterError: the Python of its manifest is another one here.
+    :raises ReleaseError: see the classes under it.
+    """
+    interpreter = find_interpreter(manifest["python"], cache=layout.state / "interpreters.json")
+    if interpreter.identity() != manifest["interpreter"]:
+        made, here = manifest["interpreter"], asdict(interpreter)
+        different = ", ".join(
+            f"{key} {here[key]!r} for {made[key]!r}" for key in made if here[key] != made[key]
+        )
+        problem = f"release {manifest['release']} was made for another one: here is {different}. Use one image on all workers"
+        raise InterpreterError(interpreter.path, problem)
+    environment = Environment(lock, interpreter, only_binary=manifest["only_binary"])
+    index = index_for(manifest, index_of)
+    environments.build(environment, manifest["environment"], layout, index=index, anew=anew)
+
+
+def index_for(manifest: Mapping[str, Any], index_of: Callable[[str], Index]) -> Index | None:
+    """Return where the packages of a release come from; None for what the worker takes by default."""
+    if manifest["index_conn_id"]:
+        return index_of(manifest["index_conn_id"])
+    return Index(manifest["index"]) if manifest["index"] else None
+
+
+def frozen_lock(release: Release) -> Lock:
+    """
+    Return the lock that a release was made of.
+
+    :raises VerificationError: it is not what the manifest says.
+    """
+    path = release.path / LOCK_NAME
+    lock = Lock(path.read_text(errors="replace"))
+    if lock.sha256 != release.lock_sha256:
+        explanation = f"{path}\nRemove {str(release.path)!r}, and deploy again: it is made anew."
+        raise VerificationError(f"Release {release.id}", "the comparison with its manifest", explanation)
+    return lock
+
+
+def rebuild(
+    layout: Layout,
+    release_id: str | None,
+    *,
+    index_of: Callable[[str], Index],
+    lock_timeout: float = 600,
+) -> Release:
+    """
+    Make the environment of a release anew, of the same packages, fetched again.
+
+    :param release_id: the current one when None.
+    :param index_of: returns the index of a connection's id.
+    :raises StillInUseError: a job runs from it.
+    :raises ReleaseError: see the classes under it.
+    """
+    get_release(layout, release_id)  # before anything is made under a name that was misspelt
+    with changing(layout, lock_timeout=lock_timeout):
+        release = get_release(layout, release_id)
+        build_for(layout, release.manifest, frozen_lock(release), index_of, anew=True)
+        return release
