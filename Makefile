@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 ARGS ?=
+# How many processes share the tests; with 0 they run in this one, as a debugger needs it.
+WORKERS ?= 2
 BIN := .venv/bin
 # Airflow is a lot to compile: what is imported by every task is compiled once, into .venv and __pycache__.
 unexport PYTHONDONTWRITEBYTECODE
@@ -32,7 +34,7 @@ env: ## write the secrets of docker-compose.yaml into .env; PROFILES="mail celer
 
 .PHONY: test
 test: .venv/made ## run the tests; ARGS=tests/unit runs some of them
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 .PHONY: lint
 lint: .venv/made ## ruff, mypy and the import contract

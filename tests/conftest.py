@@ -78,6 +78,17 @@ def pytest_report_header():
     ]
 
 
+def pytest_collection_modifyitems(items):
+    """
+    Say which tests run one after the other where several processes share the work (``-n``).
+
+    Those of a file do, for what they share is made once; and so do all that use what a machine has one of.
+    """
+    for item in items:
+        alone = item.get_closest_marker("engine") or item.get_closest_marker("scheduler")
+        item.add_marker(pytest.mark.xdist_group("machine" if alone else item.path.as_posix()))
+
+
 def pytest_runtest_setup(item):
     for marker in MARKERS:
         if item.get_closest_marker(marker) and (missing := _missing(marker)):
@@ -94,6 +105,8 @@ def pytest_terminal_summary(terminalreporter):
 def pytest_sessionfinish(session, exitstatus):
     """Where DAYBREAK_TEST_ALL is set, a test that could not run here has failed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:  # a process that shares the work reports to the one that gives it
+        return
     if os.environ.get("DAYBREAK_TEST_ALL") and exitstatus == 0 and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
