@@ -85,6 +85,7 @@ class ScriptMail:
     :param variables: further variables that the script reads its server from, each with what it is: ``host``,
         ``port``, ``password`` or ``url``.
     :param archive: URI of the archive; the one of the ``[daybreak]`` section by default.
+    :param take_over: id of the Dag whose the report was, where this one is to go on with it, as after it was renamed.
     """
 
     report: str | None = None
@@ -99,6 +100,7 @@ class ScriptMail:
     max_bytes: int = MAX_BYTES
     variables: Mapping[str, Kind] = field(default_factory=dict)
     archive: str | None = None
+    take_over: str | None = None
 
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, Mode)

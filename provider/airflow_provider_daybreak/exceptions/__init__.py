@@ -179,8 +179,6 @@ from airflow_provider_daybreak.exceptions.dotenv import (
     SecretsBackendError,
 )
 from airflow_provider_daybreak.exceptions.releases import (
-    ArtifactUnreadableError,
-    ClockError,
     DeployLockTimeoutError,
     DiskFullError,
     InstallError,
@@ -194,20 +192,11 @@ from airflow_provider_daybreak.exceptions.releases import (
     ReleaseNotFoundError,
     RequirementRefusedError,
     RequirementsError,
-    RunAsError,
-    ScriptConditionError,
-    ScriptFailedError,
-    ScriptGaveUpError,
-    ScriptNotStartedError,
-    ScriptOutputError,
-    ScriptSkippedError,
     SecretNotHereError,
-    ShellSyntaxError,
     SourceChangedError,
     SourceLinkError,
     SourceTooLargeError,
     SourceUnreadableError,
-    StateError,
     StillInUseError,
     StorageError,
     StoredReleaseError,
@@ -232,6 +221,19 @@ from airflow_provider_daybreak.exceptions.reports import (
     TooManyRowsError,
     UnboundParameterError,
     UnwritableValueError,
+)
+from airflow_provider_daybreak.exceptions.scripts import (
+    ArtifactUnreadableError,
+    ClockError,
+    RunAsError,
+    ScriptConditionError,
+    ScriptFailedError,
+    ScriptGaveUpError,
+    ScriptNotStartedError,
+    ScriptOutputError,
+    ScriptSkippedError,
+    ShellSyntaxError,
+    StateError,
 )
 
 __all__ = [

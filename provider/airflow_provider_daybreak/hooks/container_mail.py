@@ -10,11 +10,11 @@ from airflow_provider_daybreak.containers.outputs import CopyLimits
 from airflow_provider_daybreak.containers.probe import command_of, pythons_of
 from airflow_provider_daybreak.containers.spec import BOOT, Boot
 from airflow_provider_daybreak.containers.tarball import Entry
+from airflow_provider_daybreak.context.mailing_script import Script
 from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.delivery.contained_mail import ContainedMail
 from airflow_provider_daybreak.exceptions import ContainerMailError, InvalidValueError
 from airflow_provider_daybreak.hooks.container_clock import boot_files, boot_path, look
-from airflow_provider_daybreak.hooks.script_mail import Script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -7,14 +7,15 @@ import logging
 import os
 import shlex
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak import __version__
 from airflow_provider_daybreak.archive import Draft, DraftFile
 from airflow_provider_daybreak.archive.layout import check_report
 from airflow_provider_daybreak.context.archive import archive_at, archive_of
+from airflow_provider_daybreak.context.mailing_script import Ended, Mailed, Script
 from airflow_provider_daybreak.context.run import lateness_of, run_of
 from airflow_provider_daybreak.delivery.approval import Question
 from airflow_provider_daybreak.delivery.captured import captured_files, captured_mails
@@ -39,87 +40,19 @@ from airflow_provider_daybreak.releases.running.privileges import find_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import date
 
     from airflow_provider_daybreak.archive import Archive, Revision
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
-    from airflow_provider_daybreak.context.run import Run
     from airflow_provider_daybreak.delivery.contained_mail import ContainedMail
     from airflow_provider_daybreak.delivery.intake import RelayedMessage
     from airflow_provider_daybreak.delivery.mailer import Delivery
     from airflow_provider_daybreak.delivery.script_mail import ScriptMail
-    from airflow_provider_daybreak.reports.period import Period
 
 log = logging.getLogger(__name__)
 
 
 ENDED = "ended.json"
 """File of a revision that says how the script ended that made it: what it returned, and what it was."""
-
-
-class Ended(TypedDict):
-    """
-    How a script ended well: what it was, what it returned and pushed as XComs, and whose mail the relay refused.
-
-    It lies with the mails, so that a later try of the task can deliver them without running the script again.
-    """
-
-    release: str
-    command: list[str]
-    value: Any
-    xcoms: dict[str, Any]
-    refused: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Script:
-    """
-    A script whose mail is kept.
-
-    :param release: id of its release.
-    :param name: what the release was deployed under.
-    :param command: program and arguments.
-    :param run: the run that it is for.
-    :param period: the time that it reports on.
-    :param given: variables that it would see otherwise.
-    :param users: ids of the users whose programs may mail.
-    :param relay: returns what takes its mail in, given a folder for messages and what to take.
-    :param execute: runs it with further variables, and returns its output and what it pushed as XComs.
-    """
-
-    release: str
-    name: str
-    command: Sequence[str]
-    run: Run
-    period: Period
-    execute: Callable[[Mapping[str, str], Mapping[str, str]], tuple[Any, dict[str, Any]]] = field(repr=False)
-    given: Mapping[str, str] = field(default_factory=dict, repr=False)
-    users: Sequence[int] = ()
-    relay: Callable[[Path, Limits], Relay | ContainedMail] = Relay
-
-
-@dataclass(frozen=True)
-class Mailed:
-    """
-    What became of a script and its mail.
-
-    :param report: slug of the report that it is archived as.
-    :param ended: how the script ended.
-    :param revision: what it mailed, or None when that was nothing.
-    :param summary: what became of the mails.
-    :param question: what there is to approve before they are sent.
-    :param nothing: why nobody has got anything, where somebody was to; empty otherwise.
-    :param again: whether an earlier try had run the script, and this one only delivered.
-    """
-
-    report: str
-    report_date: date
-    ended: Ended
-    revision: Revision | None
-    summary: Summary
-    question: Question | None = None
-    nothing: str = ""
-    again: bool = False
 
 
 def script_of(
@@ -251,7 +184,7 @@ class ScriptMailHook:
             if not relay.messages:
                 return self._nothing(script, ended)
             draft = self._draft(script, relay.messages, outbox, ended=ended)
-            revision = self.archive.publish(draft)
+            revision = self.archive.publish(draft, take_over=self.options.take_over)
         log.info("%d messages of the script are archived: %s", len(relay.messages), revision.uri)
         return self._deliver(revision, ended, context)
 
@@ -358,7 +291,7 @@ class ScriptMailHook:
             log.warning(
                 "The script failed after it had mailed %d messages: none is sent. They are kept as a draft: %s",
                 len(taken),
-                self.archive.publish(draft).uri,
+                self.archive.publish(draft, take_over=self.options.take_over).uri,
             )
 
     def _draft(

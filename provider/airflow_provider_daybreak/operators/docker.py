@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.containers.work import Keep
+    from airflow_provider_daybreak.context.mailing_script import Ended, Mailed
     from airflow_provider_daybreak.hooks.container_mail import KeptMail
     from airflow_provider_daybreak.hooks.releases import Clock
-    from airflow_provider_daybreak.hooks.script_mail import Ended, Mailed
 
 Keeping = Literal["never", "success", "force"]
 

@@ -10,7 +10,7 @@ from airflow_provider_daybreak.operators.delivery import DeliveryInfo, info_of
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
-    from airflow_provider_daybreak.hooks.script_mail import Mailed
+    from airflow_provider_daybreak.context.mailing_script import Mailed
 
 
 class ScriptMailInfo(DeliveryInfo):

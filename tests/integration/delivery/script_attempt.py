@@ -26,12 +26,13 @@ from airflow_provider_daybreak import archive as archive_package
 from airflow_provider_daybreak import delivery as delivery_package
 from airflow_provider_daybreak import hooks as hooks_package
 from airflow_provider_daybreak.archive import Archive
+from airflow_provider_daybreak.context.mailing_script import Script
 from airflow_provider_daybreak.context.run import Run
 from airflow_provider_daybreak.delivery import sender
 from airflow_provider_daybreak.delivery.audit import deliveries
 from airflow_provider_daybreak.delivery.script_mail import ScriptMail
 from airflow_provider_daybreak.exceptions import DaybreakError, ScriptFailedError
-from airflow_provider_daybreak.hooks.script_mail import Script, ScriptMailHook
+from airflow_provider_daybreak.hooks.script_mail import ScriptMailHook
 from airflow_provider_daybreak.releases.running.booting import BOOT
 from airflow_provider_daybreak.reports.period import period_of, zone
 from tests.integration.delivery.forked import forked

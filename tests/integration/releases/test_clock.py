@@ -47,7 +47,7 @@ def _own_cache():
 def root(tmp_path_factory):
     """Return a folder of releases whose tests share what starts their clocks, as releases do."""
     folder = tmp_path_factory.mktemp("clock")
-    for part in (folder, *folder.parents[:2]):
+    for part in (folder, *folder.parents[:-2]):
         part.chmod(0o755)  # the user that a script runs as comes through here
     return folder
 

@@ -11,7 +11,6 @@ import stat
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,12 +19,16 @@ from airflow_provider_daybreak.exceptions import (
     ArtifactUnreadableError,
     DiskFullError,
     InvalidValueError,
-    ReleaseDamagedError,
     StorageError,
 )
 from airflow_provider_daybreak.releases.files import remove_tree
-from airflow_provider_daybreak.releases.source import mode_of
-from airflow_provider_daybreak.storage import local
+from airflow_provider_daybreak.releases.running.copying import (
+    FOLDER,
+    copy_dotenv,
+    copy_source,
+    moment_of,
+    opened_folder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = (
     os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 )  # a pipe that nobody writes to must not hold us
@@ -114,7 +116,7 @@ def remove_leftovers(layout: Layout) -> None:
     """Remove the workspaces of runs that were killed. Those of runs that still go on are left alone."""
     for folder in list(layout.runs.iterdir()):
         # Else its run goes on, or has ended meanwhile.
-        with suppress(BlockingIOError, FileNotFoundError), _opened(folder) as descriptor:
+        with suppress(BlockingIOError, FileNotFoundError), opened_folder(folder) as descriptor:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             log.info("Removing the remains of a run that was killed: %s", folder)
             _remove(folder)
@@ -141,10 +143,10 @@ def fill(
     try:
         for path in (space.work, space.output, space.temporary):
             path.mkdir(mode=0o700)
-        _copy_source(release, space.work, owner)
-        _copy_dotenv(release.layout.dotenv, space.work, owner)
+        copy_source(release, space.work, owner)
+        copy_dotenv(release.layout.dotenv, space.work, owner)
         if restore:
-            with _opened(space.work) as work:
+            with opened_folder(space.work) as work:
                 restore(work, owner)
         if owner:
             for path in (space.work, space.output, space.temporary):
@@ -227,7 +229,7 @@ def _made(layout: Layout) -> Workspace:
             folder = Path(tempfile.mkdtemp(prefix="daybreak-run-"))
         # A deploy may take it for a leftover until it is locked.
         try:
-            descriptor = os.open(folder, _FOLDER)
+            descriptor = os.open(folder, FOLDER)
         except FileNotFoundError:
             continue
         fcntl.flock(descriptor, fcntl.LOCK_SH)
@@ -245,99 +247,13 @@ def _remove(folder: Path) -> None:
         log.warning("Cannot remove %s, where a script ran: %s. Remove it by hand.", folder, error)
 
 
-def _copy_source(release: Release, work: Path, owner: tuple[int, int] | None) -> None:
-    moment = _moment(release)
-    made: dict[str, None] = {}
-    with _opened(release.src) as source, _opened(work) as target:
-        for file in release.manifest["files"]:
-            _make_folders(file["path"].rpartition("/")[0], made, target)
-            if file["path"].endswith("/"):
-                continue
-            if file["link"]:
-                os.symlink(file["link"], file["path"], dir_fd=target)
-                if owner:
-                    os.chown(file["path"], *owner, dir_fd=target, follow_symlinks=False)
-            else:
-                _copy_file(release, file, source, target, moment, owner)
-        if owner:
-            for folder in reversed(made):
-                os.chown(folder, *owner, dir_fd=target, follow_symlinks=False)
-
-
-def _make_folders(path: str, made: dict[str, None], target: int) -> None:
-    """Make a folder, and those above it first, unless they are there."""
-    if path and path not in made:
-        _make_folders(path.rpartition("/")[0], made, target)
-        os.mkdir(path, 0o755, dir_fd=target)
-        made[path] = None
-
-
-def _copy_file(
-    release: Release,
-    file: FileEntry,
-    source: int,
-    target: int,
-    moment: int,
-    owner: tuple[int, int] | None,
-) -> None:
-    try:
-        reading = os.open(file["path"], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
-    except FileNotFoundError as error:
-        raise ReleaseDamagedError(str(release.src / file["path"]), "it is missing") from error
-    try:
-        writing = os.open(file["path"], _WRITE, mode_of(file), dir_fd=target)
-        try:
-            if missing := _copy_bytes(reading, writing, file["bytes"]):
-                problem = f"it lacks {missing:,} of its {file['bytes']:,} bytes"
-                raise ReleaseDamagedError(str(release.src / file["path"]), problem)
-            if owner:
-                os.fchown(writing, *owner)
-            os.utime(writing, ns=(moment, moment))
-        finally:
-            os.close(writing)
-    finally:
-        os.close(reading)
-
-
-def _copy_bytes(reading: int, writing: int, size: int) -> int:
-    """Copy so many bytes within the kernel, as a clone where the file system can, and return how many are missing."""
-    try:
-        while size and (count := os.copy_file_range(reading, writing, size)):
-            size -= count
-    except OSError as error:
-        if error.errno not in _NO_RANGES:
-            raise
-        while size and (data := os.read(reading, min(size, _CHUNK))):
-            local.write_all(writing, data)
-            size -= len(data)
-    return size
-
-
-def _copy_dotenv(dotenv: Path, work: Path, owner: tuple[int, int] | None) -> None:
-    """Give the script a ``.env`` of its own beside itself: that of all runs is the worker's."""
-    if not dotenv.exists():
-        return
-    descriptor = os.open(work / ".env", _WRITE, 0o600)
-    try:
-        local.write_all(descriptor, dotenv.read_bytes())
-        if owner:
-            os.fchown(descriptor, *owner)
-    finally:
-        os.close(descriptor)
-
-
-def _moment(release: Release) -> int:
-    """Return when all files of a copy were last written to, in ns: by that, those that the script wrote are told."""
-    return int(datetime.fromisoformat(release.manifest["created"]).timestamp()) * 10**9
-
-
 def _came_along(
     release: Release, parts: tuple[str, ...], status: os.stat_result, listed: dict[str, FileEntry]
 ) -> bool:
     if parts == (".env",) or "__pycache__" in parts:
         return True
     file = listed.get("/".join(parts))
-    return file is not None and (status.st_mtime_ns, status.st_size) == (_moment(release), file["bytes"])
+    return file is not None and (status.st_mtime_ns, status.st_size) == (moment_of(release), file["bytes"])
 
 
 def _parts_of(pattern: str) -> tuple[str, ...]:
@@ -388,21 +304,12 @@ def _entries(space: Workspace, top: str, parts: tuple[str, ...]) -> Iterator[tup
 @contextmanager
 def _folder(space: Workspace, top: str, parts: Sequence[str]) -> Iterator[int]:
     """Open a folder of the workspace, part by part."""
-    descriptor = os.open(top, _FOLDER, dir_fd=space.descriptor)
+    descriptor = os.open(top, FOLDER, dir_fd=space.descriptor)
     try:
         for part in parts:
-            below = os.open(part, _FOLDER, dir_fd=descriptor)
+            below = os.open(part, FOLDER, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = below
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, _FOLDER)
-    try:
         yield descriptor
     finally:
         os.close(descriptor)

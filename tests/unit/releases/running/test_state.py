@@ -135,7 +135,7 @@ def test_workers_with_a_store_share_it(release, run, tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may run as another user")
 def test_another_user_has_it_too(release, run, tmp_path):
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:-2]):  # but not the folder of all temporary files
         folder.chmod(0o755)
     release(python="/usr/bin/python3")  # the tests' own may lie in root's home
 
