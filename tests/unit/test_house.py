@@ -22,8 +22,6 @@ FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.p
 PACKAGE = ROOT / "provider" / "airflow_provider_daybreak"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONG = 400  # lines, beyond which a reader loses a module's thread
-TO_BE_SPLIT = {"hooks/releases.py"}
-"""Long ones that have no reason to be; the list gets no longer."""
 WITH_REASON = re.compile(r"#\s*(ruff: )?noqa: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)* - \w")
 IGNORE_WITH_CODE = re.compile(r"#\s*type: ignore\[[a-z, -]+\]")
 
@@ -69,7 +67,7 @@ def test_a_long_module_says_why_it_is_one(path):
     text = path.read_text()
     has_reason = "One module, since " in (ast.get_docstring(ast.parse(text)) or "")
 
-    assert text.count("\n") <= LONG or has_reason or str(path.relative_to(PACKAGE)) in TO_BE_SPLIT
+    assert text.count("\n") <= LONG or has_reason
 
 
 def test_a_process_that_a_test_leaves_is_found_with_the_name_of_the_test(request):

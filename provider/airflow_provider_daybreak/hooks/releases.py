@@ -7,23 +7,23 @@ import shlex
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
-from urllib.parse import urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_daybreak.context.hosts import remote_executors
+from airflow_provider_daybreak.context.left_files import all_like, store_left
+from airflow_provider_daybreak.context.package_index import index_of
 from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
-    MissingConnectionError,
     ReleaseDamagedError,
     ReleaseError,
-    ScriptOutputError,
 )
 from airflow_provider_daybreak.releases.changing import changing
 from airflow_provider_daybreak.releases.conditions import Ending
-from airflow_provider_daybreak.releases.deploy import Deployed, Plan, deploy, roll_back
+from airflow_provider_daybreak.releases.deploy import Deployed, deploy, roll_back
 from airflow_provider_daybreak.releases.environments.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.environments.verify import check_consistency, check_record
+from airflow_provider_daybreak.releases.info import ReleaseInfo, info_of
 from airflow_provider_daybreak.releases.layout import Layout, names
 from airflow_provider_daybreak.releases.making import frozen_lock, rebuild
 from airflow_provider_daybreak.releases.manifest_check import check_source
@@ -33,50 +33,30 @@ from airflow_provider_daybreak.releases.running.command import split_command
 from airflow_provider_daybreak.releases.running.privileges import Privileges, find_user, read_limits
 from airflow_provider_daybreak.releases.running.run import Job, check_encoding, redactor_of, run
 from airflow_provider_daybreak.releases.running.state import State, state_paths
-from airflow_provider_daybreak.releases.running.workspace import files_like, opened, workspace
+from airflow_provider_daybreak.releases.running.workspace import files_like, workspace
+from airflow_provider_daybreak.releases.scan import warn_of
 from airflow_provider_daybreak.releases.sharing import catch_up, ensure, shared_previous
 from airflow_provider_daybreak.releases.states import states_of
 from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.releases.switch import read_history
-from airflow_provider_daybreak.releases.uv import Index
 from airflow_provider_daybreak.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.context.run import Run
+    from airflow_provider_daybreak.releases.deploy import Plan
     from airflow_provider_daybreak.releases.release import Release
     from airflow_provider_daybreak.releases.running.finished import Finished
-    from airflow_provider_daybreak.releases.running.privileges import Limits, User
+    from airflow_provider_daybreak.releases.running.privileges import Limits
     from airflow_provider_daybreak.releases.running.process import Running
     from airflow_provider_daybreak.releases.running.redact import Redactor
-    from airflow_provider_daybreak.releases.running.workspace import Left, Workspace
-    from airflow_provider_daybreak.releases.states import ReleaseState
+from airflow_provider_daybreak.releases.states import ReleaseState
 
 log = logging.getLogger(__name__)
 
-_SHOWN_CALLS = 10
-
 Output = Literal["last_line", "json", "none"]
 Clock = Literal["report_date"]
-
-
-class ReleaseInfo(TypedDict):
-    """
-    XCom of a deploy or a roll back.
-
-    ``python`` works as that of an ExternalPythonOperator.
-    """
-
-    name: str
-    release: str
-    environment: str
-    path: str
-    python: str
-    previous: str | None
-    changed: bool
-    lock_sha256: str
 
 
 class ReleaseHook:
@@ -108,9 +88,9 @@ class ReleaseHook:
         if store:
             catch_up(layout, store, index_of=index_of)
         deployed = deploy(layout, plan, store=store)
-        if deployed.changed:
-            _tell_of_the_source(deployed)
-        return _info(deployed)
+        if deployed.changed and deployed.findings is not None:
+            warn_of(deployed.findings, name)
+        return info_of(deployed)
 
     def roll_back(self, name: str, *, to: str | None = None) -> ReleaseInfo:
         """
@@ -122,7 +102,7 @@ class ReleaseHook:
         wanted = to or None
         if store and (wanted := wanted or shared_previous(store)):
             ensure(layout, wanted, store=store, index_of=index_of)
-        return _info(roll_back(layout, wanted, store=store))
+        return info_of(roll_back(layout, wanted, store=store))
 
     def release(self, release: Mapping[str, Any] | str) -> Release:
         """
@@ -214,7 +194,7 @@ class ReleaseHook:
                 ending.check(finished, files)
             except ReleaseError:
                 if artifacts:  # its log above all
-                    stored = _stored(
+                    stored = store_left(
                         space, {one.name: one for each in artifacts for one in files(each)}, privileges.user
                     )
                     context["ti"].xcom_push(key="artifacts", value=stored)
@@ -223,7 +203,7 @@ class ReleaseHook:
             if job.state:
                 job.state.keep(space, found, privileges.user)
             if artifacts:
-                stored = _stored(space, _all_like(finished.command, artifacts, files), privileges.user)
+                stored = store_left(space, all_like(finished.command, artifacts, files), privileges.user)
                 context["ti"].xcom_push(key="artifacts", value=stored)
         return value
 
@@ -310,7 +290,7 @@ class ReleaseHook:
         """
         layout = self.layout(name)
         found = rebuild(layout, release or None, index_of=index_of)
-        return _info(Deployed(found, previous_id(layout), changed=False))
+        return info_of(Deployed(found, previous_id(layout), changed=False))
 
     def prune(self, name: str, *, keep: int = 5) -> list[str]:
         """Remove all but the newest releases of a name on this worker, and return their ids."""
@@ -353,38 +333,6 @@ class ReleaseHook:
         return Store(storage_path(self.settings.release_store, name="[daybreak] release_store") / name)
 
 
-def index_of(conn_id: str) -> Index:
-    """
-    Return the index of a package-index connection, as the standard provider describes it.
-
-    :raises MissingConnectionError: there is none.
-    :raises InvalidValueError: its address can't be used.
-    """
-    from airflow.sdk import BaseHook
-    from airflow.sdk.log import mask_secret
-
-    from airflow_provider_daybreak.version_compat import AirflowNotFoundException
-
-    try:
-        connection = BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException as error:
-        next_step = "Add one whose host is the https:// address of a simple index, or correct index_conn_id"
-        raise MissingConnectionError(conn_id, "to get packages over", next_step) from error
-    parts = urlsplit(connection.host or "")
-    expected = (
-        "the https:// address of a simple index as its host, with user and password as login and password"
-    )
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.password:
-        raise InvalidValueError(f"connection {conn_id}", parts.hostname or "", expected)
-    if connection.password:
-        mask_secret(connection.password)
-        if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-            raise InvalidValueError(
-                f"connection {conn_id}", connection.host, "https://, since it has a password"
-            )
-    return Index(urlunsplit(parts), connection.login or "", connection.password or "")
-
-
 def _mask(release: Release) -> Redactor:
     """Mask the script's values in whatever Airflow logs of this task, and return who knows their other forms."""
     from airflow.sdk.log import mask_secret
@@ -393,39 +341,6 @@ def _mask(release: Release) -> Redactor:
     for value in redactor.hidden:
         mask_secret(value)
     return redactor
-
-
-def _tell_of_the_source(deployed: Deployed) -> None:
-    """Say what a new release does by itself that a second run, or one of another day, would do wrong."""
-    name, found = deployed.release.layout.name, deployed.findings
-    if found is None:
-        return
-    if calls := found.clock_calls:
-        more = f"\n… and {len(calls) - _SHOWN_CALLS} more" if len(calls) > _SHOWN_CALLS else ""
-        log.warning(
-            "%s asks for the time of day, so on backfilled days it says today, unless clock='report_date' is set where "
-            "it runs:\n%s%s", name, "\n".join(calls[:_SHOWN_CALLS]), more,
-        )  # fmt: skip
-    if found.mails:
-        log.warning(
-            "%s imports smtplib: what the script mails by itself goes out again with each retry, clear and backfill, "
-            "unless mail='once' is set where it runs, which sends it once for its day.",
-            found.mails,
-        )
-
-
-def _info(deployed: Deployed) -> ReleaseInfo:
-    release = deployed.release
-    return ReleaseInfo(
-        name=release.layout.name,
-        release=release.id,
-        environment=release.environment_id,
-        path=str(release.path),
-        python=str(release.python),
-        previous=deployed.previous,
-        changed=deployed.changed,
-        lock_sha256=release.lock_sha256,
-    )
 
 
 def _dates(run: Run, period: str, offset: int) -> dict[str, str]:
@@ -457,30 +372,6 @@ def _output(finished: Finished, output: Output) -> Any:
     if output == "none":
         return None
     return finished.last_line if output == "last_line" else finished.json()
-
-
-def _all_like(command: str, patterns: Sequence[str], files: Callable[[str], Sequence[Left]]) -> dict[str, Left]:
-    """Return the files that fit the patterns, by their path in the output or the working directory."""
-    found: dict[str, Left] = {}
-    for pattern in patterns:
-        fitting = files(pattern)
-        if not fitting:
-            problem = f"it left no file like {pattern!r} in its output directory (DAYBREAK_OUTPUT_DIR)."
-            raise ScriptOutputError(command, problem)
-        found.update({left.name: left for left in fitting})
-    return found
-
-
-def _stored(space: Workspace, files: Mapping[str, Left], user: User | None) -> dict[str, ArtifactInfo]:
-    """Store the files with the archive."""
-    from airflow_provider_daybreak.context.archive import archive_of
-
-    archive = archive_of()
-    stored = {}
-    for name, left in files.items():
-        with opened(space, left, user) as file:
-            stored[name] = archive.store_artifact(left.parts[-1], file).info()
-    return stored
 
 
 def _log_line(stream: str, line: str) -> None:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.context.mailing_script import Ended, Mailed
-    from airflow_provider_daybreak.hooks.releases import Clock, Output, ReleaseInfo
+    from airflow_provider_daybreak.hooks.releases import Clock, Output
     from airflow_provider_daybreak.releases.conditions import Condition, Ending
+    from airflow_provider_daybreak.releases.info import ReleaseInfo
     from airflow_provider_daybreak.releases.running.privileges import Limits
     from airflow_provider_daybreak.releases.running.process import Running
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import logging
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+log = logging.getLogger(__name__)
+
+_SHOWN_CALLS = 10
 _ALWAYS = {
     "datetime.date.today", "datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.utcnow",
     "pandas.Timestamp.now", "pandas.Timestamp.today", "pandas.Timestamp.utcnow",
@@ -73,6 +77,22 @@ def scan(folder: Path, files: Sequence[str]) -> Findings:
         _, path, line = min(mailers)
         found.mails = f"{path} line {line}"
     return found
+
+
+def warn_of(found: Findings, name: str) -> None:
+    """Say what a new release does by itself that a second run, or one of another day, would do wrong."""
+    if calls := found.clock_calls:
+        more = f"\n… and {len(calls) - _SHOWN_CALLS} more" if len(calls) > _SHOWN_CALLS else ""
+        log.warning(
+            "%s asks for the time of day, so on backfilled days it says today, unless clock='report_date' is set where "
+            "it runs:\n%s%s", name, "\n".join(calls[:_SHOWN_CALLS]), more,
+        )  # fmt: skip
+    if found.mails:
+        log.warning(
+            "%s imports smtplib: what the script mails by itself goes out again with each retry, clear and backfill, "
+            "unless mail='once' is set where it runs, which sends it once for its day.",
+            found.mails,
+        )
 
 
 def _line_of_import(tree: ast.AST, module: str) -> int:

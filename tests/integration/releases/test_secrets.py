@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_daybreak.context.package_index import index_of
 from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
     LockingError,
     MissingConnectionError,
     ScriptFailedError,
 )
-from airflow_provider_daybreak.hooks.releases import index_of
 from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
 from tests.integration.releases.package_index import PackageIndex
 

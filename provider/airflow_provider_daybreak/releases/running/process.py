@@ -175,5 +175,8 @@ def _read(process: subprocess.Popen[bytes], streams: Mapping[IO[bytes] | None, S
 
 
 def _has_ended(process: int) -> bool:
-    """Return whether a child has ended, without reaping it."""
-    return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    """Return whether a child has ended, without reaping it. One that another thread has reaped has."""
+    try:
+        return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True

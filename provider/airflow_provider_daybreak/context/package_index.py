@@ -1,0 +1,46 @@
+"""The package index that a connection names."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import urlsplit, urlunsplit
+
+from airflow_provider_daybreak.exceptions import (
+    InvalidValueError,
+    MissingConnectionError,
+)
+from airflow_provider_daybreak.releases.uv import Index
+
+log = logging.getLogger(__name__)
+
+
+def index_of(conn_id: str) -> Index:
+    """
+    Return the index of a package-index connection, as the standard provider describes it.
+
+    :raises MissingConnectionError: there is none.
+    :raises InvalidValueError: its address can't be used.
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.log import mask_secret
+
+    from airflow_provider_daybreak.version_compat import AirflowNotFoundException
+
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        next_step = "Add one whose host is the https:// address of a simple index, or correct index_conn_id"
+        raise MissingConnectionError(conn_id, "to get packages over", next_step) from error
+    parts = urlsplit(connection.host or "")
+    expected = (
+        "the https:// address of a simple index as its host, with user and password as login and password"
+    )
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.password:
+        raise InvalidValueError(f"connection {conn_id}", parts.hostname or "", expected)
+    if connection.password:
+        mask_secret(connection.password)
+        if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise InvalidValueError(
+                f"connection {conn_id}", connection.host, "https://, since it has a password"
+            )
+    return Index(urlunsplit(parts), connection.login or "", connection.password or "")
