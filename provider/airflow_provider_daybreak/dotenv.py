@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+_HARMLESS = ("HOME", "LANG", "LOGNAME", "TZ", "USER")
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(['\"]?)")
 
 
@@ -34,11 +35,13 @@ def read_dotenv(path: Path) -> Dotenv:
     """
     Return what the file sets, without changing the process's environment.
 
-    Values are taken as written: ``${NAME}`` is not replaced. A key without ``=`` sets nothing.
+    Values are what python-dotenv makes of them, so a script that reads the file by itself sees the same: ``${NAME}`` and
+    ``${NAME:-default}`` stand for what is set above, or for HOME, LANG, LOGNAME, TZ and USER; nothing else of this
+    process's environment can be had. A key without ``=`` sets nothing.
 
     :raises DotenvUnreadableError: the file is missing, unreadable, not UTF-8, readable by everybody, or
         somebody else's.
-    :raises DotenvSyntaxError: a line can't be understood, or sets a key a second time.
+    :raises DotenvSyntaxError: a line can't be understood, sets a key a second time, or names what is not set.
     """
     from dotenv.parser import parse_stream
 
@@ -65,9 +68,26 @@ def read_dotenv(path: Path) -> Dotenv:
         if binding.key in lines:
             problem = f"{binding.key} was set on line {lines[binding.key]} already. Keep one of them."
             raise DotenvSyntaxError(str(path), line, problem)
-        values[binding.key] = binding.value
+        values[binding.key] = _interpolated(path, line, binding.key, binding.value, values)
         lines[binding.key] = line
     return Dotenv(path, values, lines)
+
+
+def _interpolated(path: Path, line: int, key: str, value: str, values: Mapping[str, str]) -> str:
+    """Return the value with what its ``${NAME}`` stand for. What came of that is not looked through again."""
+    from dotenv.variables import Variable, parse_variables
+
+    known = {**{name: os.environ[name] for name in _HARMLESS if name in os.environ}, **values}
+    atoms = list(parse_variables(value))
+    for atom in atoms:
+        if isinstance(atom, Variable) and atom.name not in known and atom.default is None:
+            problem = (
+                f"the value of {key} names ${{{atom.name}}}, which no line above sets. Set it, give a default as in "
+                f"${{{atom.name}:-}}, or, where the characters themselves are meant, write DOLLAR=$ above and "
+                f"${{DOLLAR}}{{{atom.name}}}."
+            )
+            raise DotenvSyntaxError(str(path), line, problem)
+    return "".join(atom.resolve(known) for atom in atoms)
 
 
 def _refuse_public(path: Path, status: os.stat_result) -> None:

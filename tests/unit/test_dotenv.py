@@ -19,10 +19,48 @@ def dotenv(tmp_path):
     return write
 
 
-def test_values_are_taken_as_written(dotenv):
-    path = dotenv("# mail\nexport A=1\nB='${A} # kept'\nC=\nD\n")
+def test_comments_and_keys_without_a_value_set_nothing(dotenv):
+    path = dotenv("# mail\nexport A=1\nB='x # kept'\nC=\nD\n")
 
-    assert read_dotenv(path).values == {"A": "1", "B": "${A} # kept", "C": ""}
+    assert read_dotenv(path).values == {"A": "1", "B": "x # kept", "C": ""}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A=1\nB=${A}\nC=x${A}y${B}z",
+        "A=1\nB='${A} # kept'\nC=\"${A}\\n${A}\"",
+        "A=${B:-default}\nB=${A}\nC=${NOBODY:-}",
+        "A=${HOME}/reports\nB=${HOME:-x}",
+        "A=$B\nB=$(date)\nC=$$\nD=${\nE=}",
+        "DOLLAR=$\nPASSWORD=ab${DOLLAR}{c}d",
+        'A=${A:-first}\nB="a\n${A}\nb"',
+        "URL=smtp://${USER_NAME:-me}@${HOST_NAME:-mail.example.org}:587/?x=%20#frag",
+    ],
+)
+def test_names_stand_for_what_python_dotenv_says(dotenv, monkeypatch, text):
+    from dotenv import dotenv_values
+
+    monkeypatch.setenv("HOME", "/home/me")
+    path = dotenv(text)
+
+    assert read_dotenv(path).values == dotenv_values(path)
+
+
+def test_nothing_of_the_workers_own_secrets_can_be_named(dotenv, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "hunter2")
+
+    with pytest.raises(
+        DotenvSyntaxError, match=r"line 2: the value of B names \$\{AIRFLOW__CORE__FERNET_KEY\}, which no"
+    ):
+        read_dotenv(dotenv("A=1\nB=${AIRFLOW__CORE__FERNET_KEY}"))
+
+
+def test_a_name_that_is_set_below_is_an_error_that_shows_no_value(dotenv):
+    with pytest.raises(DotenvSyntaxError, match=r"names \$\{B\}.*Set it, give a default") as caught:
+        read_dotenv(dotenv("A=hunter2${B}\nB=1"))
+
+    assert "hunter2" not in str(caught.value)
 
 
 def test_each_key_knows_its_line(dotenv):
