@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
 _Item = TypeVar("_Item")
 
@@ -44,8 +45,8 @@ def busy(doing: str) -> Iterator[None]:
     if sys.stderr.isatty():
         from rich.console import Console
 
-        shown = Console(stderr=True).status(f"{doing} …")
+        shown: AbstractContextManager[object] = Console(stderr=True).status(f"{doing} …")
     else:
-        shown = nullcontext()  # type: ignore[assignment]  # shows nothing
+        shown = nullcontext()
     with shown:
         yield

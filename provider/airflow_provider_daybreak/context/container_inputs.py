@@ -67,7 +67,7 @@ def _files_of_revision(key: str, manifest: str, archive: str) -> Iterator[tarbal
 
 
 def _files_at(key: str, uri: str, sha256: str | None) -> Iterator[tarball.Entry]:
-    path = cast("Any", storage_path(uri, name=f"inputs[{key!r}]"))
+    path: Any = storage_path(uri, name=f"inputs[{key!r}]")
     if path.is_file():
         yield _entry_at(key, path, sha256)
     elif path.is_dir():

@@ -116,7 +116,7 @@ def _expect_hello(server: Server, client: smtplib.SMTP) -> None:
     reply = Reply(code, one_line(text))
     if reply.permanent:
         raise SmtpHelloError(server.host, server.port, str(reply), client.local_hostname)
-    if not 200 <= code < 300:  # noqa: PLR2004 - RFC 5321 §4.2.1
+    if not reply.ok:
         raise smtplib.SMTPHeloError(code, text)
 
 

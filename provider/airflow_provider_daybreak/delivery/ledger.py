@@ -52,6 +52,7 @@ _OUTCOME = re.compile(r"outcome\.([0-9]{1,6})\.json")
 Standing = Literal["new", "deferred", "in_flight", "in_doubt", "sent", "refused"]
 Status = Literal["sent", "refused", "deferred", "unknown"]
 Facts = dict[str, Any]
+_SETTLED: dict[str, Standing] = {"refused": "refused", "deferred": "deferred"}
 
 
 def key_of(report: str, period_key: str, recipient: str, occasion: str = "") -> str:
@@ -287,7 +288,7 @@ class Ledger:
 def _standing(facts: Facts, *, settled: bool) -> Standing:
     """Return where a mail stands by its last outcome or commit."""
     if settled:
-        return {"refused": "refused", "deferred": "deferred"}.get(facts.get("status", ""), "in_doubt")  # type: ignore[return-value]
+        return _SETTLED.get(facts.get("status", ""), "in_doubt")
     if facts.get("intent") == "refused":
         return "refused"
     if has_ended(facts.get("owner")):

@@ -19,7 +19,7 @@ from io import BytesIO
 from itertools import chain
 from tempfile import SpooledTemporaryFile
 from threading import Lock
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import quote
 
 from airflow_provider_daybreak.delivery import headers
@@ -277,11 +277,11 @@ def plain_body(text: str) -> Body:
 
 def _write(skeleton: bytes, kept: Sequence[Attachment], size: int, left_out: tuple[Attachment, ...]) -> Body:
     """Return the body with each attachment in the place of its token."""
-    file = cast("IO[bytes]", SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 - lives as long as the body
+    file = cast("BinaryIO", SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 - lives as long as the body
     for attachment in kept:
         before, _, skeleton = skeleton.partition(_token(attachment) + b"\r\n")
         file.write(before)
-        attachment.encode_into(file)  # type: ignore[arg-type]
+        attachment.encode_into(file)
     file.write(skeleton)
     return Body(file, size, left_out)
 

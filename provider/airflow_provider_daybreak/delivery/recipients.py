@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from email import policy
 from email.errors import NonASCIILocalPartDefect, ObsoleteHeaderDefect
 from email.headerregistry import Address
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_daybreak.delivery.headers import plain
 from airflow_provider_daybreak.exceptions import (
@@ -346,7 +346,7 @@ def _parse_mailbox(text: str, value: str, kind: Kind) -> Recipient:
         return Recipient(text, kind=kind)
     plain("recipient", text)
     try:
-        header = cast("Any", policy.default.header_factory("To", text))
+        header: Any = policy.default.header_factory("To", text)
         groups = header.groups
         defects = [
             defect

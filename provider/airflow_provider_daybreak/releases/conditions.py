@@ -152,7 +152,8 @@ def _check_condition(condition: object, without: Mapping[type, str]) -> None:
 def _check_codes(name: str, codes: object, expected: str) -> None:
     if codes is None:
         return
-    several = isinstance(codes, Collection) and not isinstance(codes, (str, bytes, Mapping))
-    numbers: list[Any] = list(cast("Collection[object]", codes)) if several else [None]
+    numbers: list[Any] = [None]
+    if isinstance(codes, Collection) and not isinstance(codes, (str, bytes, Mapping)):
+        numbers = list(codes)
     if not all(type(code) is int and 0 < code < 256 for code in numbers):  # noqa: PLR2004 - what a process can end with
         raise InvalidValueError(name, codes, expected)

@@ -186,7 +186,8 @@ def changed(path: StoragePath) -> datetime | None:
             head = filesystem.call_s3("head_object", Bucket=bucket, Key=key)
     except FileNotFoundError:
         return None
-    return cast("datetime", head["LastModified"])
+    moment: datetime = head["LastModified"]
+    return moment
 
 
 def remove(path: StoragePath) -> None:

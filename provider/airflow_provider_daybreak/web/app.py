@@ -8,6 +8,7 @@ annotations, which are therefore no strings here.
 import logging
 import re
 from datetime import date
+from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote
 
@@ -117,7 +118,7 @@ def _response(content: Content) -> Response:
 def _refused(request: Request, error: Exception) -> Response:
     """Send a browser that is not logged in to the login page, which leads back here."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
-    if error.status_code == 401 and "text/html" in request.headers.get("accept", ""):  # noqa: PLR2004 - not logged in
+    if error.status_code == HTTPStatus.UNAUTHORIZED and "text/html" in request.headers.get("accept", ""):
         back = quote(request.url.path, safe="")
         return RedirectResponse(f"{request.base_url.path}api/v2/auth/login?next={back}", headers=dict(HEADERS))
     return _told(request, error.detail, error.status_code)
