@@ -36,7 +36,7 @@ from airflow_provider_daybreak.releases.running.state import State, state_paths
 from airflow_provider_daybreak.releases.running.workspace import files_like, workspace
 from airflow_provider_daybreak.releases.scan import warn_of
 from airflow_provider_daybreak.releases.sharing import catch_up, ensure, shared_previous
-from airflow_provider_daybreak.releases.states import states_of
+from airflow_provider_daybreak.releases.states import ReleaseState, states_of
 from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.releases.switch import read_history
 from airflow_provider_daybreak.settings import Settings
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.running.privileges import Limits
     from airflow_provider_daybreak.releases.running.process import Running
     from airflow_provider_daybreak.releases.running.redact import Redactor
-from airflow_provider_daybreak.releases.states import ReleaseState
 
 log = logging.getLogger(__name__)
 
