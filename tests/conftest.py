@@ -78,6 +78,7 @@ def pytest_report_header():
     ]
 
 
+@pytest.hookimpl(tryfirst=True)  # before the one that reads what this says
 def pytest_collection_modifyitems(items):
     """
     Say which tests run one after the other where several processes share the work (``-n``).

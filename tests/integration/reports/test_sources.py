@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import threading
@@ -12,6 +13,7 @@ import pytest
 
 from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.exceptions import ScriptFailedError, ScriptOutputError
+from airflow_provider_daybreak.hooks import sources
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.hooks.sources import Reader
 from airflow_provider_daybreak.releases.deploy import Plan
@@ -175,7 +177,7 @@ def test_files_of_a_day_are_read_from_object_storage(reader, bucket):
 
 @pytest.fixture
 def limit():
-    """Return a context in which the main thread is interrupted as by Airflow's own limit of a task's time."""
+    """Return a context in which the main thread is interrupted, once something is so, as by Airflow's limit of a task's time."""
 
     class TimeLimitError(BaseException):
         pass
@@ -184,26 +186,32 @@ def limit():
         raise TimeLimitError
 
     @contextmanager
-    def after(seconds):
+    def once(condition):
+        def wait():
+            until(condition)
+            os.kill(os.getpid(), signal.SIGALRM)
+
         before = signal.signal(signal.SIGALRM, interrupt)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        waiting = threading.Thread(target=wait)
+        waiting.start()
         try:
             with pytest.raises(TimeLimitError):
                 yield
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            waiting.join()
             signal.signal(signal.SIGALRM, before)
 
-    return after
+    return once
 
 
 def test_a_time_limit_ends_the_script_that_is_read_from(reader, release, limit, tmp_path):
-    program = f"import os, time; open('{tmp_path}/pid', 'w').write(str(os.getpid())); time.sleep(3600)"
+    begun = tmp_path / "pid"
+    program = f"import os, time; open('{begun}', 'w').write(str(os.getpid())); time.sleep(3600)"
 
-    with limit(2):
+    with limit(lambda: begun.exists() and begun.read_text()):
         reader.read({"sales": ScriptSource(release, ["python", "-c", program])})
 
-    pid = int((tmp_path / "pid").read_text())
+    pid = int(begun.read_text())
     until(lambda: not is_running(pid))
 
 
@@ -215,7 +223,7 @@ def test_a_time_limit_ends_a_query(reader, limit, tmp_path, monkeypatch):
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     threads = set(threading.enumerate())
 
-    with limit(1):
+    with limit(lambda: sources._reading):
         reader.read({"numbers": SqlSource(endless, conn_id="shop")})
 
     until(lambda: not set(threading.enumerate()) - threads)
