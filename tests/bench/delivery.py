@@ -177,7 +177,8 @@ def _run(what: str, folder: Path, port: int, *arguments: object) -> str:
 def render(folder: Path, _port: int) -> str:
     """Publish the almanac as the daily Dag does; return the revision's URI."""
     from airflow_provider_daybreak.context.run import run_of
-    from airflow_provider_daybreak.hooks.report import ReportHook, ReportSpec
+    from airflow_provider_daybreak.hooks.report import ReportHook
+    from airflow_provider_daybreak.reports.report import ReportSpec
 
     script = [sys.executable, DAGS / "script" / "almanac.py", "--date", DAY]
     almanac = json.loads(subprocess.run(script, check=True, capture_output=True).stdout)

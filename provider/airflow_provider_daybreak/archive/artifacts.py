@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING, BinaryIO, TypedDict, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.archive import layout
@@ -18,16 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_daybreak.storage import StoragePath
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 _CHUNK = 1 << 20  # bytes
-
-
-class ArtifactInfo(TypedDict):
-    """An artifact as plain JSON."""
-
-    uri: str
-    sha256: str
-    bytes: int
 
 
 @dataclass(frozen=True)

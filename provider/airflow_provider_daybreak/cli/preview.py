@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from airflow_provider_daybreak.context.run import Run
-    from airflow_provider_daybreak.hooks.report import Rendered, ReportSpec
+    from airflow_provider_daybreak.reports.report import Rendered, ReportSpec
 
 _KEPT_FOR = 30 * 86_400  # seconds
 _LOOK_EVERY = 0.4  # seconds between looks at the files, with --watch
@@ -315,10 +315,10 @@ def _mail(rendered: Rendered, run: Run) -> bytes:
     from email.headerregistry import Address
 
     from airflow_provider_daybreak.archive import Archive
+    from airflow_provider_daybreak.context.draft import draft_of
     from airflow_provider_daybreak.delivery.head import head_for
     from airflow_provider_daybreak.delivery.message import Message, build_body
     from airflow_provider_daybreak.delivery.recipients import parse_recipients
-    from airflow_provider_daybreak.hooks.report import draft_of
 
     recipients = parse_recipients(["reader@example.org"])
     with TemporaryDirectory(prefix="daybreak-preview-") as folder:

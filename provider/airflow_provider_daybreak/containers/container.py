@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.containers.identity import Identity
     from airflow_provider_daybreak.containers.logs import StreamName
-    from airflow_provider_daybreak.containers.outputs import CopyLimits, Store, StoredFile
+    from airflow_provider_daybreak.containers.outputs import CopyLimits, Store
     from airflow_provider_daybreak.containers.spec import ContainerSpec
     from airflow_provider_daybreak.containers.written import Written
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 log = logging.getLogger(__name__)
 
@@ -237,14 +238,14 @@ class Container:
             raise ContainerStoppedError(self.name, written.stderr.last)
         return ExitStatus.of(found)
 
-    def collect(self, limits: CopyLimits, store: Store) -> dict[str, StoredFile]:
+    def collect(self, limits: CopyLimits, store: Store) -> dict[str, ArtifactInfo]:
         """
         Return the container's outputs, each kept by the store.
 
         :raises ContainerOutputError: one is missing, or is not what may come out.
         """
         budget = outputs.Budget(limits)
-        stored: dict[str, StoredFile] = {}
+        stored: dict[str, ArtifactInfo] = {}
         for name, path in self.spec.outputs.items():
             with self._archive(name, path) as chunks:
                 stored |= outputs.unpack(name, path, chunks, budget, store)
@@ -271,7 +272,7 @@ class Container:
             return None
         content: list[bytes] = []
 
-        def keep(_: str, stream: BinaryIO) -> StoredFile:
+        def keep(_: str, stream: BinaryIO) -> ArtifactInfo:
             content.append(stream.read())
             return {"uri": "", "sha256": "", "bytes": len(content[-1])}
 

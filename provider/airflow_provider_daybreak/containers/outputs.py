@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
-from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, TypedDict, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from airflow_provider_daybreak.containers.tarball import relative
 from airflow_provider_daybreak.exceptions import ContainerOutputError
@@ -16,21 +16,15 @@ from airflow_provider_daybreak.exceptions import ContainerOutputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
+
     Problem = Callable[[str], ContainerOutputError]
-
-
-class StoredFile(TypedDict):
-    """A file that came out of a container: where it is, its SHA-256 in hexadecimal, its size."""
-
-    uri: str
-    sha256: str
-    bytes: int
 
 
 class Store(Protocol):
     """Keeps a file, read to its end from a stream, under a name."""
 
-    def __call__(self, name: str, stream: BinaryIO, /) -> StoredFile:
+    def __call__(self, name: str, stream: BinaryIO, /) -> ArtifactInfo:
         """Keep it, and say where."""
 
 
@@ -70,7 +64,7 @@ class Budget:
 
 def unpack(
     name: str, path: str, chunks: Iterable[bytes], budget: Budget, store: Store
-) -> dict[str, StoredFile]:
+) -> dict[str, ArtifactInfo]:
     """
     Store the files of the tar that an engine sent, and return them by name.
 
@@ -83,7 +77,7 @@ def unpack(
     :raises ContainerOutputError: there is something else than regular files in it, more than the budget
         has left, a name that climbs out, or it is no tar.
     """
-    stored: dict[str, StoredFile] = {}
+    stored: dict[str, ArtifactInfo] = {}
     problem = partial(ContainerOutputError, name, path)
     with _no_tar_as(problem):
         tar = tarfile.open(fileobj=_Chunks(chunks, budget.limits), mode="r|", tarinfo=_Header)  # noqa: SIM115 - below

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from airflow_provider_daybreak.containers.container import Container
-    from airflow_provider_daybreak.containers.outputs import CopyLimits, Store, StoredFile
+    from airflow_provider_daybreak.containers.outputs import CopyLimits, Store
     from airflow_provider_daybreak.containers.written import Written
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Result:
     """
 
     exit_code: int
-    outputs: Mapping[str, StoredFile]
+    outputs: Mapping[str, ArtifactInfo]
     last_line: str | None
     value: Any = None
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_daybreak.context.archive import storage_path
 from airflow_provider_daybreak.delivery.attachments import Attachment, media_type_of
-from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.exceptions import DataUnreadableError, InvalidValueError
+from airflow_provider_daybreak.reports.document import RenderedFile
 
 log = logging.getLogger(__name__)
 
@@ -67,3 +69,25 @@ def _artifact(item: object) -> Attachment:
     name = str(item.get("name") or name_of(uri))
     path = storage_path(uri, name="uri of an attachment")
     return Attachment(name, media_type_of(name), uri, path, str(item["sha256"]), int(item["bytes"]))
+
+
+def attached_files(given: object) -> list[RenderedFile]:
+    """Return the files that go with the report: by their URIs, or as artifacts, whose digests then must be right."""
+    files: dict[str, RenderedFile] = {}
+    for one in each_attachment(given):
+        if isinstance(one, str):
+            name, uri, path = name_of(one), one, storage_path(one, name="uri of an attachment")
+        else:
+            name, uri, path = one.name, one.uri, one.path
+        try:
+            content: bytes = path.read_bytes()
+        except OSError as error:
+            raise DataUnreadableError("attachments", uri, error.strerror or str(error)) from error
+        if not isinstance(one, str) and hashlib.sha256(content).hexdigest() != one.sha256:
+            raise DataUnreadableError("attachments", uri, f"its SHA-256 is not {one.sha256}; it was changed")
+        if name in files:
+            raise InvalidValueError(
+                "attachments", uri, f"one file called {name!r}; give the other another name"
+            )
+        files[name] = RenderedFile(f"attachments/{name}", media_type_of(name), content)
+    return list(files.values())

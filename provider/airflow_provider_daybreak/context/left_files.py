@@ -12,9 +12,9 @@ from airflow_provider_daybreak.releases.running.workspace import opened
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.releases.running.privileges import User
     from airflow_provider_daybreak.releases.running.workspace import Left, Workspace
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 
 def all_like(command: str, patterns: Sequence[str], files: Callable[[str], Sequence[Left]]) -> dict[str, Left]:

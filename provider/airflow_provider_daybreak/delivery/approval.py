@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_daybreak.archive import Archive, Manifest
-    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.delivery.ledger import Entry
     from airflow_provider_daybreak.delivery.mailing import Mailing
     from airflow_provider_daybreak.delivery.sender import Mail
     from airflow_provider_daybreak.storage import StoragePath
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 _NAME = "approval.json"
 _SHOWN = 50  # recipients in a question

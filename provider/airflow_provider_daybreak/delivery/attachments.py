@@ -13,6 +13,7 @@ from airflow_provider_daybreak.exceptions import AttachmentChangedError
 
 if TYPE_CHECKING:
     from airflow_provider_daybreak.storage import StoragePath
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 _LINE = 57  # bytes that make a line of 76 characters (RFC 2045 §6.8)
 _CHUNK = _LINE * 1024
@@ -50,7 +51,7 @@ class Attachment:
     sha256: str
     size: int
 
-    def info(self) -> dict[str, object]:
+    def info(self) -> ArtifactInfo:
         """Return what another program needs to attach it again, as plain JSON."""
         return {"uri": self.uri, "sha256": self.sha256, "bytes": self.size}
 

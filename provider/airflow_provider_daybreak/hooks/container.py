@@ -14,7 +14,7 @@ from airflow_provider_daybreak.containers.engine import spare, unavailable
 from airflow_provider_daybreak.containers.identity import Identity, digest
 from airflow_provider_daybreak.containers.image import ImageBuild
 from airflow_provider_daybreak.containers.isolation import user_of
-from airflow_provider_daybreak.containers.outputs import Budget, Store, StoredFile
+from airflow_provider_daybreak.containers.outputs import Budget, Store
 from airflow_provider_daybreak.containers.probe import Probe, command_of, variables_of
 from airflow_provider_daybreak.containers.spec import Boot, ContainerSpec
 from airflow_provider_daybreak.containers.work import Keep, Result, disposed, perform
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.containers.job import ContainerJob
     from airflow_provider_daybreak.hooks.container_mail import KeptMail
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 _STATE = "daybreak_container"
 """Key of what the tries of a task share: the engine's address and the container's name."""
@@ -280,9 +281,8 @@ class ContainerHook(BaseHook):
 
     @staticmethod
     def _store(uri: str) -> Store:
-        def keep(name: str, stream: BinaryIO) -> StoredFile:
-            artifact = archive_at(uri).store_artifact(name, stream)
-            return {"uri": artifact.uri, "sha256": artifact.sha256, "bytes": artifact.bytes}
+        def keep(name: str, stream: BinaryIO) -> ArtifactInfo:
+            return archive_at(uri).store_artifact(name, stream).info()
 
         return keep
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from airflow_provider_daybreak.containers.job import ContainerJob
-    from airflow_provider_daybreak.containers.outputs import StoredFile
     from airflow_provider_daybreak.containers.probe import Probe
     from airflow_provider_daybreak.delivery.intake import Limits
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 _RELAY = f"{BOOT}/relay"
 _SPOOL = "/run/daybreak-mail/kept"
@@ -82,7 +82,7 @@ class KeptMail:
         """How much of it may come out."""
         return CopyLimits(_MOST_FILES, self.relay.limits.max_total + (16 << 20))
 
-    def keep(self, name: str, stream: BinaryIO) -> StoredFile:
+    def keep(self, name: str, stream: BinaryIO) -> ArtifactInfo:
         """Keep a file of it."""
         return {"uri": "", "sha256": "", "bytes": self.relay.keep(name, stream)}
 

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_daybreak.archive import Archive
-    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.delivery.approval import Question
     from airflow_provider_daybreak.delivery.mailer import Delivery, Resending
     from airflow_provider_daybreak.delivery.request import MailRequest, MailSettings
     from airflow_provider_daybreak.delivery.rules import OnRefused, Rules
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 
 class DeliveryHook(BaseHook):

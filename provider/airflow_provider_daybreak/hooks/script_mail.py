@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_daybreak.archive import Archive, Revision
-    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.delivery.contained_mail import ContainedMail
     from airflow_provider_daybreak.delivery.intake import RelayedMessage
     from airflow_provider_daybreak.delivery.mailer import Delivery
     from airflow_provider_daybreak.delivery.script_mail import ScriptMail
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 log = logging.getLogger(__name__)
 

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_daybreak.archive import Manifest
-    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.delivery.approval import Question
     from airflow_provider_daybreak.delivery.mailer import Delivery
     from airflow_provider_daybreak.delivery.request import MailRequest
     from airflow_provider_daybreak.delivery.sender import Summary
     from airflow_provider_daybreak.hooks.delivery import DeliveryHook
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 __all__ = ["DeliveryInfo", "ReportEmailOperator"]
 

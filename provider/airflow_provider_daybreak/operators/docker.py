@@ -13,7 +13,7 @@ from airflow.providers.docker.operators.docker import DockerOperator
 from airflow_provider_daybreak.containers.image import ImageBuild
 from airflow_provider_daybreak.containers.isolation import TMPFS, Isolation
 from airflow_provider_daybreak.containers.job import ContainerJob
-from airflow_provider_daybreak.containers.outputs import CopyLimits, StoredFile
+from airflow_provider_daybreak.containers.outputs import CopyLimits
 from airflow_provider_daybreak.delivery.script_mail import ScriptMail
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import EngineUnavailableError, InvalidValueError
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from docker.types import Mount
     from typing_extensions import NotRequired
 
-    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.containers.work import Keep
     from airflow_provider_daybreak.context.mailing_script import Ended, Mailed
     from airflow_provider_daybreak.hooks.container_mail import KeptMail
     from airflow_provider_daybreak.hooks.releases import Clock
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 Keeping = Literal["never", "success", "force"]
 
@@ -50,7 +50,7 @@ class ContainerResult(TypedDict):
     container: str
     image: str
     exit_code: int
-    outputs: dict[str, StoredFile]
+    outputs: dict[str, ArtifactInfo]
     last_line: str | None
     result: NotRequired[Any]
 

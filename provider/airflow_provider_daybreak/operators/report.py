@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_daybreak.archive import Revision
-    from airflow_provider_daybreak.hooks.report import ReportSpec
     from airflow_provider_daybreak.reports.checks import Check
+    from airflow_provider_daybreak.reports.report import ReportSpec
 
 __all__ = ["ReportInfo", "ReportOperator"]
 
@@ -173,7 +173,7 @@ class ReportOperator(BaseOperator):
 
     def spec(self, dag: Any) -> ReportSpec:
         """Return what the report is made of; relative paths begin at the folder of the Dag's file."""
-        from airflow_provider_daybreak.hooks.report import ReportSpec
+        from airflow_provider_daybreak.reports.report import ReportSpec
 
         folder = Path(getattr(dag, "fileloc", "") or "").parent
         return ReportSpec(

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context, XComArg
 
-    from airflow_provider_daybreak.archive.artifacts import ArtifactInfo
     from airflow_provider_daybreak.context.mailing_script import Ended, Mailed
     from airflow_provider_daybreak.hooks.releases import Clock, Output
     from airflow_provider_daybreak.releases.conditions import Condition, Ending
     from airflow_provider_daybreak.releases.info import ReleaseInfo
     from airflow_provider_daybreak.releases.running.privileges import Limits
     from airflow_provider_daybreak.releases.running.process import Running
+    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 __all__ = ["ScriptMail", "VenvDeployOperator", "VenvRollbackOperator", "VenvRunOperator"]
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_daybreak.context.run import run_of
-from airflow_provider_daybreak.hooks.report import ReportHook, ReportSpec
+from airflow_provider_daybreak.hooks.report import ReportHook
+from airflow_provider_daybreak.reports.report import ReportSpec
 from tests.waiting import until
 
 DAGS = Path(__file__).parents[3] / "dags" / "daily_report"
