@@ -34,7 +34,7 @@ env: ## write the secrets of docker-compose.yaml into .env; PROFILES="mail celer
 
 .PHONY: test
 test: .venv/made ## run the tests; ARGS=tests/unit runs some of them
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
 .PHONY: lint
 lint: .venv/made ## ruff, mypy and the import contract

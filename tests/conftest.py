@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import atexit
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -78,16 +80,43 @@ def pytest_report_header():
     ]
 
 
-@pytest.hookimpl(tryfirst=True)  # before the one that reads what this says
-def pytest_collection_modifyitems(items):
-    """
-    Say which tests run one after the other where several processes share the work (``-n``).
+_ALONE = re.compile(r"mark\.(engine|scheduler)\b")
 
-    Those of a file do, for what they share is made once; and so do all that use what a machine has one of.
+
+@cache
+def _using_the_machine(path):
+    """Return the tests of a file that use what a machine has one of, or None where all do."""
+    text = path.read_text()
+    tree = ast.parse(text)
+    marks = [
+        node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets) == "pytestmark"
+    ]
+    if any(_ALONE.search(ast.unparse(node.value)) for node in marks):
+        return None
+    return {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any(_ALONE.search(ast.unparse(each)) for each in node.decorator_list)
+    }
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
     """
-    for item in items:
-        alone = item.get_closest_marker("engine") or item.get_closest_marker("scheduler")
-        item.add_marker(pytest.mark.xdist_group("machine" if alone else item.path.as_posix()))
+    Share the work between processes (``-n``) by files, since what the tests of one share is made once.
+
+    All that use the engine or a scheduler run one after the other, whichever file they are in.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file, _, test = nodeid.partition("::")
+            alone = _using_the_machine(config.rootpath / file)
+            return "machine" if alone is None or test.partition("[")[0] in alone else file
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 def pytest_runtest_setup(item):

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import date, datetime, timedelta, timezone
 from datetime import time as dt_time
@@ -44,12 +45,13 @@ def _own_cache():
 
 
 @pytest.fixture(scope="session")
-def root(tmp_path_factory):
+def root():
     """Return a folder of releases whose tests share what starts their clocks, as releases do."""
-    folder = tmp_path_factory.mktemp("clock")
-    for part in (folder, *folder.parents[:-2]):
-        part.chmod(0o755)  # the user that a script runs as comes through here
-    return folder
+    # Its path is short: a script's temporary files lie below, and a socket of multiprocessing's has room for 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="clock-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the user that a script runs as comes through here
+        yield folder
 
 
 @pytest.fixture
