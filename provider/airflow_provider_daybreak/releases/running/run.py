@@ -203,7 +203,7 @@ def environment_of(release: Release, job: Job, dotenv: Mapping[str, str], space:
         "PATH": f"{release.environment / 'bin'}:{_SYSTEM_PATH}",
         "VIRTUAL_ENV": str(release.environment),
         "PYTHONUNBUFFERED": "1",  # its lines are shown when it writes them
-        "TMPDIR": str(space.temporary),
+        "TMPDIR": str(space.temporary_name),
         "DAYBREAK_NAME": release.layout.name,
         "DAYBREAK_RELEASE": release.id,
         "DAYBREAK_WORK_DIR": str(space.work),

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LONGEST = 72  # bytes of a TMPDIR
+
 _READ = (
     os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 )  # a pipe that nobody writes to must not hold us
@@ -74,8 +76,17 @@ class Workspace:
 
     @property
     def temporary(self) -> Path:
-        """The script's ``TMPDIR``."""
+        """The folder of the script's temporary files."""
         return self.folder / "tmp"
+
+    @property
+    def temporary_name(self) -> Path:
+        """
+        The script's ``TMPDIR``: that folder, by a short link where its path is long.
+
+        The address of a socket has room for 107 bytes (unix(7)), and multiprocessing puts some there: its name adds 31.
+        """
+        return _link_to(self.folder) if len(os.fsencode(self.temporary)) > _LONGEST else self.temporary
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,8 @@ def workspace(layout: Layout) -> Iterator[Workspace]:
     """
     space = _made(layout)
     try:
+        if space.temporary_name != space.temporary:
+            space.temporary_name.symlink_to(space.temporary)
         yield space
     finally:
         _remove(space.folder)
@@ -239,8 +252,13 @@ def _made(layout: Layout) -> Workspace:
         os.close(descriptor)
 
 
+def _link_to(folder: Path) -> Path:
+    return Path(tempfile.gettempdir(), f"daybreak-{folder.name}")
+
+
 def _remove(folder: Path) -> None:
     """Remove the folder. Where that fails, as while something still writes to it, the run has ended all the same."""
+    _link_to(folder).unlink(missing_ok=True)
     try:
         remove_tree(folder)
     except OSError as error:

@@ -384,3 +384,16 @@ def test_a_worker_that_may_not_write_to_the_releases_runs_from_them_all_the_same
 
     assert Path(run_as(release).last_line).is_relative_to(tmp_path)
     assert list(tmp_path.glob("daybreak-run-*")) == []
+
+
+def test_a_socket_has_room_among_the_temporary_files_however_deep_the_releases_lie(tmp_path):
+    text = (
+        "import multiprocessing, os\nif __name__ == '__main__':\n"
+        "    with multiprocessing.Manager() as shared: print(*shared.list([1]), os.environ['TMPDIR'])"
+    )
+    release = release_of(tmp_path / ("d" * 80), text, **FILES)
+
+    said, _, folder = run_as(release).last_line.partition(" ")
+
+    assert said == "1"
+    assert not os.path.lexists(folder)
