@@ -33,6 +33,7 @@ _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 _FITS_A_THIRD, _FITS_A_HALF = 10, 16  # of a row of tiles, in characters of a figure
 _PAPER = 100  # characters of a table beside each other on A4, in its print
+_BREAKABLE = 2_000  # characters beyond which a word is tried for its breaks for minutes
 _SAMPLE = 200  # rows that a table's width is taken from
 _ROOMY_COLUMNS = 5  # of a table that need no smaller print
 
@@ -154,7 +155,7 @@ class Body:
             for column in table.columns
         )
         dense = " dense" if len(table.columns) > _ROOMY_COLUMNS else ""
-        dense += " crowded" if self._least(table, shown) > _PAPER else ""
+        dense += " crowded" if _PAPER < self._least(table, shown) <= _BREAKABLE else ""
         attributes = "".join(f' {name}="{value}"' for name, value in self.attributes.table.items())
         lines = [
             f'{caption}<div class="scroll"{self.attributes.scroll}><table class="data{dense}"{attributes}>',
