@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.exceptions import (
-    ScriptOutputError,
-)
+from airflow_provider_daybreak.exceptions import ScriptOutputError
 from airflow_provider_daybreak.releases.running.workspace import opened
 
 if TYPE_CHECKING:

@@ -156,7 +156,7 @@ class ReleaseHook:
         :param encoding: of the text that it writes.
         :param boot: variables that tell its Pythons what else to begin: see :class:`Job`.
         :param state_dir: paths of the working directory that its next run finds again; the folder ``state`` when True.
-        :param running: gets the process group.
+        :param running: gets what ends its processes.
         :raises ReleaseError: it did not end well: see :meth:`Ending.check`. Artifacts that it left are stored then too.
         :raises ScriptOutputError: its output is not JSON, where that is asked for, or an artifact is missing.
         """
@@ -225,7 +225,7 @@ class ReleaseHook:
 
         :param ending: how its end is read.
         :param encoding: of the text that it writes.
-        :param running: gets the process group.
+        :param running: gets what ends its processes.
         :raises ReleaseNotFoundError: it is not here.
         :raises ReleaseError: it did not end well: see :meth:`Ending.check`.
         """

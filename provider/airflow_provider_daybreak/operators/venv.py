@@ -221,14 +221,14 @@ class VenvRunOperator(BaseOperator):
             options = ScriptMail.of(self.mail)
             ending = self._ending(mail=options is not None)
             if options is None:
-                return self._run(self.release, self.env or {}, context)
+                return self._run(self.release, self.env or {}, context, ending)
             from airflow_provider_daybreak.hooks.script_mail import ScriptMailHook, script_of
             from airflow_provider_daybreak.releases.conditions import NoMail
 
             script = script_of(
                 self.release,
                 self.command,
-                partial(self._run, context=context),
+                partial(self._run, context=context, ending=ending),
                 context=context,
                 env=self.env,
                 run_as=self.run_as,
@@ -261,7 +261,7 @@ class VenvRunOperator(BaseOperator):
 
         return tell(self, mailed, context, then=self.execute_answered.__name__)
 
-    def _ending(self, *, mail: bool = True) -> Ending:
+    def _ending(self, *, mail: bool) -> Ending:
         from airflow_provider_daybreak.releases.conditions import Ending, NoMail
 
         return Ending.of(
@@ -276,6 +276,7 @@ class VenvRunOperator(BaseOperator):
         release: Any,
         env: Mapping[str, str],
         context: Mapping[str, Any],
+        ending: Ending,
         boot: Mapping[str, str] | None = None,
     ) -> Any:
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
@@ -292,7 +293,7 @@ class VenvRunOperator(BaseOperator):
             run_as=self.run_as,
             limits=self.limits,
             clock=self.clock,
-            ending=self._ending(),
+            ending=ending,
             state_dir=self.state_dir,
             encoding=self.encoding,
             report_date=self.report_date,

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.exceptions import (
-    ReleaseDamagedError,
-)
+from airflow_provider_daybreak.exceptions import ReleaseDamagedError
 from airflow_provider_daybreak.releases.source import mode_of
 from airflow_provider_daybreak.storage import local
 
@@ -104,11 +102,16 @@ def _copy_bytes(reading: int, writing: int, size: int) -> int:
 
 def copy_dotenv(dotenv: Path, work: Path, owner: tuple[int, int] | None) -> None:
     """Give the script a ``.env`` of its own beside itself: that of all runs is the worker's."""
-    if not dotenv.exists():
-        return
-    descriptor = os.open(work / ".env", _WRITE, 0o600)
+    if dotenv.exists():
+        with opened_folder(work) as folder:
+            write_new(".env", dotenv.read_bytes(), 0o600, folder, owner)
+
+
+def write_new(path: str, content: bytes, mode: int, folder: int, owner: tuple[int, int] | None) -> None:
+    """Write a file that is not there yet below an open folder, and hand it over."""
+    descriptor = os.open(path, _WRITE, mode, dir_fd=folder)
     try:
-        local.write_all(descriptor, dotenv.read_bytes())
+        local.write_all(descriptor, content)
         if owner:
             os.fchown(descriptor, *owner)
     finally:

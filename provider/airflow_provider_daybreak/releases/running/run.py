@@ -115,7 +115,7 @@ def run(
     The working directory is a copy of the release, and the script's to write in.
 
     :param on_line: called with ``stdout`` or ``stderr`` and each line as it comes, without the values of ``.env``.
-    :param running: gets the process group.
+    :param running: gets what ends its processes.
     :param space: an empty workspace; one that is removed at the end when None.
     :raises ScriptNotStartedError: there is no such program, or it can't be executed.
     :raises ReleaseNotFoundError: the release was pruned.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.exceptions import InvalidValueError, StateError
+from airflow_provider_daybreak.releases.running.copying import write_new
 from airflow_provider_daybreak.releases.running.workspace import files_like, opened
 from airflow_provider_daybreak.storage import local
 
@@ -139,19 +140,19 @@ class State:
         """
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as archive:
-            for pattern in self.paths:
-                for left in files_like(space, release, (pattern, f"{pattern}/**"), user, tops=("work",)):
-                    with opened(space, left, user) as file:
-                        status = os.fstat(file.fileno())
-                        if buffer.tell() + status.st_size > _MOST_BYTES:
-                            problem = (
-                                f"with {left.name!r} it is more than {_MOST_BYTES >> 20} MiB. Name only what the script "
-                                "has to remember in state_dir; what it makes for others are artifacts"
-                            )
-                            raise StateError(storage.uri_of(self.place), problem)
-                        member = tarfile.TarInfo(left.name)
-                        member.size, member.mode = status.st_size, 0o700 if status.st_mode & 0o100 else 0o600
-                        archive.addfile(member, file)
+            patterns = [pattern for path in self.paths for pattern in (path, f"{path}/**")]
+            for left in files_like(space, release, patterns, user, tops=("work",)):
+                with opened(space, left, user) as file:
+                    status = os.fstat(file.fileno())
+                    if buffer.tell() + status.st_size > _MOST_BYTES:
+                        problem = (
+                            f"with {left.name!r} it is more than {_MOST_BYTES >> 20} MiB. Name only what the script "
+                            "has to remember in state_dir; what it makes for others are artifacts"
+                        )
+                        raise StateError(storage.uri_of(self.place), problem)
+                    member = tarfile.TarInfo(left.name)
+                    member.size, member.mode = status.st_size, 0o700 if status.st_mode & 0o100 else 0o600
+                    archive.addfile(member, file)
         if isinstance(self.place, Path):
             local.write(self.place, buffer.getvalue(), mode=0o600)
         else:
@@ -178,10 +179,4 @@ def _put(path: str, content: bytes, mode: int, work: int, owner: tuple[int, int]
         _make_folders(above, work, owner)
     with suppress(FileNotFoundError):
         os.unlink(path, dir_fd=work)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=work)
-    try:
-        local.write_all(descriptor, content)
-        if owner:
-            os.fchown(descriptor, *owner)
-    finally:
-        os.close(descriptor)
+    write_new(path, content, mode, work, owner)

@@ -41,13 +41,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LONGEST = 72  # bytes of a TMPDIR
-
 _READ = (
     os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 )  # a pipe that nobody writes to must not hold us
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_NO_RANGES = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ class Body:
     :param picture: returns the HTML of a chart.
     :param limits: by table, how many rows are shown, where that is fewer than the table asks for.
     :param files: by table, the name of the file that has all of its rows.
+    :param paper: whether what is too wide can't be scrolled: its tables say so.
     """
 
     document: Document
@@ -70,6 +71,7 @@ class Body:
     attributes: Attributes
     limits: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    paper: bool = False
 
     def html(self) -> str:
         """Return the body."""
@@ -155,7 +157,7 @@ class Body:
             for column in table.columns
         )
         dense = " dense" if len(table.columns) > _ROOMY_COLUMNS else ""
-        dense += " crowded" if _PAPER < self._least(table, shown) <= _BREAKABLE else ""
+        dense += " crowded" if self.paper and _PAPER < self._least(table, shown) <= _BREAKABLE else ""
         attributes = "".join(f' {name}="{value}"' for name, value in self.attributes.table.items())
         lines = [
             f'{caption}<div class="scroll"{self.attributes.scroll}><table class="data{dense}"{attributes}>',

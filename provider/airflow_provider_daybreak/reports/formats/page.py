@@ -64,13 +64,20 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
 
 
 def html(
-    document: Document, theme: Theme, files: Mapping[str, str], *, colours: drawing.Colours, css: str
+    document: Document,
+    theme: Theme,
+    files: Mapping[str, str],
+    *,
+    colours: drawing.Colours,
+    css: str,
+    paper: bool = False,
 ) -> str:
     """
     Return a self-contained HTML document.
 
     :param colours: what charts are drawn with.
     :param css: its stylesheet.
+    :param paper: whether it is for paper, which doesn't scroll.
     """
     language = document.language
 
@@ -86,7 +93,7 @@ def html(
         data = base64.b64encode(content).decode()
         logo = f'<img class="logo" src="data:{media_type};base64,{data}" alt="{escape(theme.logo_alt)}">'
     footer = f"<footer>{escape(theme.footer)}</footer>" if theme.footer else ""
-    body = Body(document, picture, _ATTRIBUTES, files=files).html()
+    body = Body(document, picture, _ATTRIBUTES, files=files, paper=paper).html()
     return printable(
         "<!doctype html>\n"
         f'<html lang="{language.tag}" dir="{language.direction}"><head><meta charset="utf-8">'

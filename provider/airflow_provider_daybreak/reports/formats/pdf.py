@@ -53,7 +53,7 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
 
     PROGRESS_LOGGER.setLevel(logging.WARNING)  # its ten steps would hide what a task's log is read for
     css = _css(document, theme)
-    text = page.html(document, theme, files, colours=drawing.Colours.of(theme), css=css)
+    text = page.html(document, theme, files, colours=drawing.Colours.of(theme), css=css, paper=True)
     refused: list[str] = []
     buffer = io.BytesIO()
     HTML(string=text, url_fetcher=_fetcher(refused)).write_pdf(

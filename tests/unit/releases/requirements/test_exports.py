@@ -7,24 +7,8 @@ import logging
 import pytest
 
 from airflow_provider_daybreak.exceptions import RequirementsError
-from airflow_provider_daybreak.releases.requirements.declared import read_requirements
-from airflow_provider_daybreak.releases.source import read_source
 
 METADATA = "# /// script\n# dependencies = ['attrs']\n# ///\n"
-
-
-@pytest.fixture
-def read(folder):
-    """Return a function that reads what a source with these files, by path, asks for."""
-
-    def read_files(files, wanted="auto"):
-        source = folder(report_py="print(1)\n")
-        for name, text in files.items():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_text(text)
-        return read_requirements(read_source(source), wanted)
-
-    return read_files
 
 
 @pytest.mark.parametrize(

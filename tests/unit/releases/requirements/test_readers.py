@@ -9,24 +9,10 @@ import pytest
 
 from airflow_provider_daybreak.exceptions import RequirementRefusedError, RequirementsError
 from airflow_provider_daybreak.releases.environments.lock import make_lock
-from airflow_provider_daybreak.releases.requirements.declared import python_of, read_requirements
+from airflow_provider_daybreak.releases.requirements.declared import python_of
 from airflow_provider_daybreak.releases.source import read_source
 
 HASH = "sha256:" + "0" * 64
-
-
-@pytest.fixture
-def read(folder):
-    """Return a function that reads what a source with these files, by path, asks for."""
-
-    def read_files(files, wanted="auto"):
-        source = folder(report_py="print(1)\n")
-        for name, text in files.items():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_text(text)
-        return read_requirements(read_source(source), wanted)
-
-    return read_files
 
 
 def texts(requirements):

@@ -22,7 +22,7 @@ def test_no_cell_reaches_beyond_the_papers_edge(make_document, row):
     from weasyprint import HTML
 
     document, theme = make_document("{{ table(rows) }}\n", {"rows": [row]}), Theme()
-    text = page.html(document, theme, {}, colours=Colours.of(theme), css=pdf._css(document, theme))
+    text = page.html(document, theme, {}, colours=Colours.of(theme), css=pdf._css(document, theme), paper=True)
 
     (sheet,) = HTML(string=text).render().pages
     lines = [box for box in sheet._page_box.descendants() if getattr(box, "text", "")]
