@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -52,13 +53,14 @@ class Api:
         answer.raise_for_status()
         self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
-    def api(self, method: str, path: str, **kwargs: Any) -> Any:
+    def api(self, method: str, path: str, *, repeatable: bool = False, **kwargs: Any) -> Any:
         """
         Return the JSON that the REST API answers.
 
         What a busy Airflow could not answer is asked again, for a minute.
 
         :param path: below ``/api/v2``.
+        :param repeatable: a ``POST`` whose answer was lost is sent again, since it does nothing a second time.
         :raises AirflowFailedError: it answered with an error, whose text is in the message, or not at all.
         """
         deadline = time.monotonic() + BUSY_SECONDS
@@ -67,7 +69,7 @@ class Api:
                 answer = self.client.request(method, f"/api/v2{path}", **kwargs)
             except httpx.TransportError as error:
                 problem = f"no answer ({error})"
-                again = method != "POST"  # it may have been heard
+                again = repeatable or method != "POST"  # it may have been heard
             else:
                 if not answer.is_error:
                     return answer.json() if answer.content else None
@@ -104,9 +106,18 @@ class Api:
     def trigger(
         self, dag_id: str, *, conf: Mapping[str, Any] | None = None, logical_date: str | None = None
     ) -> str:
-        """Trigger a run, and return its id."""
-        body = {"logical_date": logical_date, "conf": dict(conf or {})}
-        run_id: str = self.api("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"]
+        """
+        Trigger a run, and return its id.
+
+        The id is given with it: Airflow refuses a second run of it, so what got no answer is asked for again.
+        """
+        run_id = f"manual__{uuid.uuid4()}"
+        body = {"dag_run_id": run_id, "logical_date": logical_date, "conf": dict(conf or {})}
+        try:
+            self.api("POST", f"/dags/{dag_id}/dagRuns", repeatable=True, json=body)
+        except AirflowFailedError:
+            if run_id not in self.runs(dag_id, order_by="-run_after"):
+                raise
         return run_id
 
     def runs(self, dag_id: str, **filters: str) -> dict[str, str]:

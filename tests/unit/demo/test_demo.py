@@ -146,6 +146,36 @@ def test_the_api_is_asked_again_while_the_database_is_busy(airflow, rest, method
     assert airflow(failures=0).api(method, "/dags") == {"dags": []}
 
 
+def test_a_run_whose_answer_was_lost_is_asked_for_again_and_is_there_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    made, asked = [], []
+
+    def answer(request):
+        if request.method == "GET":
+            return httpx.Response(
+                200, json={"dag_runs": [{"dag_run_id": run, "state": "queued"} for run in made]}
+            )
+        asked.append(json.loads(request.content)["dag_run_id"])
+        if asked[-1] in made:
+            return httpx.Response(409, json={"detail": "There is one"})
+        made.append(asked[-1])
+        raise httpx.ReadTimeout("timed out")
+
+    airflow = Airflow(tmp_path, port=9)
+    airflow.client = httpx.Client(base_url="http://airflow", transport=httpx.MockTransport(answer))
+
+    assert [airflow.trigger("daily_report")] == made
+    assert asked == made * 2
+
+
+def test_a_run_that_is_refused_is_an_error(airflow, rest):
+    rest.answers["POST", "/dags/daily_report/dagRuns"] = [(404, {"detail": "no such Dag"})]
+    rest.answers["GET", "/dags/daily_report/dagRuns"] = [(200, {"dag_runs": []})]
+
+    with pytest.raises(AirflowFailedError, match="404 .*no such Dag"):
+        airflow(failures=0).trigger("daily_report")
+
+
 def test_an_error_of_the_api_is_a_line(airflow, rest):
     rest.answers["POST", "/dags"] = [(409, {"detail": "There is one"})]
 
