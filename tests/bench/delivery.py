@@ -298,7 +298,7 @@ def stock(folder: Path, _port: int) -> float:
 def peak(folder: Path, port: int, size: str) -> int:
     """Return the most bytes of memory that this process had, mailing an attachment of that size."""
     ours(folder, port, recipients=1, attachment=int(size))
-    with open("/proc/self/status", encoding="ascii") as status:  # ru_maxrss begins at what its parent had
+    with Path("/proc/self/status").open(encoding="ascii") as status:  # ru_maxrss begins at what its parent had
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) * 1024
 
 
