@@ -69,6 +69,8 @@ They are imported from here, whichever module defines them::
             LocksUnsupportedError
             NoPreviousReleaseError
             NoScriptError
+            ProjectBuildError
+            ProjectError
             ReleaseDamagedError
             ReleaseNotFoundError
             RequirementRefusedError
@@ -187,6 +189,8 @@ from airflow_provider_daybreak.exceptions.releases import (
     LocksUnsupportedError,
     NoPreviousReleaseError,
     NoScriptError,
+    ProjectBuildError,
+    ProjectError,
     ReleaseDamagedError,
     ReleaseError,
     ReleaseNotFoundError,
@@ -298,6 +302,8 @@ __all__ = [
     "NothingToResendError",
     "OutsideArchiveError",
     "OwnedByAnotherDagError",
+    "ProjectBuildError",
+    "ProjectError",
     "QueryError",
     "RecipientNotAllowedError",
     "RelayUnavailableError",

@@ -91,6 +91,33 @@ class RequirementRefusedError(ReleaseError, permanent=True):
         return f"Cannot deploy {f'{self.text!r} ({place})' if self.text else place}: {self.problem}"
 
 
+class ProjectError(ReleaseError, permanent=True):
+    """A project with a command that can't be one."""
+
+    path: str
+    command: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot make the command {self.command!r} of the project {self.path!r}: expected a name and a function, such as "
+            "report = package.module:main. Correct it where the project names its commands."
+        )
+
+
+class ProjectBuildError(ReleaseError, permanent=True):
+    """A project of which a part is made by a build alone, which a deploy does not run."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot deploy the project {self.path!r} as it lies there: {self.problem}, and a deploy runs no build. Build it in "
+            "place, so that what is compiled lies in it (python setup.py build_ext --inplace), or build a wheel (uv build "
+            "--wheel), publish it, and deploy a script whose requirements.txt names it."
+        )
+
+
 class LockingError(ReleaseError):
     """Requirements that uv could not lock: they conflict, or nothing fits them. ``remedy`` is a next step, or ""."""
 

@@ -26,6 +26,7 @@ from airflow_provider_daybreak.releases.environments.interpreter import find_int
 from airflow_provider_daybreak.releases.environments.lock import Lock, make_lock
 from airflow_provider_daybreak.releases.layout import ids_in
 from airflow_provider_daybreak.releases.making import frozen_lock, make_release
+from airflow_provider_daybreak.releases.projects.project import read_projects
 from airflow_provider_daybreak.releases.prune import check_keep, prune, prune_store
 from airflow_provider_daybreak.releases.release import (
     SCHEMA,
@@ -217,8 +218,12 @@ def _deploy(
         return Deployed(get_release(layout, before), before, changed=False)
     release, findings = ready_release(layout, release_id), None
     if release is None:
+        projects = read_projects(source)
         environments.build(environment, environment.id, layout, index=plan.index)
-        findings = scan(source.folder, [file["path"] for file in source.files])
+        roots = [root for project in projects for root in project.roots]
+        builds = {f"{project.at}/setup.py".lstrip("/") for project in projects}  # which is never run
+        files = [file["path"] for file in source.files if file["path"] not in builds]
+        findings = scan(source.folder, files, roots)
         check_imports(findings, layout.environment(environment.id))
         if find_release(layout, release_id) is None:
             manifest = _manifest(layout, release_id, source, environment, requirements, input_digest, plan)

@@ -14,8 +14,10 @@ from airflow_provider_daybreak.releases.environments.lock import Lock
 from airflow_provider_daybreak.releases.files import check_room, discard, protect_source, write_json
 from airflow_provider_daybreak.releases.lease import NAME as LEASE
 from airflow_provider_daybreak.releases.lease import exclusively
+from airflow_provider_daybreak.releases.projects.installed import write_installed
+from airflow_provider_daybreak.releases.projects.project import read_projects
 from airflow_provider_daybreak.releases.release import MANIFEST, get_release
-from airflow_provider_daybreak.releases.source import copy_files
+from airflow_provider_daybreak.releases.source import Source, copy_files
 from airflow_provider_daybreak.releases.uv import Index
 from airflow_provider_daybreak.storage import local
 
@@ -43,6 +45,8 @@ def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[st
     path.mkdir(mode=0o755)
     path.chmod(0o755)
     copy_files(manifest["files"], path / "src", read)
+    source = Source(path / "src", path / "src", tuple(manifest["files"]), manifest["source_sha256"])
+    write_installed(path, read_projects(source))
     (path / "src" / ".env").symlink_to("../../../shared/.env")  # a script finds it beside itself
     (path / "environment").symlink_to(f"../../environments/{manifest['environment']}")
     (path / LEASE).touch(mode=0o644)

@@ -11,7 +11,7 @@ from airflow_provider_daybreak.exceptions import ReleaseDamagedError, ReleaseNot
 from airflow_provider_daybreak.releases.environments.environment import is_complete
 from airflow_provider_daybreak.releases.files import read_json
 from airflow_provider_daybreak.releases.layout import ids_in
-from airflow_provider_daybreak.releases.source import has_src_layout
+from airflow_provider_daybreak.releases.projects.installed import Installed, installed_in
 from airflow_provider_daybreak.releases.switch import current_id, read_history
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ class Release:
         return self.path / "src"
 
     @property
-    def has_src_layout(self) -> bool:
-        """Whether it is a project that keeps its packages in ``src/``."""
-        return has_src_layout([file["path"] for file in self.manifest["files"]])
+    def installed(self) -> Installed:
+        """What runs find of the projects in its source, as if they were installed."""
+        return installed_in(self.path)
 
     @property
     def environment_id(self) -> str:

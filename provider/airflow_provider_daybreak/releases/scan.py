@@ -8,8 +8,6 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.releases.source import has_src_layout
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -50,13 +48,14 @@ class Findings:
     mails: str = ""
 
 
-def scan(folder: Path, files: Sequence[str]) -> Findings:
+def scan(folder: Path, files: Sequence[str], roots: Sequence[str] = ()) -> Findings:
     """
     Return what a source does. Each file is parsed once; what is no Python is left out: Python itself will say so.
 
     :param files: paths of the source's files, relative to the folder.
+    :param roots: folders of it that its packages lie in.
     """
-    tops = [path.removeprefix("src/") for path in files] if has_src_layout(files) else []
+    tops = [path[len(root) + 1 :] for root in roots for path in files if path.startswith(f"{root}/")]
     own = {path.split("/")[0].removesuffix(".py") for path in (*files, *tops)}
     found = Findings()
     mailers: list[tuple[int, str, int]] = []

@@ -150,11 +150,6 @@ def read_source(given: Path) -> Source:
     return Source(folder, given, files, digest_of(files))
 
 
-def has_src_layout(paths: Sequence[str]) -> bool:
-    """Return whether these are the files of a project that keeps its packages in ``src/``, as ``uv init`` makes it."""
-    return "pyproject.toml" in paths and any(path.startswith("src/") and path.endswith(".py") for path in paths)
-
-
 def digest_of(files: tuple[FileEntry, ...] | list[FileEntry]) -> str:
     """Return the digest of a source's files: two sources with the same digest run the same."""
     digest = hashlib.sha256()

@@ -26,26 +26,37 @@ def read_setup_cfg(path: Path, chosen: Sequence[str] = ()) -> Needs | None:
     :raises RequirementRefusedError: it asks for what can't be deployed.
     """
     text = read_text(path)
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read_string(text)
-    except configparser.Error as error:
-        problem = f"it can't be read: {str(error).splitlines()[0]}. Mend it, or remove it."
-        raise RequirementsError(str(path), problem) from error
+    parser = configuration(path, text)
     said = parser.get("options", "install_requires", fallback="")
     if said.strip().startswith("file:"):
         raise RequirementsError(
             str(path), f"its dependencies are in {said.strip()[5:].strip()!r}. Name that in requirements."
         )
-    items = _listed(said)
+    items = listed(said)
     extras = dict(parser["options.extras_require"]) if parser.has_section("options.extras_require") else {}
     for name in chosen:
         if name not in extras:
             raise unknown_choice(path, name, extras)
-        items += _listed(extras[name])
+        items += listed(extras[name])
     if not items:
         return None
     return Needs(required(path, text, items), parser.get("options", "python_requires", fallback="").strip())
+
+
+def configuration(path: Path, text: str) -> configparser.ConfigParser:
+    """
+    Return what a ``setup.cfg`` says, its names as they are written.
+
+    :raises RequirementsError: it can't be read.
+    """
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as its documentation says to keep case
+    try:
+        parser.read_string(text)
+    except configparser.Error as error:
+        problem = f"it can't be read: {str(error).splitlines()[0]}. Mend it, or remove it."
+        raise RequirementsError(str(path), problem) from error
+    return parser
 
 
 def read_setup_py(path: Path, chosen: Sequence[str] = ()) -> Needs | None:
@@ -61,9 +72,9 @@ def read_setup_py(path: Path, chosen: Sequence[str] = ()) -> Needs | None:
         tree = ast.parse(text.removeprefix("\ufeff"))
     except (SyntaxError, ValueError):
         return None  # Python itself will say what is wrong with it
-    values = _values(tree)
+    values = values_of(tree)
     said: dict[str, Any] = {}
-    for keyword in _keywords(tree):
+    for keyword in keywords_of(tree):
         if keyword.arg is None or keyword.arg in ("install_requires", "extras_require", "python_requires"):
             said[keyword.arg or "install_requires"] = _value(path, keyword.value, values)
     items = _texts(path, said.get("install_requires"), "install_requires")
@@ -77,18 +88,19 @@ def read_setup_py(path: Path, chosen: Sequence[str] = ()) -> Needs | None:
     return Needs(required(path, text, items), str(said.get("python_requires") or "")) if items else None
 
 
-def _listed(said: str) -> list[str]:
+def listed(said: str) -> list[str]:
+    """Return the items of a list as ``setup.cfg`` writes it."""
     lines = said.splitlines() if "\n" in said else said.split(";") if " ;" not in said else [said]
     return [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
 
 
 def _texts(path: Path, value: Any, name: str) -> list[str]:
     if isinstance(value, str):
-        return _listed(value)
+        return listed(value)
     return strings(path, list(value) if isinstance(value, (tuple, set)) else value, name)
 
 
-def _values(tree: ast.Module) -> dict[str, ast.expr]:
+def values_of(tree: ast.Module) -> dict[str, ast.expr]:
     """Return what names at the top of the file stand for, where they are bound once."""
     bound: dict[str, list[ast.expr]] = {}
     for node in tree.body:
@@ -113,7 +125,8 @@ def _value(path: Path, node: ast.expr, values: dict[str, ast.expr]) -> Any:
         raise RequirementsError(str(path), problem) from None
 
 
-def _keywords(tree: ast.AST) -> Iterator[ast.keyword]:
+def keywords_of(tree: ast.AST) -> Iterator[ast.keyword]:
+    """Yield what a ``setup.py`` gives to ``setup()``."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("setup", "setuptools.setup"):
             yield from node.keywords

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import InvalidValueError, ScriptNotStartedError, ShellSyntaxError
-from airflow_provider_daybreak.releases.requirements.lockfiles import toml
 from airflow_provider_daybreak.releases.running.booting import BOOT
 
 if TYPE_CHECKING:
@@ -25,9 +24,6 @@ _MAYBE_ARGUMENT = (">", "<", "|", ";", "&")  # such as a column's separator, aft
 _VARIABLE = re.compile(r"(?<![\\\w])\$(\{[A-Za-z_]\w*[^}]*\}|[A-Z_][A-Z0-9_]*\b)")
 _SUBSTITUTION = re.compile(r"[\w./=:-]*(\$\(.+\)|`.+`)[\w./-]*")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_OBJECT = re.compile(r"([\w.]+):([\w.]+)")
-# As installers write it: the project's own code is in the release, and not installed.
-_ENTRY = "import sys; sys.argv[0] = {name!r}; import {module}; sys.exit({module}.{function}())"
 _NOTEBOOK = BOOT / "daybreak_notebook.py"
 _SHEBANG_BYTES = 256  # as many as the kernel reads (BINPRM_BUF_SIZE)
 
@@ -68,8 +64,7 @@ def program_of(release: Release, command: Sequence[str], path: str, source: Path
     Return the program and its arguments, with the release's scripts in the folder that holds its source.
 
     A notebook is run by the release's Python, and each ``-p NAME VALUE`` is a parameter of it. A script of a shell, or of
-    any interpreter that its first line names, is given to that: it needs no execute bit. A command of the project's own,
-    of its ``[project.scripts]``, is the function that these name.
+    any interpreter that its first line names, is given to that: it needs no execute bit.
 
     :param command: program and arguments.
     :param path: the ``PATH`` on which programs are looked for.
@@ -96,8 +91,6 @@ def program_of(release: Release, command: Sequence[str], path: str, source: Path
         return [found, *rest]
     if script is not None:
         return [*_interpreter(release.src / script, first, path), str(source / script), *rest]
-    if entry := _entry_point(release, first):
-        return [str(release.python), "-c", _ENTRY.format(name=first, module=entry[1], function=entry[2]), *rest]
     problem = f"there is no such program in {path}, nor a file of the release"
     raise ScriptNotStartedError(first, problem, "first deploy a release that has it")
 
@@ -194,18 +187,6 @@ def _notebook_runner(release: Release, first: str, source: Path) -> list[str]:
         )
     # As text: a user that it may run as may not come to this package. By hand it is the file.
     return [str(_NOTEBOOK)] if source == Path() else ["-c", _NOTEBOOK.read_text(encoding="utf-8")]
-
-
-def _entry_point(release: Release, name: str) -> re.Match[str] | None:
-    """Return module and function of a command that the release's project names in its ``pyproject.toml``."""
-    file = release.src / "pyproject.toml"
-    if not file.is_file():
-        return None
-    said = toml("pyproject.toml", file.read_text(encoding="utf-8"))
-    for table in (said.get("project", {}), said.get("tool", {}).get("poetry", {})):
-        if name in table.get("scripts", {}):
-            return _OBJECT.fullmatch(str(table["scripts"][name]))
-    return None
 
 
 def _is_bare(first: str) -> bool:

@@ -199,8 +199,10 @@ def environment_of(release: Release, job: Job, dotenv: Mapping[str, str], space:
     """Build the variables that the script sees. Of the worker's own, only the harmless are passed on."""
     variables = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
     variables.setdefault("LANG", "C.UTF-8")
+    installed = release.installed
+    commands = [str(installed.commands)] if installed.commands else []
     variables |= {
-        "PATH": f"{release.environment / 'bin'}:{_SYSTEM_PATH}",
+        "PATH": os.pathsep.join([*commands, str(release.environment / "bin"), _SYSTEM_PATH]),
         "VIRTUAL_ENV": str(release.environment),
         "PYTHONUNBUFFERED": "1",  # its lines are shown when it writes them
         "TMPDIR": str(space.temporary_name),
@@ -209,13 +211,17 @@ def environment_of(release: Release, job: Job, dotenv: Mapping[str, str], space:
         "DAYBREAK_WORK_DIR": str(space.work),
         "DAYBREAK_OUTPUT_DIR": str(space.output),
     }
-    if release.has_src_layout:
-        variables["PYTHONPATH"] = str(space.work / "src")
+    modules = [str(space.work / root) for root in installed.roots]
+    modules += [str(installed.library)] if installed.library else []
     if job.state and FOLDER in job.state.paths:
         variables["DAYBREAK_STATE_DIR"] = str(space.work / FOLDER)
     if user := job.privileges.user:
         variables |= {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
-    return {**variables, **job.boot, **dotenv, **job.env}
+    variables |= {**job.boot, **dotenv, **job.env}
+    if modules:
+        own = [variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else []
+        variables["PYTHONPATH"] = os.pathsep.join([*own, *modules])
+    return variables
 
 
 def _dotenv(release: Release) -> Mapping[str, str]:
@@ -231,7 +237,11 @@ def _by_hand(release: Release, job: Job, path: str) -> str:
     told = {key: value for key, value in job.env.items() if key.startswith("DAYBREAK_")}
     given = [shlex.quote(f"{key}={value}") for key, value in {**told, **boot}.items()]
     on_path = [shlex.quote(str(BOOT))] if boot else []
-    on_path += ['"$PWD/src"'] if release.has_src_layout else []
+    installed = release.installed
+    on_path += [f'"$PWD"/{shlex.quote(root)}' if root else '"$PWD"' for root in installed.roots]
+    on_path += [shlex.quote(str(installed.library))] if installed.library else []
+    if installed.commands:
+        given.append(f'PATH={shlex.quote(str(installed.commands))}:"$PATH"')
     given += [f"PYTHONPATH={os.pathsep.join(on_path)}"] if on_path else []
     command = shlex.join(program_of(release, job.command, path, Path()))
     return " && ".join([*steps, " ".join(["env", *given, command] if given else [command])])

@@ -1,0 +1,1 @@
+"""A source that is a package: what installing it would make, beside the release instead of in its environment."""
