@@ -40,6 +40,7 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as name, sink() as port, _settings(Path(name), port):
         yield _clock(Path(name))
         yield _mail(Path(name), port)
+        yield _large_source(Path(name))
 
 
 def _clock(folder: Path) -> Figure:
@@ -84,6 +85,32 @@ def _mail(folder: Path, port: int) -> Figure:
     run(once)
     ours, direct = in_turn(lambda: run(once), lambda: run("direct"), rounds=ROUNDS)
     return Figure("script.mail", (ours - direct) * 1000, None, 150, "ms more than sending directly")
+
+
+def _large_source(folder: Path) -> Figure:
+    """Compare a run of a source of 5,000 files, some of which it writes to, with one of 5."""
+    from airflow_provider_daybreak.releases.deploy import Plan, deploy
+    from airflow_provider_daybreak.releases.layout import Layout
+    from airflow_provider_daybreak.releases.running.run import Job, run
+
+    def deployed(files: int) -> object:
+        source = folder / f"source_{files}"
+        for number in range(files - 1):
+            path = source / f"data{number % 50}" / f"{number}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{number}\n" * 100)
+        (source / "report.py").write_text(
+            "open('data0/0.txt', 'w').write('1')\nopen('new.txt', 'w')\nprint(1)\n"
+        )
+        release = deploy(Layout(folder / "releases", f"source_{files}"), Plan(source)).release
+        run(release, Job(("report.py",)), on_line=lambda *_: None)  # the first one of a release makes the copy
+        return lambda: run(release, Job(("report.py",)), on_line=lambda *_: None)
+
+    large, small = deployed(5_000), deployed(5)
+    ours, least = in_turn(lambda: seconds(large), lambda: seconds(small), rounds=ROUNDS)
+    return Figure(
+        "script.large_source", (ours - least) * 1000, None, 100, "ms more than of a source of 5 files"
+    )
 
 
 @contextmanager

@@ -30,6 +30,7 @@ class Layout:
                      current -> releases/<id>
                      state/                deploy.lock history.jsonl interpreters.json
                      runs/<id>/            work/, output/ and tmp/ of a script that runs
+                     runs/kept-<id>/       a large release's copy for its next run
                      trash/                what is being removed
 
     :param root: the folder of all names on this machine.
@@ -87,7 +88,7 @@ class Layout:
 
     @cached_property
     def runs(self) -> Path:
-        """Holds a folder for each script that runs."""
+        """Holds a folder for each script that runs, and the copy that a large release's next run takes."""
         return self.home / "runs"
 
     @cached_property

@@ -28,7 +28,7 @@ PINNED = ".pinned"
 def clean(layout: Layout) -> None:
     """Remove what interrupted deploys and runs left. Only who holds the deploy lock may call this."""
     empty_trash(layout.trash)
-    remove_leftovers(layout)
+    remove_leftovers(layout, current_id(layout))
     for folder in (layout.home, layout.state, layout.dotenv.parent):
         for entry in os.scandir(folder):
             if entry.name.startswith(".") and entry.name.endswith(".tmp"):

@@ -18,7 +18,7 @@ import pytest
 from tests.integration.delivery.scripted import TAKEN, ScriptedServer
 
 POINTS = int(os.environ.get("DAYBREAK_CRASH_POINTS", "8"))
-LINES = 16_000  # that an attempt runs, or somewhat more
+LINES = 11_500  # that an attempt runs, or somewhat more
 ATTEMPT = Path(__file__).with_name("script_attempt.py")
 
 

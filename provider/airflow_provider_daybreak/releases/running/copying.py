@@ -13,7 +13,7 @@ from airflow_provider_daybreak.releases.source import mode_of
 from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from airflow_provider_daybreak.releases.release import Release
@@ -38,17 +38,23 @@ def copy_source(release: Release, work: Path, owner: tuple[int, int] | None) -> 
     with opened_folder(release.src) as source, opened_folder(work) as target:
         for file in release.manifest["files"]:
             _make_folders(file["path"].rpartition("/")[0], made, target)
-            if file["path"].endswith("/"):
-                continue
-            if file["link"]:
-                os.symlink(file["link"], file["path"], dir_fd=target)
-                if owner:
-                    os.chown(file["path"], *owner, dir_fd=target, follow_symlinks=False)
-            else:
-                _copy_file(release, file, source, target, moment, owner)
+            if not file["path"].endswith("/"):
+                _copy(release, file, source, target, moment, owner)
         if owner:
             for folder in reversed(made):
                 os.chown(folder, *owner, dir_fd=target, follow_symlinks=False)
+
+
+def copy_again(release: Release, files: Sequence[FileEntry], work: int) -> None:
+    """
+    Copy files that the working directory, given its descriptor, lacks. Their folders are there.
+
+    :raises ReleaseDamagedError: a file is missing, or shorter than it was.
+    """
+    moment = moment_of(release)
+    with opened_folder(release.src) as source:
+        for file in files:
+            _copy(release, file, source, work, moment, None)
 
 
 def _make_folders(path: str, made: dict[str, None], target: int) -> None:
@@ -57,6 +63,22 @@ def _make_folders(path: str, made: dict[str, None], target: int) -> None:
         _make_folders(path.rpartition("/")[0], made, target)
         os.mkdir(path, 0o755, dir_fd=target)
         made[path] = None
+
+
+def _copy(
+    release: Release,
+    file: FileEntry,
+    source: int,
+    target: int,
+    moment: int,
+    owner: tuple[int, int] | None,
+) -> None:
+    if not file["link"]:
+        _copy_file(release, file, source, target, moment, owner)
+        return
+    os.symlink(file["link"], file["path"], dir_fd=target)
+    if owner:
+        os.chown(file["path"], *owner, dir_fd=target, follow_symlinks=False)
 
 
 def _copy_file(

@@ -35,11 +35,18 @@ class Ended:
     :param code: its exit code, or the negative number of the signal that ended it.
     :param left: what it left running and had to be ended, such as ``sleep (4711)``.
     :param stubborn: what of that could not be ended.
+    :param watched: whether the guard was there to its end. If not, nobody knows what may still run.
     """
 
     code: int
     left: Sequence[str] = ()
     stubborn: Sequence[str] = ()
+    watched: bool = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of the script runs any more."""
+        return self.watched and not self.stubborn
 
 
 class Running:
@@ -146,7 +153,7 @@ def _reported(descriptor: int, code: int) -> Ended:
         if "script" in said:
             with suppress(ProcessLookupError):
                 os.killpg(said["script"], signal.SIGKILL)
-        return Ended(code or -signal.SIGKILL)
+        return Ended(code or -signal.SIGKILL, watched=False)
     known = -signal.SIGKILL if said["code"] is None else said["code"]
     return Ended(known, tuple(said["left"]), tuple(said["stubborn"]))
 

@@ -151,6 +151,7 @@ def run(
             for name in ("stdout", "stderr")
         )
         started = time.monotonic()
+        kept, space.kept = space.kept, None  # while nobody knows that all of the script has ended
         try:
             ended = watch(
                 arguments,
@@ -163,6 +164,7 @@ def run(
             )
         except OSError as error:
             raise ScriptNotStartedError(arguments[0], error.strerror or str(error), by_hand) from error
+        space.kept = kept if ended.is_over else None
         _tell_of_what_was_left(ended)
         return Finished(
             command=redactor.for_log(shlex.join(job.command)),

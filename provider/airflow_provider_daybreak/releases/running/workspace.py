@@ -10,7 +10,7 @@ import secrets
 import stat
 import tempfile
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -21,7 +21,7 @@ from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
     StorageError,
 )
-from airflow_provider_daybreak.releases.files import remove_tree
+from airflow_provider_daybreak.releases.files import discard, remove_tree
 from airflow_provider_daybreak.releases.running.copying import (
     FOLDER,
     copy_dotenv,
@@ -29,12 +29,14 @@ from airflow_provider_daybreak.releases.running.copying import (
     moment_of,
     opened_folder,
 )
+from airflow_provider_daybreak.releases.running.keeping import PREFIX, is_large, noted, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from airflow_provider_daybreak.releases.layout import Layout
     from airflow_provider_daybreak.releases.release import Release
+    from airflow_provider_daybreak.releases.running.keeping import KeptCopy
     from airflow_provider_daybreak.releases.running.privileges import User
     from airflow_provider_daybreak.releases.source import FileEntry
 
@@ -46,7 +48,7 @@ _READ = (
 )  # a pipe that nobody writes to must not hold us
 
 
-@dataclass(frozen=True)
+@dataclass
 class Workspace:
     """
     The folders of one run: ``work``, ``output`` and ``tmp``, in one that no other user may change.
@@ -55,10 +57,12 @@ class Workspace:
 
     :param folder: holds the three.
     :param descriptor: the folder, locked. Whoever inherits it keeps the folder from being removed as a leftover.
+    :param kept: what the next run of the release can have of it, where that is worth it.
     """
 
     folder: Path
     descriptor: int
+    kept: KeptCopy | None = field(default=None, repr=False)
 
     @property
     def work(self) -> Path:
@@ -117,13 +121,24 @@ def workspace(layout: Layout) -> Iterator[Workspace]:
             space.temporary_name.symlink_to(space.temporary)
         yield space
     finally:
-        _remove(space.folder)
+        _link_to(space.folder).unlink(missing_ok=True)
+        if space.kept is None or not space.kept.put_back():
+            _remove(space.folder)
         os.close(space.descriptor)
 
 
-def remove_leftovers(layout: Layout) -> None:
-    """Remove the workspaces of runs that were killed. Those of runs that still go on are left alone."""
+def remove_leftovers(layout: Layout, current: str | None) -> None:
+    """
+    Remove the workspaces of runs that were killed. Those of runs that still go on are left alone.
+
+    :param current: id of the release whose kept copy stays.
+    """
     for folder in list(layout.runs.iterdir()):
+        if folder.name.startswith(PREFIX):
+            if folder.name != f"{PREFIX}{current}":
+                with suppress(FileNotFoundError):  # a run takes it
+                    discard(folder, layout.trash)
+            continue
         # Else its run goes on, or has ended meanwhile.
         with suppress(BlockingIOError, FileNotFoundError), opened_folder(folder) as descriptor:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -149,10 +164,18 @@ def fill(
     :raises StorageError: it can't be written.
     """
     owner = _owner(user)
+    # Another user's process could hold on to a folder of its copy: there each run has one of its own.
+    keeps = owner is None and is_large(release) and space.folder.parent == release.layout.runs
     try:
-        for path in (space.work, space.output, space.temporary):
+        space.kept = taken(space.folder, release) if keeps else None
+        for path in (space.output, space.temporary):
             path.mkdir(mode=0o700)
-        copy_source(release, space.work, owner)
+        if space.kept is None:
+            space.work.mkdir(mode=0o700)
+            copy_source(release, space.work, owner)
+            space.kept = noted(space.folder, release) if keeps else None
+        if space.kept:
+            space.kept.wait_for_the_clock()
         copy_dotenv(release.layout.dotenv, space.work, owner)
         if restore:
             with opened_folder(space.work) as work:
