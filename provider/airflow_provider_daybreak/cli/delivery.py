@@ -36,16 +36,16 @@ def list_deliveries(args: Namespace) -> None:
     """Show who got which report, when, and what the server said."""
     archive = archive_of()
     report = known_report(archive, args.report) if args.report else None
-    day = parse_date(args.date, name="--date") if args.date else None
     since, until = dates_of(args)
+    if args.date:
+        day = parse_date(args.date, name="--date")
+        since, until = max(day, since or day), min(day, until or day)
     rows = [
         record.as_row()
-        for record in deliveries(archive, report, report_date=day)
-        if (args.state is None or record.standing == args.state)
-        and (since is None or record.report_date >= since.isoformat())
-        and (until is None or record.report_date <= until.isoformat())
+        for record in deliveries(archive, report, since=since, until=until)
+        if args.state is None or record.standing == args.state
     ]
-    asked = any((report, day, since, until, args.state))
+    asked = any((report, since, until, args.state))
     print_result(
         args.output, rows, "No mail is in the ledger" + (" of those that were asked for." if asked else ".")
     )

@@ -55,5 +55,5 @@ def _delivered(context: Mapping[str, Any], archive: Archive, report: object) -> 
         return []
     return [
         f"  {record.standing:<10} {record.recipient}  {record.facts.get('reason', '')}".rstrip()
-        for record in deliveries(archive, slug, report_date=parse_date(day))
+        for record in deliveries(archive, slug, since=parse_date(day), until=parse_date(day))
     ]

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.delivery.index import Index
 from airflow_provider_daybreak.delivery.ledger import Ledger
 from airflow_provider_daybreak.delivery.mailing import ledger_day
+from airflow_provider_daybreak.delivery.recipients import normal_form
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from datetime import date
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from airflow_provider_daybreak.archive import Archive
+    from airflow_provider_daybreak.delivery.ledger import Entry, Facts
+
+_FAR = timedelta(days=2 * 366)
+"""How far from its report date a period begins at most: one of a year, and that before or after it."""
+_FIRST, _LAST = date.min + _FAR, date.max - _FAR
 
 
 @dataclass(frozen=True)
@@ -59,38 +66,87 @@ class Record:
         }
 
 
-def records_of(ledger: Ledger) -> Iterator[Record]:
-    """Yield what the ledger says of each mail."""
-    for entry, known in ledger.records():
-        asked = known.get("status") in ("waiting", "rejected")
-        if entry.standing == "new" or (asked and str(known["time"]) > str(entry.facts.get("time"))):
-            yield Record(str(known.get("status", "new")), {**entry.facts, **known})
-        else:
-            yield Record(entry.standing, {**known, **entry.facts})
+def records_of(ledger: Ledger, keys: Iterable[str] | None = None) -> Iterator[Record]:
+    """
+    Yield what the ledger says of each mail.
+
+    :param keys: of which mails; all when None.
+    """
+    for entry, known in ledger.records(keys):
+        yield _record(entry, known)
+
+
+def _record(entry: Entry, known: Facts) -> Record:
+    asked = known.get("status") in ("waiting", "rejected")
+    if entry.standing == "new" or (asked and str(known["time"]) > str(entry.facts.get("time"))):
+        return Record(str(known.get("status", "new")), {**entry.facts, **known})
+    return Record(entry.standing, {**known, **entry.facts})
+
+
+def listed(ledger: Ledger) -> Iterator[Record]:
+    """
+    Yield, as :func:`records_of` does, what a table shows of each mail: of those that were sent no more than that.
+
+    What was sent is read once from the ledger, and from then on from its :class:`Index`.
+    """
+    index, keys = Index(ledger.folder), ledger.keys()
+    known = index.of(keys)
+    found: dict[str, Record] = {}
+    rest = [key for key in keys if key not in known]
+    for key, (entry, facts) in zip(rest, ledger.records(rest), strict=True):
+        found[key] = _record(entry, facts)
+    index.add({key: each.facts for key, each in found.items() if each.standing == "sent"}, keys)
+    for key in keys:
+        yield Record("sent", known[key]) if key in known else found[key]
+
+
+def those_who_wait(ledger: Ledger, normal: Collection[str]) -> Iterator[Record]:
+    """
+    Yield what the ledger says of the mails that were not sent, and of those to these recipients.
+
+    :param normal: their normalised addresses.
+    """
+    keys = ledger.keys()
+    known = Index(ledger.folder).of(keys)
+    others = {key for key, facts in known.items() if normal_form(str(facts["recipient"])) not in normal}
+    yield from records_of(ledger, [key for key in keys if key not in others])
 
 
 def deliveries(
-    archive: Archive, report: str | None = None, *, report_date: date | None = None
+    archive: Archive,
+    report: str | None = None,
+    *,
+    since: date | None = None,
+    until: date | None = None,
 ) -> Iterator[Record]:
     """
     Yield the mails of reports, by report, date and recipient.
 
     :param report: slug; all reports when None.
-    :param report_date: of one date only.
+    :param since: first report date. Ledgers that have none of the dates are not read.
+    :param until: last report date, included.
     """
+    first, last = (since or date.min).isoformat(), (until or date.max).isoformat()
+    everything = since is None and until is None
     for slug in archive.reports() if report is None else [report]:
         records = (
             record
-            for day in _ledger_days(archive, slug, report_date)
-            for record in records_of(Ledger(archive.deliveries(slug, day)))
-            if report_date is None or record.report_date == report_date.isoformat()
+            for day in _ledger_days(archive, slug, since, until)
+            for record in listed(Ledger(archive.deliveries(slug, day)))
+            if everything or first <= record.report_date <= last
         )
         yield from sorted(records, key=lambda record: (record.report_date, record.recipient, record.occasion))
 
 
-def _ledger_days(archive: Archive, report: str, report_date: date | None) -> Iterable[date]:
-    """Return the days that may have a ledger: a period's lies with its first day."""
-    if report_date is None:
-        return archive.days(report)
-    revisions = archive.revisions(report, since=report_date, until=report_date)
-    return {report_date, *(ledger_day(revision.manifest) for revision in revisions)}
+def _ledger_days(archive: Archive, report: str, since: date | None, until: date | None) -> Iterable[date]:
+    """Return the days that may have a ledger of these report dates: a period's lies with its first day."""
+    days = set(archive.days(report, since=since, until=until))
+    if since is None and until is None:
+        return days
+    manifests = [each.manifest for each in archive.revisions(report, since=since, until=until)]
+    found = {manifest.report_date for manifest in manifests}
+    pruned = [day for day in days - found if archive.numbers(report, day)]
+    if pruned:  # their manifests would say where it is
+        far = (max(min(pruned), _FIRST) - _FAR, min(max(pruned), _LAST) + _FAR)
+        days |= set(archive.days(report, since=far[0], until=far[1]))
+    return days | {ledger_day(manifest) for manifest in manifests}

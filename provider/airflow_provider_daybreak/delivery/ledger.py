@@ -45,7 +45,8 @@ IN_DOUBT_AFTER = timedelta(minutes=20)
 
 _SYNC_THREADS = 4
 _MOST_UNSYNCHRONISED = 64  # outcomes
-_KEY = re.compile(r"[0-9a-f]{64}")
+KEY = re.compile(r"[0-9a-f]{64}")
+"""What names a mail's folder."""
 _COMMIT = re.compile(r"commit\.([0-9]{1,6})")
 _OUTCOME = re.compile(r"outcome\.([0-9]{1,6})\.json")
 
@@ -252,17 +253,27 @@ class Ledger:
             if pool is not None:
                 pool.shutdown()
 
-    def records(self) -> Iterator[tuple[Entry, Facts]]:
-        """Yield each mail's entry, and what else is known: what was prepared, or why nothing was sent."""
-        keys = [key for key in storage.names(self.folder) if _KEY.fullmatch(key)]
-        yield from storage.each(self.folder, self.record, keys)
+    def keys(self) -> list[str]:
+        """Return the keys of all mails that it has."""
+        return [key for key in storage.names(self.folder) if KEY.fullmatch(key)]
+
+    def records(self, keys: Iterable[str] | None = None) -> Iterator[tuple[Entry, Facts]]:
+        """
+        Yield each mail's entry, and what else is known: what was prepared, or why nothing was sent.
+
+        :param keys: of which mails; all when None.
+        """
+        yield from storage.each(self.folder, self.record, self.keys() if keys is None else keys)
 
     def record(self, key: str) -> tuple[Entry, Facts]:
         """Return one mail's entry, and what else is known of it."""
+        folder = self.folder / key
+        names = storage.names(folder)
         known: Facts = {}
         for name in ("prepared.json", "note.json"):
-            known |= _parse(_read(self.folder / key / name)) or {}
-        return self.entry(key), known
+            if name in names:
+                known |= _parse(_read(folder / name)) or {}
+        return self._entry(key, names), known
 
     def _put(self, path: StoragePath, facts: Mapping[str, object]) -> None:
         storage.write(path, _dump(facts), durable="none")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.archive.find import find_revision, find_revisions
 from airflow_provider_daybreak.delivery.approval import Proposal, Question
-from airflow_provider_daybreak.delivery.audit import records_of
+from airflow_provider_daybreak.delivery.audit import those_who_wait
 from airflow_provider_daybreak.delivery.captured import CapturedMessage, captured_mails
 from airflow_provider_daybreak.delivery.connections import work_over
 from airflow_provider_daybreak.delivery.mailing import Mailing, ledger_of
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.delivery.attachments import Attachment
     from airflow_provider_daybreak.delivery.audit import Record
     from airflow_provider_daybreak.delivery.connections import Connection
+    from airflow_provider_daybreak.delivery.ledger import Ledger
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.request import MailSettings
 
@@ -287,7 +288,7 @@ class Mailer:
         """
         latest = find_revision(self.archive, resending.report, report_date=resending.report_date)
         ledger, trial = ledger_of(self.archive, latest.manifest), self.settings.redirect_all_to
-        named = _named(resending, [record for record in records_of(ledger) if not record.occasion])
+        named = _named(resending, _first_mails(ledger, resending))
         if not named:
             raise NothingToResendError(resending.report, resending.report_date.isoformat())
         check_domains([recipient for recipient, _ in named], self.settings.allowed_domains)
@@ -316,9 +317,7 @@ class Mailer:
         :raises RecipientNotAllowedError: one of them may not be mailed.
         """
         latest = find_revision(self.archive, resending.report, report_date=resending.report_date)
-        records = [
-            record for record in records_of(ledger_of(self.archive, latest.manifest)) if not record.occasion
-        ]
+        records = _first_mails(ledger_of(self.archive, latest.manifest), resending)
         standing = {normal_form(record.recipient): record.standing for record in records}
         named = [recipient for recipient, _ in _named(resending, records)]
         check_domains(named, self.settings.allowed_domains)
@@ -348,6 +347,12 @@ class Mailer:
         message = facts["message"] if facts else next(iter(mails))
         recipient = replace(recipient, message=message, part=facts.get("part", ""))
         return CapturedMessage(sender, revision.manifest.title, revision, recipients=[recipient], mails=mails)
+
+
+def _first_mails(ledger: Ledger, resending: Resending) -> list[Record]:
+    """Return what the ledger says of the period's own mails that may be meant: those named, or not sent."""
+    normal = {recipient.normal for recipient in parse_recipients(resending.to)}
+    return [record for record in those_who_wait(ledger, normal) if not record.occasion]
 
 
 def _named(resending: Resending, records: Iterable[Record]) -> list[tuple[Recipient, Mapping[str, Any]]]:
