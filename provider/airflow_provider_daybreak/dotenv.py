@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_HARMLESS = ("HOME", "LANG", "LOGNAME", "TZ", "USER")
+HARMLESS = ("HOME", "LANG", "LOGNAME", "TZ", "USER")
+"""Variables that a ``.env`` may name though it does not set them."""
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(['\"]?)")
 
 
@@ -31,14 +32,15 @@ class Dotenv:
         return f"Dotenv(path={str(self.path)!r}, keys={sorted(self.values)})"
 
 
-def read_dotenv(path: Path) -> Dotenv:
+def read_dotenv(path: Path, environment: Mapping[str, str] | None = None) -> Dotenv:
     """
     Return what the file sets, without changing the process's environment.
 
     Values are what python-dotenv makes of them, so a script that reads the file by itself sees the same: ``${NAME}`` and
-    ``${NAME:-default}`` stand for what is set above, or for HOME, LANG, LOGNAME, TZ and USER; nothing else of this
-    process's environment can be had. A key without ``=`` sets nothing.
+    ``${NAME:-default}`` stand for what is set above, or for HOME, LANG, LOGNAME, TZ and USER; nothing else of the
+    environment can be had. A key without ``=`` sets nothing, and stands for nothing, whatever the default.
 
+    :param environment: whose HOME and so on they are: that of the script that reads it; this process's when None.
     :raises DotenvUnreadableError: the file is missing, unreadable, not UTF-8, readable by everybody, or
         somebody else's.
     :raises DotenvSyntaxError: a line can't be understood, sets a key a second time, or names what is not set.
@@ -57,27 +59,31 @@ def read_dotenv(path: Path) -> Dotenv:
 
     values: dict[str, str] = {}
     lines: dict[str, int] = {}
+    environment = os.environ if environment is None else environment
+    known: dict[str, str | None] = {name: environment[name] for name in HARMLESS if name in environment}
     for binding in parse_stream(StringIO(text)):
         # A binding's text begins with the blank lines before it.
         blank = len(binding.original.string) - len(binding.original.string.lstrip())
         line = binding.original.line + binding.original.string[:blank].count("\n")
         if binding.error:
             raise DotenvSyntaxError(str(path), line, _explain(binding.original.string))
-        if binding.key is None or binding.value is None:
+        if binding.key is None:
             continue
         if binding.key in lines:
             problem = f"{binding.key} was set on line {lines[binding.key]} already. Keep one of them."
             raise DotenvSyntaxError(str(path), line, problem)
-        values[binding.key] = _interpolated(path, line, binding.key, binding.value, values)
+        if binding.value is None:
+            known[binding.key] = None
+            continue
+        values[binding.key] = known[binding.key] = _interpolated(path, line, binding.key, binding.value, known)
         lines[binding.key] = line
     return Dotenv(path, values, lines)
 
 
-def _interpolated(path: Path, line: int, key: str, value: str, values: Mapping[str, str]) -> str:
+def _interpolated(path: Path, line: int, key: str, value: str, known: Mapping[str, str | None]) -> str:
     """Return the value with what its ``${NAME}`` stand for. What came of that is not looked through again."""
     from dotenv.variables import Variable, parse_variables
 
-    known = {**{name: os.environ[name] for name in _HARMLESS if name in os.environ}, **values}
     atoms = list(parse_variables(value))
     for atom in atoms:
         if isinstance(atom, Variable) and atom.name not in known and atom.default is None:

@@ -35,6 +35,8 @@ def test_comments_and_keys_without_a_value_set_nothing(dotenv):
         "A=$B\nB=$(date)\nC=$$\nD=${\nE=}",
         "DOLLAR=$\nPASSWORD=ab${DOLLAR}{c}d",
         'A=${A:-first}\nB="a\n${A}\nb"',
+        "A\nB=${A:-default}\nC=x${A}y",
+        "A\nA=1\nB=${A:-default}",
         "URL=smtp://${USER_NAME:-me}@${HOST_NAME:-mail.example.org}:587/?x=%20#frag",
     ],
 )
@@ -44,7 +46,22 @@ def test_names_stand_for_what_python_dotenv_says(dotenv, monkeypatch, text):
     monkeypatch.setenv("HOME", "/home/me")
     path = dotenv(text)
 
-    assert read_dotenv(path).values == dotenv_values(path)
+    assert read_dotenv(path).values == {
+        key: value for key, value in dotenv_values(path).items() if value is not None
+    }
+
+
+def test_a_home_is_that_of_whoever_reads_the_file(dotenv, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/worker")
+    monkeypatch.setenv("USER", "worker")
+    path = dotenv("DATA=${HOME}/data\nWHO=${USER:-nobody}")
+
+    assert read_dotenv(path, {"HOME": "/home/ann", "SECRET": "x"}).values == {
+        "DATA": "/home/ann/data",
+        "WHO": "nobody",
+    }
+    with pytest.raises(DotenvSyntaxError, match=r"names \$\{SECRET\}"):
+        read_dotenv(dotenv("A=${SECRET}"), {"SECRET": "x"})
 
 
 def test_nothing_of_the_workers_own_secrets_can_be_named(dotenv, monkeypatch):
@@ -75,9 +92,10 @@ def test_an_open_quote_is_an_error_with_line_and_key_but_without_value(dotenv):
     assert "hunter2" not in repr(caught.value) + str(caught.value)
 
 
-def test_a_key_set_twice_is_an_error(dotenv):
+@pytest.mark.parametrize("again", ["A=2", "A"])
+def test_a_key_set_twice_is_an_error(dotenv, again):
     with pytest.raises(DotenvSyntaxError, match="line 2: A was set on line 1 already"):
-        read_dotenv(dotenv("A=1\nA=2\n"))
+        read_dotenv(dotenv(f"A=1\n{again}\n"))
 
 
 def test_a_line_that_is_no_assignment_is_an_error(dotenv):

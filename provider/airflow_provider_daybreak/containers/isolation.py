@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 USER = "1000:1000"
 """Who a container runs as when neither the task nor the image names anybody but root."""
 
+HOME = "/tmp"  # noqa: S108 - in the container
+"""A home that every user of a container may write to, where nothing says otherwise."""
 TMPFS: Mapping[str, str] = {"/tmp": "rw,nosuid,nodev,size=256m"}  # noqa: S108 - in the container
 """Folders in memory of every container. Scripts may be put there and run."""
 

@@ -13,7 +13,7 @@ from airflow_provider_daybreak.containers.container import Container, find
 from airflow_provider_daybreak.containers.engine import spare, unavailable
 from airflow_provider_daybreak.containers.identity import Identity, digest
 from airflow_provider_daybreak.containers.image import ImageBuild
-from airflow_provider_daybreak.containers.isolation import user_of
+from airflow_provider_daybreak.containers.isolation import HOME, user_of
 from airflow_provider_daybreak.containers.outputs import Budget, Store
 from airflow_provider_daybreak.containers.probe import Probe, command_of, variables_of
 from airflow_provider_daybreak.containers.spec import Boot, ContainerSpec
@@ -263,7 +263,7 @@ class ContainerHook(BaseHook):
             else job.command,
             user=user_of(job.user, found),
             environment={
-                "HOME": "/tmp",  # noqa: S108 - in the container
+                "HOME": HOME,
                 **job.environment,
                 **job.private_environment,
                 **boot.environment,

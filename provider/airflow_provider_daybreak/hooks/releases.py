@@ -31,7 +31,8 @@ from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
 from airflow_provider_daybreak.releases.release import get_release, previous_id
 from airflow_provider_daybreak.releases.running.command import split_command
 from airflow_provider_daybreak.releases.running.privileges import Privileges, find_user, read_limits
-from airflow_provider_daybreak.releases.running.run import Job, check_encoding, redactor_of, run
+from airflow_provider_daybreak.releases.running.redact import Redactor
+from airflow_provider_daybreak.releases.running.run import Job, check_encoding, dotenv_of, run
 from airflow_provider_daybreak.releases.running.state import State, state_paths
 from airflow_provider_daybreak.releases.running.workspace import files_like, workspace
 from airflow_provider_daybreak.releases.scan import warn_of
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.running.finished import Finished
     from airflow_provider_daybreak.releases.running.privileges import Limits
     from airflow_provider_daybreak.releases.running.process import Running
-    from airflow_provider_daybreak.releases.running.redact import Redactor
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ class ReleaseHook:
             if (paths := state_paths(state_dir))
             else None,
         )
-        redactor = _mask(found)
+        redactor = _mask(found, job)
         with job.state.held() if job.state else nullcontext(), workspace(found.layout) as space:
             command_ = redactor.for_log(shlex.join(job.command))
             log.info("Running %s in release %s of %s", command_, found.id, found.layout.name)
@@ -240,7 +240,7 @@ class ReleaseHook:
             encoding=check_encoding(encoding),
             patterns=ending.patterns,
         )
-        _mask(found)
+        _mask(found, job)
         with workspace(found.layout) as space:
             finished = run(found, job, on_line=_log_data, running=running, space=space)
             ending.check(finished, partial(files_like, space, found))
@@ -332,11 +332,11 @@ class ReleaseHook:
         return Store(storage_path(self.settings.release_store, name="[daybreak] release_store") / name)
 
 
-def _mask(release: Release) -> Redactor:
+def _mask(release: Release, job: Job) -> Redactor:
     """Mask the script's values in whatever Airflow logs of this task, and return who knows their other forms."""
     from airflow.sdk.log import mask_secret
 
-    redactor = redactor_of(release)
+    redactor = Redactor(dotenv_of(release, job.privileges.user, {**job.boot, **job.env}))
     for value in redactor.hidden:
         mask_secret(value)
     return redactor

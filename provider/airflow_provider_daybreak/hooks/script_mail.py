@@ -25,7 +25,6 @@ from airflow_provider_daybreak.delivery.relay import HOST, Relay
 from airflow_provider_daybreak.delivery.request import MailRequest
 from airflow_provider_daybreak.delivery.rules import Rules
 from airflow_provider_daybreak.delivery.sender import Summary
-from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import (
     ContainerError,
     InvalidValueError,
@@ -37,6 +36,7 @@ from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.releases.running.booting import RELAY
 from airflow_provider_daybreak.releases.running.command import split_command
 from airflow_provider_daybreak.releases.running.privileges import find_user
+from airflow_provider_daybreak.releases.running.run import dotenv_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,8 +74,9 @@ def script_of(
     :param run_script: runs it, given its release, variables and context.
     """
     found = ReleaseHook().release(release)
-    dotenv = found.layout.dotenv
-    given = {**(read_dotenv(dotenv).values if dotenv.exists() else {}), **(env or {})}
+    user = find_user(run_as) if run_as else None
+    own = {key: str(value) for key, value in (env or {}).items()}
+    given = {**dotenv_of(found, user, own), **own}
     run = run_of(context, report_date=report_date, timezone=timezone)
 
     def execute(variables: Mapping[str, str], boot: Mapping[str, str]) -> tuple[Any, dict[str, Any]]:
@@ -95,8 +96,8 @@ def script_of(
         run=run,
         period=run.period(period, offset),
         execute=execute,
-        given={key: str(value) for key, value in given.items()},
-        users=[find_user(run_as).uid] if run_as else [],
+        given=given,
+        users=[user.uid] if user else [],
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 from airflow.providers.docker.operators.docker import DockerOperator
 
 from airflow_provider_daybreak.containers.image import ImageBuild
-from airflow_provider_daybreak.containers.isolation import TMPFS, Isolation
+from airflow_provider_daybreak.containers.isolation import HOME, TMPFS, Isolation
 from airflow_provider_daybreak.containers.job import ContainerJob
 from airflow_provider_daybreak.containers.outputs import CopyLimits
 from airflow_provider_daybreak.delivery.script_mail import ScriptMail
@@ -332,7 +332,8 @@ class ScriptDockerOperator(DockerOperator):
             return {}
         if "=" in self.env_file:
             return cast("Mapping[str, str]", self.unpack_environment_variables(self.env_file))
-        values = read_dotenv(Path(self.env_file)).values
+        own = {"HOME": HOME, **self.environment, **self._private_variables}
+        values = read_dotenv(Path(self.env_file), own).values  # the worker's HOME is none of the container's
         for value in values.values():
             mask_secret(value)
         return values

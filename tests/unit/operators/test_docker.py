@@ -66,6 +66,18 @@ def test_a_secret_is_in_no_field_of_the_task(make_context):
     assert not any("canary" in str(getattr(operator, field)) for field in operator.template_fields)
 
 
+@pytest.mark.parametrize(("environment", "home"), [({}, "/tmp"), ({"HOME": "/srv"}, "/srv")])
+def test_the_home_that_an_env_file_names_is_the_containers(tmp_path, monkeypatch, environment, home):
+    monkeypatch.setenv("HOME", "/home/worker")
+    (tmp_path / ".env").write_text("DATA=${HOME}/data\n")
+    (tmp_path / ".env").chmod(0o600)
+    operator = ScriptDockerOperator(
+        task_id="t", image="x", env_file=str(tmp_path / ".env"), environment=environment
+    )
+
+    assert operator._variables_of_file() == {"DATA": f"{home}/data"}
+
+
 @pytest.mark.parametrize("rendered", [False, True])
 def test_mounts_are_taken_as_mounts_and_as_their_arguments(make_context, rendered):
     from docker.types import Mount

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_daybreak.releases.release import Release
+    from airflow_provider_daybreak.releases.running.privileges import User
     from airflow_provider_daybreak.releases.running.process import Ended
     from airflow_provider_daybreak.releases.running.state import State
     from airflow_provider_daybreak.releases.running.workspace import Workspace
@@ -130,7 +131,7 @@ def run(
         if not is_complete(release.environment):
             problem = "it is missing, damaged or of a format that this version of Daybreak does not read"
             raise ReleaseDamagedError(str(release.environment / COMPLETE), problem)
-        dotenv = _dotenv(release)
+        dotenv = dotenv_of(release, job.privileges.user, {**job.boot, **job.env})
         redactor = Redactor(dotenv)
         variables = environment_of(release, job, dotenv, space)
         arguments = program_of(release, job.command, variables["PATH"], space.work)
@@ -188,13 +189,24 @@ def _tell_of_what_was_left(ended: Ended) -> None:
         log.error("These processes of the script can't be ended, and still run: %s", ", ".join(ended.stubborn))
 
 
-def redactor_of(release: Release) -> Redactor:
+def dotenv_of(release: Release, user: User | None, given: Mapping[str, str]) -> Mapping[str, str]:
     """
-    Return who keeps the values of the release's ``.env`` out of texts.
+    Return what the ``.env`` of the release's name sets for a script.
 
+    :param user: whom the script runs as.
+    :param given: variables that it is given beside. ``${HOME}`` is the script's, and not the worker's.
     :raises DotenvError: it can't be read.
     """
-    return Redactor(_dotenv(release))
+    if not release.layout.dotenv.exists():
+        return {}
+    return read_dotenv(release.layout.dotenv, {**_passed_on(user), **given}).values
+
+
+def _passed_on(user: User | None) -> dict[str, str]:
+    """Return what a script sees of the worker's own variables: the harmless, and of another user that user's."""
+    variables = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
+    variables.setdefault("LANG", "C.UTF-8")
+    return variables | ({"HOME": user.home, "USER": user.name, "LOGNAME": user.name} if user else {})
 
 
 def environment_of(release: Release, job: Job, dotenv: Mapping[str, str], space: Workspace) -> dict[str, str]:
@@ -224,10 +236,6 @@ def environment_of(release: Release, job: Job, dotenv: Mapping[str, str], space:
         own = [variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else []
         variables["PYTHONPATH"] = os.pathsep.join([*own, *modules])
     return variables
-
-
-def _dotenv(release: Release) -> Mapping[str, str]:
-    return read_dotenv(release.layout.dotenv).values if release.layout.dotenv.exists() else {}
 
 
 def _by_hand(release: Release, job: Job, path: str) -> str:

@@ -170,6 +170,19 @@ def test_the_dotenv_of_all_runs_stays_the_workers(public):
 
 
 @root_only
+def test_the_home_that_a_dotenv_names_is_that_of_whom_the_script_runs_as(public):
+    public.chmod(0o755)
+    release = release_of(
+        public, "import os; print(os.environ['DATA'] == os.environ['HOME'] + '/data')", **FILES
+    )
+    release.layout.dotenv.write_text("DATA=${HOME}/data")
+
+    for user, env in (("nobody", {}), (None, {}), (None, {"HOME": "/srv/reports"})):
+        job = Job(("report.py",), env, Privileges(user=find_user(user) if user else None))
+        assert run(release, job, on_line=lambda *_: None).last_line == "True"
+
+
+@root_only
 def test_a_dotenv_that_was_given_away_is_replaced_by_the_next_deploy(public):
     release = release_of(public, "print(open('.env').read())", **FILES)
     os.chown(release.layout.dotenv, pwd.getpwnam("nobody").pw_uid, -1)
