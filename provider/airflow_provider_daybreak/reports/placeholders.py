@@ -1,8 +1,9 @@
 """
 Placeholders: what a template writes in the place of a value or a block, until its Markdown has been parsed.
 
-A mark is a number between two private characters, which Markdown takes for letters of a word. So a value
-never becomes Markdown, wherever it stands, and a block finds its place among the prose.
+Each character of a value becomes one that says nothing to Markdown, as if it were a letter, and is turned back in what
+was parsed. So a value never becomes Markdown, wherever it stands and whatever is cut out of it. A block is its number
+between two private characters, and finds its place among the prose.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_daybreak.exceptions import InvalidValueError, TemplateError
+from airflow_provider_daybreak.exceptions import TemplateError
 from airflow_provider_daybreak.reports.document import BLOCK, BLOCK_CLOSE, BLOCK_OPEN
 
 if TYPE_CHECKING:
@@ -22,10 +23,21 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.reports.document import Block
 
-_OPEN = "\ue000"
-_VALUE = re.compile(f"{_OPEN}([0-9]+){BLOCK_CLOSE}")
+BEGINS = "\ue000"
+"""Before each value: two that follow each other are two parts of an address."""
+_PLANE, _PLANE_END = 0xF0000, 0xFFFFF
+"""Where characters of the first plane are hidden. Others are hidden as the two halves that UTF-16 has of them."""
+_ASTRAL = 0x10000
+_HALVES = re.compile("[\ud800-\udfff]+")
+_HIDDEN = "\U000f0000-\U000fffff\ud800-\udfff"
+_VALUE = re.compile(f"{BEGINS}[{_HIDDEN}]*|[{_HIDDEN}]+")
+_DIGITS = "".join(map(chr, range(0xE100, 0xE10A)))
+"""Of a block's number: none that a template can take for text and replace."""
+_TO_DIGITS = str.maketrans("0123456789", _DIGITS)
+_FROM_DIGITS = str.maketrans(_DIGITS, "0123456789")
+_BLOCK = re.compile(f"{BLOCK_OPEN}([{_DIGITS}]+){BLOCK_CLOSE}")
 _SAFE_LINK = re.compile(r"(https?://|mailto:|tel:|#)", re.IGNORECASE)
-_PRIVATE = dict.fromkeys(map(ord, (_OPEN, BLOCK_OPEN, BLOCK_CLOSE)))
+_PRIVATE = dict.fromkeys(map(ord, (BEGINS, BLOCK_OPEN, BLOCK_CLOSE)))
 # Placeholders, and what neither HTML nor XML can hold: control characters, and halves of characters.
 _UNPRINTABLE: dict[int, str | None] = {
     **_PRIVATE,
@@ -37,19 +49,71 @@ BLOCK_PLACEHOLDER = re.compile(f"{BLOCK_OPEN}([0-9]+){BLOCK_CLOSE}")
 """Where a block stands in the body of an HTML template; its group is the block's index."""
 
 
+class _Hiding(dict[int, str]):
+    def __missing__(self, point: int) -> str:
+        if point >= _ASTRAL:  # remembered, these would be a million
+            return _halves(chr(point))
+        return self.setdefault(point, chr(_PLANE + point))
+
+
+class _Showing(dict[int, str]):
+    def __missing__(self, point: int) -> str:
+        if point >= _ASTRAL:
+            return chr(point - _PLANE if _PLANE <= point <= _PLANE_END else point)
+        return self.setdefault(point, chr(point))
+
+
+_hiding, _showing = _Hiding(), _Showing({ord(BEGINS): ""})
+
+
 def printable(text: str) -> str:
     """Return the text without marks and without what can't be shown."""
-    return text.translate(_UNPRINTABLE)
+    return _whole(text).translate(_UNPRINTABLE)
 
 
 def without_placeholders(source: str) -> str:
     """Return a template's source without what would be taken for marks."""
-    return source.translate(_PRIVATE)
+    plain = source.translate(_PRIVATE)
+    return re.sub("[\U000f0000-\U000fffff]", lambda match: _halves(match[0]), plain)
+
+
+def hidden(text: str) -> str:
+    """Return a value's text as Markdown sees nothing in it."""
+    return BEGINS + printable(text).translate(_hiding)
+
+
+def shown(markdown: str) -> str:
+    """Return the text with its values as they are."""
+    return markdown if markdown.isascii() else _whole(markdown.translate(_showing))
+
+
+def has_block(markdown: str) -> bool:
+    """Return whether there is a block in what a template wrote."""
+    return BLOCK_OPEN in markdown
+
+
+def either(text: str) -> re.Pattern[str]:
+    """Return what finds the text, whether the template or a value wrote it."""
+    signs = (f"[{re.escape(sign)}{re.escape(sign.translate(_hiding))}]" for sign in printable(text))
+    return re.compile(f"{BEGINS}?".join(signs))
+
+
+def _halves(text: str) -> str:
+    """Return a character of another plane than the first as the two that UTF-16 writes for it."""
+    high, low = divmod(ord(text) - _ASTRAL, 0x400)
+    return chr(0xD800 + high) + chr(0xDC00 + low)
+
+
+def _whole(text: str) -> str:
+    """Return the text with the halves of characters that stand together as one."""
+    return _HALVES.sub(
+        lambda match: match[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"), text
+    )
 
 
 class Placeholders:
     """
-    The marks of one rendering.
+    The blocks of one rendering, and what is parsed with them.
 
     :param template: path of the template, for errors.
     """
@@ -57,17 +121,19 @@ class Placeholders:
     def __init__(self, template: str) -> None:
         self.template = template
         self.blocks: list[Block] = []
-        self._values: list[str] = []
-
-    def value(self, text: str) -> str:
-        """Return the mark of a value's text."""
-        self._values.append(text)
-        return f"{_OPEN}{len(self._values) - 1}{BLOCK_CLOSE}"
 
     def block(self, block: Block) -> str:
         """Return the mark of a block."""
         self.blocks.append(block)
-        return f"{BLOCK_OPEN}{len(self.blocks) - 1}{BLOCK_CLOSE}"
+        return f"{BLOCK_OPEN}{str(len(self.blocks) - 1).translate(_TO_DIGITS)}{BLOCK_CLOSE}"
+
+    def html(self, written: str) -> str:
+        """Return what an HTML template wrote, with blocks where :data:`BLOCK_PLACEHOLDER` finds them."""
+        parts = _BLOCK.split(written)
+        return "".join(
+            f"{BLOCK_OPEN}{self._index(part)}{BLOCK_CLOSE}" if position % 2 else part.translate(_PRIVATE)
+            for position, part in enumerate(parts)
+        )
 
     def parsed(self, markdown: str) -> tuple[Token, ...]:
         """
@@ -75,53 +141,21 @@ class Placeholders:
 
         :raises TemplateError: a block stands within a line of other text, such as a heading.
         """
-        return tuple(self._placed(_markdown(self._link).parse(markdown)))
+        return tuple(self._placed(_markdown(_address).parse(markdown)))
 
-    def text(self, written: str) -> str:
-        """
-        Return what a macro or a block wrote, as text: its values without their marks.
-
-        :raises InvalidValueError: there is a block in it.
-        """
-        if BLOCK_PLACEHOLDER.search(written):
-            expected = "text; a component that holds others is written {% call notice() %} … {% endcall %}"
-            raise InvalidValueError("text of a component", "a table, metric, chart or notice", expected)
-        return self._filled(written)
-
-    def _value(self, match: re.Match[str]) -> str:
-        index = int(match[1])
-        return self._values[index] if index < len(self._values) else ""
-
-    def _filled(self, text: str) -> str:
-        return _VALUE.sub(self._value, text)
-
-    def _link(self, link: str) -> str:
-        """Return a link's address: a value is a whole address where it begins one, else a part of one."""
-
-        def written(match: re.Match[str]) -> str:
-            before = link[: match.start()].lower()
-            if not before:
-                safe = ":/?#[]@!$&'()*+,;=%~"
-            elif before == "mailto:":
-                safe = "@"
-            else:  # a host may have a port
-                safe = ":" if before in ("http://", "https://") else ""
-            return quote(self._value(match), safe=safe)
-
-        return _VALUE.sub(written, link)
+    def _index(self, digits: str) -> int:
+        return int(digits.translate(_FROM_DIGITS))
 
     def _placed(self, tokens: list[Token]) -> Iterator[Token]:
         index = 0
         while index < len(tokens):
             token = tokens[index]
             content = token.content if token.type == "inline" else ""
-            if token.type == "paragraph_open" and BLOCK_PLACEHOLDER.search(tokens[index + 1].content):
+            if token.type == "paragraph_open" and _BLOCK.search(tokens[index + 1].content):
                 yield from self._split(tokens[index : index + 3])
                 index += 3
                 continue
-            if BLOCK_PLACEHOLDER.search(content) or (
-                token.type == "fence" and BLOCK_PLACEHOLDER.search(token.content)
-            ):
+            if _BLOCK.search(content) or (token.type == "fence" and _BLOCK.search(token.content)):
                 line = (token.map or [0])[0] + 1
                 raise TemplateError(
                     self.template,
@@ -131,7 +165,7 @@ class Placeholders:
                     f"a component stands inside of other text (line {line} of the Markdown that the template wrote); "
                     "put it on a line of its own",
                 )
-            yield self._with_values(token)
+            yield _with_values(token)
             index += 1
 
     def _split(self, paragraph: list[Token]) -> Iterator[Token]:
@@ -139,22 +173,39 @@ class Placeholders:
         from markdown_it.token import Token
 
         opening, inline, closing = paragraph
-        rest = BLOCK_PLACEHOLDER.split(inline.content)
+        rest = _BLOCK.split(inline.content)
         for position, part in enumerate(rest):
             if position % 2:
-                yield Token(BLOCK, "", 0, block=True, meta={"block": self.blocks[int(part)]})
+                yield Token(BLOCK, "", 0, block=True, meta={"block": self.blocks[self._index(part)]})
             elif part.strip():
-                inner = _markdown(self._link).parseInline(part.strip())[0]
-                yield from (opening, self._with_values(inner), closing)
+                inner = _markdown(_address).parseInline(part.strip())[0]
+                yield from (opening, _with_values(inner), closing)
 
-    def _with_values(self, token: Token) -> Token:
-        """Return the token with its marks replaced."""
-        token.content = self._filled(token.content)
-        if "title" in token.attrs:
-            token.attrs["title"] = self._filled(str(token.attrs["title"]))
-        for child in token.children or ():
-            self._with_values(child)
-        return token
+
+def _with_values(token: Token) -> Token:
+    """Return the token with its values as they are."""
+    token.content = shown(token.content)
+    if "title" in token.attrs:
+        token.attrs["title"] = shown(str(token.attrs["title"]))
+    for child in token.children or ():
+        _with_values(child)
+    return token
+
+
+def _address(link: str) -> str:
+    """Return a link's address: a value is a whole address where it begins one, else a part of one."""
+
+    def written(match: re.Match[str]) -> str:
+        before = link[: match.start()].lower()
+        if not before:
+            safe = ":/?#[]@!$&'()*+,;=%~"
+        elif before == "mailto:":
+            safe = "@"
+        else:  # a host may have a port
+            safe = ":" if before in ("http://", "https://") else ""
+        return quote(shown(match[0]), safe=safe)
+
+    return _VALUE.sub(written, link)
 
 
 def _markdown(link: Callable[[str], str]) -> MarkdownIt:

@@ -49,7 +49,8 @@ def plain(value: Any) -> Any:
         return bytes(value)
     if isinstance(value, datetime) and hasattr(value, "to_pydatetime"):
         return value.to_pydatetime(warn=False)
-    if isinstance(value, (PurePath, UUID, *_IPS)) or _class(value) in _OF_PANDAS:
+    # Text of a class of its own too: what others call safe HTML is text here.
+    if isinstance(value, (str, PurePath, UUID, *_IPS)) or _class(value) in _OF_PANDAS:
         return str(value)
     return _of_numpy(value) if hasattr(value, "dtype") else value
 

@@ -10,13 +10,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, TemplateError
+from airflow_provider_daybreak.reports.templates.code import generator, template
 from airflow_provider_daybreak.reports.templates.limits import Limits, Meter
+from airflow_provider_daybreak.reports.templates.written import Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jinja2 import BytecodeCache, TemplateRuntimeError
-    from jinja2.bccache import Bucket
+    from jinja2 import TemplateRuntimeError
 
 _MAX_POWER = 4096  # bits
 
@@ -46,29 +47,28 @@ def evaluate(text: str, data: Mapping[str, Any], *, limits: Limits | None = None
 @lru_cache(maxsize=1)
 def sandbox() -> type[Any]:
     """Return the environment's class; made once, and only when something is rendered."""
-    from jinja2 import nodes
-    from jinja2.compiler import CodeGenerator, Frame
-    from jinja2.runtime import markup_join
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    class Metered(CodeGenerator):
-        """Lets the meter see every turn of a loop, and the environment join texts."""
-
-        def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802 - Jinja's name
-            each = nodes.EnvironmentAttribute("each", lineno=node.lineno)
-            node.iter = nodes.Call(each, [node.iter], [], None, None, lineno=node.lineno)
-            super().visit_For(node, frame)
-
-        def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's name
-            joined = nodes.EnvironmentAttribute("joined", lineno=node.lineno)
-            parts = nodes.List(node.nodes, lineno=node.lineno)
-            self.visit(nodes.Call(joined, [parts], [], None, None, lineno=node.lineno), frame)
+    from jinja2.runtime import BlockReference, Macro, markup_join
+    from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
+    from markupsafe import Markup, escape
 
     class Sandbox(ImmutableSandboxedEnvironment):
-        code_generator_class = Metered
+        """
+        What templates run in. A rendering sets what follows.
+
+        :ivar wrote: makes a value of what a macro, a block or a component wrote.
+        :ivar filtered: makes a value of what a filter made of these.
+        :ivar printed: returns a value as it is written.
+        :ivar joined: returns values as one text.
+        """
+
+        code_generator_class = generator()
+        template_class = template()
         intercepted_binops = frozenset({"**", "%", "+"})
         meter: Meter
-        joined = staticmethod(markup_join)
+        wrote: Callable[[str], Any] = staticmethod(Markup)
+        filtered: Callable[[Any], Any] = staticmethod(escape)
+        printed: Callable[[Any], str] = staticmethod(escape)
+        joined: Callable[[Any], Any] = staticmethod(markup_join)
 
         @property
         def each(self) -> Callable[[Any], Any]:
@@ -76,16 +76,20 @@ def sandbox() -> type[Any]:
 
         def call(self, *args: Any, **kwargs: Any) -> Any:
             self.meter.tick()
-            return super().call(*args, **kwargs)
+            value = super().call(*args, **kwargs)
+            return self.wrote(str(value)) if isinstance(args[1], (Macro, BlockReference)) else value
+
+        def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+            text = getattr(value, "__self__", None)
+            if not isinstance(text, Written) or value.__name__ not in ("format", "format_map"):
+                return super().wrap_str_format(value)
+            if value.__name__ == "format_map":
+                return lambda values: text.formatted(SandboxedFormatter(self), (), values)
+            return lambda *args, **kwargs: text.formatted(SandboxedFormatter(self), args, kwargs)
 
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            if operator == "**" and _bits(left) * max(right, 1) > _MAX_POWER:
-                raise InvalidValueError("power", f"{left} ** {right}", f"a result of at most {_MAX_POWER} bits")
-            if operator == "%" and isinstance(left, str):
-                raise InvalidValueError(
-                    "operator % on text", left, "the filter |format, or a filter of ours such as |number"
-                )
-            if operator == "+" and (hasattr(left, "__html__") or hasattr(right, "__html__")):
+            _check_operator(operator, left, right)
+            if operator == "+" and any(isinstance(side, (Markup, Written)) for side in (left, right)):
                 return self.joined([left, right])
             return super().call_binop(context, operator, left, right)
 
@@ -96,36 +100,6 @@ def sandbox() -> type[Any]:
             return not isinstance(obj, type) and not clock and super().is_safe_attribute(obj, attr, value)
 
     return Sandbox
-
-
-@lru_cache(maxsize=1)
-def compiled() -> BytecodeCache:
-    """
-    Return the process's compiled templates, by path: an edited one takes its former place.
-
-    For environments with ``optimized=False``; otherwise the code holds what constants gave, in one report's locale.
-    """
-    from jinja2 import BytecodeCache
-
-    class Compiled(BytecodeCache):
-        def __init__(self) -> None:
-            self._code: dict[str, tuple[str, Any]] = {}
-
-        def get_cache_key(self, name: str, filename: str | None = None) -> str:
-            return filename or name
-
-        def get_source_checksum(self, source: str) -> str:
-            return source
-
-        def load_bytecode(self, bucket: Bucket) -> None:
-            source, code = self._code.get(bucket.key, ("", None))
-            if source == bucket.checksum:
-                bucket.code = code
-
-        def dump_bytecode(self, bucket: Bucket) -> None:
-            self._code[bucket.key] = bucket.checksum, bucket.code
-
-    return Compiled()
 
 
 @lru_cache(maxsize=1)
@@ -169,6 +143,14 @@ def failures() -> tuple[type[Exception], ...]:
         AttributeError,
         *wrong_code,
     )
+
+
+def _check_operator(operator: str, left: Any, right: Any) -> None:
+    if operator == "**" and _bits(left) * max(right, 1) > _MAX_POWER:
+        raise InvalidValueError("power", f"{left} ** {right}", f"a result of at most {_MAX_POWER} bits")
+    if operator == "%" and isinstance(left, str):
+        expected = "the filter |format, or a filter of ours such as |number"
+        raise InvalidValueError("operator % on text", left, expected)
 
 
 def _bits(number: Any) -> int:

@@ -1,21 +1,18 @@
 """
 Templates: Jinja in an immutable sandbox, then Markdown (``.md.j2``) or HTML (``.html.j2``), to a document.
 
-In a Markdown template a value never becomes Markdown: ``{{ … }}`` writes a mark, and the value takes its
-place after Markdown has been parsed. So ``*``, ``|`` or ``<script>`` in data stay text wherever they stand.
-An HTML template escapes as Jinja does. One module, since only with all of it in sight one sees that nothing slips through.
+In a Markdown template a value never becomes Markdown: what is printed is hidden from it (see ``placeholders``), and
+only what a template wrote (see ``written``) isn't. So ``*``, ``|`` or ``<script>`` in data stay text wherever they stand.
+An HTML template escapes as Jinja does.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import traceback
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import wraps
-from html import unescape
 from pathlib import Path
 from textwrap import dedent
 from types import MappingProxyType
@@ -29,11 +26,32 @@ from airflow_provider_daybreak.exceptions import (
     TemplateUnreadableError,
 )
 from airflow_provider_daybreak.reports.document import Document
-from airflow_provider_daybreak.reports.placeholders import Placeholders, printable, without_placeholders
+from airflow_provider_daybreak.reports.placeholders import (
+    Placeholders,
+    hidden,
+    printable,
+    shown,
+    without_placeholders,
+)
 from airflow_provider_daybreak.reports.rows import as_data
+from airflow_provider_daybreak.reports.templates.code import compiled, text_of_module
 from airflow_provider_daybreak.reports.templates.components import Components
+from airflow_provider_daybreak.reports.templates.filters import change_filters, check_defined
+from airflow_provider_daybreak.reports.templates.html import html, plain_html
 from airflow_provider_daybreak.reports.templates.limits import Limits, Meter
-from airflow_provider_daybreak.reports.templates.sandbox import compiled, failures, missing, sandbox, sentence
+from airflow_provider_daybreak.reports.templates.sandbox import (
+    failures,
+    missing,
+    sandbox,
+    sentence,
+)
+from airflow_provider_daybreak.reports.templates.written import (
+    Written,
+    markdown_of,
+    plain,
+    written,
+    written_or_data,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,25 +67,6 @@ if TYPE_CHECKING:
 SUFFIX = ".j2"
 SUFFIXES = (".md.j2", ".html.j2")
 COMPONENTS = ("table", "metric", "chart", "notice")
-WRITERS = ("number", "percent", "currency", "date", "time", "datetime", "duration", "size")
-"""Filters that write a value in the report's language: methods of it."""
-_OF_VALUES = (
-    *(
-        "abs",
-        "capitalize",
-        "count",
-        "filesizeformat",
-        "float",
-        "format",
-        "int",
-        "length",
-        "lower",
-        "pprint",
-        "reverse",
-    ),
-    *("round", "string", "striptags", "title", "truncate", "upper", "urlencode", "wordcount", "wordwrap"),
-)
-"""Filters of Jinja that make another value of one."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +154,7 @@ class _Rendering:
         self.meter = Meter(limits, str(path))
         self.placeholders = Placeholders(str(path))
         self.markdown = path.name.endswith(".md.j2")
+        self._wrote = written if self.markdown else html()
         self._sources: dict[str, str] = {}
         self._names: list[str] = []
         self._filters: list[str] = []
@@ -167,7 +167,7 @@ class _Rendering:
         with self.meter.memory():
             try:
                 template = environment.get_template(self.path.name)
-                return "".join(self.meter.write(part) for part in template.generate(dict(context)))
+                return "".join(map(self._counted, template.generate(dict(context))))
             except DaybreakError as error:
                 if isinstance(error, TemplateUnreadableError):
                     raise
@@ -175,9 +175,13 @@ class _Rendering:
             except failures() as error:
                 raise self._located(error) from error
 
+    def _counted(self, text: str) -> str:
+        self.meter.write(shown(text) if self.markdown else text)
+        return text
+
     def prose(self, text: str) -> Prose:
         """Return what was written with its marks resolved: parsed where it is Markdown."""
-        return self.placeholders.parsed(text) if self.markdown else text
+        return self.placeholders.parsed(text) if self.markdown else self.placeholders.html(text)
 
     def digest(self) -> str:
         """Return the SHA-256 of all sources that were read, in the order of their names."""
@@ -190,20 +194,26 @@ class _Rendering:
 
     def _environment(self) -> Environment:
         from jinja2 import FunctionLoader, pass_context
-        from markupsafe import Markup
+        from markupsafe import Markup, escape
 
-        def written(value: Any) -> str:
-            _check_defined(value)
+        def said(value: Any) -> str:
+            check_defined(value)
             return printable(self.subject.language.value(value))
 
-        def marked(value: Any) -> Markup:
-            return Markup(self.placeholders.value(self.meter.write(written(value))))  # noqa: S704 - a mark, made here
+        def finalized(value: Any) -> Any:
+            self.meter.tick()
+            value = text_of_module(value)
+            if isinstance(value, Written):
+                return markdown_of(value)
+            if self.markdown:
+                return hidden(said(value))
+            if hasattr(value, "__html__"):
+                return value if isinstance(value, html()) else Markup(printable(str(value)))  # noqa: S704 - of a filter
+            return said(value)
 
         @pass_context  # also keeps Jinja from working constants out before there is a rendering
         def finalize(_: Any, value: Any) -> Any:
-            if hasattr(value, "__html__"):
-                return value
-            return marked(value) if self.markdown else written(value)
+            return finalized(value)
 
         environment = sandbox()(
             loader=FunctionLoader(self._load),
@@ -218,11 +228,11 @@ class _Rendering:
             optimized=False,
         )
         environment.meter = self.meter
-        environment.filters |= _filters(self.subject.language)
-        environment.filters["safe"] = _safe
-        del environment.filters["random"]  # a report made again says the same
-        if self.markdown:
-            _escape_for_markdown(environment, marked, self._plain)
+        environment.wrote = self._wrote
+        environment.filtered = written_or_data if self.markdown else escape
+        environment.printed = finalized if self.markdown else lambda value: escape(finalized(value))
+        environment.filters["safe"] = self._safe
+        change_filters(environment, self.subject.language, markdown=self.markdown)
         environment.globals = {
             name: value
             for name, value in environment.globals.items()
@@ -235,35 +245,32 @@ class _Rendering:
 
     def _component(self, make: Callable[..., Block]) -> Callable[..., Any]:
         """Return what templates call: a plain function, of which they can see nothing but what it gives."""
-        from markupsafe import Markup
 
         def component(*args: Any, **kwargs: Any) -> Any:
-            _check_defined(*args, *kwargs.values())
+            check_defined(*args, *kwargs.values())
             if any("macro" in source or "endset" in source for source in self._sources.values()):
                 args, kwargs = self._plain(args), self._plain(kwargs)
             # Jinja takes the line's end after {% endcall %} away, and Markdown needs it.
             end = "\n\n" if "caller" in kwargs else ""
-            return Markup(self.placeholders.block(make(*args, **kwargs)) + end)  # noqa: S704 - a mark, made here
+            return self._wrote(self.placeholders.block(make(*args, **kwargs)) + end)
 
         return component
 
     def _plain(self, value: Any) -> Any:
-        """Return arguments with what macros and ``{% set %}`` blocks wrote as text."""
-        if hasattr(value, "__html__"):
-            text = self.placeholders.text(str(value))
-            return text if self.markdown else unescape(text)
-        if type(value) is dict:
-            return {self._plain(key): self._plain(each) for key, each in value.items()}
-        if type(value) in (list, tuple):
-            return type(value)(map(self._plain, value))
-        return value
+        return plain(value) if self.markdown else plain_html(value)
+
+    def _safe(self, value: Any) -> Any:
+        """Return a text as what the author says it is: Markdown, or HTML."""
+        if hasattr(value, "__html__") or isinstance(value, Written):
+            return value
+        return self._wrote(without_placeholders(printable(str(value))))
 
     def _notice(self, *args: Any, caller: Callable[[], str] | None = None, **kwargs: Any) -> Block:
         """Return a notice of a text, or of what stands between ``{% call notice(tone) %}`` and ``{% endcall %}``."""
         if caller is None:
             return self._components.notice(*args, **kwargs)
         notice = self._components.notice("", *args, **kwargs)
-        return replace(notice, body=self.prose(self.meter.write(dedent(caller()))))
+        return replace(notice, body=self.prose(self._counted(dedent(caller()))))
 
     def _load(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
         """Return the source of a template below the report's folder, or right in the one above."""
@@ -326,81 +333,6 @@ class _Rendering:
             if (match := re.match(pattern, str(error))) and (like := get_close_matches(match[1], known, n=1)):
                 return f"; perhaps {like[0]!r} is meant"
         return ""
-
-
-def _filters(language: Language) -> dict[str, Callable[..., str]]:
-    return {name: _of_something(getattr(language, name)) for name in WRITERS}
-
-
-def _safe(value: Any) -> Any:
-    from markupsafe import Markup
-
-    return value if hasattr(value, "__html__") else Markup(printable(str(value)))  # noqa: S704 - what the author asks for
-
-
-def _escape_for_markdown(
-    environment: Environment, marked: Callable[[Any], str], plain: Callable[[Any], Any]
-) -> None:
-    """
-    Let every value that Jinja would escape as HTML, or join with what a macro wrote, become a mark instead.
-
-    :param marked: returns the mark of a value.
-    :param plain: returns what a macro wrote without marks, for filters that make another value of it.
-    """
-    from jinja2 import pass_environment
-    from jinja2.filters import make_attrgetter
-
-    def joined(parts: Iterable[Any]) -> Any:
-        parts = list(parts)
-        if not any(hasattr(part, "__html__") for part in parts):
-            return "".join(map(str, parts))
-        return _safe("").join(part if hasattr(part, "__html__") else marked(part) for part in parts)
-
-    @pass_environment
-    def join(environment: Environment, value: Iterable[Any], d: str = "", attribute: Any = None) -> Any:
-        if attribute is not None:
-            value = map(make_attrgetter(environment, attribute), value)
-        between = [part for each in value for part in (d, each)]
-        return joined(between[1:])
-
-    environment.joined = joined  # type: ignore[attr-defined]
-    environment.filters |= dict.fromkeys(("e", "escape", "forceescape"), lambda value: value)
-    environment.filters |= {"join": join, "tojson": _json}
-    for name in ("urlize", "xmlattr"):  # they write HTML
-        del environment.filters[name]
-    for name in (*_OF_VALUES, *WRITERS):
-        environment.filters[name] = _of_plain(environment.filters[name], plain)
-
-
-def _of_plain(filter_: Callable[..., Any], plain: Callable[[Any], Any]) -> Callable[..., Any]:
-    @wraps(filter_)  # with what Jinja wants to pass to it
-    def filtered(*args: Any, **kwargs: Any) -> Any:
-        return filter_(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
-
-    return filtered
-
-
-def _json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, indent=indent, ensure_ascii=False, sort_keys=True)
-
-
-def _of_something(write: Callable[..., str]) -> Callable[..., str]:
-    """Return the filter so that a name which isn't there is what it complains of, and not what stands for it."""
-
-    def written(value: Any, *args: Any, **kwargs: Any) -> str:
-        _check_defined(value)
-        return write(value, *args, **kwargs)
-
-    return written
-
-
-def _check_defined(*values: object) -> None:
-    """Raise what Jinja does for a name that isn't there."""
-    from jinja2 import Undefined
-
-    for value in values:
-        if isinstance(value, Undefined):
-            str(value)  # raises, naming it
 
 
 def _first_heading(tokens: tuple[Token, ...]) -> str | None:
