@@ -99,6 +99,7 @@ They are imported from here, whichever module defines them::
             DataUnreadableError
             EmptyReportError
             InvalidRowsError
+            InvalidSpecificationError
             InvalidThemeError
             MissingColumnError
             QueryError
@@ -213,6 +214,7 @@ from airflow_provider_daybreak.exceptions.reports import (
     EmptyReportError,
     ExpressionError,
     InvalidRowsError,
+    InvalidSpecificationError,
     InvalidThemeError,
     MissingColumnError,
     QueryError,
@@ -283,6 +285,7 @@ __all__ = [
     "InstallError",
     "InterpreterError",
     "InvalidRowsError",
+    "InvalidSpecificationError",
     "InvalidThemeError",
     "InvalidValueError",
     "LedgerUnsafeError",

@@ -90,6 +90,15 @@ class UnwritableValueError(ReportError, permanent=True):
         )
 
 
+class InvalidSpecificationError(ReportError, permanent=True):
+    """A specification of a chart that can't be drawn, or would fetch something."""
+
+    problem: str
+
+    def __str__(self) -> str:
+        return f"Cannot draw the specification: {self.problem}."
+
+
 class MissingColumnError(ReportError, permanent=True):
     """A column that the data doesn't have."""
 

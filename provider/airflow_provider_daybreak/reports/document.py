@@ -174,6 +174,28 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """
+    A picture by a specification of one's own.
+
+    :param name: names its file.
+    :param svg: its parts, in colours that stand for the theme's.
+    :param box: left, top, width and height of what is seen of them.
+    :param width: of the picture, in CSS pixels.
+    :param alt: what it shows, in words with numbers.
+    """
+
+    name: str
+    svg: str
+    box: tuple[float, float, float, float]
+    width: int
+    height: int
+    title: str
+    alt: str
+    kind: Literal["drawing"] = "drawing"
+
+
+@dataclass(frozen=True)
 class Notice:
     """
     A remark that stands out.
@@ -187,7 +209,7 @@ class Notice:
     body: Prose | None = None
 
 
-Block = Table | Metric | Chart | Notice
+Block = Table | Metric | Chart | Drawing | Notice
 
 BLOCK = "daybreak_block"
 """Type of the token that stands for a block among those of Markdown; its ``meta["block"]`` is the block."""
@@ -222,10 +244,10 @@ class Document:
         return (block for block in self.blocks if isinstance(block, Table))
 
     @property
-    def charts(self) -> Iterator[Chart]:
+    def charts(self) -> Iterator[Chart | Drawing]:
         """The charts in their order, those of metrics too."""
         for block in self.blocks:
-            if isinstance(block, Chart):
+            if isinstance(block, (Chart, Drawing)):
                 yield block
             elif isinstance(block, Metric) and block.trend is not None:
                 yield block.trend

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -19,6 +19,7 @@ from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.reports.charts.colours import Colours
 from airflow_provider_daybreak.reports.charts.scales import (
     DAY_AND_TIME,
     SLANT,
@@ -30,6 +31,8 @@ from airflow_provider_daybreak.reports.charts.scales import (
     tick_text,
     time_scale,
 )
+from airflow_provider_daybreak.reports.charts.vega import coloured
+from airflow_provider_daybreak.reports.document import Drawing
 from airflow_provider_daybreak.reports.format import Format
 from airflow_provider_daybreak.reports.placeholders import printable
 
@@ -49,71 +52,52 @@ _MARGIN = 14  # of a legend
 _LEGEND_LINE = 20  # pixels
 _LONGEST = 100  # characters of a place, in words
 _DIGITS = {"number": 3, "percent": 0, "currency": 2}  # that formats write if not told
+_NOT_ON_PAPER = re.compile("<linearGradient|<radialGradient|[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _MAX_POINTS = 1200  # a line has no more detail than two points a pixel
-_HEX = re.compile(r"#[0-9a-fA-F]{6}")
-_FAINT = 0.18  # what an area has of its line's colour
 
 
-@dataclass(frozen=True)
-class Colours:
-    """What a chart is drawn with: colours for a picture, or CSS variables for a page that has two modes."""
-
-    text: str
-    rule: str
-    background: str
-    surface: str
-    reference: str
-    series: tuple[str, ...]
-
-    @classmethod
-    def of(cls, theme: Theme) -> Colours:
-        """Return the theme's colours."""
-        return cls(theme.muted, theme.rule, theme.background, theme.surface, theme.danger, theme.palette)
-
-    def series_at(self, index: int) -> str:
-        """Return the colour of the series at that index."""
-        return self.series[index % len(self.series)]
-
-    def ink(self, index: int, attribute: str = "fill") -> str:
-        """Return how to fill, or to stroke, what is of that series: beyond the palette its colours again, lighter."""
-        tone = 0.5 ** (index // len(self.series))
-        return f'{attribute}="{self.series_at(index)}"' + (f' opacity="{tone}"' if tone < 1 else "")
-
-    def faint(self, index: int, *, alone: bool) -> str:
-        """Return how to fill an area of that series; one with nothing under it is drawn faster if it hides that."""
-        colour = self.series_at(index)
-        if alone and _HEX.fullmatch(colour) and _HEX.fullmatch(self.background):
-            pairs = zip(bytes.fromhex(colour[1:]), bytes.fromhex(self.background[1:]), strict=True)
-            return (
-                f'fill="#{bytes(round(_FAINT * mine + (1 - _FAINT) * ground) for mine, ground in pairs).hex()}"'
-            )
-        return f'fill="{colour}" fill-opacity="{_FAINT}"'
-
-
-def png(chart: Chart, language: Language, theme: Theme) -> bytes:
+def png(chart: Chart | Drawing, language: Language, theme: Theme) -> bytes:
     """Return the chart as an opaque PNG of twice its size in pixels, packed for speed: see :func:`smaller`."""
     import vl_convert
 
     return bytes(vl_convert.svg_to_png(svg(chart, language, Colours.of(theme)), scale=PNG_SCALE))
 
 
-def size(chart: Chart) -> tuple[int, int]:
+def on_paper(
+    chart: Chart | Drawing, language: Language, theme: Theme, *, font: str, text_size: int
+) -> str | bytes:
+    """Return the chart for a PDF: as SVG, or as PNG where WeasyPrint can't draw what is in it, and leaves it out."""
+    markup = svg(chart, language, Colours.of(theme), font=font, text_size=text_size)
+    return png(chart, language, theme) if _NOT_ON_PAPER.search(markup) else markup
+
+
+def size(chart: Chart | Drawing) -> tuple[int, int]:
     """Return the chart's width and height in CSS pixels: one whose legend takes more lines is higher than asked for."""
+    if isinstance(chart, Drawing):
+        return chart.width, chart.height
     if chart.kind == "sparkline":
         return _SPARK_WIDTH, _SPARK_HEIGHT
     return WIDTH, chart.height + _LEGEND_LINE * max(_legend(chart)[1] - 1, 0)
 
 
 def svg(
-    chart: Chart, language: Language, colours: Colours, *, font: str = _FONT, text_size: int = _SIZE
+    chart: Chart | Drawing, language: Language, colours: Colours, *, font: str = _FONT, text_size: int = _SIZE
 ) -> str:
     """
     Return the chart as an SVG document.
 
     :param text_size: of its text, at most the one that there is room for; less where it is shown wider than it is.
     """
-    language = _clock(chart, language)
     width, height = size(chart)
+    if isinstance(chart, Drawing):
+        left, top, wide, high = chart.box
+        return printable(
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+            f'viewBox="{left:g} {top:g} {wide:g} {high:g}" font-family="{escape(font)}">'
+            f'<rect x="{left:g}" width="{wide:g}" height="{high:g}" fill="{colours.background}"/>'
+            f"{coloured(chart, colours)}</svg>"
+        )
+    language = _clock(chart, language)
     ground = colours.surface if chart.kind == "sparkline" else colours.background
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '

@@ -15,6 +15,7 @@ from airflow_provider_daybreak.reports.document import (
     Chart,
     Column,
     Document,
+    Drawing,
     Metric,
     Notice,
     Prose,
@@ -67,7 +68,7 @@ class Body:
     """
 
     document: Document
-    picture: Callable[[Chart], str]
+    picture: Callable[[Chart | Drawing], str]
     attributes: Attributes
     limits: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)

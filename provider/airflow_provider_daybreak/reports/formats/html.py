@@ -19,7 +19,7 @@ from airflow_provider_daybreak.reports.placeholders import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow_provider_daybreak.reports.document import Chart, Document
+    from airflow_provider_daybreak.reports.document import Chart, Document, Drawing
     from airflow_provider_daybreak.reports.theme import Theme
 
 FILE_NAME = "report.html"
@@ -67,7 +67,7 @@ def _fitting(document: Document, theme: Theme, files: Mapping[str, str]) -> str:
         shown[longest] //= 2
 
 
-def _picture(chart: Chart) -> str:
+def _picture(chart: Chart | Drawing) -> str:
     width, height = drawing.size(chart)
     style = "" if chart.kind == "sparkline" else ' class="chart"'
     return f'<img src="charts/{chart.name}.png" width="{width}" height="{height}" alt="{escape(chart.alt)}"{style} border="0">'

@@ -7,15 +7,17 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.reports.charts import drawing
+from airflow_provider_daybreak.reports.charts.colours import Colours
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats.body import Attributes, Body
 from airflow_provider_daybreak.reports.formats.styles import stylesheet, theme_values
+from airflow_provider_daybreak.reports.picture import smaller
 from airflow_provider_daybreak.reports.placeholders import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow_provider_daybreak.reports.document import Chart, Document
+    from airflow_provider_daybreak.reports.document import Chart, Document, Drawing
     from airflow_provider_daybreak.reports.theme import Theme
 
 FILE_NAME = "page.html"
@@ -45,7 +47,7 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
 
     :param files: by table, the name of the file that has all of its rows.
     """
-    colours = drawing.Colours(
+    colours = Colours(
         text="var(--muted)",
         rule="var(--rule)",
         background="var(--background)",
@@ -68,7 +70,7 @@ def html(
     theme: Theme,
     files: Mapping[str, str],
     *,
-    colours: drawing.Colours,
+    colours: Colours,
     css: str,
     paper: bool = False,
 ) -> str:
@@ -81,9 +83,15 @@ def html(
     """
     language = document.language
 
-    def picture(chart: Chart) -> str:
-        markup = drawing.svg(chart, language, colours, font=theme.font, text_size=_CHART_TEXT)
+    def picture(chart: Chart | Drawing) -> str:
         mark = "spark" if chart.kind == "sparkline" else "chart"
+        if paper:
+            markup = drawing.on_paper(chart, language, theme, font=theme.font, text_size=_CHART_TEXT)
+            if isinstance(markup, bytes):
+                data = base64.b64encode(smaller(markup)).decode()
+                return f'<img class="{mark}" src="data:image/png;base64,{data}" alt="{escape(chart.alt)}">'
+        else:
+            markup = drawing.svg(chart, language, colours, font=theme.font, text_size=_CHART_TEXT)
         label = f'<svg role="img" aria-label="{escape(chart.alt)}" class="{mark}" '
         return markup.replace("<svg ", label, 1)
 

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import MissingExtraError, MissingLibraryError, ResourceRefusedError
-from airflow_provider_daybreak.reports.charts import drawing
+from airflow_provider_daybreak.reports.charts.colours import Colours
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats import page
 from airflow_provider_daybreak.reports.formats.styles import stylesheet, theme_values
@@ -53,7 +53,7 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
 
     PROGRESS_LOGGER.setLevel(logging.WARNING)  # its ten steps would hide what a task's log is read for
     css = _css(document, theme)
-    text = page.html(document, theme, files, colours=drawing.Colours.of(theme), css=css, paper=True)
+    text = page.html(document, theme, files, colours=Colours.of(theme), css=css, paper=True)
     refused: list[str] = []
     buffer = io.BytesIO()
     HTML(string=text, url_fetcher=_fetcher(refused)).write_pdf(

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.reports.charts.drawing import alt_text
 from airflow_provider_daybreak.reports.charts.points import DRAWABLE, number_of, plotted
+from airflow_provider_daybreak.reports.charts.vega import drawn
 from airflow_provider_daybreak.reports.document import (
     Align,
     Chart,
     ChartKind,
     Column,
+    Drawing,
     Highlight,
     Metric,
     Notice,
@@ -258,8 +260,7 @@ class Components:
         """
         if kind not in get_args(ChartKind):
             raise InvalidValueError("kind of a chart", kind, "one of " + ", ".join(get_args(ChartKind)))
-        if isinstance(height, bool) or not isinstance(height, int) or not 120 <= height <= 800:  # noqa: PLR2004 - pixels that show something, on one page
-            raise InvalidValueError("height of a chart", height, "120 to 800 pixels")
+        _check_height(height)
         if (
             not isinstance(rows, (Rows, Mapping))
             and isinstance(rows, Sequence)
@@ -299,6 +300,31 @@ class Components:
         )
         return chart if alt else replace(chart, alt=alt_text(chart, self._language))
 
+    def vega(
+        self,
+        spec: object,
+        data: object = None,
+        *,
+        alt: str = "",
+        title: str = "",
+        name: str = "",
+        height: int = 280,
+        zone: str = "",
+    ) -> Drawing:
+        """
+        Return the picture of a specification of Vega-Lite.
+
+        :param spec: a mapping, such as Altair's ``to_dict()``, or its JSON.
+        :param data: rows, rows by name, or GeoJSON; none where the specification holds its own.
+        :param alt: what it shows, in words; it must be given.
+        :param height: in CSS pixels, of a specification that says none.
+        :param zone: by whose clock instants are placed; the report's when empty.
+        """
+        _check_height(height)
+        language = self._language.at(zone) if zone else self._language
+        name = self._name(name or title or getattr(data, "name", ""), "chart")
+        return drawn(spec, data, language, alt=_text(alt), title=_text(title), name=name, height=height)
+
     def notice(self, text: object, tone: str = "info", *, title: str | None = None) -> Notice:
         """
         Return a remark that stands out.
@@ -319,6 +345,11 @@ class Components:
             name, number = f"{stem}_{number}", number + 1
         self._names.add((kind, name))
         return name
+
+
+def _check_height(height: object) -> None:
+    if isinstance(height, bool) or not isinstance(height, int) or not 120 <= height <= 800:  # noqa: PLR2004 - pixels that show something, on one page
+        raise InvalidValueError("height of a chart", height, "120 to 800 pixels")
 
 
 def slug(text: str) -> str:

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".j2"
 SUFFIXES = (".md.j2", ".html.j2")
-COMPONENTS = ("table", "metric", "chart", "notice")
+COMPONENTS = ("table", "metric", "chart", "vega", "notice")
 
 
 @dataclass(frozen=True)
