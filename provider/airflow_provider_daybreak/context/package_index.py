@@ -43,4 +43,4 @@ def index_of(conn_id: str) -> Index:
             raise InvalidValueError(
                 f"connection {conn_id}", connection.host, "https://, since it has a password"
             )
-    return Index(urlunsplit(parts), connection.login or "", connection.password or "")
+    return Index(urlunsplit(parts), connection.login or "", connection.password or "", conn_id)

@@ -75,7 +75,9 @@ class ReleaseHook:
         :raises DaybreakError: see :func:`deploy`.
         """
         if plan.index_conn_id:
-            plan = replace(plan, index=index_of(plan.index_conn_id))
+            conn_ids = [plan.index_conn_id] if isinstance(plan.index_conn_id, str) else plan.index_conn_id
+            first, *others = map(index_of, conn_ids)
+            plan = replace(plan, index=first, more_indexes=tuple(others))
         layout = self.layout(name)
         if self.settings.release_store is None and (executors := remote_executors()):
             log.warning(

@@ -47,8 +47,12 @@ class VenvDeployOperator(BaseOperator):
     :param verify: a command that must succeed in the new release before it becomes current. (templated)
     :param keep: how many releases stay on disk.
     :param require_hashes: refuse requirements that don't come with hashes of their own.
-    :param only_binary: install wheels only: building a package runs its code.
-    :param index_conn_id: package-index connection to install from.
+    :param only_binary: install wheels only: building a package runs its code. ``{"thing": False}`` lets that one be built.
+    :param index_conn_id: package-index connection to install from, or several: one whose address is that of an index which
+        the source names is for that one.
+    :param index_strategy: which versions of a package count where several indexes have it: ``first-index`` (those of the first
+        that has it, in the order in which uv asks them), ``unsafe-first-match`` or ``unsafe-best-match``; what the source
+        says, or else the first, when None.
     :param upgrade: resolve open versions again, though the requirements are the same.
     :param lock_timeout: seconds to wait for another deploy of the same name.
     :param take_over: id of the Dag whose the name was: it belongs to the Dag that deployed under it first, and any
@@ -70,8 +74,9 @@ class VenvDeployOperator(BaseOperator):
         verify: Sequence[str] | str | None = None,
         keep: int = 5,
         require_hashes: bool = False,
-        only_binary: bool = True,
-        index_conn_id: str | None = None,
+        only_binary: bool | Mapping[str, bool] = True,
+        index_conn_id: str | Sequence[str] | None = None,
+        index_strategy: str | None = None,
         upgrade: bool = False,
         lock_timeout: float = 600,
         take_over: str | None = None,
@@ -89,6 +94,7 @@ class VenvDeployOperator(BaseOperator):
         self.require_hashes = require_hashes
         self.only_binary = only_binary
         self.index_conn_id = index_conn_id
+        self.index_strategy = index_strategy
         self.upgrade = upgrade
         self.lock_timeout = lock_timeout
         self.take_over = take_over
@@ -111,6 +117,7 @@ class VenvDeployOperator(BaseOperator):
                 require_hashes=self.require_hashes,
                 only_binary=self.only_binary,
                 index_conn_id=self.index_conn_id,
+                index_strategy=self.index_strategy or "",
                 upgrade=self.upgrade,
                 lock_timeout=self.lock_timeout,
                 version=dag_version_of(context),

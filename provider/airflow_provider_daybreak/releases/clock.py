@@ -14,7 +14,7 @@ from airflow_provider_daybreak.releases.environments.environment import Environm
 from airflow_provider_daybreak.releases.environments.interpreter import Interpreter
 from airflow_provider_daybreak.releases.environments.lock import Lock, parse
 from airflow_provider_daybreak.releases.layout import Layout
-from airflow_provider_daybreak.releases.making import index_for
+from airflow_provider_daybreak.releases.package_indexes import indexes_in
 from airflow_provider_daybreak.releases.running.booting import BOOT
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_daybreak.releases.release import Release
-    from airflow_provider_daybreak.releases.uv import Index
+    from airflow_provider_daybreak.releases.uv import Index, Indexes
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def _package(release: Release, index_of: Callable[[str], Index]) -> Path:
     if not is_complete(path):
         try:
             with changing(layout, lock_timeout=600):
-                _build(environment, layout, index_for(release.manifest, index_of))
+                _build(environment, layout, indexes_in(release.manifest, index_of))
         except (InstallError, VerificationError) as error:
             problem = (
                 "the package time-machine could not be installed for it, from the index of the release or of the worker. "
@@ -94,7 +94,7 @@ def _package(release: Release, index_of: Callable[[str], Index]) -> Path:
     return next(path.glob("lib/python*/site-packages"))
 
 
-def _build(environment: Environment, layout: Layout, index: Index | None) -> None:
+def _build(environment: Environment, layout: Layout, index: Indexes | None) -> None:
     """Build it from the release's index, or else the worker's: what is locked with hashes is the same from any."""
     if index is not None:
         try:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak import __version__
@@ -23,9 +19,10 @@ from airflow_provider_daybreak.releases.dotenv_file import place_env_file, read_
 from airflow_provider_daybreak.releases.environments import environment as environments
 from airflow_provider_daybreak.releases.environments.environment import Environment
 from airflow_provider_daybreak.releases.environments.interpreter import find_interpreter
-from airflow_provider_daybreak.releases.environments.lock import Lock, make_lock
-from airflow_provider_daybreak.releases.layout import ids_in
-from airflow_provider_daybreak.releases.making import frozen_lock, make_release
+from airflow_provider_daybreak.releases.environments.lock import builds_of
+from airflow_provider_daybreak.releases.locked import Choice, input_digest_of, lock_of
+from airflow_provider_daybreak.releases.making import make_release
+from airflow_provider_daybreak.releases.package_indexes import indexes_of, manifest_of
 from airflow_provider_daybreak.releases.projects.project import read_projects
 from airflow_provider_daybreak.releases.prune import check_keep, prune, prune_store
 from airflow_provider_daybreak.releases.release import (
@@ -51,20 +48,18 @@ from airflow_provider_daybreak.releases.switch import (
     point_to,
     switch,
 )
-from airflow_provider_daybreak.releases.uv import Index
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from airflow_provider_daybreak.releases.dag_version import DagVersion
-    from airflow_provider_daybreak.releases.environments.interpreter import Interpreter
     from airflow_provider_daybreak.releases.layout import Layout
-    from airflow_provider_daybreak.releases.requirements.declared import Requirements
     from airflow_provider_daybreak.releases.scan import Findings
     from airflow_provider_daybreak.releases.source import Source
     from airflow_provider_daybreak.releases.store import Store
     from airflow_provider_daybreak.releases.switch import History
+    from airflow_provider_daybreak.releases.uv import Index
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +76,11 @@ class Plan:
     :param verify: a command that must succeed in the new release before it becomes current.
     :param keep: how many releases stay, at least 1.
     :param require_hashes: refuse requirements without hashes of their own.
-    :param only_binary: take no package that would have to be built.
+    :param only_binary: take no package that would have to be built; or which may be, as in ``{"thing": False}``.
     :param index: where packages come from.
-    :param index_conn_id: what the index is called, for the other workers.
+    :param more_indexes: with credentials for indexes that the source names.
+    :param index_conn_id: the connections that these are of.
+    :param index_strategy: which versions count where several indexes have a package; what the source says when "".
     :param upgrade: resolve again, though the requirements are the same.
     :param lock_timeout: seconds to wait for another deploy of the name.
     :param version: the version of the Dag that deploys it, where there are any: an older one does not become current.
@@ -100,9 +97,11 @@ class Plan:
     verify: Sequence[str] | str | None = None
     keep: int = 5
     require_hashes: bool = False
-    only_binary: bool = True
+    only_binary: bool | Mapping[str, bool] = True
     index: Index | None = None
-    index_conn_id: str | None = None
+    more_indexes: tuple[Index, ...] = ()
+    index_conn_id: str | Sequence[str] | None = None
+    index_strategy: str = ""
     upgrade: bool = False
     lock_timeout: float = 600
     version: DagVersion | None = None
@@ -148,7 +147,13 @@ def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deploye
     """
     source = read_source(plan.source)
     requirements = read_requirements(source, plan.requirements)
-    plan = replace(plan, index=_index_of(plan, requirements), python=plan.python or python_of(source))
+    offered = [one for one in (plan.index, *plan.more_indexes) if one]
+    choice = Choice(
+        requirements,
+        indexes_of(requirements, offered, plan.index_strategy),
+        builds_of(requirements, plan.only_binary),
+    )
+    plan = replace(plan, python=plan.python or python_of(source))
     if not (requirements.lines or requirements.content):
         log.info("Nothing is installed: %s names no package that is needed", requirements.path)
     if secrets := secrets_in(source.folder, source.files):
@@ -162,7 +167,7 @@ def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deploye
     if plan.env_file or source.dotenv:
         dotenv = read_env_file(plan.env_file or source.folder / ".env", follow=plan.env_file is not None)
     with changing(layout, lock_timeout=plan.lock_timeout, store=store):
-        return _deploy(layout, plan, source, requirements, dotenv, store)
+        return _deploy(layout, plan, source, choice, dotenv, store)
 
 
 def roll_back(
@@ -194,7 +199,7 @@ def _deploy(
     layout: Layout,
     plan: Plan,
     source: Source,
-    requirements: Requirements,
+    choice: Choice,
     dotenv: bytes | None,
     store: Store | None,
 ) -> Deployed:
@@ -202,11 +207,12 @@ def _deploy(
     history = history_of(entries)
     check_owner(layout.name, history.owner, plan.dag_id, take_over=plan.take_over)
     interpreter = find_interpreter(
-        plan.python, cache=layout.state / "interpreters.json", requires=requirements.requires_python
+        plan.python, cache=layout.state / "interpreters.json", requires=choice.requirements.requires_python
     )
-    input_digest = _input_digest(requirements, interpreter, plan)
-    lock = _lock_of(layout, requirements, interpreter, plan, input_digest, history)
-    environment = Environment(lock, interpreter, only_binary=plan.only_binary)
+    input_digest = input_digest_of(choice, interpreter, require_hashes=plan.require_hashes)
+    options = {"upgrade": plan.upgrade, "require_hashes": plan.require_hashes}
+    lock = lock_of(layout, choice, interpreter, input_digest, history, **options)
+    environment = Environment(lock, interpreter, choice.builds)
     release_id = id_of(environment.id, source.digest)
     before = history.current
     if before is not None and release_id in history.rolled_back:
@@ -218,15 +224,15 @@ def _deploy(
         return Deployed(get_release(layout, before), before, changed=False)
     release, findings = ready_release(layout, release_id), None
     if release is None:
-        projects = read_projects(source)
-        environments.build(environment, environment.id, layout, index=plan.index)
+        projects = read_projects(source, ("", *choice.requirements.projects))
+        environments.build(environment, environment.id, layout, index=choice.indexes)
         roots = [root for project in projects for root in project.roots]
         builds = {f"{project.at}/setup.py".lstrip("/") for project in projects}  # which is never run
         files = [file["path"] for file in source.files if file["path"] not in builds]
         findings = scan(source.folder, files, roots)
         check_imports(findings, layout.environment(environment.id))
         if find_release(layout, release_id) is None:
-            manifest = _manifest(layout, release_id, source, environment, requirements, input_digest, plan)
+            manifest = _manifest(layout, release_id, source, environment, choice, input_digest, plan)
             make_release(layout, manifest, source.read)
         release = get_release(layout, release_id)
     known = newest_in(entries)
@@ -295,16 +301,6 @@ def _set_aside(
     return Deployed(release, before, changed=False)
 
 
-def _index_of(plan: Plan, requirements: Requirements) -> Index | None:
-    """Return the index to install from; a lock's own gives way to the worker's, since its hashes are compared."""
-    named = requirements.index
-    if not named or (plan.index is None and requirements.content and os.environ.get("UV_DEFAULT_INDEX")):
-        return plan.index
-    if plan.index and not requirements.content and plan.index.url.rstrip("/") != named.rstrip("/"):
-        log.warning("%s names the index %s: %s is used instead", requirements.path, named, plan.index.url)
-    return plan.index or Index(named)
-
-
 def _switch(
     layout: Layout, release: Release, action: str, store: Store | None, plan: Plan | None = None
 ) -> None:
@@ -316,56 +312,12 @@ def _switch(
     switch(layout, entry)
 
 
-def _input_digest(requirements: Requirements, interpreter: Interpreter, plan: Plan) -> str:
-    """Return what a lock depends on: while it is the same, the lock is used again."""
-    url = plan.index.url if plan.index else ""
-    facts = [requirements.digest, interpreter.minor, url, plan.only_binary, plan.require_hashes]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def _lock_of(
-    layout: Layout,
-    requirements: Requirements,
-    interpreter: Interpreter,
-    plan: Plan,
-    input_digest: str,
-    history: History,
-) -> Lock:
-    if not plan.upgrade and (known := _known_lock(layout, input_digest, history)):
-        return known
-    lock = make_lock(
-        requirements,
-        interpreter,
-        index=plan.index,
-        only_binary=plan.only_binary,
-        require_hashes=plan.require_hashes,
-    )
-    if not requirements.hashed:
-        current = current_id(layout)
-        earlier = find_release(layout, current) if current else None
-        moves = lock.moves_from(frozen_lock(earlier) if earlier else None)
-        log.warning(
-            "The requirements %s leave versions open: they are locked now, until they change or upgrade is set. %s",
-            requirements.path, "Moved: " + "; ".join(moves) if moves else "Nothing moved.",
-        )  # fmt: skip
-    return lock
-
-
-def _known_lock(layout: Layout, input_digest: str, history: History) -> Lock | None:
-    """Return the lock of the newest release that was made of the same input, looking at the others only then."""
-    for one in chain(reversed(history.line), ids_in(layout.releases)):
-        release = find_release(layout, one)
-        if release and release.manifest["input_sha256"] == input_digest:
-            return frozen_lock(release)
-    return None
-
-
 def _manifest(
     layout: Layout,
     release_id: str,
     source: Source,
     environment: Environment,
-    requirements: Requirements,
+    choice: Choice,
     input_digest: str,
     plan: Plan,
 ) -> dict[str, Any]:
@@ -378,16 +330,18 @@ def _manifest(
         "source": str(source.given),
         "source_sha256": source.digest,
         "files": list(source.files),
-        "requirements": requirements.kind,
+        "requirements": choice.requirements.kind,
+        "projects": list(choice.requirements.projects),
         "input_sha256": input_digest,
         "lock_sha256": environment.lock.sha256,
         "interpreter": environment.interpreter.identity(),
         "installer": environment.installer,
-        "only_binary": plan.only_binary,
+        "only_binary": not choice.builds.allowed,
+        "built": list(choice.builds.packages),
+        "wheels": list(choice.builds.wheels),
         # what another worker needs to make it
         "python": plan.python or environment.interpreter.path,
-        "index": plan.index.url if plan.index else "",
-        "index_conn_id": plan.index_conn_id or "",
+        **manifest_of(choice.indexes),
         "env_file": str(plan.env_file or source.dotenv or ""),
         "secrets": [] if plan.store_secrets else secrets_in(source.folder, source.files),
         "provider_version": __version__,

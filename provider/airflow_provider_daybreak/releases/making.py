@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_daybreak.exceptions import InterpreterError, StillInUseError, VerificationError
 from airflow_provider_daybreak.releases.changing import changing
 from airflow_provider_daybreak.releases.environments import environment as environments
-from airflow_provider_daybreak.releases.environments.environment import LOCK_NAME, Environment
+from airflow_provider_daybreak.releases.environments.environment import LOCK_NAME, Environment, builds_in
 from airflow_provider_daybreak.releases.environments.interpreter import find_interpreter
 from airflow_provider_daybreak.releases.environments.lock import Lock
 from airflow_provider_daybreak.releases.files import check_room, discard, protect_source, write_json
 from airflow_provider_daybreak.releases.lease import NAME as LEASE
 from airflow_provider_daybreak.releases.lease import exclusively
+from airflow_provider_daybreak.releases.package_indexes import indexes_in
 from airflow_provider_daybreak.releases.projects.installed import write_installed
 from airflow_provider_daybreak.releases.projects.project import read_projects
 from airflow_provider_daybreak.releases.release import MANIFEST, get_release
 from airflow_provider_daybreak.releases.source import Source, copy_files
-from airflow_provider_daybreak.releases.uv import Index
 from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.releases.layout import Layout
     from airflow_provider_daybreak.releases.release import Release
+    from airflow_provider_daybreak.releases.uv import Index
 
 
 def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[str], Iterable[bytes]]) -> None:
@@ -46,7 +47,7 @@ def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[st
     path.chmod(0o755)
     copy_files(manifest["files"], path / "src", read)
     source = Source(path / "src", path / "src", tuple(manifest["files"]), manifest["source_sha256"])
-    write_installed(path, read_projects(source))
+    write_installed(path, read_projects(source, ("", *manifest.get("projects", ()))))
     (path / "src" / ".env").symlink_to("../../../shared/.env")  # a script finds it beside itself
     (path / "environment").symlink_to(f"../../environments/{manifest['environment']}")
     (path / LEASE).touch(mode=0o644)
@@ -81,16 +82,9 @@ def build_for(
         )
         problem = f"release {manifest['release']} was made for another one: here is {different}. Use one image on all workers"
         raise InterpreterError(interpreter.path, problem)
-    environment = Environment(lock, interpreter, only_binary=manifest["only_binary"])
-    index = index_for(manifest, index_of)
+    environment = Environment(lock, interpreter, builds_in(manifest))
+    index = indexes_in(manifest, index_of)
     environments.build(environment, manifest["environment"], layout, index=index, anew=anew)
-
-
-def index_for(manifest: Mapping[str, Any], index_of: Callable[[str], Index]) -> Index | None:
-    """Return where the packages of a release come from; None for what the worker takes by default."""
-    if manifest["index_conn_id"]:
-        return index_of(manifest["index_conn_id"])
-    return Index(manifest["index"]) if manifest["index"] else None
 
 
 def frozen_lock(release: Release) -> Lock:

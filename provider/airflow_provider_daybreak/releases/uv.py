@@ -56,6 +56,13 @@ _SOURCE_ONLY = re.compile(
 )
 
 
+_UVS_OWN = (
+    (re.compile(r"\n*hint: [^\n]*`?--(no-build|only-binary|no-binary)[^\n]*"), ""),
+    (re.compile(r"`--index-strategy (unsafe-[a-z-]+)`"), r"VenvDeployOperator(index_strategy='\1')"),
+)
+"""What uv says of options that nobody gives it here, and what stands for that."""
+
+
 @dataclass(frozen=True)
 class Index:
     """
@@ -67,16 +74,113 @@ class Index:
     url: str
     username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
+    conn_id: str = ""
 
     def variables(self) -> dict[str, str]:
         """Return how uv is told: by its environment, since others can read its arguments."""
         if not self.url:
             return {}
-        named = {"UV_DEFAULT_INDEX": f"{OWN_INDEX}={self.url}"}
-        if self.username or self.password:
-            prefix = f"UV_INDEX_{OWN_INDEX.upper()}"
-            named |= {f"{prefix}_USERNAME": self.username, f"{prefix}_PASSWORD": self.password}
-        return named
+        return {"UV_DEFAULT_INDEX": f"{OWN_INDEX}={self.url}", **self.credentials(OWN_INDEX)}
+
+    def credentials(self, name: str) -> dict[str, str]:
+        """Return how uv is told of user and password, where it knows the index by that name."""
+        if not (self.username or self.password):
+            return {}
+        prefix = f"UV_INDEX_{name.upper().replace('-', '_')}"
+        return {f"{prefix}_USERNAME": self.username, f"{prefix}_PASSWORD": self.password}
+
+
+@dataclass(frozen=True)
+class OtherIndex:
+    """
+    An index beside the default one.
+
+    :param explicit: whether nothing comes from it but what is said to.
+    :param searched: whether anything that is to be installed may be from it, as only its hash says.
+    :param name: what the source calls it, or "".
+    """
+
+    index: Index
+    explicit: bool = False
+    searched: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Indexes:
+    """
+    Where packages come from.
+
+    :param default: asked last; the worker's ``UV_DEFAULT_INDEX``, or PyPI, when None.
+    :param others: asked before it, in this order.
+    :param strategy: which versions count where several have a package, as uv calls it, or "".
+    """
+
+    default: Index | None = None
+    others: tuple[OtherIndex, ...] = ()
+    strategy: str = ""
+
+    def variables(self) -> dict[str, str]:
+        """Return how uv is told, for a resolution: by its environment, since others can read its arguments."""
+        told = dict(self.default.variables()) if self.default else {}
+        asked = [f"{self.name_of(one)}={one.index.url}" for one in self.others if not one.explicit]
+        if asked:
+            told["UV_INDEX"] = " ".join(asked)
+        if self.strategy:
+            told["UV_INDEX_STRATEGY"] = self.strategy
+        for one in self.others:
+            told |= one.index.credentials(self.name_of(one))
+        return told
+
+    def name_of(self, other: OtherIndex) -> str:
+        """Return what uv knows one of the others by."""
+        return f"{OWN_INDEX}-{self.others.index(other) + 1}"
+
+    def installing(self, url: str = "") -> Indexes:
+        """
+        Return where locked packages come from: those that are said to be from that address from there alone.
+
+        :param url: the address of one of the others, or "" for packages of which the lock says none.
+        """
+        if not url:
+            searched = tuple(one for one in self.others if one.searched)
+            return Indexes(self.default, searched, "unsafe-best-match" if searched else "")
+        found = next((one.index for one in self.others if one.index.url == url), Index(url))
+        return Indexes(found)
+
+
+@dataclass(frozen=True)
+class Builds:
+    """
+    Which packages may be built, where one has no wheel: building runs its code.
+
+    :param allowed: whether any may.
+    :param packages: those that are built in any case.
+    :param wheels: those that are not, though any other may.
+    """
+
+    allowed: bool = False
+    packages: tuple[str, ...] = ()
+    wheels: tuple[str, ...] = ()
+
+    @property
+    def arguments(self) -> list[str]:
+        """How uv is told."""
+        said = [] if self.allowed else ["--only-binary", ":all:"]
+        for option, names in (("--only-binary", self.wheels), ("--no-binary", self.packages)):
+            said += [argument for name in names for argument in (option, name)]
+        return said
+
+    def __str__(self) -> str:
+        """Return what tells environments apart that were built in another way."""
+        if not self.allowed:
+            return "".join(f", builds {name}" for name in self.packages)
+        return (
+            f", builds{''.join(f' {name}' for name in (*self.packages, *(f'no {one}' for one in self.wheels)))}"
+        )
+
+
+NO_BUILDS = Builds()
 
 
 @dataclass(frozen=True)
@@ -90,7 +194,10 @@ class UvResult:
     @property
     def explanation(self) -> str:
         """What uv said of its failure."""
-        return self.stderr.strip() or self.stdout.strip() or f"nothing, and exit code {self.code}"
+        said = self.stderr.strip() or self.stdout.strip() or f"nothing, and exit code {self.code}"
+        for pattern, ours in _UVS_OWN:
+            said = pattern.sub(ours, said)
+        return said.strip()
 
 
 def remedy_for(explanation: str) -> str:
@@ -98,13 +205,14 @@ def remedy_for(explanation: str) -> str:
     found = _SOURCE_ONLY.search(explanation)
     if found is None:
         return ""
+    name = found[1] or found[2]
     return (
-        f"{found[1] or found[2]} has no wheel that fits, and building it runs its code. Ask for a version that has one, or let packages "
-        "be built: VenvDeployOperator(only_binary=False)."
+        f"{name} has no wheel that fits, and building it runs its code. Ask for a version that has one, or let it "
+        f"be built alone: VenvDeployOperator(only_binary={{{name!r}: False}})."
     )
 
 
-def run_uv(arguments: Sequence[str], *, cwd: Path, index: Index | None = None) -> UvResult:
+def run_uv(arguments: Sequence[str], *, cwd: Path, index: Index | Indexes | None = None) -> UvResult:
     """
     Run uv to its end.
 
@@ -143,6 +251,6 @@ def version() -> str:
     return version("uv")
 
 
-def _environment(index: Index | None) -> Mapping[str, str]:
+def _environment(index: Index | Indexes | None) -> Mapping[str, str]:
     passed_on = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
     return passed_on | _FIXED | (index.variables() if index else {})

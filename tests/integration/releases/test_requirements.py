@@ -228,19 +228,85 @@ def test_the_python_that_a_source_says_is_honoured(source, deployed):
         deployed(source({".python-version": "3.99\n", "requirements.txt": ""}))
 
 
-def test_a_package_from_a_path_in_a_uv_lock_is_refused_with_its_line(index, source, deployed):
+LIBRARY = '[project]\nname = "thing"\nversion = "1"\ndependencies = ["other"]\n[build-system]\nrequires = []\nbuild-backend = "uv_build"\n'
+
+
+@pytest.mark.parametrize("locked", [True, False])
+@pytest.mark.parametrize("root", ["", "src/"])
+@pytest.mark.parametrize(
+    "source_of",
+    [
+        '[tool.uv.sources]\nthing = { path = "libs/thing" }\n',
+        '[tool.uv.sources]\nthing = { workspace = true }\n[tool.uv.workspace]\nmembers = ["libs/*"]\n',
+    ],
+    ids=["path", "workspace"],
+)
+def test_a_package_of_the_source_is_in_the_release_and_not_asked_of_an_index(
+    index, source, deployed, printed, locked, root, source_of
+):
+    index.add("other", "3.0")
+    index.add("thing", "9.0")
     folder = source(
         {
-            "pyproject.toml": PROJECT + '[tool.uv.sources]\nthing = { path = "thing" }\n',
-            "thing/pyproject.toml": '[project]\nname = "thing"\nversion = "1"\n',
+            "pyproject.toml": PROJECT + source_of,
+            "libs/thing/pyproject.toml": LIBRARY,
+            f"libs/thing/{root}thing/__init__.py": "import other\n__version__ = f'own {other.__version__}'\n",
+        },
+        script="import thing, importlib.metadata as m; print(thing.__version__, m.version('thing'))\n",
+    )
+    if locked:
+        uv_lock(folder, index)
+
+    release = deployed(folder).release
+
+    assert printed(release) == "own 3.0 1"
+    assert "thing" not in (release.path / LOCK_NAME).read_text()
+
+
+def test_an_editable_project_in_the_requirements_is_in_the_release(index, source, deployed, printed):
+    index.add("other", "3.0")
+    folder = source(
+        {
+            "requirements.txt": "-e ./libs/thing\n",
+            "libs/thing/pyproject.toml": LIBRARY,
+            "libs/thing/thing/__init__.py": "import other\n__version__ = f'own {other.__version__}'\n",
         }
     )
+
+    assert printed(deployed(folder).release) == "own 3.0"
+
+
+def test_a_package_from_outside_of_the_source_is_refused_with_its_line(index, source, deployed, tmp_path):
+    (tmp_path / "thing").mkdir()
+    (tmp_path / "thing" / "pyproject.toml").write_text('[project]\nname = "thing"\nversion = "1"\n')
+    folder = source({"pyproject.toml": PROJECT + '[tool.uv.sources]\nthing = { path = "../thing" }\n'})
     uv_lock(folder, index)
 
     with pytest.raises(
         RequirementRefusedError, match=r"'thing' \(.*uv.lock' line \d+\): it is taken from a path"
     ):
         deployed(folder)
+
+
+def test_a_release_and_its_build_for_a_processor_are_told_apart_by_their_hashes(
+    index, source, deployed, printed
+):
+    digest = index.add("thing", "2.0")
+    index.add("thing", "2.0+cpu")
+
+    assert printed(deployed(source({"requirements.txt": f"thing==2.0 --hash={digest}\n"})).release) == "2.0"
+
+
+def test_the_constraints_at_an_address_count(index, source, deployed, printed, monkeypatch):
+    for version in ("1.0", "2.0"):
+        index.add("thing", version)
+    monkeypatch.setattr(
+        "airflow_provider_daybreak.releases.requirements.remote._get", lambda _url: b"thing<2  # why\n"
+    )
+
+    folder = source({"requirements.txt": "-c https://packages.example/constraints.txt\nthing\n"})
+
+    assert printed(deployed(folder).release) == "1.0"
 
 
 def test_a_pylock_is_taken_as_it_is(index, source, deployed, printed):
@@ -309,7 +375,8 @@ def test_a_package_without_a_wheel_is_refused_and_its_setup_never_runs(index, so
     )
 
     with pytest.raises(
-        LockingError, match=r"(?s)thing has no wheel that fits.*VenvDeployOperator\(only_binary=False\)"
+        LockingError,
+        match=r"(?s)thing has no wheel that fits.*VenvDeployOperator\(only_binary=\{'thing': False\}\)",
     ):
         deployed(source({"requirements.txt": "thing\n"}))
 
@@ -321,7 +388,8 @@ def test_a_hidden_setup_never_runs_though_the_lock_allows_its_archive(index, sou
     digest = index.add_file("thing-1.0.tar.gz", archive)
 
     with pytest.raises(
-        InstallError, match=r"(?s)thing has no wheel that fits.*VenvDeployOperator\(only_binary=False\)"
+        InstallError,
+        match=r"(?s)thing has no wheel that fits.*VenvDeployOperator\(only_binary=\{'thing': False\}\)",
     ):
         deployed(source({"requirements.txt": f"thing==1.0 --hash={digest}\n"}))
 
@@ -403,19 +471,6 @@ def test_an_index_that_a_line_names_is_used(source, deployed, printed):
         folder = source({"requirements.txt": f"--index-url {other.url}\nthing\n"})
 
         assert printed(deployed(folder, index=None).release) == "7.0"
-
-
-def test_two_indexes_in_a_uv_lock_are_refused(index, source, deployed):
-    index.add("thing")
-    with PackageIndex() as other:
-        other.add("extra")
-        project = PROJECT.replace('"thing"', '"thing", "extra"')
-        project += f'[tool.uv.sources]\nextra = {{ index = "same" }}\n[[tool.uv.index]]\nname = "same"\nurl = "{other.url}"\nexplicit = true\n'
-        folder = source({"pyproject.toml": project})
-        uv_lock(folder, index)
-
-    with pytest.raises(RequirementRefusedError, match="With two indexes, whoever can publish to one of them"):
-        deployed(folder)
 
 
 NAMED = '[[tool.uv.index]]\nname = "{}"\nurl = "{}"\n'

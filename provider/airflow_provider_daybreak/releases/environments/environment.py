@@ -6,13 +6,15 @@ import hashlib
 import json
 import logging
 import re
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, TypedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow_provider_daybreak.exceptions import DiskFullError, InstallError, StillInUseError
 from airflow_provider_daybreak.releases import uv
@@ -34,7 +36,6 @@ from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from airflow_provider_daybreak.releases.environments.interpreter import Interpreter
     from airflow_provider_daybreak.releases.environments.lock import Lock
@@ -50,6 +51,8 @@ _DAMAGED = (
     "These files are missing or were changed, here or in uv's cache, which they are linked from. Clear it with "
     "'uv cache clean', and deploy again."
 )
+_OTHER_BUILD = "no hashes were provided for"
+_PINNED = re.compile(r"^([A-Za-z0-9._-]+(?:\[[^\]]*\])?)==(?=[^\s;*+]+(?:\s|$))", re.MULTILINE)
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded")
 
 
@@ -60,23 +63,30 @@ class Environment:
 
     :param lock: what is installed.
     :param interpreter: what it is installed for.
-    :param only_binary: whether nothing was built on the way.
+    :param builds: what could be built on the way.
     """
 
     lock: Lock
     interpreter: Interpreter
-    only_binary: bool = True
+    builds: uv.Builds = uv.NO_BUILDS
 
     @property
     def installer(self) -> str:
         """What installs it."""
-        return f"uv {uv.version()}{'' if self.only_binary else ', builds'}"
+        return f"uv {uv.version()}{self.builds}"
 
     @property
     def id(self) -> str:
         """Sixteen hexadecimal digits."""
         facts = [SCHEMA, self.lock.sha256, self.interpreter.identity(), self.installer]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def builds_in(manifest: Mapping[str, Any]) -> uv.Builds:
+    """Return what could be built on the way, as a manifest says it."""
+    return uv.Builds(
+        not manifest["only_binary"], tuple(manifest.get("built", ())), tuple(manifest.get("wheels", ()))
+    )
 
 
 class Facts(TypedDict):
@@ -110,7 +120,7 @@ def build(
     environment_id: str,
     layout: Layout,
     *,
-    index: uv.Index | None = None,
+    index: uv.Index | uv.Indexes | None = None,
     anew: bool = False,
 ) -> Path:
     """
@@ -158,7 +168,7 @@ def users_of(layout: Layout) -> dict[str, list[str]]:
     return users
 
 
-def _build(environment: Environment, path: Path, index: uv.Index | None, *, cached: bool) -> None:
+def _build(environment: Environment, path: Path, index: uv.Index | uv.Indexes | None, *, cached: bool) -> None:
     started = time.monotonic()
     packages = len(environment.lock.text.splitlines())
     log.info(
@@ -192,29 +202,48 @@ def _build(environment: Environment, path: Path, index: uv.Index | None, *, cach
     log.info("Built environment %s in %.1f s", path.name, time.monotonic() - started)
 
 
-def _install(environment: Environment, path: Path, index: uv.Index | None, *, cached: bool) -> None:
+def _install(
+    environment: Environment, path: Path, index: uv.Index | uv.Indexes | None, *, cached: bool
+) -> None:
     _call(path, ["venv", "--quiet", "--no-project", "--python", environment.interpreter.path, str(path)], index)
     path.chmod(0o755)
-    lock = path / LOCK_NAME
-    local.write(lock, environment.lock.text.encode(), mode=0o644)
-    arguments = ["pip", "sync", "--quiet", "--require-hashes", "--allow-empty-requirements"]
-    arguments += ["--python", str(path / "bin" / "python")]
-    arguments += ["--only-binary", ":all:"] if environment.only_binary else []
+    local.write(path / LOCK_NAME, environment.lock.text.encode(), mode=0o644)
+    indexes = index if isinstance(index, uv.Indexes) else uv.Indexes(index)
+    by_index = environment.lock.by_index
+    with tempfile.TemporaryDirectory(prefix="daybreak-lock-") as name:
+        for url, text in by_index.items():
+            part = Path(name, "lock.txt")
+            part.write_text(text)
+            arguments = ["pip", *(("install", "--no-deps") if url else ("sync", "--allow-empty-requirements"))]
+            arguments += ["--quiet", "--require-hashes", "--python", str(path / "bin" / "python")]
+            arguments += [*environment.builds.arguments, *(("--requirements",) if url else ()), str(part)]
+            try:
+                _fetch(path, arguments, indexes.installing(url), cached=cached)
+            except InstallError as error:
+                if _OTHER_BUILD not in error.explanation:
+                    raise
+                part.write_text(_PINNED.sub(r"\1===", text))  # uv takes 2.0+cpu for 2.0, whatever its hash
+                _fetch(path, arguments, indexes.installing(url), cached=cached)
+
+
+def _fetch(path: Path, arguments: list[str], index: uv.Indexes, *, cached: bool) -> None:
     if not cached:
-        _call(path, [*arguments, "--no-cache", LOCK_NAME], index, cwd=path)
+        _call(path, [*arguments, "--no-cache"], index, cwd=path)
         return
     try:
-        _call(path, [*arguments, LOCK_NAME], index, cwd=path)
+        _call(path, arguments, index, cwd=path)
     except InstallError as error:
         # uv asks the index what is new, though all that the lock names may be in its cache.
         try:
-            _call(path, [*arguments, "--offline", LOCK_NAME], index, cwd=path)
+            _call(path, [*arguments, "--offline"], index, cwd=path)
         except InstallError:
             raise error from None
         log.warning("Environment %s is from uv's cache alone: %s", path.name, error)
 
 
-def _call(path: Path, arguments: list[str], index: uv.Index | None, cwd: Path | None = None) -> None:
+def _call(
+    path: Path, arguments: list[str], index: uv.Index | uv.Indexes | None, cwd: Path | None = None
+) -> None:
     outcome = uv.run_uv(arguments, cwd=cwd or path.parent, index=index)
     if outcome.code and _DISK_FULL.search(outcome.explanation):
         raise DiskFullError(str(path.parent), outcome.explanation.splitlines()[-1].strip())

@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from airflow_provider_daybreak.exceptions import LockingError
+from airflow_provider_daybreak.exceptions import LockingError, RequirementsError
 from airflow_provider_daybreak.releases.requirements.lines import lines_of
-from airflow_provider_daybreak.releases.requirements.lockfiles import pylock_entries, uv_lock_entries
-from airflow_provider_daybreak.releases.uv import Index, remedy_for, run_uv
+from airflow_provider_daybreak.releases.requirements.lockfiles import (
+    indexes_in_lines,
+    indexes_in_uv_lock,
+    pylock_entries,
+    uv_lock_entries,
+)
+from airflow_provider_daybreak.releases.requirements.remote import fetched
+from airflow_provider_daybreak.releases.uv import Builds, Index, Indexes, remedy_for, run_uv
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_daybreak.releases.environments.interpreter import Interpreter
+    from airflow_provider_daybreak.releases.requirements.choosing import FromIndex
     from airflow_provider_daybreak.releases.requirements.declared import Requirements
     from airflow_provider_daybreak.releases.requirements.lines import Line
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?\s*(==|@)\s*(?P<version>[^;\s]+)")
+
+
+_FROM = "# from "
+"""Stands in a line before the address of the index that its package is from, as in what uv writes."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,15 @@ class Lock:
     def sha256(self) -> str:
         """Digest of the text."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def by_index(self) -> dict[str, str]:
+        """The lines by the address of the index that they are from, which is "" for the default one."""
+        found: dict[str, str] = {"": ""}
+        for line in self.text.splitlines():
+            url = line.partition(f" {_FROM}")[2]
+            found[url] = f"{found.get(url, '')}{line}\n"
+        return found
 
     @property
     def versions(self) -> dict[str, str]:
@@ -64,13 +85,15 @@ class Lock:
         ]
 
 
-def normalised(entries: Sequence[tuple[str, Sequence[str]]]) -> Lock:
+def normalised(entries: Sequence[tuple[str, Sequence[str]]], from_: Mapping[str, str] | None = None) -> Lock:
     """
     Return the lock of these entries.
 
     :param entries: each a requirement with its marker, and its hashes as ``sha256:…``.
+    :param from_: the address of the index that each is from, where that is not the default one.
     """
     lines = set()
+    urls = from_ or {}
     for text, hashes in entries:
         requirement, _, marker = text.partition(";")
         head = _NAME.match(requirement.strip())
@@ -78,71 +101,143 @@ def normalised(entries: Sequence[tuple[str, Sequence[str]]]) -> Lock:
         canonical = canonicalize_name(name)
         requirement = canonical + re.sub(r"\s*==\s*", "==", requirement.strip()[len(name) :])
         marker = f" ; {' '.join(marker.split())}" if marker.strip() else ""
-        lines.add(" ".join([requirement + marker, *(f"--hash={one}" for one in sorted(set(hashes)))]))
+        place = [f"{_FROM}{urls[text]}"] if text in urls else []
+        lines.add(" ".join([requirement + marker, *(f"--hash={one}" for one in sorted(set(hashes))), *place]))
     return Lock("".join(f"{line}\n" for line in sorted(lines)))
+
+
+def builds_of(requirements: Requirements, only_binary: bool | Mapping[str, bool]) -> Builds:
+    """
+    Return which packages may be built, by what the Dag says and what the source does.
+
+    :param only_binary: whether wheels alone are installed; or for which packages they need not be, as in ``{"thing": False}``.
+    :raises RequirementRefusedError: the one wants what the other forbids.
+    """
+    choosing = requirements.choosing
+    allowed = only_binary is False
+    by_name = {} if isinstance(only_binary, bool) else only_binary
+    named = {str(canonicalize_name(name)) for name, only in by_name.items() if not only}
+    if requirements.wheels and allowed:
+        problem = "the Dag says only_binary=False, which lets packages be built. Remove the one or the other."
+        raise requirements.wheels[0].refused(problem)
+    for name in choosing.built:
+        if not allowed and name not in named:
+            problem = f"it has {name} built, which runs its code. Allow that: VenvDeployOperator(only_binary={{{name!r}: False}})."
+            raise RequirementsError(requirements.path, problem)
+    for name in choosing.wheels:
+        if name in named:
+            problem = (
+                f"it takes wheels of {name} alone, and the Dag lets it be built. Remove the one or the other."
+            )
+            raise RequirementsError(requirements.path, problem)
+    packages = tuple(sorted({*named, *choosing.built}))
+    return Builds(allowed, packages, tuple(sorted(choosing.wheels)) if allowed else ())
 
 
 def make_lock(
     requirements: Requirements,
     interpreter: Interpreter,
     *,
-    index: Index | None,
-    only_binary: bool = True,
+    index: Index | Indexes | None,
+    builds: Builds | None = None,
     require_hashes: bool = False,
 ) -> Lock:
     """
     Return the lock of the requirements. What is pinned and hashed is taken as it is; the rest is resolved.
 
     :param index: where packages come from; see :func:`run_uv`.
-    :param only_binary: take no package that would have to be built, since building runs its code.
+    :param builds: which packages may be built; none when None.
     :param require_hashes: refuse requirements that don't say their own hashes.
     :raises LockingError: they conflict, or something is missing from the index.
     :raises RequirementRefusedError: a line is at odds with another, or with what the Dag says.
     """
-    if requirements.wheels and not only_binary:
-        problem = "the Dag says only_binary=False, which lets packages be built. Remove the one or the other."
-        raise requirements.wheels[0].refused(problem)
+    indexes = index if isinstance(index, Indexes) else Indexes(index)
     if requirements.kind == "uv.lock":
-        return normalised(uv_lock_entries(Path(requirements.path), index=index, chosen=requirements.chosen))
+        entries = uv_lock_entries(Path(requirements.path), index=indexes, chosen=requirements.chosen)
+        return normalised(entries, indexes_in_uv_lock(Path(requirements.path), entries, indexes))
     if requirements.kind == "pylock":
-        return normalised(pylock_entries(Path(requirements.path)))
+        entries, from_ = pylock_entries(Path(requirements.path))
+        return normalised(entries, {text: url for text, url in from_.items() if _is_other(url, indexes)})
+    requirements = replace(
+        requirements, constraints=(*requirements.constraints, *fetched(requirements.remote)), remote=()
+    )
     if requirements.hashed:
         _check_constraints(requirements)
-        return normalised([(line.text, line.hashes) for line in requirements.lines])
+        urls = {one.package: one.url for one in requirements.choosing.sources}
+        from_ = {
+            line.text: urls[name]
+            for line in requirements.lines
+            if (name := canonicalize_name(_name_of(line))) in urls
+        }
+        return normalised(_entries(requirements.lines), from_)
     if require_hashes:
         first = next(line for line in requirements.lines if not line.options)
         raise first.refused(
             "it has no hash, and require_hashes is set. Write hashes with: "
             "uv pip compile --universal --generate-hashes."
         )
-    return _resolve(requirements, interpreter, index=index, only_binary=only_binary)
+    return _resolve(requirements, interpreter, indexes=indexes, builds=builds or Builds())
 
 
-def _resolve(
-    requirements: Requirements, interpreter: Interpreter, *, index: Index | None, only_binary: bool
-) -> Lock:
+def _is_other(url: str, indexes: Indexes) -> bool:
+    return any(one.index.url == url for one in indexes.others)
+
+
+def _resolve(requirements: Requirements, interpreter: Interpreter, *, indexes: Indexes, builds: Builds) -> Lock:
+    choosing = requirements.choosing
+    constraints = [*requirements.constraints, *requirements.pins, *choosing.constraints]
     with tempfile.TemporaryDirectory(prefix="daybreak-lock-") as name:
         folder = Path(name)
-        (folder / "requirements.in").write_text(_as_text(requirements.lines))
-        (folder / "constraints.in").write_text(_as_text((*requirements.constraints, *requirements.pins)))
-        arguments = [
-            "pip",
-            "compile",
-            "--quiet",
-            "--universal",
-            "--generate-hashes",
-            "--no-header",
-            "--no-annotate",
-        ]
+        source = "pyproject.toml" if choosing.sources else "requirements.in"
+        text = _as_project(requirements, indexes) if choosing.sources else _as_text(requirements.lines)
+        (folder / source).write_text(text)
+        (folder / "constraints.in").write_text(_as_text(constraints))
+        (folder / "overrides.in").write_text(_as_text(choosing.overrides))
+        arguments = ["pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header"]
+        arguments += ["--no-annotate", "--emit-index-annotation"]
         arguments += ["--python", interpreter.path, "--python-version", interpreter.minor]
-        arguments += ["--constraint", "constraints.in", "--output-file", "lock.txt", "requirements.in"]
-        arguments += ["--only-binary", ":all:"] if only_binary else []
-        arguments += [f"--exclude-newer={requirements.exclude_newer}"] if requirements.exclude_newer else []
-        outcome = run_uv(arguments, cwd=folder, index=index)
+        arguments += ["--constraint", "constraints.in", "--override", "overrides.in"]
+        arguments += ["--output-file", "lock.txt", source, *builds.arguments]
+        for option, value in (
+            ("exclude-newer", requirements.exclude_newer),
+            ("prerelease", choosing.prerelease),
+            ("resolution", choosing.resolution),
+        ):
+            arguments += [f"--{option}={value}"] if value else []
+        outcome = run_uv(arguments, cwd=folder, index=indexes)
         if outcome.code:
             raise LockingError(requirements.path, outcome.explanation, remedy_for(outcome.explanation))
         lines = lines_of(folder / "lock.txt")
-        return normalised(_pinned(requirements, lines) if requirements.pins else _entries(lines))
+        entries = _pinned(requirements, lines) if requirements.pins else _entries(lines)
+        from_ = {
+            text: url
+            for text, url in indexes_in_lines((folder / "lock.txt").read_text(), lines).items()
+            if _is_other(url, indexes)
+        }
+        return normalised(entries, from_)
+
+
+def _as_project(requirements: Requirements, indexes: Indexes) -> str:
+    """Return them as a project: uv takes the index of a package from one alone."""
+    names = {one.index.url: indexes.name_of(one) for one in indexes.others}
+    text = '[project]\nname = "daybreak-requirements"\nversion = "0"\ndependencies = [\n'
+    text += "".join(f"  {json.dumps(line.text)},\n" for line in requirements.lines)
+    text += "]\n[tool.uv.sources]\n"
+    by_package: dict[str, list[FromIndex]] = {}
+    for one in requirements.choosing.sources:
+        if one.url in names:
+            by_package.setdefault(one.package, []).append(one)
+    for package, sources in by_package.items():
+        said = ", ".join(
+            f"{{ index = {json.dumps(names[one.url])}"
+            + (f", marker = {json.dumps(one.marker)}" if one.marker else "")
+            + " }"
+            for one in sources
+        )
+        text += f"{package} = [{said}]\n"
+    for url, name in names.items():
+        text += f"[[tool.uv.index]]\nname = {json.dumps(name)}\nurl = {json.dumps(url)}\nexplicit = true\n"
+    return text
 
 
 def parse(path: Path) -> Lock:

@@ -5,31 +5,33 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_daybreak.exceptions import RequirementsError
+from airflow_provider_daybreak.exceptions import RequirementRefusedError, RequirementsError
+from airflow_provider_daybreak.releases.requirements.choosing import AS_USUAL, PYPI, Choosing, NamedIndex
 from airflow_provider_daybreak.releases.requirements.conda import read_environment
 from airflow_provider_daybreak.releases.requirements.exports import (
     check_can_be_installed_from,
     check_nothing_is_needed,
 )
-from airflow_provider_daybreak.releases.requirements.lines import (
-    Line,
-    index_url,
-    logical_lines,
-    requirement,
-    wants_wheels,
+from airflow_provider_daybreak.releases.requirements.lines import Line, index_url, logical_lines
+from airflow_provider_daybreak.releases.requirements.lockfiles import (
+    ELSEWHERE,
+    indexes_in,
+    local_folders,
+    names_of_indexes,
+    requires_python,
 )
-from airflow_provider_daybreak.releases.requirements.lockfiles import index_in, requires_python
 from airflow_provider_daybreak.releases.requirements.metadata import read_metadata
 from airflow_provider_daybreak.releases.requirements.pipfile import read_pipfile, read_pipfile_lock
 from airflow_provider_daybreak.releases.requirements.pyproject import read_pyproject
 from airflow_provider_daybreak.releases.requirements.setuptools_files import read_setup_cfg, read_setup_py
+from airflow_provider_daybreak.releases.requirements.text_files import read_text_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_daybreak.releases.requirements.needs import Needs
     from airflow_provider_daybreak.releases.source import Source
@@ -46,14 +48,6 @@ _USUAL = (
 
 _CHOICE = re.compile(r"(?P<path>[^\[\]]+)\[(?P<names>[^\[\]]*)\]")
 _PYTHON = re.compile(r"(?:cpython[-@]?)?(\d+(?:\.\d+){0,2})\+?")
-
-_INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:\s+|=)(?P<path>.+)")
-_INDEX = re.compile(r"(?:-i|--index-url)(?:\s+|=)(?P<url>\S+)")
-_DEPTH = 10
-_ALL_OR_NONE = (
-    "it has no version and hash of its own, and {asks} asks for them on every line. Write them with: "
-    "uv pip compile --universal --generate-hashes."
-)
 
 
 @dataclass(frozen=True)
@@ -72,6 +66,9 @@ class Requirements:
     :param content: SHA-256 of a lock that the source brings along, which is read only when it is needed.
     :param pins: packages of a lock beside it, each with its version and hashes: nothing else is installed.
     :param chosen: extras and groups of a lock that are installed too.
+    :param choosing: how packages are chosen beside that.
+    :param projects: folders of the source, relative to it, that hold packages which are needed.
+    :param remote: addresses of constraints, which are read when something is resolved.
     """
 
     kind: Kind
@@ -85,6 +82,9 @@ class Requirements:
     content: str = ""
     pins: tuple[Line, ...] = ()
     chosen: tuple[str, ...] = ()
+    choosing: Choosing = AS_USUAL
+    projects: tuple[str, ...] = ()
+    remote: tuple[Line, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -95,6 +95,9 @@ class Requirements:
         parts += [self.pins] if self.pins else []
         if self.chosen:
             digest.update(f"\0{self.chosen}".encode())
+        if facts := self.choosing.facts:
+            digest.update(f"\0{facts}".encode())
+        parts += [self.remote] if self.remote else []
         for lines in parts:
             digest.update(b"\0")
             for line in lines:
@@ -210,18 +213,18 @@ def _of_file(source: Source, path: Path, chosen: tuple[str, ...]) -> Requirement
         "setup.py": lambda: read_setup_py(path, chosen),
     }
     if path.name in readers:
-        return _of_needs(path, readers[path.name]())
+        return _of_needs(source, path, readers[path.name]())
     if path.name == "uv.lock":
         project = path.with_name("pyproject.toml")
         if source.file_at(project) is None:
             raise RequirementsError(str(path), "there is no pyproject.toml beside it. Add it to the source.")
-        return _frozen("uv.lock", path, project, chosen=chosen)
+        return _of_uv_lock(source, path, project, chosen)
     if chosen:
         raise RequirementsError(
             str(path), f"it has no extras or groups such as {chosen[0]!r}. Name the file alone."
         )
     if path.name in ("environment.yml", "environment.yaml"):
-        return _of_needs(path, read_environment(path))
+        return _of_needs(source, path, read_environment(path))
     if re.fullmatch(r"pylock(\.[^.]+)?\.toml", path.name):
         return _frozen("pylock", path)
     if path.suffix == ".py":
@@ -231,7 +234,7 @@ def _of_file(source: Source, path: Path, chosen: tuple[str, ...]) -> Requirement
     return _of_text(source, path)
 
 
-def _of_needs(path: Path, needs: Needs | None) -> Requirements | None:
+def _of_needs(source: Source, path: Path, needs: Needs | None) -> Requirements | None:
     if needs is None:
         return None
     return Requirements(
@@ -242,7 +245,42 @@ def _of_needs(path: Path, needs: Needs | None) -> Requirements | None:
         exclude_newer=needs.exclude_newer,
         requires_python=needs.requires_python,
         pins=needs.pins,
+        choosing=needs.choosing,
+        projects=_within(source, needs.projects),
     )
+
+
+def _of_text(source: Source, path: Path) -> Requirements:
+    read = read_text_file(source, path)
+    return Requirements(
+        "requirements",
+        str(path),
+        tuple(read.lines),
+        tuple(read.constraints),
+        tuple(read.wheels),
+        read.index,
+        requires_python=read.requires_python,
+        choosing=read.choosing,
+        projects=_within(source, read.projects),
+        remote=tuple(read.remote),
+    )
+
+
+def _within(source: Source, folders: Sequence[Path]) -> tuple[str, ...]:
+    """Return folders of the source, relative to it."""
+    top = source.folder.resolve()
+    found = (folder.resolve().relative_to(top).as_posix() for folder in folders)
+    return tuple(dict.fromkeys("" if one == "." else one for one in found))
+
+
+def _of_uv_lock(source: Source, path: Path, project: Path, chosen: tuple[str, ...]) -> Requirements:
+    folders = []
+    for number, name, where in local_folders(path):
+        folder = path.parent / where
+        if source.file_at(folder / "pyproject.toml") is None:
+            raise RequirementRefusedError(str(path), number, name, ELSEWHERE)
+        folders.append(folder)
+    return replace(_frozen("uv.lock", path, project, chosen=chosen), projects=_within(source, folders))
 
 
 def _frozen(kind: Kind, path: Path, *others: Path, chosen: tuple[str, ...] = ()) -> Requirements:
@@ -250,16 +288,20 @@ def _frozen(kind: Kind, path: Path, *others: Path, chosen: tuple[str, ...] = ())
     digest = hashlib.sha256()
     for data in (lock, *(file.read_bytes() for file in others)):
         digest.update(hashlib.sha256(data).digest())
-    url = index_in(lock)
-    if url:
+    urls = indexes_in(lock)
+    for url in urls:
         index_url(Line(str(path), lock[: lock.index(url.encode())].count(b"\n") + 1, url), url)
+    names = {url: name for file in others for url, name in names_of_indexes(file).items()}
     return Requirements(
         kind,
         str(path),
-        index=url,
+        index="" if not urls or urls[0].rstrip("/") == PYPI else urls[0],
         requires_python=requires_python(lock),
         content=digest.hexdigest(),
         chosen=chosen,
+        choosing=Choosing(
+            indexes=tuple(NamedIndex(url, names.get(url, ""), explicit=True) for url in urls[1:])
+        ),
     )
 
 
@@ -274,77 +316,5 @@ def _of_script(path: Path) -> Requirements | None:
         index=found.index,
         exclude_newer=found.exclude_newer,
         requires_python=found.requires_python,
+        choosing=found.choosing,
     )
-
-
-# A file in pip's format
-
-
-@dataclass
-class _Read:
-    """What was read so far of a file and of those that it names."""
-
-    lines: list[Line] = field(default_factory=list)
-    constraints: list[Line] = field(default_factory=list)
-    wheels: list[Line] = field(default_factory=list)
-    indexes: list[Line] = field(default_factory=list)
-    strict: bool = False
-
-
-def _of_text(source: Source, path: Path) -> Requirements:
-    read = _Read()
-    _read_into(read, source, path, from_=())
-    for other in read.indexes[1:]:
-        if other.text != read.indexes[0].text:
-            problem = (
-                f"{read.indexes[0].text!r} is named already. With two indexes, whoever can publish to one of them "
-                "replaces packages of the other: keep one, which may mirror both."
-            )
-            raise other.refused(problem)
-    _check_hashes(read)
-    return Requirements(
-        "requirements",
-        str(path),
-        tuple(read.lines),
-        tuple(read.constraints),
-        tuple(read.wheels),
-        read.indexes[0].text if read.indexes else "",
-    )
-
-
-def _read_into(
-    read: _Read, source: Source, path: Path, *, from_: tuple[Path, ...], narrowing: bool = False
-) -> None:
-    for line in logical_lines(path, included=bool(from_)):
-        if include := _INCLUDE.fullmatch(line.text):
-            included = path.parent / include["path"].strip("\"' ")
-            if included in (*from_, path) or len(from_) > _DEPTH:
-                raise line.refused("it includes itself. Remove the line.")
-            if source.file_at(included) is None:
-                raise line.refused("there is no file of that path in the source. Add it.")
-            narrow = narrowing or include[1] in ("-c", "--constraint")
-            _read_into(read, source, included, from_=(*from_, path), narrowing=narrow)
-        elif index := _INDEX.fullmatch(line.text):
-            url = index_url(line, index["url"])
-            read.indexes.append(Line(line.path, line.number, url, included=line.included))
-        elif line.text == "--require-hashes":
-            read.strict = True
-        elif line.text.startswith("-"):
-            if wants_wheels(line):
-                read.wheels.append(line)
-        else:
-            (read.constraints if narrowing else read.lines).append(requirement(line))
-
-
-def _check_hashes(read: _Read) -> None:
-    """Make sure that hashes are on all lines or on none, as pip does: of the others, anything would be installed."""
-    for line in read.constraints:
-        if line.options:
-            raise line.refused("a hash is compared where the package is asked for. Move it to the requirement.")
-    first = next((line for line in read.lines if line.options), None)
-    if not read.strict and first is None:
-        return
-    asks = f"the hash on line {first.number} of {first.path!r}" if first else "--require-hashes"
-    for line in read.lines:
-        if not (line.options and line.pinned):
-            raise line.refused(_ALL_OR_NONE.format(asks=asks))

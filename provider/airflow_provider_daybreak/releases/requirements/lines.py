@@ -22,6 +22,7 @@ _COMMENT = re.compile(r"(^|\s)#.*$")
 _VCS = re.compile(r"(git|hg|svn|bzr)(\+|://)")
 _INDEX_URL = re.compile(r"https?://[^\s/?#@\\$]+(/[^\s?#@\\$]*)?", re.IGNORECASE)
 _ONLY_BINARY = re.compile(r"--only-binary[ =]+(?!:none:)\S+|--prefer-binary")
+_ARCHIVE = re.compile(r"\.(whl|zip|tar\.gz|tgz|tar\.bz2)$", re.IGNORECASE)
 _BEFORE_USER = re.compile(
     r"((?:--?[a-z-]+=)?(?:[\w.\[\],-]+@(?=[a-z+]+:))?(?:[a-z][a-z0-9+.-]*:[/\\]*)?)(.*)", re.IGNORECASE
 )
@@ -35,26 +36,28 @@ _MARKS = (  # the longer before those that they begin with
 
 _NO_TEXT = "it is not UTF-8 text. Save it as UTF-8."
 IN_CLEAR = "its credentials stand in clear. Put them into a connection, and name it in index_conn_id."
-TWO_INDEXES = (
-    "with two indexes, whoever can publish to one of them replaces packages of the other. "
-    "Keep one index, which may mirror both."
-)
 _NO_INDEX = "expected the address of a simple index, such as https://packages.example/simple."
 _NO_VCS = (
     "what a repository gives today it may not give tomorrow. Publish the package, or copy it into the source."
 )
 _NO_PATH = "a path of one machine leads nowhere on another. Publish the package, or copy it into the source."
+NO_PROJECT = (
+    "there is no project (pyproject.toml, setup.cfg or setup.py) in the source there. Copy it into the source."
+)
 _NO_HTTP = "an address without TLS can be anybody's. Use https://."
 _NO_VARIABLE = "variables are not filled in: they would differ between workers. Write the value itself."
+_NO_LINKS = (
+    "a page of links is no index that can be locked. Name an index, by --index-url or --extra-index-url."
+)
+_NO_BINARY = "it is for packages by name. Name those that are to be built, as in --no-binary thing."
 _REFUSED = {
-    "-e": "an editable install changes under a running release. Copy the package into the source.",
-    "--editable": "an editable install changes under a running release. Copy the package into the source.",
-    "--extra-index-url": TWO_INDEXES,
-    "-f": TWO_INDEXES,
-    "--find-links": TWO_INDEXES,
-    "--pre": "it is for all packages. Allow a pre-release where it is needed, such as thing>=2.0rc1.",
+    "--no-binary": _NO_BINARY,
+    "-e": _NO_VCS,
+    "--editable": _NO_VCS,
+    "-f": _NO_LINKS,
+    "--find-links": _NO_LINKS,
 }
-_KNOWN = "-r, -c, --index-url, --hash, --require-hashes, --only-binary, --prefer-binary"
+_KNOWN = "-r, -c, -e, --index-url, --extra-index-url, --hash, --require-hashes, --only-binary, --no-binary, --prefer-binary, --pre"
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,38 @@ def wants_wheels(line: Line) -> bool:
     raise line.refused(
         _REFUSED.get(option, f"this option is unknown here, or does not stand alone. Known are {_KNOWN}.")
     )
+
+
+def local_folder(line: Line) -> tuple[str, list[str]] | None:
+    """
+    Return the path and the extras of a line that asks for a project in a folder, or None where it asks for something else.
+
+    :raises RequirementRefusedError: it is one of a folder that can't be in the source.
+    """
+    text = re.sub(
+        r"^(-e|--editable)(\s+|=)|^[A-Za-z0-9._-]+\s*(?=(\[[^\]]*\])?\s*@\s*(file:|\.))", "", line.text
+    ).strip("\"' ")
+    named = re.match(r"(\[[^\]]*\])?\s*@\s*", text)
+    extras = (named[1] or "") if named and named[0] else ""
+    text = text[named.end() :] if named and named[0] else text
+    said = re.sub(r"^file:(?!//)", "./", text, flags=re.IGNORECASE)
+    editable = line.text.startswith(("-e", "--editable"))
+    if _VCS.match(said) or "://" in said or _ARCHIVE.search(said.partition("#")[0]):
+        if editable and not _VCS.match(said):
+            raise line.refused(_NO_PATH)
+        return None
+    if not (
+        editable
+        or said.startswith(("./", "../"))
+        or re.fullmatch(r"\.{1,2}(\[.*\])?", said)
+        or (re.fullmatch(r"[\w.-]+(/[\w.-]+)+/?(\[.*\])?", said))
+    ):
+        return None
+    found = re.fullmatch(r"(?P<path>[^\[;#@]+)(\[(?P<extras>[^\]]*)\])?", said.strip())
+    if found is None:
+        raise line.refused(_NO_PATH)
+    names = (found["extras"] or extras.strip("[]")).split(",")
+    return found["path"].strip(), [name.strip() for name in names if name.strip()]
 
 
 def requirement(line: Line) -> Line:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 import tokenize
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import RequirementsError
-from airflow_provider_daybreak.releases.requirements.lines import TWO_INDEXES, Line, index_url, requirement
+from airflow_provider_daybreak.releases.requirements.lines import Line, requirement
 from airflow_provider_daybreak.releases.requirements.lockfiles import toml
+from airflow_provider_daybreak.releases.requirements.needs import table
+from airflow_provider_daybreak.releases.requirements.uv_settings import uv_settings, with_urls
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_provider_daybreak.releases.requirements.choosing import Choosing
+
+_REMEDY = (
+    "Lock the script with 'uv lock --script {name}', and export that with 'uv export --script {name} --output-file "
+    "requirements.txt'."
+)
 _OPENING = "# /// script"
 _CLOSING = "# ///"
 
@@ -25,12 +33,14 @@ class Metadata:
 
     :param index: address of the index that it names, or "".
     :param exclude_newer: the time after which nothing that was published counts, as uv reads it, or "".
+    :param choosing: how packages are chosen beside that.
     """
 
     lines: tuple[Line, ...]
     requires_python: str
     index: str
     exclude_newer: str
+    choosing: Choosing
 
 
 def has_metadata(path: Path) -> bool:
@@ -72,39 +82,21 @@ def read_metadata(path: Path) -> Metadata | None:
     for line in lines:
         if line.options:
             raise line.refused("a dependency in metadata has no options. Write it into a requirements.txt.")
-    settings = facts.get("tool", {}).get("uv", {}) if isinstance(facts.get("tool", {}), dict) else {}
-    index, exclude_newer = _of_uv(path, settings, text, first)
-    return Metadata(lines, python, index, exclude_newer)
-
-
-def _of_uv(path: Path, settings: Any, text: str, first: int) -> tuple[str, str]:
-    """Return index and time of ``[tool.uv]``. What can't be honoured is refused: it says what is installed."""
-    if not isinstance(settings, dict):
-        raise RequirementsError(str(path), "tool.uv in its metadata is no table.")
-    if unknown := sorted(settings.keys() - {"index", "exclude-newer"}):
-        problem = (
-            f"{unknown[0]!r} in [tool.uv] is not honoured here. Known are index and exclude-newer: lock the script "
-            f"with 'uv lock --script {path.name}', and export that with 'uv export --script {path.name} "
-            "--output-file requirements.txt'."
+    settings = uv_settings(
+        path,
+        text,
+        table(path, facts, "tool", "uv"),
+        remedy=_REMEDY.format(name=path.name),
+        place=lambda said: _numbers(text, [said], first)[0],
+    )
+    if settings.paths:
+        place = Line(str(path), _numbers(text, [settings.paths[0][0]], first)[0], settings.paths[0][0])
+        raise place.refused(
+            "a script's metadata names no folder. Put the package beside the script, which finds it there."
         )
-        raise RequirementsError(str(path), problem)
-    exclude_newer = settings.get("exclude-newer", "")
-    if not isinstance(exclude_newer, str):
-        raise RequirementsError(
-            str(path), "exclude-newer in [tool.uv] is no string, such as '2026-03-29T00:00:00Z'."
-        )
-    indexes = settings.get("index", [])
-    if not indexes:
-        return "", exclude_newer
-    if not isinstance(indexes, list) or not all(isinstance(index, dict) for index in indexes):
-        raise RequirementsError(
-            str(path), "index in [tool.uv] is no list of tables. Expected [[tool.uv.index]]."
-        )
-    url = str(indexes[-1].get("url", ""))
-    line = Line(str(path), _numbers(text, [url], first)[0], url)
-    if len(indexes) > 1 or indexes[0].get("default") is not True or indexes[0].get("explicit"):
-        raise line.refused(f"{TWO_INDEXES} Say default = true where it is the only one.")
-    return index_url(line, url), exclude_newer
+    return Metadata(
+        with_urls(lines, settings), python, settings.index, settings.exclude_newer, settings.choosing
+    )
 
 
 def _block(path: Path) -> tuple[int, str] | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import RequirementsError
-from airflow_provider_daybreak.releases.requirements.lines import Line, index_url, requirement
+from airflow_provider_daybreak.releases.requirements.choosing import AS_USUAL, Choosing
+from airflow_provider_daybreak.releases.requirements.lines import Line, requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,8 @@ class Needs:
     :param index: address of the index that it names, or "".
     :param exclude_newer: the time after which nothing that was published counts, as uv reads it, or "".
     :param pins: each package of the lock beside it, with its version and hashes: nothing else is installed.
+    :param choosing: how packages are chosen beside that.
+    :param projects: folders of the source that hold packages which it needs.
     """
 
     lines: tuple[Line, ...] = ()
@@ -31,6 +34,21 @@ class Needs:
     index: str = ""
     exclude_newer: str = ""
     pins: tuple[Line, ...] = ()
+    choosing: Choosing = AS_USUAL
+    projects: tuple[Path, ...] = ()
+
+
+def joined(first: Needs, second: Needs) -> Needs:
+    """Return what two say together; of what only one can say, the first goes before."""
+    return Needs(
+        (*first.lines, *second.lines),
+        ",".join(one for one in (first.requires_python, second.requires_python) if one),
+        first.index or second.index,
+        first.exclude_newer or second.exclude_newer,
+        (*first.pins, *second.pins),
+        first.choosing if first.choosing != AS_USUAL else second.choosing,
+        (*first.projects, *second.projects),
+    )
 
 
 def required(
@@ -64,21 +82,6 @@ def line_with(text: str, mark: str) -> int:
     """Return the number of the first line that has the mark in it, as a word, or 1."""
     word = re.compile(rf"(?<![\w.-]){re.escape(mark)}(?![\w-])")
     return next((n for n, line in enumerate(text.splitlines(), start=1) if word.search(line)), 1)
-
-
-def only_index(path: Path, text: str, urls: list[str], remedy: str) -> str:
-    """
-    Return the one index that a file names, or "" where that is PyPI or none.
-
-    :raises RequirementRefusedError: there are several, or its address can't be used.
-    """
-    if not urls:
-        return ""
-    place = Line(str(path), line_with(text, urls[-1]), urls[-1])
-    if len(set(urls)) > 1:
-        raise place.refused(remedy)
-    url = index_url(place, urls[0])
-    return "" if url.rstrip("/") == "https://pypi.org/simple" else url
 
 
 def table(path: Path, facts: Any, *keys: str) -> dict[str, Any]:

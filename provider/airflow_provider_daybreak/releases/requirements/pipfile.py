@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from airflow_provider_daybreak.exceptions import RequirementsError
-from airflow_provider_daybreak.releases.requirements.lines import TWO_INDEXES, Line, read_text, requirement
+from airflow_provider_daybreak.releases.requirements.choosing import PYPI, Choosing, FromIndex, NamedIndex
+from airflow_provider_daybreak.releases.requirements.lines import Line, index_url, read_text, requirement
 from airflow_provider_daybreak.releases.requirements.lockfiles import toml
 from airflow_provider_daybreak.releases.requirements.needs import (
     Needs,
     line_with,
-    only_index,
     required,
     strings,
     table,
@@ -44,9 +47,10 @@ def read_pipfile(path: Path, chosen: Sequence[str] = ()) -> Needs:
     items = [_requirement(path, text, name, said) for name, said in packages.items()]
     version = str(python.get("python_full_version", python.get("python_version", "")))
     requires = f"=={version}{'' if 'python_full_version' in python else '.*'}" if version else ""
-    return Needs(
-        required(path, text, items, written=packages), requires, _index(path, text, facts.get("source", []))
-    )
+    index, choosing = _indexes(path, text, facts.get("source", []), packages)
+    if table(path, facts, "pipenv").get("allow_prereleases") is True:
+        choosing = replace(choosing, prerelease="allow")
+    return Needs(required(path, text, items, written=packages), requires, index, choosing=choosing)
 
 
 def read_pipfile_lock(path: Path, chosen: Sequence[str] = ()) -> Needs:
@@ -65,7 +69,8 @@ def read_pipfile_lock(path: Path, chosen: Sequence[str] = ()) -> Needs:
     if not isinstance(facts, dict) or "default" not in facts:
         raise RequirementsError(str(path), "it has no packages of 'default'. Lock again with: pipenv lock.")
     lines = []
-    for name, said in _packages(path, facts, "default", chosen).items():
+    packages = _packages(path, facts, "default", chosen)
+    for name, said in packages.items():
         place = Line(str(path), line_with(text, name), name)
         hashes = said.get("hashes") if isinstance(said, dict) else None
         if not hashes or not said.get("version"):
@@ -74,7 +79,8 @@ def read_pipfile_lock(path: Path, chosen: Sequence[str] = ()) -> Needs:
         asked = _requirement(path, text, name, said)
         lines.append(requirement(Line(place.path, place.number, f"{asked}{options}")))
     meta = table(path, facts, "_meta")
-    return Needs(tuple(lines), "", _index(path, text, meta.get("sources", [])))
+    index, choosing = _indexes(path, text, meta.get("sources", []), packages)
+    return Needs(tuple(lines), "", index, choosing=choosing)
 
 
 def _packages(path: Path, facts: dict[str, Any], first: str, chosen: Sequence[str]) -> dict[str, Any]:
@@ -106,10 +112,24 @@ def _requirement(path: Path, text: str, name: str, said: Any) -> str:
     return f"{name}{f'[{extras}]' if extras else ''}{'' if version == '*' else version}{marker}"
 
 
-def _index(path: Path, text: str, sources: Any) -> str:
-    urls = (
-        [str(one.get("url", "")) for one in sources if isinstance(one, dict)]
-        if isinstance(sources, list)
-        else []
-    )
-    return only_index(path, text, urls, TWO_INDEXES)
+def _indexes(path: Path, text: str, sources: Any, packages: dict[str, Any]) -> tuple[str, Choosing]:
+    """Return the first index, which is the default one, or "", and the others, from which only comes what says so."""
+    said = [one for one in sources if isinstance(one, dict)] if isinstance(sources, list) else []
+    urls = {str(one.get("name", "")): str(one.get("url", "")) for one in said}
+    for url in urls.values():
+        index_url(Line(str(path), line_with(text, url), url), url)
+    default = str(said[0].get("url", "")) if said else ""
+    found = []
+    for name, one in packages.items():
+        wanted = one.get("index") if isinstance(one, dict) else None
+        if not urls and wanted == "pypi":  # what pipenv calls the default one
+            continue
+        if wanted is not None and wanted not in urls:
+            problem = f"there is no source {wanted!r} that it could be from."
+            raise Line(str(path), line_with(text, name), name).refused(problem)
+        if wanted is not None and urls[wanted] != default:
+            found.append(FromIndex(canonicalize_name(name), urls[wanted]))
+    used = {one.url for one in found}
+    indexes = [NamedIndex(url, name, explicit=True) for name, url in urls.items() if url in used]
+    choosing = Choosing(indexes=tuple(indexes), sources=tuple(found))
+    return "" if default.rstrip("/") == PYPI else default, choosing

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
 from airflow_provider_daybreak.exceptions import RequirementsError
-from airflow_provider_daybreak.releases.requirements.lines import TWO_INDEXES, Line
+from airflow_provider_daybreak.releases.requirements.choosing import PYPI, Choosing, FromIndex, NamedIndex
+from airflow_provider_daybreak.releases.requirements.lines import Line, index_url
 from airflow_provider_daybreak.releases.requirements.needs import (
     Needs,
+    joined,
     line_with,
-    only_index,
     required,
     strings,
     table,
@@ -20,10 +22,12 @@ from airflow_provider_daybreak.releases.requirements.needs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-_KNOWN = frozenset({"version", "extras", "optional", "markers", "python", "platform"})
+_KNOWN = frozenset(
+    {"version", "extras", "optional", "markers", "python", "platform", "source", "allow-prereleases"}
+)
 _EXAMPLE = "Expected one such as '^1.2', '~1.2', '>=1.2,<2' or '*'."
 
 
@@ -34,12 +38,19 @@ def says_something(poetry: dict[str, Any], chosen: Sequence[str]) -> bool:
     return asks or bool(chosen and poetry.get("group"))
 
 
-def read_poetry(path: Path, text: str, poetry: dict[str, Any], chosen: Sequence[str]) -> Needs:
+def read_poetry(
+    path: Path,
+    text: str,
+    poetry: dict[str, Any],
+    chosen: Sequence[str],
+    folder: Callable[[str, Sequence[str], Line], Needs],
+) -> Needs:
     """
     Return what a project of Poetry needs.
 
     :param poetry: the table ``[tool.poetry]``.
     :param chosen: names of extras and groups that are needed too.
+    :param folder: returns what the project in a folder of the source needs, by its path, its extras and the line.
     :raises RequirementsError: a version can't be read, or there is no such extra or group.
     :raises RequirementRefusedError: it asks for what can't be deployed.
     """
@@ -55,27 +66,67 @@ def read_poetry(path: Path, text: str, poetry: dict[str, Any], chosen: Sequence[
         else:
             raise unknown_choice(path, name, (*extras, *groups))
     items, written = [], []
+    local = Needs()
     for name, said in main.items():
         for one in said if isinstance(said, list) else [said]:
             optional = isinstance(one, dict) and one.get("optional")
-            if not optional or canonicalize_name(name) in wanted:
+            if optional and canonicalize_name(name) not in wanted:
+                continue
+            if isinstance(one, dict) and "path" in one:
+                place = Line(str(path), line_with(text, name), name)
+                local = joined(
+                    local, folder(str(one["path"]), strings(path, one.get("extras"), "extras"), place)
+                )
+            else:
                 items.append(_requirement(path, text, name, one))
                 written.append(name)
     requires = specifier(path, text, "python", str(python)) if python else ""
-    return Needs(required(path, text, items, written=written), requires, index_of(path, text, poetry))
+    default, choosing = indexes_of(path, text, poetry)
+    choosing = _from_indexes(path, text, main, choosing, default)
+    needs = Needs(required(path, text, items, written=written), requires, default, choosing=choosing)
+    return joined(needs, local)
 
 
-def index_of(path: Path, text: str, poetry: dict[str, Any]) -> str:
+def indexes_of(path: Path, text: str, poetry: dict[str, Any]) -> tuple[str, Choosing]:
     """
-    Return the one index of ``[[tool.poetry.source]]``, or "".
+    Return the default index of ``[[tool.poetry.source]]``, or "", and those beside it in Poetry's order.
 
-    :raises RequirementRefusedError: there are several.
+    :raises RequirementRefusedError: the address of one can't be used.
     """
-    sources = [one for one in poetry.get("source", []) if isinstance(one, dict)]
-    urls = [str(one.get("url") or "https://pypi.org/simple") for one in sources]
-    if any(one.get("priority") in ("supplemental", "secondary", "explicit") for one in sources):
-        urls.append("https://pypi.org/simple")
-    return only_index(path, text, urls, TWO_INDEXES)
+    primary: list[NamedIndex] = []
+    supplemental: list[NamedIndex] = []
+    explicit: list[NamedIndex] = []
+    for one in poetry.get("source", []):
+        if not isinstance(one, dict):
+            raise RequirementsError(str(path), "source in [tool.poetry] is no list of tables.")
+        url = str(one.get("url") or PYPI)
+        index_url(Line(str(path), line_with(text, url), url), url)
+        priority = one.get("priority", "supplemental" if one.get("secondary") else "primary")
+        of_kind = {"explicit": explicit, "supplemental": supplemental, "secondary": supplemental}
+        of_kind.get(str(priority), primary).append(
+            NamedIndex(url, str(one.get("name", "")), explicit=priority == "explicit")
+        )
+    ordered = [*(primary or [NamedIndex(PYPI)]), *supplemental]
+    default = ordered[-1].url
+    return "" if default.rstrip("/") == PYPI else default, Choosing(indexes=(*ordered[:-1], *explicit))
+
+
+def _from_indexes(path: Path, text: str, main: dict[str, Any], choosing: Choosing, default: str) -> Choosing:
+    """Return it with the packages that are said to be from one of the indexes."""
+    urls = {one.name: one.url for one in choosing.indexes}
+    found = []
+    for name, said in main.items():
+        for one in said if isinstance(said, list) else [said]:
+            if not isinstance(one, dict) or "source" not in one:
+                continue
+            if one["source"] in urls:
+                found.append(FromIndex(canonicalize_name(name), urls[one["source"]]))
+            elif not default:
+                problem = f"there is no source {one['source']!r} in [tool.poetry] that it could be from."
+                raise Line(str(path), line_with(text, name), name).refused(problem)
+    used = {one.url for one in found}
+    indexes = tuple(one for one in choosing.indexes if not one.explicit or one.url in used)
+    return replace(choosing, indexes=indexes, sources=tuple(found))
 
 
 def specifier(path: Path, text: str, name: str, said: str) -> str:
@@ -136,5 +187,7 @@ def _requirement(path: Path, text: str, name: str, said: Any) -> str:
     if said.get("platform"):
         markers.append(f"sys_platform == '{said['platform']}'")
     version = specifier(path, text, name, str(said.get("version", "*")))
+    if said.get("allow-prereleases"):
+        version = f"{version}{',' if version else ''}>=0.dev0"  # which asks for what comes before a release too
     marker = f" ; {' and '.join(markers)}" if markers else ""
     return f"{name}{f'[{extras}]' if extras else ''}{version}{marker}"

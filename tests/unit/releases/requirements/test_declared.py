@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_daybreak.exceptions import RequirementRefusedError, RequirementsError
-from airflow_provider_daybreak.releases.environments.lock import make_lock
+from airflow_provider_daybreak.releases.environments.lock import builds_of, make_lock
+from airflow_provider_daybreak.releases.requirements.choosing import Choosing, NamedIndex
 from airflow_provider_daybreak.releases.requirements.declared import read_requirements
 from airflow_provider_daybreak.releases.source import read_source
 
@@ -113,13 +114,53 @@ def test_what_is_pinned_must_be_within_the_constraints(folder, limit):
     assert make_lock(read(source), None, index=None).versions == {"attrs": "1"}
 
 
-@pytest.mark.parametrize("option", ["--only-binary :all:", "--only-binary=attrs", "--prefer-binary"])
+@pytest.mark.parametrize("option", ["--only-binary :all:", "--prefer-binary"])
 def test_an_option_for_wheels_holds_though_the_dag_allows_builds(folder, option):
-    requirements = read(folder(report_py="", requirements_txt=f"{option}\nattrs==1 --hash={HASH}\n"))
+    requirements = read(folder(report_py="", requirements_txt=f"{option}\nattrs==1\n"))
 
-    make_lock(requirements, None, index=None)
+    assert builds_of(requirements, only_binary=True).arguments == ["--only-binary", ":all:"]
     with pytest.raises(RequirementRefusedError, match=rf"'{option}'.*only_binary=False"):
-        make_lock(requirements, None, index=None, only_binary=False)
+        builds_of(requirements, only_binary=False)
+
+
+@pytest.mark.parametrize(
+    ("option", "only_binary", "arguments"),
+    [
+        ("--only-binary=attrs", True, "--only-binary :all:"),
+        ("--only-binary=attrs,Idna", False, "--only-binary attrs --only-binary idna"),
+        ("--no-binary=attrs", False, "--no-binary attrs"),
+        ("--no-binary Attrs", {"attrs": False}, "--only-binary :all: --no-binary attrs"),
+        ("", {"Zope.Interface": False, "attrs": True}, "--only-binary :all: --no-binary zope-interface"),
+        ("", False, ""),
+    ],
+)
+def test_what_may_be_built_is_said_by_package(folder, option, only_binary, arguments):
+    requirements = read(folder(report_py="", requirements_txt=f"{option}\nattrs==1\n"))
+
+    assert " ".join(builds_of(requirements, only_binary).arguments) == arguments
+
+
+@pytest.mark.parametrize(
+    ("option", "only_binary", "problem"),
+    [
+        (
+            "--no-binary attrs",
+            True,
+            r"it has attrs built, .*VenvDeployOperator\(only_binary=\{'attrs': False\}\)",
+        ),
+        ("--no-binary attrs", {"idna": False}, "it has attrs built"),
+        (
+            "--only-binary attrs",
+            {"attrs": False},
+            "it takes wheels of attrs alone, and the Dag lets it be built",
+        ),
+    ],
+)
+def test_what_the_source_has_built_the_dag_must_allow(folder, option, only_binary, problem):
+    requirements = read(folder(report_py="", requirements_txt=f"{option}\nattrs==1\n"))
+
+    with pytest.raises(RequirementsError, match=problem):
+        builds_of(requirements, only_binary)
 
 
 @pytest.mark.parametrize("comment", ["# why \\", "  # why \\", "attrs  # why \\"])
@@ -157,17 +198,28 @@ def test_what_is_no_text_is_an_error(folder, name, data):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("-e .", "an editable install changes"),
-        ("--editable=./lib", "an editable install changes"),
-        ("./lib", "a path of one machine"),
+        ("-e .", "there is no project"),
+        ("--editable=./lib", "there is no project"),
+        ("./lib", "there is no project"),
+        ("../lib[more]", "there is no project"),
+        ("-e lib/thing", "there is no project"),
+        ("file:lib", "there is no project"),
+        ("thing[more] @ file:lib", "there is no project"),
+        ("-e /opt/thing", "there is no project"),
+        ("-e file:///opt/thing", "a path of one machine"),
+        ("-e git+https://example.com/thing.git#egg=thing", "what a repository gives today"),
+        ("./lib ; python_version > '3'", "a path of one machine"),
         ("lib/thing-1.0-py3-none-any.whl", "a path of one machine"),
         ("thing @ file:///opt/thing.whl", "a path of one machine"),
         ("git+https://example.com/thing.git", "what a repository gives today"),
         ("thing @ git+ssh://example.com/thing.git@v1", "what a repository gives today"),
         ("thing @ http://example.com/thing.whl", "an address without TLS"),
-        ("--extra-index-url https://example.com/simple", "with two indexes"),
-        ("--find-links https://example.com/", "with two indexes"),
-        ("--no-binary :all:", "this option is unknown here"),
+        ("--extra-index-url https://example.com/simple?a=b", "expected the address of a simple index"),
+        ("--extra-index-url wheels", "expected the address of a simple index"),
+        ("--find-links https://example.com/", "a page of links is no index"),
+        ("--no-binary :all:", "Name those that are to be built"),
+        ("-r https://example.com/requirements.txt", "requirements are not. Copy the file"),
+        ("-c http://example.com/constraints.txt", "an address without TLS"),
         ("--no-index", "this option is unknown here"),
         ("--trusted-host packages.example", "this option is unknown here"),
         ("--use-feature=fast-deps", "this option is unknown here"),
@@ -175,9 +227,9 @@ def test_what_is_no_text_is_an_error(folder, name, data):
         ("--only-binary :all: --no-binary thing", "does not stand alone"),
         ("--prefer-binary --extra-index-url https://example.com/simple", "does not stand alone"),
         ("--require-hashes --pre", "does not stand alone"),
-        ("-rmore.txt", "this option is unknown here"),
-        ("--pre", "Allow a pre-release where it is needed"),
-        ("-f wheels", "with two indexes"),
+        ("-rmore.txt", "there is no file of that path"),
+        ("--requirementmore.txt", "this option is unknown here"),
+        ("-f wheels", "a page of links is no index"),
         ("thing --global-option=--fast", "Expected a requirement such as"),
         ("thing --config-settings=a=b", "Expected a requirement such as"),
         ("thing @ https://example.com/${HOME}/thing.whl", "variables are not filled in"),
@@ -208,6 +260,31 @@ def test_two_indexes_are_refused_and_one_is_taken(folder):
         RequirementRefusedError, match=r"line 2\): 'https://one.example/simple' is named already"
     ):
         read(folder(requirements_txt=f"{one}-i https://two.example/simple\n"))
+
+
+def test_an_index_beside_the_default_one_is_asked_first(folder):
+    text = "-i https://one.example/simple\n--extra-index-url=https://two.example/simple\n--pre\nattrs\n"
+
+    requirements = read(folder(report_py="", requirements_txt=text))
+
+    assert requirements.index == "https://one.example/simple"
+    assert requirements.choosing == Choosing((NamedIndex("https://two.example/simple"),), prerelease="allow")
+    assert requirements.digest != read(folder(requirements_txt=text.replace("two", "three"))).digest
+
+
+def test_a_project_of_the_source_brings_what_it_needs(folder):
+    needs = (
+        "[project]\nname = 'lib'\ndependencies = ['attrs']\n[project.optional-dependencies]\nmore = ['idna']\n"
+    )
+    text = "-e ./libs/lib[more]\n-r more/base.txt\nrequests\n"
+    source = folder(report_py="", requirements_txt=text, more__base_txt="-e .\n", libs__lib__a_py="")
+    (source / "libs" / "lib" / "pyproject.toml").write_text(needs)
+    (source / "setup.cfg").write_text("[metadata]\nname = top\n[options]\ninstall_requires = yarl\n")
+
+    requirements = read(source)
+
+    assert [line.text for line in requirements.lines] == ["attrs", "idna", "yarl", "requests"]
+    assert requirements.projects == ("libs/lib", "")
 
 
 def test_credentials_of_an_index_are_refused_without_being_shown(folder):
@@ -310,23 +387,28 @@ UV = "# /// script\n# dependencies = ['attrs']\n{}# ///\n"
 @pytest.mark.parametrize(
     ("facts", "problem"),
     [
-        ("# [tool.uv.sources]\n# attrs = { index = 'company' }\n", r"'sources' in \[tool.uv\] is not honoured"),
+        ("# [tool.uv.sources]\n# attrs = { index = 'company' }\n", "there is no index 'company'"),
         (
-            "# [tool.uv]\n# override-dependencies = ['idna<3']\n",
-            "'override-dependencies' in .* is not honoured",
+            "# [tool.uv.sources]\n# attrs = { git = 'https://a.example/attrs' }\n",
+            "what a repository gives today",
         ),
+        ("# [tool.uv.sources]\n# attrs = { path = 'attrs' }\n", "a script's metadata names no folder"),
+        ("# [tool.uv.sources]\n# attrs = { url = 'http://a.example/attrs.whl' }\n", "an address without TLS"),
+        (
+            "# [tool.uv]\n# index-strategy = 'any'\n",
+            "index-strategy in .* is none of first-index, unsafe-first-match",
+        ),
+        ("# [tool.uv]\n# dependency-metadata = []\n", "'dependency-metadata' in .* is not honoured here"),
         (
             "# [tool.uv]\n# no-index = true\n",
             "'no-index' in .* is not honoured here.*uv export --script report.py",
         ),
-        ("# [tool.uv]\n# extra-index-url = ['https://a.example']\n", "'extra-index-url' in .* is not honoured"),
         ("# [tool.uv]\n# exclude-newer = 2026-03-29\n", "exclude-newer in .* is no string"),
-        ("# [tool]\n# uv = 1\n", "tool.uv in its metadata is no table"),
+        ("# [tool]\n# uv = 1\n", "tool.uv is no table"),
         ("# [tool.uv]\n# index = 'https://a.example'\n", "is no list of tables"),
-        ("# [[tool.uv.index]]\n# url = 'https://a.example'\n", r"line 4\): with two indexes"),
         (
             "# [[tool.uv.index]]\n# url = 'https://a.example'\n# default = true\n# explicit = true\n",
-            "with two indexes",
+            "it is default and explicit",
         ),
         ("# [[tool.uv.index]]\n# url = 'https://robot:canary@a.example'\n# default = true\n", "stand in clear"),
         ("# [[tool.uv.index]]\n# url = 'wheels'\n# default = true\n", "expected the address of a simple index"),

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_daybreak.exceptions import RequirementRefusedError, RequirementsError
 from airflow_provider_daybreak.releases.environments.lock import make_lock
+from airflow_provider_daybreak.releases.requirements.choosing import Choosing, FromIndex, NamedIndex
 from airflow_provider_daybreak.releases.requirements.declared import python_of
 from airflow_provider_daybreak.releases.source import read_source
 
@@ -72,10 +73,21 @@ def test_dynamic_dependencies_are_read_where_they_stand_as_text(read, files):
     [
         (
             "[tool.uv.sources]\nattrs = { index = 'own' }\n",
-            r"'sources' in \[tool.uv\] counts with a lock alone",
+            r"'attrs' .* there is no index 'own' in \[tool.uv\]",
         ),
-        ("[tool.uv]\nconstraint-dependencies = ['idna<3']\n", "'constraint-dependencies' in"),
-        ("[[tool.uv.index]]\nurl = 'https://a.example/simple'\n", "with two indexes"),
+        ("[tool.uv.sources]\nattrs = { git = 'https://a.example' }\n", "what a repository gives today"),
+        ("[tool.uv.sources]\nattrs = { path = '../attrs' }\n", "there is no project"),
+        ("[tool.uv.sources]\nattrs = { workspace = true }\n", "no member of the workspace has its name"),
+        (
+            "[tool.uv]\ndependency-metadata = []\n",
+            "'dependency-metadata' in .* is not honoured here.* Lock it with 'uv lock'",
+        ),
+        ("[[tool.uv.index]]\nname = 'a'\nurl = 'https://u:canary@a.example'\n", "credentials stand in clear"),
+        ("[tool.uv]\nextra-index-url = ['https://u:canary@a.example']\n", "credentials stand in clear"),
+        (
+            "[[tool.pdm.source]]\nurl = 'https://a.example'\ninclude_packages = ['a*']\n",
+            "include_packages has a pattern",
+        ),
         ("[[tool.pdm.source]]\nurl = 'https://u:canary@a.example/simple'\n", "credentials stand in clear"),
     ],
 )
@@ -129,7 +141,8 @@ def test_poetrys_optional_packages_and_groups_are_chosen(read):
     ("said", "problem"),
     [
         ("{git = 'https://a.example/attrs'}", "'git' is not honoured here"),
-        ("{path = '../attrs'}", "'path' is not honoured here"),
+        ("{path = '../attrs'}", "there is no project"),
+        ("{version = '*', source = 'own'}", "there is no source 'own'"),
         ("'^1 || ^2'", "a choice of versions"),
         ("'latest'", "its version can't be read"),
         ("1", "has neither a version nor a table"),
@@ -198,7 +211,7 @@ def test_a_pipfile_is_read_and_its_lock_goes_before_it(read):
     [
         ("Pipfile", "[packages]\nattrs = {git = 'https://a.example'}\n", "line 2.*'git' is not honoured"),
         ("Pipfile", "[packages]\nattrs = {path = '.', editable = true}\n", "'editable' is not honoured"),
-        ("Pipfile", PIPFILE + "[[source]]\nurl = 'https://a.example/simple'\n", "with two indexes"),
+        ("Pipfile", "[packages]\nattrs = {version = '*', index = 'own'}\n", "there is no source 'own'"),
         ("Pipfile.lock", "{", "it is no JSON"),
         ("Pipfile.lock", "{}", "no packages of 'default'"),
         ("Pipfile.lock", '{"default": {"attrs": {"version": "==1"}}}', "no version and hash"),
@@ -207,6 +220,11 @@ def test_a_pipfile_is_read_and_its_lock_goes_before_it(read):
         ("environment.yml", "dependencies: {", "it is no YAML"),
         ("environment.yml", "name: a\n", "no list of dependencies"),
         ("setup.cfg", "[options]\ninstall_requires = ./lib\n", "a path of one machine"),
+        (
+            "Pipfile",
+            "[[source]]\nurl = 'https://${USER}:${PASSWORD}@a.example'\nname = 'a'\n[packages]\n",
+            "credentials stand in clear",
+        ),
     ],
 )
 def test_what_cannot_be_deployed_is_refused(read, name, text, problem):
@@ -255,3 +273,74 @@ def test_a_python_that_is_no_version_of_cpython_is_an_error(folder):
 
     with pytest.raises(RequirementsError, match="'my-virtualenv' is no version of CPython"):
         python_of(read_source(source))
+
+
+POETRY_SOURCES = """\
+[tool.poetry.dependencies]
+attrs = {{ version = "^1", source = "own" }}
+idna = {{ version = "^3", allow-prereleases = true }}
+[[tool.poetry.source]]
+name = "own"
+url = "https://own.example/simple"
+priority = "{}"
+"""
+OWN = "https://own.example/simple"
+
+
+@pytest.mark.parametrize(
+    ("files", "default", "choosing"),
+    [
+        (
+            {"pyproject.toml": PROJECT + f"[tool.uv.sources]\nattrs = {{index = 'own', marker = 'os_name == \"nt\"'}}\n"
+             f"[[tool.uv.index]]\nname = 'own'\nurl = '{OWN}'\nexplicit = true\n"},
+            "", Choosing((NamedIndex(OWN, "own", explicit=True),), (FromIndex("attrs", OWN, 'os_name == "nt"'),)),
+        ),
+        ({"pyproject.toml": PROJECT + f"[[tool.uv.index]]\nurl = '{OWN}'\nexplicit = true\n"}, "", Choosing()),
+        ({"pyproject.toml": PROJECT + f"[[tool.uv.index]]\nurl = '{OWN}'\n"}, "", Choosing((NamedIndex(OWN),))),
+        ({"pyproject.toml": PROJECT + f"[[tool.uv.index]]\nurl = '{OWN}'\ndefault = true\n"}, OWN, Choosing()),
+        (
+            {"pyproject.toml": POETRY_SOURCES.format("explicit")},
+            "", Choosing((NamedIndex(OWN, "own", explicit=True),), (FromIndex("attrs", OWN),)),
+        ),
+        (
+            {"pyproject.toml": POETRY_SOURCES.format("supplemental")},
+            OWN, Choosing((NamedIndex("https://pypi.org/simple"),)),
+        ),
+        ({"pyproject.toml": POETRY_SOURCES.format("primary")}, OWN, Choosing()),
+        (
+            {"pyproject.toml": PROJECT + f"[[tool.pdm.source]]\nname = 'own'\nurl = '{OWN}'\ninclude_packages = ['Attrs']\n"},
+            "", Choosing((NamedIndex(OWN, "own", explicit=True),), (FromIndex("attrs", OWN),)),
+        ),
+        ({"pyproject.toml": PROJECT + f"[[tool.pdm.source]]\nname = 'own'\nurl = '{OWN}'\n"}, OWN, Choosing()),
+        (
+            {"Pipfile": f"[[source]]\nname = 'pypi'\nurl = 'https://pypi.org/simple'\n[[source]]\nname = 'own'\nurl = '{OWN}'\n"
+             "[packages]\nattrs = {version = '*', index = 'own'}\n[pipenv]\nallow_prereleases = true\n"},
+            "", Choosing((NamedIndex(OWN, "own", explicit=True),), (FromIndex("attrs", OWN),), prerelease="allow"),
+        ),
+    ],
+)  # fmt: skip
+def test_an_index_for_each_package_is_read_in_the_words_of_each_tool(read, files, default, choosing):
+    found = read(files)
+
+    assert (found.index, found.choosing) == (default, choosing)
+
+
+def test_poetry_asks_for_what_comes_before_a_release(read):
+    assert texts(read({"pyproject.toml": POETRY_SOURCES.format("primary")}))[1] == "idna>=3,<4,>=0.dev0"
+
+
+def test_extras_of_extras_are_the_projects_own_and_asked_of_no_index(read):
+    project = "[project]\nname = 'a'\n[project.optional-dependencies]\nall = ['A[pdf,mail]', 'yarl']\npdf = ['idna', 'a[all]']\nmail = ['h2']\n"
+
+    assert texts(read({"pyproject.toml": project}, "pyproject.toml[all]")) == ["yarl", "idna", "h2"]
+
+
+def test_a_member_of_a_workspace_is_in_the_source_and_so_is_what_it_asks_for(read):
+    member = "[project]\nname = 'Li_b'\nversion = '1'\ndependencies = ['yarl', 'a']\n[tool.uv.sources]\na = { path = '../..' }\n"
+    project = "[project]\nname = 'a'\ndependencies = ['attrs', 'li-b>=1']\n"
+    project += "[tool.uv.sources]\nli-b = { workspace = true }\n[tool.uv.workspace]\nmembers = ['packages/*']\n"
+
+    found = read({"pyproject.toml": project, "packages/b/pyproject.toml": member, "packages/b/b.py": ""})
+
+    assert texts(found) == ["attrs", "yarl"]
+    assert found.projects == ("packages/b",)
