@@ -100,10 +100,36 @@ def test_a_csv_has_all_rows_as_programs_read_them(render_files):
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\u00a0=1", "\u2003=1", "\u200b=1", "＝1"],  # noqa: RUF001 - the full-width sign is the point
+    ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "  =1", "\u00a0=1", "\u2003=1", "\u200b=1", "＝1"],  # noqa: RUF001 - the full-width sign is the point
 )
 def test_a_cell_that_a_spreadsheet_would_run_is_neutral(text):
     assert neutral(text) == f"'{text}"
+
+
+SEPARATORS = (";", "|", "\t", "\n", "\r\n", ",", ";;", '";', ' ; "', ";\u200b", '\n""', ';"";')
+FORMULAS = ("=1+1", "+A1", "-2+3", "@SUM(A1)", " =1", "＝1", '=HYPERLINK("x";"y")')  # noqa: RUF001 - as above
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_no_locales_separator_makes_a_formula_of_the_middle_of_a_cell(render_files, delimiter):
+    cells = [
+        f"{before}{sign}{formula}" for before in ("x", '"', "") for sign in SEPARATORS for formula in FORMULAS
+    ]
+    rows = [{"a": cell, "b": cell} for cell in cells]
+
+    content = render_files("{{ table(rows) }}\n", {"rows": rows}, formats=("csv",))["data/rows.csv"]
+
+    read = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=delimiter)
+    shown = [cell.lstrip(" \u200b") for line in read for cell in line]
+    assert not [cell for cell in shown if cell.startswith(("=", "+", "-", "@", "＝"))]  # noqa: RUF001 - as above
+    assert shown
+
+
+@pytest.mark.parametrize(
+    "text", ["a; b", "cold;-5", "1;2;-3.5", "a|b", "mail@example.org; ann@example.org", "x=1; y=2", "a\nb"]
+)
+def test_a_cell_with_separators_and_no_formula_stays_as_it_is(text):
+    assert neutral(text) == text
 
 
 @pytest.mark.parametrize("text", ["\x00=1", "\x0b=1", "\ue000=1"])

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # Blanks and what nobody sees don't keep a spreadsheet from what follows them; East Asian ones read wide signs too.
 _FORMULA = re.compile(r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")  # noqa: RUF001 - full-width signs begin formulas too
+# Another locale's spreadsheet parts cells here, inside of quotes too, since a line that doesn't begin with one has none for it.
+_BETWEEN = re.compile(r"([;|\t\r\n])")
+_QUOTES = re.compile(r'[\s"]*')
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d+)?([eE][+-]?\d+)?)?\Z")
 
 
@@ -50,10 +53,22 @@ def neutral(text: str) -> str:
     """
     Return the text as a cell holds it: without what can't be shown, and as no formula.
 
-    What begins like one, and is no number, has an apostrophe before it.
+    What begins like one, and is no number, has an apostrophe before it: at the beginning, and after each sign that parts
+    cells or lines where another separator than ours is usual.
     """
     text = text if text.isprintable() else printable(text)
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.match(text) else text
+    head, *rest = _BETWEEN.split(text)
+    if rest:
+        # Each second one is a sign between; doubled quotes before a cell end as soon as they begin.
+        text = head + "".join(
+            _harmless(part, _QUOTES.sub("", part, count=1)) if at % 2 else part for at, part in enumerate(rest)
+        )
+    return _harmless(text, text)
+
+
+def _harmless(cell: str, said: str) -> str:
+    """Return a cell with an apostrophe before it, if what it says is a formula."""
+    return f"'{cell}" if _FORMULA.match(said) and not _NUMBER.match(said) else cell
 
 
 def _cell(column: Column, value: Any) -> Any:
