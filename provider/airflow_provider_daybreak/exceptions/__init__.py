@@ -105,6 +105,7 @@ They are imported from here, whichever module defines them::
             QueryError
             ReportTooLargeError
             ResourceRefusedError
+            SnapshotUnreadableError
             TemplateError
                 ExpressionError
             TemplateLimitError
@@ -221,6 +222,7 @@ from airflow_provider_daybreak.exceptions.reports import (
     ReportError,
     ReportTooLargeError,
     ResourceRefusedError,
+    SnapshotUnreadableError,
     TemplateError,
     TemplateLimitError,
     TemplateUnreadableError,
@@ -336,6 +338,7 @@ __all__ = [
     "SmtpLoginError",
     "SmtpTlsError",
     "SmtpUnavailableError",
+    "SnapshotUnreadableError",
     "SourceChangedError",
     "SourceLinkError",
     "SourceTooLargeError",

@@ -148,6 +148,19 @@ class DataUnreadableError(ReportError):
         return f"Cannot read {self.path!r} for data {self.data!r}: {self.problem}."
 
 
+class SnapshotUnreadableError(ReportError, permanent=True):
+    """What a report kept of its data for the next one, that can't be read any more."""
+
+    data: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot read what the report before kept of data {self.data!r} for previous(): {self.problem}. Expected what "
+            "this version of Daybreak, or an earlier one, wrote; 'airflow daybreak reports verify' says whether it was changed."
+        )
+
+
 class EmptyReportError(ReportError):
     """A report without any row, where that was said to be a failure."""
 

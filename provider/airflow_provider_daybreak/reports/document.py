@@ -227,6 +227,7 @@ class Document:
     :param report: slug of the report.
     :param blocks: all blocks in the order of the template.
     :param template_sha256: digest of the template and of everything it included.
+    :param names: what expressions in these name: data, columns, keys.
     """
 
     report: str
@@ -237,6 +238,7 @@ class Document:
     body: Prose
     blocks: tuple[Block, ...]
     template_sha256: str = ""
+    names: frozenset[str] = frozenset()
 
     @property
     def tables(self) -> Iterator[Table]:

@@ -155,21 +155,10 @@ def render_report(
     :raises TemplateError: the template, or a value in it, is wrong.
     """
     language, theme = Language(spec.locale), find_theme(spec.template.parent)
-    asked: dict[str, None] = {}
-
-    def previous(name: str) -> Any:
-        """Return data as that report had it, and see to it that the next one can."""
-        if name not in found.data:
-            expected = f"a name of the report's data: {', '.join(found.data)}"
-            raise InvalidValueError("data of previous()", name, expected)
-        asked[name] = None
-        kept = stored(snapshot.file_name(name))
-        return snapshot.nothing_like(name, found.data[name]) if kept is None else snapshot.restore(name, kept)
-
+    previous = snapshot.Previous(found.data, stored)
     subject = Subject(spec.report, report_date, found.period, language, spec.title)
-    document = render(spec.template, subject, found.data, previous=previous)
+    document = render(spec.template, subject, previous.data, previous=previous)
     if found.failed:
         document = with_notice(document, Notice(language.word("draft"), "danger", language.word("danger")))
     files = (*rendering.render(document, spec.formats, theme), *attached)
-    snapshots = tuple(snapshot.keep(name, found.data[name]) for name in asked)
-    return Rendered(document, files, snapshots, found)
+    return Rendered(document, files, previous.files(document.names), found)

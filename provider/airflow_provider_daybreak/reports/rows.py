@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain, islice
@@ -18,6 +19,42 @@ _IN_MEMORY = 50_000
 """Rows that are kept in memory. What comes after them goes to an unlinked temporary file."""
 _SIMPLE = {str, int, float, bool, type(None), Decimal, date, datetime, time, timedelta, bytes}
 _OWN = _SIMPLE | {list, dict}
+
+
+class Watched(dict[str, Any]):
+    """A mapping that says when it is read without a key being named: all of it may be meant then."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self, values: Any, seen: Callable[[], None]) -> None:
+        super().__init__(values)
+        self._seen = seen
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (self.unseen(),)
+
+    def unseen(self) -> dict[str, Any]:
+        """Return it as it is, for one who takes it whole and reads it later."""
+        return dict(dict.items(self))
+
+    def __iter__(self) -> Iterator[str]:
+        self._seen()
+        return super().__iter__()
+
+    def keys(self) -> Any:
+        """All of them."""
+        self._seen()
+        return super().keys()
+
+    def values(self) -> Any:
+        """All of them."""
+        self._seen()
+        return super().values()
+
+    def items(self) -> Any:
+        """All of them."""
+        self._seen()
+        return super().items()
 
 
 class Rows:
@@ -42,6 +79,7 @@ class Rows:
         self._file: IO[bytes] | None = None
         self._batches: list[tuple[int, int]] = []  # where each begins in the file, and its length in bytes
         self._count = 0
+        self._seen: Callable[[], None] | None = None
         iterator = iter(tuples)
         while batch := list(islice(iterator, _BATCH)):
             own = _OWN.issuperset(map(type, chain.from_iterable(batch)))
@@ -134,16 +172,18 @@ class Rows:
         return self._count
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        for row in self.tuples():
-            yield dict(zip(self.columns, row, strict=True))
+        return map(self._mapping, self.tuples())
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             start, stop, step = index.indices(self._count)
             if step < 1:
                 reverse = list(self.tuples())[index]
-                return Rows(self.columns, reverse, name=self.name)
-            return Rows(self.columns, islice(self.tuples(), start, stop, step), name=self.name)
+                part = Rows(self.columns, reverse, name=self.name)
+            else:
+                part = Rows(self.columns, islice(self.tuples(), start, stop, step), name=self.name)
+            part._seen = self._seen
+            return part
         position = index + self._count if index < 0 else index
         if not 0 <= position < self._count:
             raise IndexError(index)
@@ -152,10 +192,30 @@ class Rows:
             if position < len(self._memory)
             else next(islice(self.tuples(), position, None))
         )
-        return dict(zip(self.columns, row, strict=True))
+        return self._mapping(row)
+
+    def _mapping(self, row: Sequence[Any]) -> dict[str, Any]:
+        values = zip(self.columns, row, strict=True)
+        return dict(values) if self._seen is None else Watched(values, self._seen)
 
     def __repr__(self) -> str:
         return f"<Rows {self.name or 'unnamed'}: {self._count} of {', '.join(self.columns)}>"
+
+    def watched(self, seen: Callable[[], None]) -> Rows:
+        """
+        Return the same rows, which say when they are read without a column being named.
+
+        :param seen: is called then.
+        """
+        rows = copy(self)
+        rows._seen = seen  # noqa: SLF001 - one of its own kind
+        return rows
+
+    def all_columns(self) -> tuple[str, ...]:
+        """Return the columns for one who names none of them."""
+        if self._seen is not None:
+            self._seen()
+        return self.columns
 
     def position(self, column: str) -> int:
         """
@@ -207,7 +267,7 @@ def _mapping(row: object, name: str) -> Mapping[str, Any]:
             f"expected each row to be a mapping from column to value, not {type(row).__name__}: {row!r:.80}"
         )
         raise InvalidRowsError(name, problem)
-    return row
+    return row.unseen() if isinstance(row, Watched) else row
 
 
 def _flat(value: Any) -> Any:

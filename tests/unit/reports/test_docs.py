@@ -79,7 +79,7 @@ def test_python_runs(code):
 
 @pytest.mark.parametrize("template", blocks("jinja"))
 def test_templates_render(render_files, template):
-    files = render_files(template, DATA, previous=lambda _: [])
+    files = render_files(template, DATA, previous=lambda *_: [])
     text = files["report.txt"].decode()
 
     assert "▲" not in text  # there was no report before

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from airflow_provider_daybreak.exceptions import SnapshotUnreadableError
 from airflow_provider_daybreak.reports import snapshot
-from airflow_provider_daybreak.reports.rows import Rows
+from airflow_provider_daybreak.reports.rows import Rows, as_data
 
 
 def test_rows_come_back_with_their_types():
@@ -60,3 +61,118 @@ def test_no_rows_come_back_as_no_rows_of_the_same_columns():
 
     assert rows.columns == ("a", "b")
     assert len(rows) == 0
+
+
+SALES = [{"shop": "Rome", "amount": 3, "salary": 9_100}, {"shop": "Lyon", "amount": 4, "salary": 9_200}]
+STAFF = {"shops": [{"name": "Rome", "head": {"name": "Ann", "salary": 9_300}}], "salary": 9_400, "count": 2}
+
+
+@pytest.fixture
+def kept(make_document):
+    """Return a function that renders a template with data and returns what is kept for the next report."""
+
+    def render(source, before=None, **data):
+        read = {name: as_data(name, value) for name, value in data.items()}
+        previous = snapshot.Previous(read, (before or {}).get)
+        document = make_document(source + "\n", previous.data, previous=previous)
+        return {file.name: file.content for file in previous.files(document.names)}
+
+    return render
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ previous('sales') | sum(attribute='amount') }} {{ sales | map(attribute='shop') | join }}",
+        "{% for row in sales %}{{ row.shop }} {{ row['amount'] }}{% endfor %} {{ previous('sales') | length }}",
+        "{{ table(sales, ['shop', {'amount': 1} | first]) }} {{ table(previous('sales')[:2], {'shop': 'Shop'}) }}",
+        "An average salary.\n\n{{ table(sales | rejectattr('amount', '<', 1) | list, ['amount', 'shop']) }}\n\n{{ previous('sales') | length }}",
+        "{{ sales[0].shop }} {{ sales[:1] | map(attribute='amount') | sum }} {{ previous('sales') | list | length }}",
+    ],
+)
+def test_a_column_that_no_template_reads_is_not_kept(kept, source):
+    (content,) = kept(source, sales=SALES).values()
+
+    assert b"salary" not in content
+    assert b"91" not in content
+    assert snapshot.restore("sales", content).columns == ("shop", "amount")
+    assert (
+        kept(source, {"data/sales.snapshot.jsonl": content}, sales=SALES)["data/sales.snapshot.jsonl"]
+        == content
+    )
+
+
+def test_a_key_that_no_template_reads_is_not_kept(kept):
+    (content,) = kept(
+        "{% set now, before = staff, previous('staff') %}{% for shop in (before or now).shops %}{{ shop.head.name }}{% endfor %}{{ now.count }}",
+        staff=STAFF,
+    ).values()
+
+    assert b"salary" not in content
+    assert snapshot.restore("staff", content) == {
+        "shops": [{"name": "Rome", "head": {"name": "Ann"}}],
+        "count": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ table(previous('sales')) }}",
+        "{{ table(sales) }} {{ previous('sales') | length }}",
+        "{% for row in sales %}{% for name in row %}{{ row[name] }}{% endfor %}{% endfor %}{{ previous('sales') | length }}",
+        "{% for row in sales %}{{ row.values() | join }}{% endfor %}{{ previous('sales') | length }}",
+        "{{ sales[0] | dictsort | length }} {{ previous('sales') | length }}",
+        "{{ sales[0] | tojson }} {{ previous('sales') | length }}",
+        "{{ sales[0] }} {{ previous('sales') | length }}",
+        "{{ sales[0].salary ~ sales[0].shop ~ sales[0].amount }} {{ previous('sales') | length }}",
+    ],
+)
+def test_all_columns_that_a_template_reads_are_kept(kept, source):
+    (content,) = kept(source, sales=SALES).values()
+
+    assert list(snapshot.restore("sales", content)) == SALES
+
+
+def test_a_column_that_a_template_reads_since_today_means_that_nothing_was_kept(kept):
+    before = kept("{{ sales[0].amount }} {{ previous('sales') | length }}", sales=SALES)
+    source = "{{ metric('Salaries', 1, note='%s kept' | format(previous('sales') | length)) }} {{ sales | sum(attribute='salary') }}"
+
+    after = kept(source, before, sales=SALES)
+
+    assert snapshot.restore("sales", after["data/sales.snapshot.jsonl"]).columns == ("salary",)
+
+
+def test_what_was_kept_whole_before_is_read(text_of):
+    whole = {"data/sales.snapshot.jsonl": snapshot.keep("sales", as_data("sales", SALES)).content}
+    previous = snapshot.Previous({"sales": as_data("sales", SALES)}, whole.get)
+
+    said = text_of("{{ previous('sales') | sum(attribute='salary') }}\n", previous.data, previous=previous)
+
+    assert "18,300" in said or "18300" in said
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(
+            b"",
+            b"\xff",
+            b"[]",
+            b"{}",
+            b"[" * 100_000,
+            b'{"columns": 3}',
+            b'{"columns": [1]}',
+            b'{"columns": ["a"]}\n[1, 2]',
+        ),
+        *(
+            b'{"value": {"x": 1}}',
+            b'{"value": {"date": 3}}',
+            b'{"value": {"decimal": "x"}}',
+            b'{"value": {"seconds": 1e400}}',
+        ),
+    ],
+)
+def test_what_is_no_snapshot_is_said_to_be_none(content):
+    with pytest.raises(SnapshotUnreadableError, match="kept of data 'sales' for previous"):
+        snapshot.restore("sales", content)

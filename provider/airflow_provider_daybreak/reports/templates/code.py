@@ -87,6 +87,23 @@ def template() -> type[Any]:
     return Compiled
 
 
+@lru_cache(maxsize=64)
+def names(source: str) -> frozenset[str]:
+    """Return what expressions of a template that can be compiled name: variables, attributes, keys."""
+    from jinja2 import Environment, nodes
+
+    found: set[str] = set()
+    for node in Environment(autoescape=True).parse(source).find_all((nodes.Name, nodes.Getattr, nodes.Const)):
+        name = (
+            node.attr
+            if isinstance(node, nodes.Getattr)
+            else getattr(node, "name", getattr(node, "value", None))
+        )
+        if isinstance(name, str):
+            found.update((name, *name.split(".")))
+    return frozenset(found)
+
+
 def text_of_module(value: Any) -> Any:
     """Return what an imported template wrote beside its macros, where the value is one; else the value."""
     from jinja2.environment import TemplateModule

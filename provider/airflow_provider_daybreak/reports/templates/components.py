@@ -95,7 +95,7 @@ class Components:
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
             raise InvalidValueError("limit of a table", limit, "a number of rows, 0 or more")
         if columns is None:
-            columns = data.columns
+            columns = data.all_columns()
         wanted = columns if isinstance(columns, Mapping) else {str(column): None for column in columns}
         if data.columns:
             for column in (*wanted, *(highlight or ()), *totals):

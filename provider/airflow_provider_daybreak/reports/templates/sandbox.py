@@ -117,7 +117,8 @@ def missing() -> type[Any]:
             exc: type[TemplateRuntimeError] = UndefinedError,
         ) -> None:
             if hint is None and isinstance(obj, Mapping):
-                names = ", ".join(map(str, islice(obj, 20))) or "nothing"
+                keys = dict.keys(obj) if isinstance(obj, dict) else obj  # which a template doesn't read thereby
+                names = ", ".join(map(str, islice(keys, 20))) or "nothing"
                 hint = f"no {name!r} there: expected one of {names}"
             super().__init__(hint, obj, name, exc)
 

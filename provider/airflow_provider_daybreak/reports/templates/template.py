@@ -34,7 +34,7 @@ from airflow_provider_daybreak.reports.placeholders import (
     without_placeholders,
 )
 from airflow_provider_daybreak.reports.rows import as_data
-from airflow_provider_daybreak.reports.templates.code import compiled, text_of_module
+from airflow_provider_daybreak.reports.templates.code import compiled, names, text_of_module
 from airflow_provider_daybreak.reports.templates.components import Components
 from airflow_provider_daybreak.reports.templates.filters import change_filters, check_defined
 from airflow_provider_daybreak.reports.templates.html import html, plain_html
@@ -92,14 +92,14 @@ def render(
     data: Mapping[str, Any],
     *,
     limits: Limits | None = None,
-    **functions: Callable[..., Any],
+    previous: Callable[[str, frozenset[str]], Any] | None = None,
 ) -> Document:
     """
     Render a template to a document.
 
     :param path: the template; what it includes, imports or extends lies below its folder, or in the one above.
     :param data: what the template sees by name beside ``report`` and ``period``.
-    :param functions: what else it may call, such as ``previous``.
+    :param previous: what it may call by that name with one of data; gets that, and what its expressions name.
     :raises TemplateUnreadableError: the file is missing or no UTF-8 text.
     :raises TemplateError: the template is wrong, or a value in it is; gives file, line and column.
     :raises TemplateLimitError: it ran too long or grew too big.
@@ -109,6 +109,7 @@ def render(
     if subject.language.zone is None and (zone := subject.period.start.tzinfo) is not None:
         subject = replace(subject, language=subject.language.at(zone))
     rendering = _Rendering(path, subject, limits or Limits())
+    functions = {} if previous is None else {"previous": lambda name: previous(name, rendering.names())}
     text = rendering.text({**functions, **_context(subject, data, reserved=functions)})
     body = rendering.prose(text)
     title = subject.title
@@ -124,6 +125,7 @@ def render(
         body=body,
         blocks=tuple(rendering.placeholders.blocks),
         template_sha256=rendering.digest(),
+        names=rendering.names() if functions else frozenset(),
     )
 
 
@@ -191,6 +193,10 @@ class _Rendering:
                 encoded = part.encode()
                 digest.update(len(encoded).to_bytes(8, "big") + encoded)
         return digest.hexdigest()
+
+    def names(self) -> frozenset[str]:
+        """Return what expressions in all sources name that were read."""
+        return frozenset().union(*map(names, self._sources.values()))
 
     def _environment(self) -> Environment:
         from jinja2 import FunctionLoader, pass_context

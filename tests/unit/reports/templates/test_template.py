@@ -103,7 +103,7 @@ def test_a_component_in_the_text_of_another_is_refused(make_document):
 @pytest.mark.parametrize("name", ["previous", "report", "metric"])
 def test_data_cannot_take_the_name_of_a_part_of_templates(make_document, name):
     with pytest.raises(InvalidValueError, match=f"name of data '{name}'"):
-        make_document("", {name: 1}, previous=lambda _: [])
+        make_document("", {name: 1}, previous=lambda *_: [])
 
 
 def test_an_encoded_address_stays_as_it_is(html_of):
