@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from airflow_provider_daybreak.exceptions import InvalidValueError, UnwritableValueError
 from airflow_provider_daybreak.reports.values import is_missing, text_of
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.reports.rows import Rows
 
 Tone = Literal["info", "success", "warning", "danger"]
-Align = Literal["left", "right", "center"]
+Align = Literal["start", "end", "left", "right", "center"]
+Side = Literal["left", "right", "center"]
 ChartKind = Literal["line", "area", "bar", "stacked_bar", "scatter", "sparkline"]
 Prose: TypeAlias = "tuple[Token, ...] | str"
 """Tokens of Markdown with blocks among them, or HTML with a block's number in each mark."""
@@ -81,6 +82,11 @@ class Column:
             return text_of(value)
         except UnwritableValueError as error:
             raise UnwritableValueError(error.kind, self._place(value)) from error
+
+    def side(self, language: Language) -> Side:
+        """Return the side of a cell that its text stands at: left or right is where a line begins in the language."""
+        sides: tuple[Side, Side] = ("left", "right") if language.direction == "ltr" else ("right", "left")
+        return sides[self.align == "end"] if self.align in ("start", "end") else cast("Side", self.align)
 
     def language(self, language: Language) -> Language:
         """Return the language that the column is written in: by its zone's clock."""

@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.reports.locales import locale_of, settled
 from airflow_provider_daybreak.reports.period import zone as zone_named
 from airflow_provider_daybreak.reports.translations import TRANSLATIONS
 from airflow_provider_daybreak.reports.values import (
@@ -40,6 +41,7 @@ _HUGE = 10**21  # more digits than anybody reads
 _MAX_EXPONENT = 900_000  # of what one can calculate with
 Width = Literal["short", "medium", "long", "full"]
 _WIDTHS = get_args(Width)
+_MINUS = re.compile("[-\N{MINUS SIGN}]")
 _SIZES = ("", "k", "M", "G", "T", "P")
 
 
@@ -61,7 +63,7 @@ class Language:
     @cached_property
     def locale(self) -> Locale:
         """Babel's locale of that code."""
-        return _locale(self.code)
+        return locale_of(self.code)
 
     def at(self, zone: tzinfo | str) -> Language:
         """
@@ -93,16 +95,19 @@ class Language:
     def word(self, key: str, /, count: int | None = None, **values: object) -> str:
         """Return our word or sentence of that key, in the form that the count asks for."""
         words = TRANSLATIONS.get(self.locale.language, TRANSLATIONS["en"])
+        english = words is TRANSLATIONS["en"]
         if count is not None:
             values["count"] = self.number(count)
             if key not in words:
-                form = (
-                    self.locale.plural_form(count)
-                    if words is not TRANSLATIONS["en"]
-                    else ("other", "one")[count == 1]
-                )
+                form = ("other", "one")[count == 1] if english else self.locale.plural_form(count)
                 key = f"{key}.{form}" if f"{key}.{form}" in words else f"{key}.other"
-        return words[key].format(**values)
+        text = words[key].format(**values)
+        # English amid letters that are written from the right would fall apart.
+        return (
+            f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
+            if english and self.direction == "rtl"
+            else text
+        )
 
     def number(self, value: object, digits: int | None = None) -> str:
         """
@@ -168,7 +173,11 @@ class Language:
         chosen = _pattern(pattern.pattern, digits, digits if least is None else least)
         with localcontext(EXACT):
             number = rounded(number, digits + chosen.scale)  # a pattern of percent multiplies by 10²
-            return str(chosen.apply(number, self.locale, currency=currency, currency_digits=False))
+            text = str(chosen.apply(number, self.locale, currency=currency, currency_digits=False))
+        # Without the mark, a minus among letters that are written from the right goes to the number's other side.
+        return (
+            _MINUS.sub("\N{LEFT-TO-RIGHT MARK}\\g<0>", text) if number < 0 and self.direction == "rtl" else text
+        )
 
     def date(self, value: object, width: str = "medium", *, zone: str | None = None) -> str:
         """
@@ -238,7 +247,7 @@ class Language:
         # A field that there isn't, or that the value doesn't have, is one of these to Babel; % it would write.
         if "%" not in pattern:
             with suppress(AttributeError, KeyError, ValueError):
-                return write(moment, format=pattern, locale=_settled(self.locale))
+                return write(moment, format=pattern, locale=settled(self.locale))
         kind, example = type(moment).__name__, "HH:mm" if isinstance(moment, time) else "d MMM y"
         expected = (
             f"short, medium, long, full, or a pattern of the CLDR that a {kind} can fill, such as {example}"
@@ -377,22 +386,3 @@ def _pattern(pattern: str, digits: int, least: int) -> NumberPattern:
         raise InvalidValueError("digits", digits, "a whole number from 0 to 15")
     places = "." + "0" * least + "#" * (digits - least) if digits else ""
     return parse_pattern(re.sub(r"0(\.[0#]+)?", f"0{places}", pattern))
-
-
-@lru_cache(maxsize=64)
-def _settled(locale: Locale) -> Locale:
-    """Return the locale with the territory that most of its speakers live in: how weeks are counted is a territory's matter."""
-    from babel.core import get_global
-
-    likely = get_global("likely_subtags").get(str(locale)) if locale.territory is None else None
-    return locale if likely is None else _locale(likely)
-
-
-@lru_cache(maxsize=64)
-def _locale(code: str) -> Locale:
-    from babel import Locale, UnknownLocaleError
-
-    try:
-        return Locale.parse(code.replace("-", "_"))
-    except (UnknownLocaleError, ValueError, TypeError, AttributeError) as error:
-        raise InvalidValueError("locale", code, "a locale such as en, de, fr_CH or pt_BR") from error

@@ -40,6 +40,7 @@ KEPT = (
     "almanac-report-600-light",
     "almanac-page-900-dark",
     "almanac-page-900-light",
+    "sales-ar-report-600-light",
     "showcase-report-600-light",
 )
 SHOWCASE = """
@@ -84,6 +85,31 @@ FIGURES = """
 {{ metric("Profit", -4321.5, format="currency:EUR") }}
 {{ metric("Word", "Donaudampfschifffahrtsgesellschaft") }}
 """
+SALES = {
+    "ar": ("المتجر", "المبلغ", "القاهرة"),
+    "he": ("חנות", "סכום", "חיפה"),
+    "ja": ("店舗", "金額", "東京"),
+    "de": ("Geschäft", "Betrag", "Köln"),
+    "fr": ("Magasin", "Montant", "Orléans"),
+}
+IN_EVERY_LANGUAGE = """
+{{ metric(words[1], -1234.5, format="currency:EUR", previous=-1000, good="up") }}
+{{ metric(words[0], -0.125, format="percent:1") }}
+
+- {{ words[2] }}
+
+> {{ words[2] }}
+
+{{ notice(words[2], "warning") }}
+
+{{ chart(rows, "shop", {"amount": words[1]}, kind="bar", title=words[1], y_format="currency:EUR:0") }}
+{{ table(rows, {"shop": words[0], "day": "2026", "amount": {"title": words[1], "format": "currency:EUR"}}, totals=["amount"],
+         highlight={"amount": {"danger": "< 0"}}) }}
+
+| {{ words[0] }} | {{ words[1] }} |
+| --- | ---: |
+| {{ words[2] }} | {{ -12 | number }} |
+"""
 ROWS = [
     {"day": date(2026, 3, 27), "name": "שלום", "a": 2, "b": 5.5},
     {"day": date(2026, 3, 28), "name": "tea", "a": 6, "b": 1.25},
@@ -116,8 +142,16 @@ def folder(tmp_path_factory):
         "showcase": (folder / "showcase.md.j2", {"rows": ROWS}),
         "figures": (folder / "figures.md.j2", {}),
     }
+    (folder / "sales.md.j2").write_text(IN_EVERY_LANGUAGE, encoding="utf-8")
+    for code, words in SALES.items():
+        rows = [
+            {"shop": words[2], "day": DAY, "amount": -987.25},
+            {"shop": "Rome", "day": DAY, "amount": 50000},
+        ]
+        reports[code] = (folder / "sales.md.j2", {"words": words, "rows": rows})
     for name, (template, data) in reports.items():
-        subject = Subject(name, DAY, period_of(DAY, timezone=zone("Europe/Berlin")), Language("en_GB"))
+        language = Language(name if name in SALES else "en_GB")
+        subject = Subject(name, DAY, period_of(DAY, timezone=zone("Europe/Berlin")), language)
         document = render(template, subject, data)
         for file in rendering.render(document, ("html", "page", "pdf", "xlsx"), Theme(footer="Example Ltd")):
             path = folder / name / file.name
@@ -172,6 +206,57 @@ def test_nothing_is_wider_than_the_window(open_page, report, file, width, scheme
 
     keep(page.screenshot(full_page=True), f"{report}-{file.partition('.')[0]}-{width}-{scheme}")
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("language", SALES)
+@pytest.mark.parametrize(("file", "width"), [("report.html", 600), ("page.html", 375)])
+def test_headers_stand_over_their_cells_in_every_language(open_page, language, file, width):
+    page = open_page(f"{language}/{file}", width=width)
+
+    keep(page.screenshot(full_page=True), f"sales-{language}-{file.partition('.')[0]}-{width}-light")
+    tables = page.evaluate(EDGES)
+    assert len(tables) == 2
+    for rows in tables:
+        assert all(
+            min(abs(one[0] - other[0]), abs(one[1] - other[1])) < 1
+            for row in rows[1:]
+            for one, other in zip(rows[0], row, strict=True)
+            if one and other
+        ), rows
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("language", ["ar", "he"])
+@pytest.mark.parametrize("file", ["report.html", "page.html"])
+def test_a_minus_stands_left_of_its_number_and_bars_where_lines_begin(open_page, language, file):
+    page = open_page(f"{language}/{file}")
+
+    signs = page.evaluate(SIGNS)
+    assert len(signs) >= 3
+    assert all(minus < digit for minus, digit in signs)
+    bar = "getComputedStyle([...document.querySelectorAll('blockquote')][0])"
+    assert page.evaluate(f"{bar}.borderRightWidth") == "3px"
+    assert page.evaluate(f"{bar}.borderLeftWidth") == "0px"
+
+
+EDGES = """Array.from(document.querySelectorAll('table'), table => table.querySelector('th') && table).filter(Boolean).filter(
+    table => !table.querySelector('table')).map(table => Array.from(table.rows, row => Array.from(row.cells, cell => {
+        if (!cell.textContent) return null;
+        const range = document.createRange(); range.selectNodeContents(cell);
+        const box = range.getBoundingClientRect(); return [box.left, box.right];
+    })))"""
+SIGNS = """(() => {
+    const walker = document.createTreeWalker(document.querySelector('main, [role=main]'), NodeFilter.SHOW_TEXT), found = [];
+    while (walker.nextNode()) {
+        const text = walker.currentNode, at = text.data.search(/-\\d/);
+        if (at < 0 || text.parentElement.closest('svg')) continue;
+        found.push([at, at + 1].map(index => {
+            const range = document.createRange(); range.setStart(text, index); range.setEnd(text, index + 1);
+            return range.getBoundingClientRect().left;
+        }));
+    }
+    return found;
+})()"""
 
 
 @pytest.mark.parametrize(("file", "width"), [("report.html", 375), ("report.html", 600), ("page.html", 375)])

@@ -59,9 +59,32 @@ def test_sizes_are_decimal():
 
 
 def test_every_language_has_all_our_words():
-    assert {language: sorted(words) for language, words in TRANSLATIONS.items()} == dict.fromkeys(
-        TRANSLATIONS, sorted(TRANSLATIONS["en"])
-    )
+    forms = (".zero", ".one", ".two", ".few", ".many")  # beside .other, which all have
+    ours = {
+        language: {key for key in words if not key.endswith(forms)} for language, words in TRANSLATIONS.items()
+    }
+
+    assert ours == dict.fromkeys(TRANSLATIONS, ours["en"])
+
+
+@pytest.mark.parametrize(
+    ("count", "form"), [(1, "صف واحد"), (2, "صفان"), (3, "صفوف"), (11, "صفًا"), (100, "صف آخر")]
+)
+def test_arabic_counts_in_its_five_forms(count, form):
+    assert form in Language("ar").word("more_rows", count=count)
+
+
+@pytest.mark.parametrize("code", ["ar", "he", "fa", "ur"])
+def test_a_minus_stands_before_its_number_where_letters_run_the_other_way(code):
+    language = Language(code)
+
+    for text in (language.number(-4), language.percent(-0.125, 1), language.currency(-9.5, "EUR")):
+        assert "\N{LEFT-TO-RIGHT MARK}-" in text
+    assert "\N{LEFT-TO-RIGHT MARK}" not in Language("en").number(-4)
+
+
+def test_our_english_stays_together_in_a_language_that_runs_the_other_way():
+    assert Language("fa").word("no_rows") == "\N{FIRST STRONG ISOLATE}No rows.\N{POP DIRECTIONAL ISOLATE}"
 
 
 @pytest.mark.parametrize(("count", "text"), [(1, "1 more row"), (1200, "1,200 more rows")])

@@ -31,6 +31,7 @@ from airflow_provider_daybreak.reports.charts.scales import (
     tick_text,
     time_scale,
 )
+from airflow_provider_daybreak.reports.charts.scripts import with_fonts
 from airflow_provider_daybreak.reports.charts.vega import coloured
 from airflow_provider_daybreak.reports.document import Drawing
 from airflow_provider_daybreak.reports.format import Format
@@ -53,6 +54,7 @@ _LEGEND_LINE = 20  # pixels
 _LONGEST = 100  # characters of a place, in words
 _DIGITS = {"number": 3, "percent": 0, "currency": 2}  # that formats write if not told
 _NOT_ON_PAPER = re.compile("<linearGradient|<radialGradient|[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_TEXT = re.compile(">([^<]*[\u0590-\u08ff\u200f][^<]*)</text>")
 _MAX_POINTS = 1200  # a line has no more detail than two points a pixel
 
 
@@ -60,7 +62,8 @@ def png(chart: Chart | Drawing, language: Language, theme: Theme) -> bytes:
     """Return the chart as an opaque PNG of twice its size in pixels, packed for speed: see :func:`smaller`."""
     import vl_convert
 
-    return bytes(vl_convert.svg_to_png(svg(chart, language, Colours.of(theme)), scale=PNG_SCALE))
+    picture = with_fonts(svg(chart, language, Colours.of(theme)), language)
+    return bytes(vl_convert.svg_to_png(picture, scale=PNG_SCALE))
 
 
 def on_paper(
@@ -84,7 +87,7 @@ def svg(
     chart: Chart | Drawing, language: Language, colours: Colours, *, font: str = _FONT, text_size: int = _SIZE
 ) -> str:
     """
-    Return the chart as an SVG document.
+    Return the chart as an SVG document. Where its text begins and ends is meant from the left, whatever it stands in.
 
     :param text_size: of its text, at most the one that there is room for; less where it is shown wider than it is.
     """
@@ -93,7 +96,7 @@ def svg(
         left, top, wide, high = chart.box
         return printable(
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-            f'viewBox="{left:g} {top:g} {wide:g} {high:g}" font-family="{escape(font)}">'
+            f'viewBox="{left:g} {top:g} {wide:g} {high:g}" font-family="{escape(font)}" direction="ltr">'
             f'<rect x="{left:g}" width="{wide:g}" height="{high:g}" fill="{colours.background}"/>'
             f"{coloured(chart, colours)}</svg>"
         )
@@ -101,11 +104,14 @@ def svg(
     ground = colours.surface if chart.kind == "sparkline" else colours.background
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'font-family="{escape(font)}" font-size="{text_size}">'
+        f'font-family="{escape(font)}" font-size="{text_size}" direction="ltr">'
         f'<rect width="{width}" height="{height}" fill="{ground}"/>'
     )
     drawing = _Sparkline(chart, colours) if chart.kind == "sparkline" else _Plot(chart, language, colours)
-    return printable(head + "".join(drawing.parts()) + "</svg>")
+    body = "".join(drawing.parts())
+    if language.direction == "rtl":  # each text runs its own way, while its anchor stays
+        body = _TEXT.sub(">\N{RIGHT-TO-LEFT ISOLATE}\\1\N{POP DIRECTIONAL ISOLATE}</text>", body)
+    return printable(head + body + "</svg>")
 
 
 def alt_text(chart: Chart, language: Language) -> str:

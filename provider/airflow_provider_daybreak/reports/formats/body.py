@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.reports.document import (
     BLOCK,
-    Align,
     Block,
     Chart,
     Column,
@@ -19,6 +18,7 @@ from airflow_provider_daybreak.reports.document import (
     Metric,
     Notice,
     Prose,
+    Side,
     Table,
     metrics_together,
 )
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _UNBROKEN = frozenset({"date", "time", "datetime", "duration"})
-_RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+# Letters that are written the other way than the language.
+_OTHER_WAY = {
+    "ltr": re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"),
+    "rtl": re.compile("[A-Za-z\u00aa-\u024f\u0370-\u052f\u1e00-\u1fff]"),
+}
 
 _FITS_A_THIRD, _FITS_A_HALF = 10, 16  # of a row of tiles, in characters of a figure
 _PAPER = 100  # characters of a table beside each other on A4, in its print
@@ -103,7 +107,9 @@ class Body:
             return token.copy(attrs={"class": "data", **self.attributes.table})
         if token.type == "th_open" and "style" not in token.attrs:
             name, value = self.attributes.align
-            return token.copy(attrs={name: value.format("left")})
+            return token.copy(
+                attrs={name: value.format("left" if self.document.language.direction == "ltr" else "right")}
+            )
         return token
 
     def _block(self, block: Block) -> str:
@@ -154,7 +160,7 @@ class Body:
         if not len(table.rows):
             return f'{caption}<p class="more">{escape(self.document.language.word("no_rows"))}</p>\n'
         head = "".join(
-            f'<th scope="col"{self._aligned(column.align)}>{escape(column.title)}</th>'
+            f'<th scope="col"{self._aligned(column.side(self.document.language))}>{escape(column.title)}</th>'
             for column in table.columns
         )
         dense = " dense" if len(table.columns) > _ROOMY_COLUMNS else ""
@@ -188,10 +194,13 @@ class Body:
         return width
 
     def _cell(self, table: Table, column: Column, value: object) -> str:
-        text = column.write(value, self.document.language)
+        language = self.document.language
+        text = column.write(value, language)
         # A column stays at its side, whichever way a cell's text is written.
-        direction = ' dir="auto"' if _RTL.search(text) else ""
-        align = self._aligned(column.align) if column.align != "left" or direction else ""
+        direction = (
+            ' dir="auto"' if not column.format.numeric and _OTHER_WAY[language.direction].search(text) else ""
+        )
+        align = self._side(column, always=bool(direction))
         tone = table.tone(column, value)
         mark = f' class="{tone}"' if tone else ""
         # Where there are many columns, a time may stand under its date.
@@ -203,11 +212,20 @@ class Body:
     def _totals(self, table: Table) -> str:
         cells = []
         for column, text in zip(table.columns, total_texts(table, self.document), strict=True):
-            align = self._aligned(column.align) if column.align != "left" else ""
-            cells.append(f"<td{align}>{escape(text)}</td>")
+            cells.append(f"<td{self._side(column)}>{escape(text)}</td>")
         return f'<tfoot><tr class="total">{"".join(cells)}</tr></tfoot>'
 
-    def _aligned(self, side: Align) -> str:
+    def _side(self, column: Column, *, always: bool = False) -> str:
+        """Return the side of a column's cell, where that isn't the one at which text begins anyway."""
+        language = self.document.language
+        side = column.side(language)
+        return (
+            self._aligned(side)
+            if always or side != ("left" if language.direction == "ltr" else "right")
+            else ""
+        )
+
+    def _aligned(self, side: Side) -> str:
         name, value = self.attributes.align
         return f' {name}="{value.format(side)}"'
 

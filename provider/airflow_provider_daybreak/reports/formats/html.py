@@ -94,7 +94,10 @@ def _html(document: Document, theme: Theme, body: Body) -> str:
         f"{body.html()}{footer}</td></tr></table></td></tr></table></div></body></html>\n"
     )
     return _CLASS.sub(
-        "", _inliner(stylesheet("mail", {**theme_values(theme), "edge": "4px solid"})).inline(printable(html))
+        "",
+        _inliner(stylesheet("mail", {**theme_values(theme), "edge": "4px solid"}, language.direction)).inline(
+            printable(html)
+        ),
     )
 
 

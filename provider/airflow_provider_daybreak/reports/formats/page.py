@@ -60,7 +60,7 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
         theme,
         files,
         colours=colours,
-        css=_variables(theme) + stylesheet("page", {"edge": "4px solid"}),
+        css=_variables(theme) + stylesheet("page", {"edge": "4px solid"}, document.language.direction),
     )
     yield RenderedFile(FILE_NAME, "text/html", text.encode())
 

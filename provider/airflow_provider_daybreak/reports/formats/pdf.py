@@ -80,7 +80,7 @@ def _fetcher(refused: list[str]) -> Any:
 
 def _css(document: Document, theme: Theme) -> str:
     values = {**theme_values(theme), "edge": "3pt solid", "title": _quoted(document.title)}
-    return stylesheet("pdf", values)
+    return stylesheet("pdf", values, document.language.direction)
 
 
 def _quoted(text: str) -> str:

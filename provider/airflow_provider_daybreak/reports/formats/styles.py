@@ -13,16 +13,21 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.reports.theme import Theme
 
 _IMPORT = re.compile(r'@import "(\w+)\.css";')
+_SIDE = re.compile(r"(?<=-)(?:left|right)\b")
 _VALUE = re.compile(r"var\(--([\w-]+)\)")
 
 
-def stylesheet(name: str, values: Mapping[str, str]) -> str:
+def stylesheet(name: str, values: Mapping[str, str], direction: str = "ltr") -> str:
     """
     Return the stylesheet of that name, as small as it can be written.
 
     :param values: by name, what stands for ``var(--name)``. Others stay, for browsers to resolve.
+    :param direction: which way text is written, ``ltr`` or ``rtl``.
     """
-    return _VALUE.sub(lambda match: values.get(match[1], match[0]), _small(name))
+    text = _small(name)
+    if direction == "rtl":  # mail programs don't know start and end
+        text = _SIDE.sub(lambda match: {"left": "right", "right": "left"}[match[0]], text)
+    return _VALUE.sub(lambda match: values.get(match[1], match[0]), text)
 
 
 def theme_values(theme: Theme) -> dict[str, str]:

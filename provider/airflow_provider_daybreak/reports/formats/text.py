@@ -239,7 +239,7 @@ def _aligned(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[i
     parts = []
     for text, column, width in zip(cells, columns, widths, strict=True):
         room = width - _wide(text)
-        left = {"left": 0, "right": room, "center": room // 2}[column.align]
+        left = {"right": room, "end": room, "center": room // 2}.get(column.align, 0)
         parts.append(" " * left + text + " " * (room - left))
     return "  ".join(parts).rstrip()
 

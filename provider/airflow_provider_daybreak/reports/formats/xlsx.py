@@ -103,12 +103,14 @@ class _Writer:
         sheet.freeze_panes(1, 0)
         sheet.repeat_rows(0)
         sheet.set_landscape()
+        if self.language.direction == "rtl":
+            sheet.right_to_left()
         sheet.fit_to_pages(1, 0)
         if table.columns:
             sheet.autofilter(0, 0, max(count, 1), len(table.columns) - 1)
         for at, column in enumerate(table.columns):
             sheet.write_string(
-                0, at, _text(column.title), self.book.add_format({**_HEAD, "align": column.align})
+                0, at, _text(column.title), self.book.add_format({**_HEAD, "align": column.side(self.language)})
             )
         writers = [
             _cell_writer(sheet, column, (format_, self._wrapped(column)), self.language)
@@ -192,7 +194,7 @@ def _units(text: str, count: int) -> str:
 
 
 def _options(column: Column, language: Language) -> Mapping[str, Any]:
-    return {"align": column.align, "valign": "top", **_number_format(column, language)}
+    return {"align": column.side(language), "valign": "top", **_number_format(column, language)}
 
 
 def _number_format(column: Column, language: Language) -> dict[str, Any]:

@@ -132,9 +132,9 @@ class Components:
         format_ = Format.parse(options["format"]) if options.get("format") else guess([*values, total])
         if format_.guessed and _IDENTIFIER.search(name) and format_ == Format("number", 0):
             format_ = Format("plain", guessed=True)
-        align = options.get("align") or ("right" if format_.numeric else "left")
+        align = options.get("align") or ("right" if format_.numeric else "start")
         if align not in get_args(Align):
-            raise InvalidValueError(f"align of column {name!r}", align, "left, right or center")
+            raise InvalidValueError(f"align of column {name!r}", align, ", ".join(get_args(Align)))
         return Column(
             name=name,
             title=str(options.get("title") or _title(name)),
