@@ -46,3 +46,8 @@ lint: .venv/made ## ruff, mypy and the import contract
 .PHONY: bench
 bench: .venv/made ## measure; ARGS=releases measures one part
 	@PYTHONPATH=. $(BIN)/python tests/bench $(ARGS)
+
+.PHONY: soak
+soak: .venv/made ## kill everything at random while reports run, then count; DAYS=120 SEED=1
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --constraint constraints.txt --group soak
+	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=. $(BIN)/python tests/soak --days $(or $(DAYS),120) --seed $(or $(SEED),1) $(ARGS)
