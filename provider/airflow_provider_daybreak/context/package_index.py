@@ -9,6 +9,7 @@ from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
     MissingConnectionError,
 )
+from airflow_provider_daybreak.releases.requirements.addresses import is_clean, without_credentials
 from airflow_provider_daybreak.releases.uv import Index
 
 log = logging.getLogger(__name__)
@@ -31,16 +32,15 @@ def index_of(conn_id: str) -> Index:
     except AirflowNotFoundException as error:
         next_step = "Add one whose host is the https:// address of a simple index, or correct index_conn_id"
         raise MissingConnectionError(conn_id, "to get packages over", next_step) from error
-    parts = urlsplit(connection.host or "")
+    host = connection.host or ""
     expected = (
         "the https:// address of a simple index as its host, with user and password as login and password"
     )
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.password:
-        raise InvalidValueError(f"connection {conn_id}", parts.hostname or "", expected)
+    if not host.startswith(("https://", "http://")) or not is_clean(host):
+        raise InvalidValueError(f"connection {conn_id}", without_credentials(host), expected)
+    parts = urlsplit(host)
     if connection.password:
         mask_secret(connection.password)
         if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-            raise InvalidValueError(
-                f"connection {conn_id}", connection.host, "https://, since it has a password"
-            )
+            raise InvalidValueError(f"connection {conn_id}", host, "https://, since it has a password")
     return Index(urlunsplit(parts), connection.login or "", connection.password or "", conn_id)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.releases.files import protect, read_json, write_json
+from airflow_provider_daybreak.releases.requirements.addresses import without_credentials
 from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _write_metadata(library: Path, project: Project) -> None:
     lines = ["Metadata-Version: 2.1", f"Name: {project.name}", f"Version: {project.version}"]
     lines += [f"Summary: {project.summary}"] if project.summary else []
     lines += [f"Requires-Python: {_line(project.python)}"] if project.python else []
-    lines += [f"Requires-Dist: {_line(one)}" for one in project.requires]
+    lines += [f"Requires-Dist: {_line(without_credentials(one))}" for one in project.requires]
     local.write(info / "METADATA", ("\n".join(lines) + "\n").encode(), mode=0o644)
     points = [
         f"[{_line(group)}]\n" + "".join(f"{_line(name)} = {what}\n" for name, what in names.items())

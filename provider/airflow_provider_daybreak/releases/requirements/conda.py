@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import RequirementsError
+from airflow_provider_daybreak.releases.requirements.addresses import without_credentials
 from airflow_provider_daybreak.releases.requirements.lines import Line, read_text
 from airflow_provider_daybreak.releases.requirements.needs import Needs, line_with, required
 
@@ -41,7 +42,10 @@ def read_environment(path: Path) -> Needs:
     try:
         facts = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise RequirementsError(str(path), f"it is no YAML: {' '.join(str(error).split())}.") from error
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}" if mark else ""
+        problem = f"it is no YAML: {getattr(error, 'problem', None) or 'it cannot be read'}{place}."
+        raise RequirementsError(str(path), problem) from None  # its text quotes the line
     said = facts.get("dependencies") if isinstance(facts, dict) else None
     if not isinstance(said, list):
         raise RequirementsError(
@@ -72,7 +76,9 @@ def _taken_apart(path: Path, text: str, one: Any) -> tuple[str, str]:
     """Return a package's name on a Python index, or "", and its version as a specifier."""
     found = _SPEC.fullmatch(one.strip()) if isinstance(one, str) else None
     if found is None:
-        raise RequirementsError(str(path), f"{one!r} is no dependency. Expected one such as pandas=2.2.")
+        raise RequirementsError(
+            str(path), f"{without_credentials(repr(one))} is no dependency. Expected one such as pandas=2.2."
+        )
     name = found["name"].lower()
     place = Line(str(path), line_with(text, one), one)
     if _ONLY_CONDA.fullmatch(name):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_daybreak.exceptions import RequirementRefusedError, RequirementsError
+from airflow_provider_daybreak.releases.requirements.addresses import without_credentials
 from airflow_provider_daybreak.releases.requirements.choosing import AS_USUAL, PYPI, Choosing, NamedIndex
 from airflow_provider_daybreak.releases.requirements.conda import read_environment
 from airflow_provider_daybreak.releases.requirements.exports import (
@@ -152,7 +153,7 @@ def python_of(source: Source) -> str | None:
         return None
     found = _PYTHON.fullmatch(said[0])
     if found is None:
-        problem = f"{said[0]!r} is no version of CPython. Expected one such as 3.12, or name the interpreter in python=."
+        problem = f"{without_credentials(said[0])!r} is no version of CPython. Expected one such as 3.12, or name the interpreter in python=."
         raise RequirementsError(str(path), problem)
     return found[1]
 

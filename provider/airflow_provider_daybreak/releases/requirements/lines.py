@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from airflow_provider_daybreak.exceptions import RequirementRefusedError, RequirementsError
+from airflow_provider_daybreak.releases.requirements.addresses import (
+    has_credentials,
+    is_clean,
+    without_credentials,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +28,6 @@ _VCS = re.compile(r"(git|hg|svn|bzr)(\+|://)")
 _INDEX_URL = re.compile(r"https?://[^\s/?#@\\$]+(/[^\s?#@\\$]*)?", re.IGNORECASE)
 _ONLY_BINARY = re.compile(r"--only-binary[ =]+(?!:none:)\S+|--prefer-binary")
 _ARCHIVE = re.compile(r"\.(whl|zip|tar\.gz|tgz|tar\.bz2)$", re.IGNORECASE)
-_BEFORE_USER = re.compile(
-    r"((?:--?[a-z-]+=)?(?:[\w.\[\],-]+@(?=[a-z+]+:))?(?:[a-z][a-z0-9+.-]*:[/\\]*)?)(.*)", re.IGNORECASE
-)
 _MARKS = (  # the longer before those that they begin with
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -45,6 +47,10 @@ NO_PROJECT = (
     "there is no project (pyproject.toml, setup.cfg or setup.py) in the source there. Copy it into the source."
 )
 _NO_HTTP = "an address without TLS can be anybody's. Use https://."
+_NO_ADDRESS = (
+    "its address can't be used: it stands in locks and logs, so it has no query, which may hold a key, and no user. Publish the "
+    "package on an index, or copy it into the source."
+)
 _NO_VARIABLE = "variables are not filled in: they would differ between workers. Write the value itself."
 _NO_LINKS = (
     "a page of links is no index that can be locked. Name an index, by --index-url or --extra-index-url."
@@ -145,7 +151,7 @@ def index_url(line: Line, url: str) -> str:
 
     :raises RequirementRefusedError: it is none, or has credentials in it.
     """
-    if "@" in url:
+    if has_credentials(url):
         raise line.refused(IN_CLEAR)
     if not _INDEX_URL.fullmatch(url) or not _can_be_asked(url):
         raise line.refused(_NO_INDEX)
@@ -214,7 +220,7 @@ def requirement(line: Line) -> Line:
 def _check(line: Line, text: str) -> None:
     from packaging.requirements import InvalidRequirement, Requirement
 
-    if without_credentials(text) != text:
+    if has_credentials(text):
         raise line.refused(IN_CLEAR)
     if "${" in text:
         raise line.refused(_NO_VARIABLE)
@@ -227,11 +233,13 @@ def _check(line: Line, text: str) -> None:
     except InvalidRequirement as error:
         said = "it can't be read" if line.included else str(error).splitlines()[0].rstrip(".:")
         problem = f"{said}. Expected a requirement such as requests>=2.31."
-        raise line.refused(problem) from (None if line.included else error)  # its text quotes the line
+        raise line.refused(problem) from None  # its text quotes the line
     if _VCS.match(url):
         raise line.refused(_NO_VCS)
     if url and not url.startswith("https://"):
         raise line.refused(_NO_PATH if "://" not in url or url.startswith("file:") else _NO_HTTP)
+    if url and not is_clean(url):
+        raise line.refused(_NO_ADDRESS)
 
 
 def _can_be_asked(url: str) -> bool:
@@ -239,16 +247,3 @@ def _can_be_asked(url: str) -> bool:
         return bool(urlsplit(url).hostname) and urlsplit(url).port != 0
     except ValueError:
         return False
-
-
-def without_credentials(text: str) -> str:
-    """Return a text without the user and password of any address in it, however that is written."""
-    return re.sub(r"\S*@\S+", _masked, text) if "@" in text else text
-
-
-def _masked(address: re.Match[str]) -> str:
-    before, rest = _BEFORE_USER.fullmatch(address[0]).groups()  # type: ignore[union-attr]  # it fits any text
-    user, _, place = rest.rpartition("@")
-    if not user or ("/" in user and ":" not in user):  # what git calls a version stands after an @ too
-        return address[0]
-    return f"{before}***@{place}"

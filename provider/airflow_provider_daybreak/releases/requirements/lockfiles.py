@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from airflow_provider_daybreak.exceptions import LockingError, RequirementRefusedError, RequirementsError
+from airflow_provider_daybreak.releases.requirements.addresses import has_credentials, without_credentials
 from airflow_provider_daybreak.releases.requirements.choosing import PYPI
-from airflow_provider_daybreak.releases.requirements.lines import (
-    IN_CLEAR,
-    lines_of,
-    read_text,
-    without_credentials,
-)
+from airflow_provider_daybreak.releases.requirements.lines import IN_CLEAR, lines_of, read_text
 from airflow_provider_daybreak.releases.requirements.needs import unknown_choice
 from airflow_provider_daybreak.releases.uv import OWN_INDEX, Index, Indexes, run_uv
 
@@ -236,7 +232,7 @@ def _check_indexes(project: Path, text: str, indexes: list[dict[str, Any]]) -> N
     taken = {_variable(OWN_INDEX)}
     for index in indexes:
         name, url = str(index.get("name", "")), str(index.get("url", ""))
-        if without_credentials(url) != url:
+        if has_credentials(url):
             line = _last_line_with(text, url)
             raise RequirementRefusedError(str(project), line, without_credentials(url), IN_CLEAR)
         if name and _variable(name) in taken:

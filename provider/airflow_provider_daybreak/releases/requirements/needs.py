@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import RequirementsError
+from airflow_provider_daybreak.releases.requirements.addresses import without_credentials
 from airflow_provider_daybreak.releases.requirements.choosing import AS_USUAL, Choosing
 from airflow_provider_daybreak.releases.requirements.lines import Line, requirement
 
@@ -69,7 +70,8 @@ def required(
     for item, mark in zip(found, marks, strict=True):
         if not isinstance(item, str):
             raise RequirementsError(
-                str(path), f"{item!r} is no requirement. Expected text such as 'requests>=2.31'."
+                str(path),
+                f"{without_credentials(repr(item))} is no requirement. Expected text such as 'requests>=2.31'.",
             )
         line = requirement(Line(str(path), line_with(text, str(mark)), item))
         if line.options:

@@ -55,7 +55,7 @@ def configuration(path: Path, text: str) -> configparser.ConfigParser:
         parser.read_string(text)
     except configparser.Error as error:
         problem = f"it can't be read: {str(error).splitlines()[0]}. Mend it, or remove it."
-        raise RequirementsError(str(path), problem) from error
+        raise RequirementsError(str(path), problem) from None  # its text quotes the line
     return parser
 
 

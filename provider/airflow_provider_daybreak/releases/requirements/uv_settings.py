@@ -132,6 +132,8 @@ def _indexes(
         )
     found: list[NamedIndex] = []
     default = str(settings.get("index-url", ""))
+    if default:
+        index_url(Line(str(path), number(default), default), default)
     for one in said:
         index = NamedIndex(str(one.get("url", "")), str(one.get("name", "")), one.get("explicit") is True)
         index_url(Line(str(path), number(index.url), index.url), index.url)
