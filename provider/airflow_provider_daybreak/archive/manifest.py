@@ -14,9 +14,27 @@ from airflow_provider_daybreak.archive.layout import check_file_name, check_repo
 from airflow_provider_daybreak.exceptions import InvalidValueError, ManifestUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 SCHEMA = 1
+_TEXTS = [
+    "report",
+    "report_date",
+    "title",
+    "created",
+    "digest",
+    "provider_version",
+    "template_sha256",
+    "outcome",
+]
+_SHAPE: dict[str, type] = {
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys(("period", "rows", "run", "queries"), dict),
+    **dict.fromkeys(("files", "checks"), list),
+    "revision": int,
+    "draft": bool,
+}
+"""By a manifest's fact, what it is in JSON."""
 
 
 @dataclass(frozen=True)
@@ -201,12 +219,47 @@ class Manifest:
             facts = json.loads(data)
             if facts.pop("schema") != SCHEMA:
                 raise ManifestUnreadableError(uri, f"its schema is not {SCHEMA}; upgrade Daybreak")
+            _check_shape(facts)
             facts["report_date"] = date.fromisoformat(facts["report_date"])
             facts["files"] = tuple(ArchivedFile(**file) for file in facts["files"])
             facts["checks"] = tuple(facts["checks"])
             return cls(**facts)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ManifestUnreadableError(uri, "it is no manifest; restore it from a backup") from error
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InvalidValueError) as error:
+            detail = "" if isinstance(error, json.JSONDecodeError) else f" ({error})"
+            raise ManifestUnreadableError(
+                uri, f"it is no manifest{detail}; restore it from a backup"
+            ) from error
+
+
+def _check_shape(facts: Mapping[str, Any]) -> None:
+    """
+    Make sure that each fact is what those who read it take it for; which facts there are is the class's matter.
+
+    :raises TypeError: one is not.
+    :raises ValueError: one is not.
+    """
+    for name, kind in _SHAPE.items():
+        if name in facts and type(facts[name]) is not kind:
+            raise TypeError(f"its {name} is {type(facts[name]).__name__}, expected {kind.__name__}")
+    check_report(facts["report"])
+    if facts["revision"] < 1:
+        raise ValueError("its revision is below 1")
+    _each(str, "period", (facts["period"][name] for name in ("name", "start", "end", "timezone")))
+    _each(int, "rows", facts["rows"].values())
+    _each(str, "queries", facts["queries"].values())
+    _each(dict, "checks", facts["checks"])
+    _each(dict, "files", facts["files"])
+    for file in facts["files"]:
+        check_file_name(file["name"])
+        _each(str, "files", (file["media_type"], file["sha256"]))
+        _each(int, "files", (file["bytes"],))
+        _each(bool, "files", (file.get("snapshot", False),))
+
+
+def _each(kind: type, name: str, values: Iterable[object]) -> None:
+    wrong = next((type(value) for value in values if type(value) is not kind), None)
+    if wrong is not None:
+        raise TypeError(f"its {name} hold {wrong.__name__}, expected {kind.__name__}")
 
 
 def _period_key(period: Mapping[str, str]) -> str:

@@ -69,11 +69,24 @@ def is_local(uri: str) -> bool:
 
 
 def _local_path(uri: str) -> Path | None:
-    """Return the path that a URI with ``file://`` names, or None where it names none."""
-    parts = urlsplit(uri)
-    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
-        return Path(unquote(parts.path))
-    return None
+    """
+    Return the path that a URI with ``file://`` names, or None where it names none.
+
+    Files have neither queries nor fragments: ``?`` and ``#`` are parts of their names, encoded or not.
+    """
+    scheme, _, rest = uri.partition(":")
+    path = rest.removeprefix("//")
+    if scheme.lower() != "file" or not path.startswith("/") or path.startswith("//") or "\0" in unquote(path):
+        return None
+    return Path(unquote(path))
+
+
+def file_name_of(uri: str) -> str:
+    """Return the name of the file that a URI is of, which is empty where it ends with none."""
+    local = _local_path(uri)
+    if local is not None:
+        return "" if uri.endswith("/") else local.name
+    return unquote(uri.partition("://")[2]).rpartition("/")[2]
 
 
 def report_asset(report: str, *, archive: str | None = None) -> Asset:

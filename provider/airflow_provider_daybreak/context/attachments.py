@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import unquote, urlsplit
 
-from airflow_provider_daybreak.context.archive import storage_path
+from airflow_provider_daybreak.context.archive import file_name_of, storage_path
 from airflow_provider_daybreak.delivery.attachments import Attachment, media_type_of
 from airflow_provider_daybreak.exceptions import DataUnreadableError, InvalidValueError
 from airflow_provider_daybreak.reports.document import RenderedFile
@@ -44,7 +43,7 @@ def name_of(uri: str) -> str:
 
     :raises InvalidValueError: it ends with no name.
     """
-    name = unquote(urlsplit(uri).path).rpartition("/")[2]
+    name = file_name_of(uri)
     if not name:
         raise InvalidValueError("uri of an attachment", uri, "the URI of a file")
     return name

@@ -251,6 +251,43 @@ def test_a_damaged_manifest_is_an_error(archive, data):
         archive.open(revision.uri)
 
 
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        *(("report", "../other"), ("report", 7), ("report_date", "tomorrow"), ("report_date", 20260329)),
+        *(
+            ("revision", "1"),
+            ("revision", 0),
+            ("revision", True),
+            ("title", None),
+            ("created", []),
+            ("draft", 1),
+        ),
+        *(("period", []), ("period", {}), ("period", {"name": 1, "start": "", "end": "", "timezone": ""})),
+        *(("rows", []), ("rows", {"sales": "3"}), ("run", None), ("queries", {"sales": 3}), ("checks", [3])),
+        *(("files", {}), ("files", [3]), ("files", [{}]), ("digest", 3), ("unknown", 1), ("schema", "1")),
+        *(
+            ("name", "../../other"),
+            ("name", "/etc/passwd"),
+            ("name", "manifest.json"),
+            ("name", 3),
+            ("name", "a\0"),
+        ),
+        *(("bytes", "4"), ("sha256", None), ("media_type", 3), ("snapshot", "no"), ("more", 1)),
+    ],
+)
+def test_a_manifest_of_another_shape_is_an_error_that_says_so(archive, fact, value):
+    revision = archive.publish(draft())
+    path = archive.root / "daily_report/2026/03/29/r0001/manifest.json"
+    facts = json.loads(path.read_bytes())
+    of_file = fact in ("name", "bytes", "sha256", "media_type", "snapshot", "more")
+    (facts["files"][0] if of_file else facts)[fact] = value
+    path.write_text(json.dumps(facts))
+
+    with pytest.raises(ManifestUnreadableError, match="Cannot read the manifest"):
+        archive.open(revision.uri)
+
+
 def damage(revision):
     revision.folder.joinpath("manifest.json").write_text("{")
 

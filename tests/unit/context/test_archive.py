@@ -8,7 +8,14 @@ import pytest
 from airflow.sdk import AssetAlias
 
 from airflow_provider_daybreak.archive import Draft, DraftFile
-from airflow_provider_daybreak.context.archive import announce, archive_at, archive_of, report_asset
+from airflow_provider_daybreak.context.archive import (
+    announce,
+    archive_at,
+    archive_of,
+    report_asset,
+    storage_path,
+)
+from airflow_provider_daybreak.context.attachments import attached_files
 from airflow_provider_daybreak.context.outlets import outlet_events
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.hooks.report import ReportHook
@@ -32,6 +39,21 @@ def test_without_a_setting_it_lies_in_airflows_home():
 def test_what_is_no_absolute_uri_is_refused(uri):
     with pytest.raises(InvalidValueError, match="expected a URI such as file:///"):
         archive_at(uri)
+
+
+@pytest.mark.parametrize("name", ["a?b.csv", "a#b.csv", "100%.csv", "a%3Fb.csv", "?#&= ü.csv"])
+def test_signs_of_addresses_are_parts_of_a_files_name(tmp_path, name):
+    (tmp_path / name).write_text("it")
+
+    for uri in ((tmp_path / name).as_uri(), f"file://{tmp_path}/{name.replace('%', '%25')}"):
+        assert storage_path(uri, name="uri").read_text() == "it"
+        assert [(file.name, file.content) for file in attached_files([uri])] == [(f"attachments/{name}", b"it")]
+
+
+@pytest.mark.parametrize("uri", ["file:///tmp/a%00b", "file:///tmp/a\0b", "file:////tmp/a"])
+def test_what_no_file_can_be_called_is_refused(uri):
+    with pytest.raises(InvalidValueError, match="expected a URI"):
+        storage_path(uri, name="uri")
 
 
 def test_a_trailing_slash_changes_nothing(tmp_path):
