@@ -60,6 +60,17 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "False",
                     },
+                    "claim_lifetime": {
+                        "description": (
+                            "Seconds after which a mail is in doubt whose sender gives no sign of life, from 30 to 1200. A "
+                            "living sender gives one each quarter of that. It matters where tasks run on several hosts: on "
+                            "one, a sender that has ended is known at once."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": None,
+                        "default": "120",
+                    },
                     "releases": {
                         "description": (
                             "Absolute path of the local folder, on each worker, that keeps deployed scripts and "

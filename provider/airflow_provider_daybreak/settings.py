@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
@@ -15,6 +16,7 @@ class Settings:
 
     :param archive: URI of the folder that keeps reports.
     :param archive_is_shared: whether a local folder there is one mount that all workers share.
+    :param claim_lifetime: how long a mail is in flight whose sender gives no sign of life.
     :param releases: the folder on this worker that keeps deployed scripts.
     :param release_store: URI of the folder that several workers get releases from, or None.
     """
@@ -23,6 +25,7 @@ class Settings:
     releases: Path
     release_store: str | None
     archive_is_shared: bool = False
+    claim_lifetime: timedelta = timedelta(minutes=2)
 
     @classmethod
     def load(cls) -> Settings:
@@ -45,7 +48,16 @@ class Settings:
             archive_is_shared=_boolean(
                 "archive_is_shared", conf.get("daybreak", "archive_is_shared", fallback="")
             ),
+            claim_lifetime=_seconds("claim_lifetime", conf.get("daybreak", "claim_lifetime", fallback="")),
         )
+
+
+def _seconds(option: str, value: str) -> timedelta:
+    """Return how long an option says, two minutes when it is empty."""
+    text = value.strip() or "120"
+    if not (text.isascii() and text.isdecimal() and 30 <= int(text[:9]) <= 1200):  # noqa: PLR2004 - as it says
+        raise InvalidValueError(f"[daybreak] {option}", value, "a whole number of seconds from 30 to 1200")
+    return timedelta(seconds=int(text))
 
 
 def _boolean(option: str, value: str) -> bool:

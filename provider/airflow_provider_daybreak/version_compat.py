@@ -14,8 +14,16 @@ from packaging.version import Version
 AIRFLOW_VERSION = Version(Version(airflow_version).base_version)
 AIRFLOW_V_3_2 = Version("3.2") <= AIRFLOW_VERSION
 AIRFLOW_V_3_3 = Version("3.3") <= AIRFLOW_VERSION
+RESCHEDULES_ANY_TASK = Version("3.1.8") <= AIRFLOW_VERSION
+"""Whether the scheduler waits for a task that is no sensor, and asked to be started again later, until then."""
 
-__all__ = ["AirflowFailException", "AirflowNotFoundException", "AirflowSkipException"]
+
+__all__ = [
+    "AirflowFailException",
+    "AirflowNotFoundException",
+    "AirflowRescheduleException",
+    "AirflowSkipException",
+]
 
 _AIRFLOWS_OWN = re.compile(r"airflow\.(sdk\.|secrets\.metastore)")
 
@@ -28,12 +36,14 @@ if TYPE_CHECKING or AIRFLOW_V_3_2:
     from airflow.sdk.exceptions import (
         AirflowFailException,
         AirflowNotFoundException,
+        AirflowRescheduleException,
         AirflowSkipException,
     )
 else:
     from airflow.exceptions import (
         AirflowFailException,
         AirflowNotFoundException,
+        AirflowRescheduleException,
         AirflowSkipException,
     )
 

@@ -5,11 +5,12 @@ It has a folder for each mail, named by its key: report, period, recipient, and 
 
     prepared.json     what will be sent: content, Message-ID and Date
     commit.0          created, if absent, just before DATA: who creates it, and nobody else, may send
+    alive.0           its last change says that the sender was at work then, where that takes long
     outcome.0.json    what the server said: sent, refused, deferred; or that nobody knows
     note.json         why nothing was sent at the last occasion that nothing was
 
 A deferred mail is tried again as ``commit.1``, and so on. A commit without an outcome is in flight and, once
-its process has ended or had all the time that SMTP gives, in doubt. RFC 5321 can't tell more: the server may
+its process has ended or renewed it no more, in doubt. RFC 5321 can't tell more: the server may
 or may not have taken the mail, so "at most once" is what can be promised, with a visible unknown.
 """
 
@@ -21,7 +22,7 @@ import re
 import secrets
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -29,6 +30,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_daybreak import storage
+from airflow_provider_daybreak.delivery.claims import FORMER_LIFETIME, LIFETIME, Claim, Claims, now
 from airflow_provider_daybreak.delivery.process import has_ended, identity
 from airflow_provider_daybreak.exceptions import LedgerUnsafeError
 from airflow_provider_daybreak.storage import local
@@ -40,9 +42,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 
-IN_DOUBT_AFTER = timedelta(minutes=20)
-"""Age at which a commit without outcome is in doubt: RFC 5321 §4.5.3.2 gives 2 + 3 + 10 minutes from DATA on."""
-
 _SYNC_THREADS = 4
 _MOST_UNSYNCHRONISED = 64  # outcomes
 KEY = re.compile(r"[0-9a-f]{64}")
@@ -53,6 +52,7 @@ _OUTCOME = re.compile(r"outcome\.([0-9]{1,6})\.json")
 Standing = Literal["new", "deferred", "in_flight", "in_doubt", "sent", "refused"]
 Status = Literal["sent", "refused", "deferred", "unknown"]
 Facts = dict[str, Any]
+_SENDING = ("send", "resend")
 _SETTLED: dict[str, Standing] = {"refused": "refused", "deferred": "deferred"}
 
 
@@ -83,12 +83,14 @@ class Entry:
     :param standing: where it stands.
     :param generation: number of the commit that the next try to send it would take.
     :param facts: of its last outcome, or else of its last commit: who, when, what, the server's answer.
+    :param until: when a mail in flight will be in doubt, unless its sender goes on.
     """
 
     key: str
     standing: Standing
     generation: int = 0
     facts: Facts = field(default_factory=dict)
+    until: datetime | None = None
 
     @property
     def reason(self) -> str:
@@ -101,10 +103,13 @@ class Ledger:
     The ledger of one report's period.
 
     :param folder: its folder. It lies beside the revisions of the day on which the period starts.
+    :param lifetime: how long a commit made here is in flight without being renewed.
     """
 
-    def __init__(self, folder: StoragePath) -> None:
+    def __init__(self, folder: StoragePath, *, lifetime: timedelta = LIFETIME) -> None:
         self.folder = folder
+        self._lifetime = lifetime
+        self._claims = Claims(self._renew, lifetime)
         self._former: frozenset[str] | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._lock = Lock()
@@ -178,7 +183,7 @@ class Ledger:
 
     def commit(self, key: str, generation: int, facts: Mapping[str, object], *, intent: str = "send") -> bool:
         """
-        Take the right to send this mail. Durable when it returns.
+        Take the right to send this mail. Durable when it returns, and renewed until :meth:`held` ends.
 
         A loss of power may still tear what the commit says: that puts the mail in doubt, as does any commit
         without an outcome.
@@ -192,19 +197,40 @@ class Ledger:
                 "schema": SCHEMA,
                 **facts,
                 "intent": intent,
+                "lifetime": self._lifetime.total_seconds(),
                 "time": _now(),
                 "owner": identity(),
                 "nonce": secrets.token_hex(16),
             }
         )
         path = self.folder / key / f"commit.{generation}"
+        began = now()
         try:
             # A store's client tries again by itself: then the file that was there is the one it made before.
-            return storage.create_if_absent(path, data, durable="name") or _read(path) == data
+            ours = storage.create_if_absent(path, data, durable="name") or _read(path) == data
         except OSError as error:
             if _read(path) == data:  # it is there, but may not be durable: say that nothing was sent by it
                 self.settle(key, generation, "deferred", f"the ledger can't be written: {error}", facts)
             raise
+        if ours and intent in _SENDING:
+            self._claims.hold((key, generation), began)
+        return ours
+
+    @contextmanager
+    def held(self, key: str, generation: int) -> Iterator[None]:
+        """Renew a commit of ours until the block ends, and no longer."""
+        try:
+            yield
+        finally:
+            self._claims.release((key, generation))
+
+    def stands(self, key: str, generation: int) -> bool:
+        """Return whether a commit of ours is surely in flight to everybody else too."""
+        return self._claims.stands((key, generation))
+
+    def _renew(self, claim: Claim) -> None:
+        key, generation = claim
+        storage.write(self.folder / key / f"alive.{generation}", b"", durable="none")
 
     def settle(
         self, key: str, generation: int, status: Status, reason: str, facts: Mapping[str, object]
@@ -252,6 +278,7 @@ class Ledger:
             pool, self._pool = self._pool, None
             if pool is not None:
                 pool.shutdown()
+            self._claims.end()
 
     def keys(self) -> list[str]:
         """Return the keys of all mails that it has."""
@@ -292,23 +319,34 @@ class Ledger:
         if not commits and not outcomes:
             return Entry(key, "new")
         last = max(*commits, *outcomes, -1)  # an outcome outlives its commit where a loss of power took that
-        facts = settled.get(last) or _parse(_read(self.folder / key / f"commit.{last}")) or {}
-        return Entry(key, _standing(facts, settled=last in settled), last + 1, facts)
+        if last in settled:
+            facts = settled[last]
+            return Entry(key, _SETTLED.get(str(facts.get("status")), "in_doubt"), last + 1, facts)
+        facts = _parse(_read(self.folder / key / f"commit.{last}")) or {}
+        if facts.get("intent") == "refused":
+            return Entry(key, "refused", last + 1, facts)
+        left = self._left(key, last, facts)
+        if left <= timedelta():
+            return Entry(key, "in_doubt", last + 1, facts)
+        until = datetime.now(timezone.utc) + left
+        return Entry(key, "in_flight", last + 1, facts, until)
+
+    def _left(self, key: str, generation: int, facts: Facts) -> timedelta:
+        """Return how long a commit without an outcome is in flight from now on, unless it is renewed."""
+        if not facts or has_ended(facts.get("owner")):
+            return timedelta()
+        folder = self.folder / key
+        ages = [storage.age(folder / f"{kind}.{generation}") for kind in ("alive", "commit")]
+        lifetime = _lifetime(facts)
+        return lifetime - min((age for age in ages if age is not None), default=lifetime)
 
 
-def _standing(facts: Facts, *, settled: bool) -> Standing:
-    """Return where a mail stands by its last outcome or commit."""
-    if settled:
-        return _SETTLED.get(facts.get("status", ""), "in_doubt")
-    if facts.get("intent") == "refused":
-        return "refused"
-    if has_ended(facts.get("owner")):
-        return "in_doubt"
-    try:
-        age = datetime.now(timezone.utc) - datetime.fromisoformat(str(facts.get("time")))
-    except ValueError:
-        return "in_doubt"
-    return "in_doubt" if age >= IN_DOUBT_AFTER else "in_flight"
+def _lifetime(facts: Facts) -> timedelta:
+    """Return how long a commit is in flight without being renewed, by what it says."""
+    seconds = facts.get("lifetime")
+    if isinstance(seconds, (int, float)) and 0 < seconds <= FORMER_LIFETIME.total_seconds():
+        return timedelta(seconds=seconds)
+    return FORMER_LIFETIME
 
 
 def _read(path: StoragePath) -> bytes | None:

@@ -13,6 +13,7 @@ from airflow_provider_daybreak.archive.find import find_revision, find_revisions
 from airflow_provider_daybreak.delivery.approval import Proposal, Question
 from airflow_provider_daybreak.delivery.audit import those_who_wait
 from airflow_provider_daybreak.delivery.captured import CapturedMessage, captured_mails
+from airflow_provider_daybreak.delivery.claims import LIFETIME
 from airflow_provider_daybreak.delivery.connections import work_over
 from airflow_provider_daybreak.delivery.mailing import Mailing, ledger_of
 from airflow_provider_daybreak.delivery.message import Message
@@ -37,7 +38,7 @@ from airflow_provider_daybreak.exceptions import InvalidValueError, NothingToRes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-    from datetime import date
+    from datetime import date, timedelta
 
     from airflow_provider_daybreak.archive import Archive, Manifest, Revision
     from airflow_provider_daybreak.delivery.attachments import Attachment
@@ -99,6 +100,7 @@ class Mailer:
     :param attachments_of: what an ``attachments`` argument holds: attachments as such, and names as they are.
     :param report_date: of which date the latest revision is meant by a report's slug; needed to mail, not to resend.
     :param run: which try of which task mails, for the ledger.
+    :param claim_lifetime: how long a mail is in flight whose sender gives no sign of life.
     """
 
     def __init__(
@@ -109,12 +111,14 @@ class Mailer:
         *,
         report_date: date | None = None,
         run: Mapping[str, object] | None = None,
+        claim_lifetime: timedelta = LIFETIME,
     ) -> None:
         self.archive = archive
         self.settings = settings
         self._attachments_of = attachments_of
         self._report_date = report_date
         self._run = run or {}
+        self._claim_lifetime = claim_lifetime
         self._connect = partial(Session.open, settings.server)
 
     def send(self, request: MailRequest, *, rules: Rules, on_refused: OnRefused = "fail") -> Delivery:
@@ -236,6 +240,9 @@ class Mailer:
             work_over(self._connect, work, connections=min(connections, len(left)))
         return [found[index] for index in range(len(mailings))]
 
+    def _ledger(self, manifest: Manifest) -> Ledger:
+        return ledger_of(self.archive, manifest, lifetime=self._claim_lifetime)
+
     def _mailings(
         self,
         request: MailRequest,
@@ -256,14 +263,14 @@ class Mailer:
             for revision in revisions.values()
             if (
                 message := script_message(
-                    request, settings, revision, ledger_of(archive, revision.manifest), occasion=occasion
+                    request, settings, revision, self._ledger(revision.manifest), occasion=occasion
                 )
             )
         ] or report_messages(request, settings, revisions, list(self._attachments_of(request.attachments)))
         return [
             Mailing(
                 replace(message, recipients=redirected(message.recipients, trial)) if trial else message,
-                ledger_of(archive, message.revision.manifest),
+                self._ledger(message.revision.manifest),
                 rules=rules,
                 run=facts,
                 now=now,
@@ -287,7 +294,7 @@ class Mailer:
         :raises DeliveryIncompleteError: somebody did not get it, or maybe did not.
         """
         latest = find_revision(self.archive, resending.report, report_date=resending.report_date)
-        ledger, trial = ledger_of(self.archive, latest.manifest), self.settings.redirect_all_to
+        ledger, trial = self._ledger(latest.manifest), self.settings.redirect_all_to
         named = _named(resending, _first_mails(ledger, resending))
         if not named:
             raise NothingToResendError(resending.report, resending.report_date.isoformat())
@@ -317,7 +324,7 @@ class Mailer:
         :raises RecipientNotAllowedError: one of them may not be mailed.
         """
         latest = find_revision(self.archive, resending.report, report_date=resending.report_date)
-        records = _first_mails(ledger_of(self.archive, latest.manifest), resending)
+        records = _first_mails(self._ledger(latest.manifest), resending)
         standing = {normal_form(record.recipient): record.standing for record in records}
         named = [recipient for recipient, _ in _named(resending, records)]
         check_domains(named, self.settings.allowed_domains)

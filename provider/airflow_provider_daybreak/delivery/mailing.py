@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.delivery.claims import LIFETIME
 from airflow_provider_daybreak.delivery.keys import key_in
 from airflow_provider_daybreak.delivery.ledger import Ledger
 from airflow_provider_daybreak.delivery.recipients import normal_form
@@ -29,14 +30,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def ledger_of(archive: Archive, manifest: Manifest) -> Ledger:
+def ledger_of(archive: Archive, manifest: Manifest, *, lifetime: timedelta = LIFETIME) -> Ledger:
     """
     Return the ledger of a report's period.
 
     It lies with the day on which the period starts, whatever the report date: two report dates in a week are
     of one weekly period, and the second mails nothing.
+
+    :param lifetime: as :class:`Ledger` has it.
     """
-    return Ledger(archive.deliveries(manifest.report, ledger_day(manifest)))
+    return Ledger(archive.deliveries(manifest.report, ledger_day(manifest)), lifetime=lifetime)
 
 
 def ledger_day(manifest: Manifest) -> date:
@@ -199,15 +202,20 @@ class Mailing:
             original.key, entry.generation, original.facts, intent="resend"
         )
         if not claimed:
-            since = self.ledger.entry(original.key).facts.get("time")
-            reason = f"another task has been sending it since {since}, and is left to it"
-            return Summary(deferred={again.recipient.label: reason})
+            summary = Summary()
+            summary.leave(again.recipient.label, self.ledger.entry(original.key))
+            return summary
         try:
-            return self.send(connect)
-        finally:  # by what the ledger says, which knows most when this ends in an error
-            resent = self.ledger.entry(again.key)
-            said = f"{self._occasion}, {reason}: {resent.reason or resent.standing}"
-            self.ledger.settle(original.key, entry.generation, _after(entry, resent), said, original.facts)
+            with self.ledger.held(original.key, entry.generation):
+                try:
+                    return self.send(connect)
+                finally:  # by what the ledger says, which knows most when this ends in an error
+                    resent = self.ledger.entry(again.key)
+                    said = f"{self._occasion}, {reason}: {resent.reason or resent.standing}"
+                    self.ledger.settle(
+                        original.key, entry.generation, _after(entry, resent), said, original.facts
+                    )
+        finally:
             self.ledger.synchronise()
 
     def _hold(self, mails: Sequence[Mail], reason: str) -> Summary:

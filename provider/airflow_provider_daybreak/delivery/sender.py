@@ -6,6 +6,7 @@ import logging
 import random
 from collections import deque
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from functools import partial
 from threading import Lock
 from time import sleep
@@ -16,6 +17,7 @@ from airflow_provider_daybreak.delivery.rules import PAUSES, OnUnknown, check_ch
 from airflow_provider_daybreak.delivery.transport import Dropped
 from airflow_provider_daybreak.exceptions import (
     DeliveryIncompleteError,
+    DeliveryInFlightError,
     DeliveryPendingError,
     SenderRefusedError,
     SmtpError,
@@ -64,6 +66,7 @@ class Summary:
     :param sent: Message-IDs of those that the server took now.
     :param already_sent: Message-IDs of those that it took before.
     :param deferred: reasons of those to try again.
+    :param in_flight: of these, those that another task is sending: until when that may be, as an ISO instant.
     :param refused: reasons of those that the server will not take.
     :param unknown: reasons of those that it may or may not have taken.
     :param held: reasons of those that were not to be sent.
@@ -72,6 +75,7 @@ class Summary:
     sent: dict[str, str] = field(default_factory=dict)
     already_sent: dict[str, str] = field(default_factory=dict)
     deferred: dict[str, str] = field(default_factory=dict)
+    in_flight: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
@@ -87,21 +91,31 @@ class Summary:
 
     def add(self, other: Summary, report: str) -> None:
         """Take over what became of another report's mails, told apart where somebody gets both."""
+        known = {address for each in vars(self).values() for address in each}
         for name, values in vars(other).items():
             mine: dict[str, str] = getattr(self, name)
             for address, value in values.items():
-                known = any(address in each for each in vars(self).values())
-                mine[f"{address} ({report})" if known else address] = value
+                mine[f"{address} ({report})" if address in known else address] = value
+
+    def leave(self, address: str, entry: Entry) -> None:
+        """Leave a mail to the task that is sending it."""
+        until = (entry.until or datetime.now(timezone.utc)).isoformat(timespec="seconds")
+        self.deferred[address] = f"another task has been sending it since {entry.facts.get('time')}"
+        self.in_flight[address] = until
 
     def check(self, report: str, *, on_refused: OnRefused = "fail") -> None:
         """
         Raise if somebody should have got a mail who did not.
 
+        :raises DeliveryInFlightError: another task is sending to all who wait.
         :raises DeliveryPendingError: another try may reach some.
         :raises DeliveryIncompleteError: none will reach any of them.
         """
         refused = self.refused if on_refused == "fail" else {}
         sent = len(self.sent) + len(self.already_sent)
+        if self.deferred and self.deferred.keys() <= self.in_flight.keys():
+            until = max(self.in_flight.values())
+            raise DeliveryInFlightError(report, sent, self.deferred, refused, self.unknown, until)
         if self.deferred:
             raise DeliveryPendingError(report, sent, self.deferred, refused, self.unknown)
         if refused or self.unknown:
@@ -270,15 +284,27 @@ class Sender:
             session.reset()
             self._look_again(mail)
             return
-        try:
-            reply = session.data(chunks)
-        except Dropped as drop:
-            if drop.after_dot:
-                self._settle(mail, "unknown", f"the server may have taken it: {drop.reason}")
-            else:
-                self._settle(mail, "deferred", drop.reason)
-            raise
-        self._settle(mail, "sent" if reply.ok else "refused" if reply.permanent else "deferred", str(reply))
+        with self.ledger.held(mail.key, self._generations[mail.key]):
+            try:
+                reply = session.data(self._while_ours(mail, chunks))
+            except Dropped as drop:
+                if drop.after_dot:
+                    self._settle(mail, "unknown", f"the server may have taken it: {drop.reason}")
+                else:
+                    self._settle(mail, "deferred", drop.reason)
+                raise
+            status: Status = "sent" if reply.ok else "refused" if reply.permanent else "deferred"
+            self._settle(mail, status, str(reply))
+
+    def _while_ours(self, mail: Mail, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """
+        Yield a mail's bytes, up to the end where nobody else can have taken it over meanwhile.
+
+        :raises Dropped: somebody may have, so that it must not be ended.
+        """
+        yield from chunks
+        if not self.ledger.stands(mail.key, self._generations[mail.key]):
+            raise Dropped("this task stood still for so long that another one may send it")
 
     def _settle(self, mail: Mail, status: Status, reason: str) -> None:
         """Write down what became of the mail whose commit is ours."""
@@ -330,8 +356,7 @@ class Sender:
         elif entry.standing == "refused":
             self.summary.refused[address] = entry.reason or "refused before"
         elif entry.standing == "in_flight":
-            reason = f"another task has been sending it since {entry.facts.get('time')}"
-            self.summary.deferred[address] = reason
+            self.summary.leave(address, entry)
         else:
             self._resolve(mail, _doubt(entry))
         return False

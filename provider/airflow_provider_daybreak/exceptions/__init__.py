@@ -33,6 +33,7 @@ They are imported from here, whichever module defines them::
             ContentChangedError
             DeliveryIncompleteError
             DeliveryPendingError
+                DeliveryInFlightError
             LedgerUnsafeError
             MailTooLargeError
             NoRecipientsError
@@ -158,6 +159,7 @@ from airflow_provider_daybreak.exceptions.delivery import (
     ContentChangedError,
     DeliveryError,
     DeliveryIncompleteError,
+    DeliveryInFlightError,
     DeliveryPendingError,
     EmptyRecipientsError,
     LedgerUnsafeError,
@@ -268,6 +270,7 @@ __all__ = [
     "DataUnreadableError",
     "DaybreakError",
     "DeliveryError",
+    "DeliveryInFlightError",
     "DeliveryIncompleteError",
     "DeliveryPendingError",
     "DeployLockTimeoutError",

@@ -257,6 +257,25 @@ class DeliveryPendingError(DeliveryError):
         )
 
 
+class DeliveryInFlightError(DeliveryPendingError):
+    """
+    Recipients whose mail another task is sending, or was when it ended.
+
+    :param until: ISO instant from which on these mails are in doubt, unless that task goes on.
+    """
+
+    until: str
+
+    def __str__(self) -> str:
+        rest = {**self.refused, **self.unknown}
+        also = f" Refused or in doubt: {_some(_reasons(rest))}." if rest else ""
+        return (
+            f"{self.report!r} was mailed to {self.sent}, and not surely to {_some(_reasons(self.deferred))}.{also} Wait until "
+            f"{self.until}: if that task has ended, these mails are in doubt from then on, and on_unknown, or 'airflow "
+            f"daybreak resend', decides about them. A task looks again by itself then."
+        )
+
+
 def _reasons(reasons: dict[str, str]) -> list[str]:
     return [f"{address} ({reason})" for address, reason in reasons.items()]
 

@@ -20,6 +20,7 @@ from airflow_provider_daybreak.delivery.notice import Notice
 from airflow_provider_daybreak.delivery.recipients import check_domains, choose_recipients, redirected
 from airflow_provider_daybreak.delivery.transport import Session
 from airflow_provider_daybreak.exceptions import MissingConnectionError
+from airflow_provider_daybreak.settings import Settings
 from airflow_provider_daybreak.version_compat import AirflowNotFoundException
 
 if TYPE_CHECKING:
@@ -157,10 +158,13 @@ class DeliveryHook(BaseHook):
         """
         settings, archive = self.settings(), self.archive
         check_shared(archive)
+        mailer = partial(
+            Mailer, archive, settings, each_attachment, claim_lifetime=Settings.load().claim_lifetime
+        )
         if context is None:
-            return Mailer(archive, settings, each_attachment)
+            return mailer()
         run = run_of(context)
-        return Mailer(archive, settings, each_attachment, report_date=run.report_date, run=run.ref)
+        return mailer(report_date=run.report_date, run=run.ref)
 
 
 def _shown(proposal: ArtifactInfo) -> Proposal:

@@ -16,7 +16,11 @@ from airflow_provider_daybreak.delivery.rules import (
     check_choice,
 )
 from airflow_provider_daybreak.operators.approval import answer_of, ask
-from airflow_provider_daybreak.operators.permanent import fail_at_once, skip_where_nobody_is_meant
+from airflow_provider_daybreak.operators.permanent import (
+    fail_at_once,
+    look_again_later,
+    skip_where_nobody_is_meant,
+)
 from airflow_provider_daybreak.web.links import OpenReportLink
 
 if TYPE_CHECKING:
@@ -177,11 +181,12 @@ class ReportEmailOperator(BaseOperator):
         """
         Send what was not sent before.
 
+        :raises AirflowRescheduleException: another task is sending: this one looks again once that may have ended.
         :raises AirflowSkipException: nobody has got anything.
         """
         from airflow_provider_daybreak.delivery.mailer import Delivery
 
-        with fail_at_once(), skip_where_nobody_is_meant():
+        with look_again_later(), fail_at_once(), skip_where_nobody_is_meant():
             check_choice("mode", self.mode, Mode)
             if self.mode == "send":
                 found: Delivery | Question = self._hook().send(

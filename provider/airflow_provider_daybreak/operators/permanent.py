@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import (
     DaybreakError,
+    DeliveryInFlightError,
     EmptyRecipientsError,
     NobodyAllowedError,
     ScriptSkippedError,
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+_MARGIN = timedelta(seconds=5)  # after which nobody's clock holds a mail for one in flight
 
 
 @contextmanager
@@ -43,6 +47,26 @@ def fail_at_once() -> Iterator[None]:
         if not error.permanent:
             raise error.with_traceback(None)  # noqa: B904 - see above
         raise AirflowFailException(str(error)) from error.with_traceback(None)
+
+
+@contextmanager
+def look_again_later() -> Iterator[None]:
+    """
+    Turn what says that another task is sending the mails into a later start of this task, which uses up no retry.
+
+    Airflow before 3.1.8 starts a task that is no sensor again at once: there its retries look again.
+
+    :raises AirflowRescheduleException: another task is sending, or was when it ended.
+    """
+    from airflow_provider_daybreak.version_compat import RESCHEDULES_ANY_TASK, AirflowRescheduleException
+
+    try:
+        yield
+    except DeliveryInFlightError as error:
+        if not RESCHEDULES_ANY_TASK:
+            raise
+        log.warning("%s", error)
+        raise AirflowRescheduleException(datetime.fromisoformat(error.until) + _MARGIN) from None
 
 
 @contextmanager

@@ -16,12 +16,13 @@ from airflow_provider_daybreak.storage.path import StoragePath, below, uri_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from airflow_provider_daybreak.storage.local import Durability
 
 __all__ = [
     "StoragePath",
+    "age",
     "below",
     "changed",
     "create_if_absent",
@@ -102,6 +103,11 @@ def files_below(folder: StoragePath) -> list[tuple[str, datetime]]:
 def changed(path: StoragePath) -> datetime | None:
     """Return when a file was last changed, as of now, or None where there is none."""
     return local.changed(path) if isinstance(path, Path) else s3.changed(path)
+
+
+def age(path: StoragePath) -> timedelta | None:
+    """Return how long ago a file was last changed, both by the clock of where it lies, or None where there is none."""
+    return local.age(path) if isinstance(path, Path) else s3.age(path)
 
 
 def remove(folder: StoragePath, relative: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -168,6 +168,25 @@ def changed(path: Path) -> datetime | None:
         return datetime.fromtimestamp(path.lstat().st_mtime, timezone.utc)
     except FileNotFoundError:
         return None
+
+
+def age(path: Path) -> timedelta | None:
+    """
+    Return how long ago a file was last changed, or None where there is none.
+
+    A file system that hosts share stamps files by a clock of its own: so a new file tells what time it is there.
+    """
+    then = changed(path)
+    if then is None:
+        return None
+    temporary = temporary_beside(path)
+    try:
+        with create_hidden(temporary) as file:
+            now = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, timezone.utc)
+        temporary.unlink(missing_ok=True)
+    except OSError:  # who may only read has no other clock than this host's
+        now = datetime.now(timezone.utc)
+    return now - then
 
 
 def remove(folder: Path, relative: Iterable[str]) -> None:

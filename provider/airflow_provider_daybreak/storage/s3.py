@@ -11,6 +11,8 @@ import errno
 import secrets
 import time
 from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from airflow_provider_daybreak.exceptions import (
@@ -21,7 +23,7 @@ from airflow_provider_daybreak.exceptions import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import timedelta
     from pathlib import Path
 
     from airflow_provider_daybreak.storage.path import StoragePath
@@ -179,15 +181,29 @@ def files_below(folder: StoragePath) -> list[tuple[str, datetime]]:
 
 def changed(path: StoragePath) -> datetime | None:
     """Return when an object was last changed, as the store has it now, or None where there is none."""
+    head = _head(path)
+    moment: datetime | None = head["LastModified"] if head else None
+    return moment
+
+
+def _head(path: StoragePath) -> dict[str, Any] | None:
     filesystem, name = filesystem_of(path)
     bucket, key, _version = filesystem.split_path(name)
     try:
         with connected():
-            head = filesystem.call_s3("head_object", Bucket=bucket, Key=key)
+            return cast("dict[str, Any]", filesystem.call_s3("head_object", Bucket=bucket, Key=key))
     except FileNotFoundError:
         return None
-    moment: datetime = head["LastModified"]
-    return moment
+
+
+def age(path: StoragePath) -> timedelta | None:
+    """Return how long ago an object was last changed, both by the store's clock, or None where there is none."""
+    head = _head(path)
+    if head is None:
+        return None
+    modified: datetime = head["LastModified"]
+    date = head.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return (parsedate_to_datetime(date) if date else datetime.now(timezone.utc)) - modified
 
 
 def remove(path: StoragePath) -> None:

@@ -4,7 +4,7 @@ import io
 import json
 import threading
 from dataclasses import replace
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 
 import pytest
 import time_machine
@@ -270,3 +270,13 @@ def test_an_artifact_that_is_stored_again_while_pruning_is_at_work_stays(archive
     assert [
         f"{archive.uri}/_artifacts/{name}" for name, _ in storage.files_below(archive.root / "_artifacts")
     ] == [uri]
+
+
+def test_an_object_is_as_old_as_the_store_says(archive):
+    path = archive.root / "marker"
+    create_if_absent(path, b"")
+
+    assert timedelta(seconds=-1) <= storage.age(path) < timedelta(minutes=30)
+    with time_machine.travel(datetime.now(timezone.utc) + timedelta(hours=1)):  # the store is in this process
+        assert storage.age(path) > timedelta(minutes=59)
+    assert storage.age(archive.root / "absent") is None

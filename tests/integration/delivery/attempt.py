@@ -37,7 +37,16 @@ DELIVERY, STORAGE = (Path(package.__file__).parent for package in (delivery_pack
 TRACED = {
     *(
         str(DELIVERY / f"{name}.py")
-        for name in ("sender", "ledger", "mailing", "connecting", "connections", "transport", "process")
+        for name in (
+            "sender",
+            "ledger",
+            "claims",
+            "mailing",
+            "connecting",
+            "connections",
+            "transport",
+            "process",
+        )
     ),
     *(str(STORAGE / f"{name}.py") for name in ("__init__", "local")),
 }

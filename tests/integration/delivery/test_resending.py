@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from threading import Thread
 
 import pytest
 
 from airflow_provider_daybreak.delivery import ledger as ledger_module
 from airflow_provider_daybreak.delivery.audit import deliveries
+from airflow_provider_daybreak.delivery.claims import LIFETIME
 from airflow_provider_daybreak.delivery.ledger import key_of
 from airflow_provider_daybreak.delivery.mailer import Resending
 from airflow_provider_daybreak.delivery.mailing import ledger_of
@@ -19,7 +20,7 @@ from airflow_provider_daybreak.exceptions import (
     SmtpUnavailableError,
 )
 from airflow_provider_daybreak.hooks.delivery import DeliveryHook
-from airflow_provider_daybreak.version_compat import AirflowFailException
+from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowRescheduleException
 from tests.mail import MailServer
 
 pytestmark = pytest.mark.usefixtures("revision")
@@ -62,7 +63,9 @@ def begin(archive, revision, monkeypatch):
         with monkeypatch.context() as patched:
             claimed_by = {**ledger_module.identity(), **owner}
             patched.setattr(ledger_module, "identity", lambda: claimed_by)
-            assert ledger_of(archive, revision.manifest).commit(key, 0, facts)
+            ledger = ledger_of(archive, revision.manifest)
+            with ledger.held(key, 0):
+                assert ledger.commit(key, 0, facts)
 
     return commit
 
@@ -95,8 +98,13 @@ def test_a_task_that_comes_while_it_is_sent_again_sends_nothing(resend, mail, se
     assert server.taking.wait(10)
 
     assert entry().standing == "in_flight"
-    with pytest.raises(DeliveryPendingError, match="another task has been sending it"):
+    with pytest.raises(AirflowRescheduleException) as again:
         mail()
+    assert (
+        timedelta(0)
+        < again.value.reschedule_date - datetime.now(timezone.utc)
+        < LIFETIME + timedelta(minutes=1)
+    )
     resending.join()
     assert mail()["already_sent"] == [JANE]
     assert server.recipients() == [JANE]

@@ -6,7 +6,7 @@ from botocore.exceptions import BotoCoreError
 from airflow_provider_daybreak.context.archive import archive_at
 from airflow_provider_daybreak.delivery.ledger import Ledger
 from airflow_provider_daybreak.exceptions import DaybreakError, StorageNotAtomicError
-from airflow_provider_daybreak.version_compat import AirflowFailException
+from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowRescheduleException
 from tests.mail import draft
 
 
@@ -61,6 +61,8 @@ def retried(mail):
         return str(mail())
     except (OSError, BotoCoreError, DaybreakError, AirflowFailException) as error:
         return str(error)
+    except AirflowRescheduleException as error:
+        return f"jane@example.org is in flight, until {error.reschedule_date}"
 
 
 @pytest.mark.parametrize("applied", [False, True])

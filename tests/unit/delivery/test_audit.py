@@ -30,8 +30,9 @@ def mailed(archive, report_date, *, start=None):
     ledger = ledger_of(archive, made.manifest)
     key = key_of("sales", made.manifest.period_key, "ann@example.org")
     facts = {"report": "sales", "report_date": report_date.isoformat(), "recipient": "ann@example.org"}
-    ledger.commit(key, 0, facts)
-    ledger.settle(key, 0, "sent", "250 taken", facts)
+    with ledger.held(key, 0):
+        ledger.commit(key, 0, facts)
+        ledger.settle(key, 0, "sent", "250 taken", facts)
     ledger.synchronise()
     return made
 

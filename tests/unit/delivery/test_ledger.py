@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
+import os
 import threading
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta, timezone
 
 import pytest
 import time_machine
 
 from airflow_provider_daybreak.delivery import ledger as module
-from airflow_provider_daybreak.delivery.ledger import IN_DOUBT_AFTER, Ledger, key_of
+from airflow_provider_daybreak.delivery.claims import FORMER_LIFETIME, LIFETIME
+from airflow_provider_daybreak.delivery.ledger import Ledger, key_of
 from airflow_provider_daybreak.exceptions import LedgerUnsafeError
 
 FACTS = {"digest": "d1", "recipient": "jane@example.org", "message_id": "<1@example.org>", "date": "2026-03-29"}
@@ -15,7 +19,12 @@ FACTS = {"digest": "d1", "recipient": "jane@example.org", "message_id": "<1@exam
 
 @pytest.fixture
 def ledger(tmp_path):
-    return Ledger(tmp_path / "deliveries")
+    ledger = Ledger(tmp_path / "deliveries")
+    yield ledger
+    for generation in range(3):
+        with ledger.held("k", generation):
+            pass
+    ledger.synchronise()
 
 
 def test_parts_of_a_key_can_not_be_shifted_into_each_other():
@@ -33,11 +42,71 @@ def test_a_commit_is_in_flight_while_its_process_lives(ledger):
     assert ledger.entry("k").standing == "in_flight"
 
 
-def test_a_commit_is_in_doubt_after_all_that_smtp_may_take(ledger):
+def age(ledger, name, by):
+    """Make a file of the mail that old, and a little older."""
+    path = ledger.folder / "k" / name
+    then = time.time() - by.total_seconds() - 1
+    os.utime(path, (then, then))
+
+
+def test_a_commit_that_nobody_renews_is_in_doubt_after_its_lifetime(ledger):
+    ledger.commit("k", 0, FACTS)
+    age(ledger, "commit.0", LIFETIME - timedelta(seconds=30))
+    until = ledger.entry("k").until
+    assert ledger.entry("k").standing == "in_flight"
+
+    age(ledger, "commit.0", LIFETIME)
+
+    assert ledger.entry("k").standing == "in_doubt"
+    assert timedelta(0) < until - datetime.now(timezone.utc) < timedelta(seconds=31)
+
+
+def test_a_commit_that_was_renewed_is_in_flight(ledger):
+    ledger.commit("k", 0, FACTS)
+    age(ledger, "commit.0", LIFETIME * 2)
+    (ledger.folder / "k" / "alive.0").touch()
+
+    assert ledger.entry("k").standing == "in_flight"
+    age(ledger, "alive.0", LIFETIME)
+    assert ledger.entry("k").standing == "in_doubt"
+
+
+def test_a_sign_of_life_is_that_of_its_own_commit(ledger):
+    ledger.commit("k", 0, FACTS)
+    ledger.settle("k", 0, "deferred", "451 later", FACTS)
+    ledger.commit("k", 1, FACTS)
+    (ledger.folder / "k" / "alive.0").touch()
+
+    age(ledger, "commit.1", LIFETIME)
+
+    assert ledger.entry("k").standing == "in_doubt"
+
+
+def test_a_commit_of_an_older_version_which_renews_none_has_all_that_smtp_may_take(ledger):
+    ledger.commit("k", 0, FACTS)
+    path = ledger.folder / "k" / "commit.0"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "lifetime"}))
+
+    age(ledger, "commit.0", FORMER_LIFETIME - timedelta(seconds=30))
+    assert ledger.entry("k").standing == "in_flight"
+    age(ledger, "commit.0", FORMER_LIFETIME)
+    assert ledger.entry("k").standing == "in_doubt"
+
+
+def test_a_clock_that_goes_wrong_on_one_host_puts_nothing_in_doubt(ledger):
     ledger.commit("k", 0, FACTS)
 
-    with time_machine.travel(module.datetime.now(module.timezone.utc) + IN_DOUBT_AFTER + timedelta(seconds=1)):
-        assert ledger.entry("k").standing == "in_doubt"
+    with time_machine.travel(datetime.now(timezone.utc) + timedelta(hours=1)):
+        assert ledger.entry("k").standing == "in_flight"
+
+
+def test_a_lifetime_that_is_none_counts_as_the_longest(ledger):
+    ledger.commit("k", 0, FACTS)
+    path = ledger.folder / "k" / "commit.0"
+    for lifetime in (None, "x", -1, 0, 1e300, float("nan"), [], True):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "lifetime": lifetime}))
+
+        assert ledger.entry("k").standing == "in_flight"
 
 
 def test_a_commit_is_in_doubt_as_soon_as_its_process_has_ended(ledger, monkeypatch):
@@ -130,12 +199,16 @@ def test_a_place_that_is_safe_keeps_nothing_of_the_probe(ledger):
 
 
 def test_a_ledger_leaves_no_thread_behind(ledger):
+    before = set(threading.enumerate())
     ledger.commit("k", 0, FACTS)
-    ledger.settle("k", 0, "sent", "250 taken", FACTS)
+    with ledger.held("k", 0):
+        ledger.settle("k", 0, "sent", "250 taken", FACTS)
 
     ledger.synchronise()
 
-    assert [each.name for each in threading.enumerate() if each.name.startswith("daybreak-ledger")] == []
+    assert [
+        each for each in set(threading.enumerate()) - before if each.name.startswith("daybreak-ledger")
+    ] == []
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,14 @@ import traceback
 
 import pytest
 
-from airflow_provider_daybreak.exceptions import InvalidValueError, SmtpUnavailableError
-from airflow_provider_daybreak.operators.permanent import fail_at_once
-from airflow_provider_daybreak.version_compat import AirflowFailException
+from airflow_provider_daybreak.exceptions import (
+    DeliveryInFlightError,
+    DeliveryPendingError,
+    InvalidValueError,
+    SmtpUnavailableError,
+)
+from airflow_provider_daybreak.operators.permanent import fail_at_once, look_again_later
+from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowRescheduleException
 
 
 @pytest.mark.parametrize(
@@ -38,3 +43,28 @@ def test_what_airflow_logs_of_a_deliberate_error_is_its_sentence_and_not_where_i
     assert "within_another_library" not in shown
     assert "ConnectionRefusedError" not in shown
     assert "within_another_library" in caplog.text
+
+
+def in_flight():
+    deferred = {"ann@example.org": "another task has been sending it since 07:00"}
+    return DeliveryInFlightError("sales", 3, deferred, {}, {}, "2026-03-29T07:02:00+00:00")
+
+
+def test_a_mail_that_another_task_is_sending_starts_the_task_again_once_that_may_have_ended(caplog):
+    with pytest.raises(AirflowRescheduleException) as again, look_again_later(), fail_at_once():
+        raise in_flight()
+
+    assert again.value.reschedule_date.isoformat() == "2026-03-29T07:02:05+00:00"
+    assert "Wait until 2026-03-29T07:02:00+00:00" in caplog.text
+
+
+def test_what_a_server_puts_off_is_left_to_the_retries():
+    with pytest.raises(DeliveryPendingError), look_again_later(), fail_at_once():
+        raise DeliveryPendingError("sales", 3, {"ann@example.org": "451 later"}, {}, {})
+
+
+def test_an_airflow_that_would_start_it_again_at_once_is_left_to_the_retries(monkeypatch):
+    monkeypatch.setattr("airflow_provider_daybreak.version_compat.RESCHEDULES_ANY_TASK", False)
+
+    with pytest.raises(DeliveryInFlightError), look_again_later(), fail_at_once():
+        raise in_flight()

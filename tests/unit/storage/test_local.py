@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
 import threading
+from datetime import datetime, timedelta, timezone
 
 import pytest
+import time_machine
 
-from airflow_provider_daybreak.storage import create_if_absent
+from airflow_provider_daybreak.storage import age, create_if_absent
 
 
 def test_a_file_is_created_once(tmp_path):
@@ -39,3 +42,15 @@ def test_a_folder_in_the_way_is_an_error(tmp_path):
 
     with pytest.raises(NotADirectoryError):
         create_if_absent(tmp_path / "a" / "marker", b"")
+
+
+def test_a_file_is_as_old_as_the_clock_of_its_file_system_says(tmp_path):
+    path = tmp_path / "marker"
+    path.touch()
+    then = path.stat().st_mtime - 90
+    os.utime(path, (then, then))
+
+    with time_machine.travel(datetime.now(timezone.utc) + timedelta(hours=1)):
+        assert timedelta(seconds=90) <= age(path) < timedelta(minutes=30)
+    assert list(tmp_path.iterdir()) == [path]
+    assert age(tmp_path / "absent") is None
