@@ -120,7 +120,7 @@ def test_each_way_of_saying_what_is_needed(project, name, command):
 def test_a_script_in_a_folder_that_says_itself_what_it_needs(project):
     jobs = project("metadata_in_a_subfolder")
 
-    assert jobs.run(["jobs/daily.py"], requirements="jobs/daily.py") == "a subfolder  42"
+    assert jobs.run(["jobs/daily.py"]) == "a subfolder  42"
 
 
 @pytest.mark.parametrize("command", [["orders-report", "today"], "orders-report today"])

@@ -12,7 +12,7 @@ from airflow_provider_daybreak.delivery.script_mail import ScriptMail
 from airflow_provider_daybreak.operators.permanent import fail_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from airflow.sdk import Context, XComArg
 
@@ -112,6 +112,7 @@ class VenvDeployOperator(BaseOperator):
                 requirements=self.requirements,
                 python=self.python,
                 env_file=Path(self.env_file).expanduser() if self.env_file else None,
+                commands=tuple(_commands_of(self)),
                 verify=self.verify,
                 keep=self.keep,
                 require_hashes=self.require_hashes,
@@ -126,6 +127,23 @@ class VenvDeployOperator(BaseOperator):
                 store_secrets=self.store_secrets,
             )
             return ReleaseHook().deploy(self.name, plan)
+
+
+def _commands_of(deploy: VenvDeployOperator) -> Iterator[Sequence[str] | str]:
+    """Yield the commands that tasks of the Dag run in the release of a deploy, as they stand in its file."""
+    for task in deploy.dag.tasks if deploy.has_dag() else ():  # type: ignore[no-untyped-call]  # Airflow's own
+        said = getattr(task, "partial_kwargs", None) or vars(task)
+        sources = said.get("data")
+        runs = [said, *(map(vars, filter(_is_run, sources.values())) if isinstance(sources, dict) else ())]
+        for run in runs:
+            release, command = run.get("release"), run.get("command")
+            ours = getattr(release, "operator", None) is deploy or release == deploy.name
+            if ours and isinstance(command, (str, list, tuple)) and command:
+                yield command
+
+
+def _is_run(source: object) -> bool:
+    return hasattr(source, "release") and hasattr(source, "command")
 
 
 class VenvRunOperator(BaseOperator):

@@ -73,6 +73,7 @@ class Plan:
     :param requirements: see :func:`read_requirements`.
     :param python: see :func:`find_interpreter`.
     :param env_file: absolute path of the ``.env`` to place; the one in the source when None.
+    :param commands: what is run in the release, as far as that is known: a script among them may say itself what it needs.
     :param verify: a command that must succeed in the new release before it becomes current.
     :param keep: how many releases stay, at least 1.
     :param require_hashes: refuse requirements without hashes of their own.
@@ -94,6 +95,7 @@ class Plan:
     requirements: str = "auto"
     python: str | None = None
     env_file: Path | None = None
+    commands: tuple[Sequence[str] | str, ...] = ()
     verify: Sequence[str] | str | None = None
     keep: int = 5
     require_hashes: bool = False
@@ -146,7 +148,8 @@ def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deploye
     :raises DotenvError: the ``.env`` can't be used.
     """
     source = read_source(plan.source)
-    requirements = read_requirements(source, plan.requirements)
+    commands = (*plan.commands, *([plan.verify] if plan.verify else []))
+    requirements = read_requirements(source, plan.requirements, commands)
     offered = [one for one in (plan.index, *plan.more_indexes) if one]
     choice = Choice(
         requirements,

@@ -8,8 +8,10 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_daybreak.exceptions import ScriptConditionError, ScriptFailedError
+from airflow_provider_daybreak.operators.report import ReportOperator
 from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRollbackOperator, VenvRunOperator
 from airflow_provider_daybreak.releases.conditions import NoFile, NoMail, NoOutput
+from airflow_provider_daybreak.reports.sources.declared import ScriptSource
 from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowSkipException
 
 
@@ -459,3 +461,25 @@ def test_template_fields_are_kept_as_they_were_given():
 
     assert run.upstream_task_ids == {"deploy"}
     assert deploy.source == "{{ params.source }}"
+
+
+def test_a_deploy_installs_what_the_script_asks_for_that_its_dag_runs(tmp_path, make_context, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "airflow_provider_daybreak.hooks.releases.ReleaseHook.deploy",
+        lambda _self, _name, plan: seen.extend(plan.commands),
+    )
+    with DAG("daily", schedule=None):
+        deploy = VenvDeployOperator(task_id="deploy", name="daily", source=tmp_path)
+        VenvRunOperator(task_id="first", release=deploy.output, command=["jobs/daily.py", "{{ ds }}"])
+        VenvRunOperator(task_id="named", release="daily", command="python jobs/weekly.py")
+        VenvRunOperator(task_id="other", release="another", command=["jobs/other.py"])
+        VenvRunOperator.partial(task_id="mapped", release=deploy.output, command=["jobs/each.py"]).expand(
+            env=[{}]
+        )
+        source = ScriptSource(release=deploy.output, command=["jobs/data.py"])
+        ReportOperator(task_id="report", report="daily", template="x.md.j2", data={"rows": source})
+
+    deploy.execute(make_context())
+
+    assert seen == [["jobs/daily.py", "{{ ds }}"], "python jobs/weekly.py", ["jobs/each.py"], ["jobs/data.py"]]

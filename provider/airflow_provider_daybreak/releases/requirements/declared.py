@@ -25,9 +25,10 @@ from airflow_provider_daybreak.releases.requirements.lockfiles import (
     names_of_indexes,
     requires_python,
 )
-from airflow_provider_daybreak.releases.requirements.metadata import read_metadata
+from airflow_provider_daybreak.releases.requirements.metadata import has_metadata, read_metadata
 from airflow_provider_daybreak.releases.requirements.pipfile import read_pipfile, read_pipfile_lock
 from airflow_provider_daybreak.releases.requirements.pyproject import read_pyproject
+from airflow_provider_daybreak.releases.requirements.scripts import scripts_with_metadata
 from airflow_provider_daybreak.releases.requirements.setuptools_files import read_setup_cfg, read_setup_py
 from airflow_provider_daybreak.releases.requirements.text_files import read_text_file
 
@@ -111,7 +112,9 @@ class Requirements:
         return bool(self.content) or all(line.options and line.pinned for line in self.lines)
 
 
-def read_requirements(source: Source, wanted: str = "auto") -> Requirements:
+def read_requirements(
+    source: Source, wanted: str = "auto", commands: Sequence[Sequence[str] | str] = ()
+) -> Requirements:
     """
     Find and read the requirements of a source.
 
@@ -119,7 +122,8 @@ def read_requirements(source: Source, wanted: str = "auto") -> Requirements:
         ``pyproject.toml[pdf]``; ``auto`` takes the first that says something of ``uv.lock``, ``pylock.toml``,
         ``requirements.txt``, ``Pipfile.lock``, ``pyproject.toml``, ``Pipfile``, ``setup.cfg``, ``setup.py``,
         ``environment.yml``, ``requirements.in``, the only ``.txt`` in ``requirements/`` and the metadata in a script
-        (PEP 723).
+        (PEP 723), at any depth: of those that commands run, or of the only one that has any.
+    :param commands: what is run in the release, as far as that is known.
     :raises RequirementsError: the file is missing, or can't be read, or is one that only another tool can install
         from.
     :raises RequirementRefusedError: a line asks for what can't be deployed.
@@ -129,14 +133,30 @@ def read_requirements(source: Source, wanted: str = "auto") -> Requirements:
     whole = source.given.is_dir()
     if whole and (usual := _of_usual(source)):
         return usual
-    scripts = [source.folder / name for name in source.scripts]
-    found = [read for path in scripts if source.file_at(path) and (read := _of_script(path))]
-    if len(found) > 1:
-        problem = f"{found[1].path!r} has metadata too. Name one of the two in requirements."
-        raise RequirementsError(found[0].path, problem)
+    found = [read for path in scripts_with_metadata(source, commands) if (read := _of_script(path))]
     if not found and whole:
         check_nothing_is_needed(source)
-    return found[0] if found else Requirements("none", str(source.given))
+    return _together(found) if found else Requirements("none", str(source.given))
+
+
+def _together(found: Sequence[Requirements]) -> Requirements:
+    """Return what several scripts need in one environment: what they say of the rest must be the same."""
+    first = found[0]
+    for other in found[1:]:
+        same = (first.index, first.exclude_newer, first.choosing) == (
+            other.index,
+            other.exclude_newer,
+            other.choosing,
+        )
+        if not same:
+            problem = f"[tool.uv] in its metadata is another one than that of {first.path!r}, and both are run. Deploy them apart."
+            raise RequirementsError(other.path, problem)
+    return replace(
+        first,
+        path=", ".join(one.path for one in found),
+        lines=tuple(line for one in found for line in one.lines),
+        requires_python=",".join(dict.fromkeys(one.requires_python for one in found if one.requires_python)),
+    )
 
 
 def python_of(source: Source) -> str | None:
@@ -228,7 +248,7 @@ def _of_file(source: Source, path: Path, chosen: tuple[str, ...]) -> Requirement
         return _of_needs(source, path, read_environment(path))
     if re.fullmatch(r"pylock(\.[^.]+)?\.toml", path.name):
         return _frozen("pylock", path)
-    if path.suffix == ".py":
+    if path.suffix == ".py" or has_metadata(path):
         if found := _of_script(path):
             return found
         raise RequirementsError(str(path), "it has no metadata (# /// script). Add it, or name another file.")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_daybreak.exceptions import RequirementRefusedError, RequirementsError
 from airflow_provider_daybreak.releases.requirements.lines import read_text
 from airflow_provider_daybreak.releases.requirements.lockfiles import toml
-from airflow_provider_daybreak.releases.requirements.metadata import has_metadata
 from airflow_provider_daybreak.releases.requirements.needs import Needs
 from airflow_provider_daybreak.releases.requirements.pyproject import read_pyproject
+from airflow_provider_daybreak.releases.requirements.scripts import NOT_THE_SCRIPTS
 from airflow_provider_daybreak.releases.requirements.setuptools_files import read_setup_cfg, read_setup_py
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ _LOCK_ALONE = {
 _NAMED = re.compile(  # as in requirements-prod.txt, dev-requirements.txt and pylock.prod.toml
     r"(.*[-_.])?requirements([-_.].*)?\.(txt|in)|pylock\..+\.toml", re.IGNORECASE
 )
-_NOT_THE_SCRIPTS = frozenset({"doc", "docs", "example", "examples", "test", "tests"})
 _NOTHING = "Where nothing is needed, an empty requirements.txt says so."
 
 
@@ -57,11 +56,11 @@ def check_nothing_is_needed(source: Source) -> None:
     :raises RequirementsError: one does; with the command that exports it.
     """
     for path, file in sorted(((PurePosixPath(one["path"]), one) for one in source.files), key=_rank):
-        if _NOT_THE_SCRIPTS.intersection(path.parts[:-1]):
+        if NOT_THE_SCRIPTS.intersection(path.parts[:-1]):
             continue
         if file["link"] and source.file_at(source.folder / path) is None:
             continue
-        if problem := _problem(source.folder / path, path, executable=file["executable"]):
+        if problem := _problem(source.folder / path, path):
             raise RequirementsError(str(source.folder / path), problem)
 
 
@@ -92,7 +91,7 @@ def _rank(file: tuple[PurePosixPath, FileEntry]) -> tuple[int, int, str]:
     return len(path.parts), names.index(path.name) if path.name in names else len(names), str(path)
 
 
-def _problem(place: Path, path: PurePosixPath, *, executable: bool) -> str:
+def _problem(place: Path, path: PurePosixPath) -> str:
     """Return why the file at that path of the source says that something is needed, or ""."""
     deeper = len(path.parts) > 1
     if path.name in _COMMANDS:
@@ -104,9 +103,6 @@ def _problem(place: Path, path: PurePosixPath, *, executable: bool) -> str:
         return _problem_of_what_asks(place, path, deeper=deeper)
     if path.name in _INSTALLED_FROM or _NAMED.fullmatch(path.name) or _is_in_their_folder(path):
         return f"it is not looked for. Name it: requirements={str(path)!r}. {_NOTHING}"
-    script = path.suffix == ".py" if deeper else executable and not path.suffix
-    if script and has_metadata(place):
-        return f"it has metadata, and is not looked for. Name it: requirements={str(path)!r}. {_NOTHING}"
     return ""
 
 

@@ -56,14 +56,9 @@ METADATA = "# /// script\n# dependencies = ['attrs']\n# ///\n"
             "requirements='app/pyproject.toml'",
         ),
         ("app/setup.py", "from setuptools import setup\nsetup(**facts)\n", "requirements='app/setup.py'"),
-        ("jobs/send.py", METADATA, "requirements='jobs/send.py'"),
-        ("send", "#!/usr/bin/env -S uv run --script\n" + METADATA, "requirements='send'"),
     ],
 )
-def test_a_file_that_says_what_is_needed_is_never_passed_over(read, folder, name, text, command):
-    if name == "send":
-        (folder(report_py="") / name).touch(mode=0o755)
-
+def test_a_file_that_says_what_is_needed_is_never_passed_over(read, name, text, command):
     with pytest.raises(RequirementsError, match=rf"'.*source/{name}': .*{command}"):
         read({name: text})
 
