@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FILE_NAME = "theme.toml"
-_READABLE = 4.5
+READABLE = 4.5
+"""The contrast that text needs, by the Web Content Accessibility Guidelines (1.4.3)."""
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _WORD = r"-{0,2}[^\W\d][\w-]*"
 _FONT = rf"""(?:{_WORD}(?: +{_WORD})*|'[\w .,&+-]+'|"[\w .,&+-]+")"""
@@ -86,10 +87,10 @@ class Theme:
         """Yield which text stands out too little from its ground, by the Web Content Accessibility Guidelines (1.4.3)."""
         for name in ("text", "muted", "accent", "success", "warning", "danger"):
             colour = getattr(self, name)
-            contrast = min(_contrast(colour, self.background), _contrast(colour, self.surface))
-            if contrast < _READABLE:
+            contrast = min(contrast_of(colour, self.background), contrast_of(colour, self.surface))
+            if contrast < READABLE:
                 grounds = f"background {self.background} and surface {self.surface}"
-                yield f"{name} {colour} on {grounds} has a contrast of {contrast:.1f}; people need {_READABLE}"
+                yield f"{name} {colour} on {grounds} has a contrast of {contrast:.1f}; people need {READABLE}"
 
 
 def find_theme(folder: Path) -> Theme:
@@ -104,7 +105,8 @@ def find_theme(folder: Path) -> Theme:
     return Theme()
 
 
-def _contrast(one: str, other: str) -> float:
+def contrast_of(one: str, other: str) -> float:
+    """Return the contrast ratio of two colours, from 1 to 21 (WCAG 2.2)."""
     low, high = sorted(map(_luminance, (one, other)))
     return (high + 0.05) / (low + 0.05)
 

@@ -263,8 +263,38 @@ SIGNS = """(() => {
 def test_a_long_figure_stays_within_its_tile(open_page, file, width):
     page = open_page(f"figures/{file}", width=width)
 
-    wider = "Array.from(document.querySelectorAll('div'), each => each.scrollWidth - each.clientWidth)"
+    wider = "Array.from(document.querySelectorAll('div, td'), each => each.scrollWidth - each.clientWidth)"
     assert max(page.evaluate(wider)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("file", "width"), [("report.html", 375), ("report.html", 600), ("page.html", 375), ("page.html", 900)]
+)
+@pytest.mark.parametrize("report", ["almanac", "showcase", "figures"])
+def test_tiles_side_by_side_are_of_one_height(open_page, report, file, width):
+    page = open_page(f"{report}/{file}", width=width)
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")  # that of tiles too
+    tiles = page.evaluate(
+        """ground => Array.from(document.querySelectorAll('main td, main div, [role=main] td, [role=main] div'))
+        .filter(each => getComputedStyle(each).backgroundColor === ground && getComputedStyle(each).borderRadius !== '0px'
+                        && getComputedStyle(each).borderLeftWidth === '0px')
+        .map(each => each.getBoundingClientRect()).map(box => [box.top, box.height])""",
+        ground,
+    )
+
+    rows = {}
+    for top, height in tiles:
+        rows.setdefault(round(top), set()).add(round(height))
+    assert len(tiles) > len(rows), "none stand side by side"
+    assert all(len(heights) == 1 for heights in rows.values()), rows
+
+
+def test_the_ground_of_a_mails_charts_is_its_readers_own(folder):
+    from PIL import Image
+
+    for path in (folder / "showcase" / "charts").glob("*.png"):
+        picture = Image.open(path)
+        assert picture.getpixel((picture.width - 1, 0))[3] == 0, path.name
 
 
 def test_every_picture_of_the_mail_is_there(open_page):

@@ -441,3 +441,34 @@ def test_a_missing_library_of_the_system_is_named_with_the_packages_that_bring_i
 
     with pytest.raises(MissingLibraryError, match="needs the library pango.*apt install libpango-1.0-0"):
         render_files("Sold.\n", formats=("pdf",))
+
+
+@pytest.mark.parametrize(
+    ("title", "line"),
+    [
+        ("Sales", "Sunday 29 March 2026 · Europe/Berlin"),
+        ("Sales of 29 March 2026", "Sunday · Europe/Berlin"),
+    ],
+)
+def test_no_date_is_said_twice(render_files, title, line):
+    files = render_files("", {}, formats=("html", "text", "page"), locale="en_GB", title=title)
+
+    assert files["report.txt"].decode().replace(",", "").splitlines()[2] == line
+    assert all(f">{line}</p>" in files[name].decode().replace(",", "") for name in ("report.html", "page.html"))
+
+
+def test_a_list_of_mails_shows_the_first_figures_after_the_subject(html_of):
+    html = html_of('{{ metric("Sold", 1234) }}\n{{ metric("Speed", 7, unit="km/h") }}\n\nProse.', {})
+
+    before, _, after = html.partition("</div>")
+    assert re.search(r'<body[^>]*><div style="display: none;[^>]*>Sold 1,234 · Speed 7 km/h', before)
+    assert "Prose" in after
+
+
+def test_a_number_stays_on_one_line_with_its_unit(html_of):
+    html = html_of('{{ metric("Day", 46020, format="duration", note="4 min more") }}', {}).partition("</div>")[
+        2
+    ]
+
+    assert re.search(r"12(&nbsp;|\u00a0)hrs? 47(&nbsp;|\u00a0)mins?<", html)
+    assert re.search(r"4(&nbsp;|\u00a0)min more", html)

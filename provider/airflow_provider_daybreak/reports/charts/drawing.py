@@ -58,11 +58,11 @@ _TEXT = re.compile(">([^<]*[\u0590-\u08ff\u200f][^<]*)</text>")
 _MAX_POINTS = 1200  # a line has no more detail than two points a pixel
 
 
-def png(chart: Chart | Drawing, language: Language, theme: Theme) -> bytes:
-    """Return the chart as an opaque PNG of twice its size in pixels, packed for speed: see :func:`smaller`."""
+def png(chart: Chart | Drawing, language: Language, colours: Colours) -> bytes:
+    """Return the chart as a PNG of twice its size in pixels, packed for speed: see :func:`smaller`."""
     import vl_convert
 
-    picture = with_fonts(svg(chart, language, Colours.of(theme)), language)
+    picture = with_fonts(svg(chart, language, colours), language)
     return bytes(vl_convert.svg_to_png(picture, scale=PNG_SCALE))
 
 
@@ -71,7 +71,7 @@ def on_paper(
 ) -> str | bytes:
     """Return the chart for a PDF: as SVG, or as PNG where WeasyPrint can't draw what is in it, and leaves it out."""
     markup = svg(chart, language, Colours.of(theme), font=font, text_size=text_size)
-    return png(chart, language, theme) if _NOT_ON_PAPER.search(markup) else markup
+    return png(chart, language, Colours.of(theme)) if _NOT_ON_PAPER.search(markup) else markup
 
 
 def size(chart: Chart | Drawing) -> tuple[int, int]:
@@ -94,18 +94,20 @@ def svg(
     width, height = size(chart)
     if isinstance(chart, Drawing):
         left, top, wide, high = chart.box
+        ground = f'<rect x="{left:g}" width="{wide:g}" height="{high:g}" fill="{colours.background}"/>'
         return printable(
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
             f'viewBox="{left:g} {top:g} {wide:g} {high:g}" font-family="{escape(font)}" direction="ltr">'
-            f'<rect x="{left:g}" width="{wide:g}" height="{high:g}" fill="{colours.background}"/>'
+            f"{'' if colours.see_through else ground}"
             f"{coloured(chart, colours)}</svg>"
         )
     language = _clock(chart, language)
-    ground = colours.surface if chart.kind == "sparkline" else colours.background
+    fill = colours.surface if chart.kind == "sparkline" else colours.background
+    ground = "" if colours.see_through else f'<rect width="{width}" height="{height}" fill="{fill}"/>'
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'font-family="{escape(font)}" font-size="{text_size}" direction="ltr">'
-        f'<rect width="{width}" height="{height}" fill="{ground}"/>'
+        f"{ground}"
     )
     drawing = _Sparkline(chart, colours) if chart.kind == "sparkline" else _Plot(chart, language, colours)
     body = "".join(drawing.parts())
@@ -381,7 +383,8 @@ class _Plot:
                 f"M{x - radius} {y}a{radius} {radius} 0 1 0 {2 * radius} 0a{radius} {radius} 0 1 0 -{2 * radius} 0"
                 for x, y in places
             )
-            yield f'<path d="{marks}" {self.colours.ink(index)} fill-opacity="0.6"/>'
+            faint = "" if self.colours.see_through else ' fill-opacity="0.6"'
+            yield f'<path d="{marks}" {self.colours.ink(index)}{faint}/>'
 
     def _reference(self) -> Iterator[str]:
         reference = self.chart.reference
@@ -393,12 +396,14 @@ class _Plot:
         anchor, baseline = self._free_spot(y, text_width(label, _SIZE))
         x = self.right if anchor == "end" else self.left + 4
         text = f'<text x="{x}" y="{baseline:.1f}" text-anchor="{anchor}"'
-        # Twice, since not every renderer can paint the halo first (paint-order).
-        yield (
-            f'<path d="M{self.left} {y:.1f}H{self.right}" stroke="{colour}" stroke-width="1.5" stroke-dasharray="5 4"/>'
-            f'{text} fill="{colour}" stroke="{self.colours.background}" stroke-width="4" stroke-linejoin="round" '
-            f'aria-hidden="true">{escape(label)}</text>{text} fill="{colour}">{escape(label)}</text>'
-        )
+        yield f'<path d="M{self.left} {y:.1f}H{self.right}" stroke="{colour}" stroke-width="1.5" stroke-dasharray="5 4"/>'
+        if not self.colours.see_through:
+            # Twice, since not every renderer can paint the halo first (paint-order).
+            yield (
+                f'{text} fill="{colour}" stroke="{self.colours.background}" stroke-width="4" stroke-linejoin="round" '
+                f'aria-hidden="true">{escape(label)}</text>'
+            )
+        yield f'{text} fill="{colour}">{escape(label)}</text>'
 
     def _free_spot(self, y: float, width: float) -> tuple[str, float]:
         """Return the anchor and baseline of a label of that width at an end of the line at y: off the curves if it can be."""

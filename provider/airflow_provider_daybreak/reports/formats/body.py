@@ -25,7 +25,7 @@ from airflow_provider_daybreak.reports.document import (
 from airflow_provider_daybreak.reports.placeholders import BLOCK_PLACEHOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from markdown_it.token import Token
 
@@ -37,6 +37,9 @@ _OTHER_WAY = {
 }
 
 _FITS_A_THIRD, _FITS_A_HALF = 10, 16  # of a row of tiles, in characters of a figure
+_FITS_A_PHONES_THIRD = 5
+_FIGURES_BEFORE = 4  # of the report itself, in a list of mails
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=[^\W\d])")
 _PAPER = 100  # characters of a table beside each other on A4, in its print
 _BREAKABLE = 2_000  # characters beyond which a word is tried for its breaks for minutes
 _SAMPLE = 200  # rows that a table's width is taken from
@@ -52,12 +55,14 @@ class Attributes:
     :param whole: of a cell whose text stays on one line.
     :param table: of every table.
     :param scroll: of what scrolls a table that is too wide.
+    :param tiles: whether figures stand in a table, which alone makes them of one height in mail programs.
     """
 
     align: tuple[str, str]
     whole: str
     table: Mapping[str, str] = field(default_factory=dict)
     scroll: str = ""
+    tiles: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,8 @@ class Body:
         # Where one has a line more, all have: tiles side by side are then of one height.
         deep = any(metric.change or metric.note for metric in metrics)
         longest = max(len(f"{metric.value} {metric.unit}".strip()) for metric in metrics)
+        if self.attributes.tiles:
+            return self._tiles([self._metric(metric, deep=False) for metric in metrics], longest)
         third = " third" if len(metrics) % 3 == 0 else ""
         room = (" roomy" if longest > _FITS_A_THIRD else "") + (" long" if longest > _FITS_A_HALF else "")
         tiles = "".join(
@@ -138,16 +145,39 @@ class Body:
         )
         return f'<div class="metrics{room}">{tiles}</div>\n'
 
+    def _tiles(self, tiles: Sequence[str], longest: int) -> str:
+        """
+        Return tiles as a table, so many in a row as a phone has room for.
+
+        :param longest: characters of the longest figure.
+        """
+        count = 3 if len(tiles) % 3 == 0 and longest <= _FITS_A_PHONES_THIRD else min(len(tiles), 2)
+        width = f"{(100 - 2 * (count - 1)) / count:g}%"
+        gap, below = '<td width="2%"></td>', f'<tr><td colspan="{2 * count - 1}" height="10"></td></tr>'
+        rows = []
+        for at in range(0, len(tiles), count):
+            row = tiles[at : at + count]
+            rest = 2 * (count - len(row)) + 1  # the last one has the room that is left
+            cells = [f'<td class="metric" width="{width}" valign="top">{tile}</td>' for tile in row[:-1]]
+            span = f' colspan="{rest}"' if rest > 1 else f' width="{width}"'
+            cells.append(f'<td class="metric"{span} valign="top">{row[-1]}</td>')
+            rows.append(f"<tr>{gap.join(cells)}</tr>")
+        attributes = "".join(f' {name}="{value}"' for name, value in self.attributes.table.items())
+        room = (" roomy" if longest > _FITS_A_THIRD else "") + (" long" if longest > _FITS_A_HALF else "")
+        return (
+            f'<table role="presentation" class="metrics{room}"{attributes}>{below.join(rows)}{below}</table>\n'
+        )
+
     def _metric(self, metric: Metric, *, deep: bool) -> str:
-        unit = f' <span class="unit">{escape(metric.unit)}</span>' if metric.unit else ""
+        unit = f'\u00a0<span class="unit">{escape(metric.unit)}</span>' if metric.unit else ""
         lines = [
             f'<div class="label">{escape(metric.label)}</div>',
-            f'<div class="value">{escape(metric.value)}{unit}</div>',
+            f'<div class="value">{_whole(metric.value)}{unit}</div>',
         ]
         if metric.change:
-            lines.append(f'<div class="change {metric.tone or ""}">{escape(metric.change)}</div>')
+            lines.append(f'<div class="change {metric.tone or ""}">{_whole(metric.change)}</div>')
         if metric.note:
-            lines.append(f'<div class="change">{escape(metric.note)}</div>')
+            lines.append(f'<div class="change">{_whole(metric.note)}</div>')
         if deep and not metric.change and not metric.note:
             lines.append('<div class="change">&nbsp;</div>')
         if metric.trend is not None:
@@ -228,6 +258,30 @@ class Body:
     def _aligned(self, side: Side) -> str:
         name, value = self.attributes.align
         return f' {name}="{value.format(side)}"'
+
+
+def _whole(text: str) -> str:
+    """Return the text as HTML whose numbers stay on one line with their units."""
+    return _BEFORE_UNIT.sub("\u00a0", escape(text))
+
+
+def period_line(document: Document) -> str:
+    """Return what stands under the title: the period and its zone, without what the title says already."""
+    language, period = document.language, document.period
+    text = language.period(period)
+    if period.name == "day":
+        dates = (language.date(period.first, width) for width in ("long", "d MMMM y"))
+        if any(date in document.title for date in dates):
+            text = language.date(period.first, "EEEE")
+    elif text in document.title:
+        return period.timezone
+    return f"{text} · {period.timezone}"
+
+
+def preheader(document: Document) -> str:
+    """Return what a list of mails shows after the subject: the first figures, or nothing where there are none."""
+    figures = [block for block in document.blocks if isinstance(block, Metric)][:_FIGURES_BEFORE]
+    return " · ".join(f"{one.label} {one.value} {one.unit}".strip() for one in figures)
 
 
 def total_texts(table: Table, document: Document) -> list[str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import escape
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import ReportTooLargeError
 from airflow_provider_daybreak.reports.charts import drawing
+from airflow_provider_daybreak.reports.charts.colours import Colours
 from airflow_provider_daybreak.reports.document import RenderedFile
-from airflow_provider_daybreak.reports.formats.body import Attributes, Body
+from airflow_provider_daybreak.reports.formats.body import Attributes, Body, period_line, preheader
 from airflow_provider_daybreak.reports.formats.styles import stylesheet, theme_values
 from airflow_provider_daybreak.reports.picture import smaller
 from airflow_provider_daybreak.reports.placeholders import printable
@@ -30,7 +31,9 @@ _ATTRIBUTES = Attributes(
     align=("align", "{}"),
     whole=" nowrap",
     table={"width": "100%", "cellspacing": "0", "cellpadding": "0", "border": "0"},
+    tiles=True,
 )
+_FILLER = "\u034f\u00a0" * 60  # keeps mail programs from showing what comes next, which nobody wrote for there
 _LOGO = "charts/theme.logo.png"  # no chart has it: their names have no dot
 # In a tag: there alone a ">" comes before the next "<", since those of text are written as entities.
 _CLASS = re.compile(r' class="[^"]*"(?=[^<>]*>)')
@@ -44,10 +47,12 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
     :raises ReportTooLargeError: without any row of a table it is still too large.
     """
     yield RenderedFile(FILE_NAME, "text/html", _fitting(document, theme, files).encode())
-    pictures = [drawing.png(chart, document.language, theme) for chart in document.charts]
+    colours = Colours.for_mail(theme)
+    pictures = [drawing.png(chart, document.language, colours) for chart in document.charts]
+    pack = partial(smaller, see_through=colours.see_through)
     # All at once: drawing keeps the interpreter's lock, and packing beside it would mostly wait for that.
     with ThreadPoolExecutor(2, thread_name_prefix="daybreak-picture") as pool:
-        for chart, content in zip(document.charts, pool.map(smaller, pictures), strict=True):
+        for chart, content in zip(document.charts, pool.map(pack, pictures), strict=True):
             yield RenderedFile(f"charts/{chart.name}.png", "image/png", content)
     if theme.logo is not None:
         yield RenderedFile(_LOGO, *theme.logo)
@@ -75,8 +80,8 @@ def _picture(chart: Chart | Drawing) -> str:
 
 def _html(document: Document, theme: Theme, body: Body) -> str:
     language = document.language
-    period = escape(language.period(document.period))
-    zone = escape(document.period.timezone)
+    before = preheader(document)
+    hidden = f'<div class="preheader">{escape(before)}{_FILLER}</div>' if before else ""
     logo = ""
     if theme.logo is not None:
         logo = f'<img src="{_LOGO}" height="32" alt="{escape(theme.logo_alt)}" border="0"><br>'
@@ -87,10 +92,11 @@ def _html(document: Document, theme: Theme, body: Body) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light"><meta name="supported-color-schemes" content="light">'
         f"<title>{escape(document.title)}</title></head>"
-        '<body><div role="main"><table role="presentation" class="outer" width="100%" cellspacing="0" cellpadding="0" border="0"><tr>'
+        f"<body>{hidden}"
+        '<div role="main"><table role="presentation" class="outer" width="100%" cellspacing="0" cellpadding="0" border="0"><tr>'
         '<td align="center" class="around"><table role="presentation" class="inner" width="100%" cellspacing="0" '
         f'cellpadding="0" border="0"><tr><td class="main">{logo}'
-        f'<h1>{escape(document.title)}</h1><p class="period">{period} · {zone}</p>'
+        f'<h1>{escape(document.title)}</h1><p class="period">{escape(period_line(document))}</p>'
         f"{body.html()}{footer}</td></tr></table></td></tr></table></div></body></html>\n"
     )
     return _CLASS.sub(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_daybreak.reports.charts import drawing
 from airflow_provider_daybreak.reports.charts.colours import Colours
 from airflow_provider_daybreak.reports.document import RenderedFile
-from airflow_provider_daybreak.reports.formats.body import Attributes, Body
+from airflow_provider_daybreak.reports.formats.body import Attributes, Body, period_line
 from airflow_provider_daybreak.reports.formats.styles import stylesheet, theme_values
 from airflow_provider_daybreak.reports.picture import smaller
 from airflow_provider_daybreak.reports.placeholders import printable
@@ -109,7 +109,7 @@ def html(
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(document.title)}</title><style>{css}</style></head>"
         f"<body><main>{logo}<h1>{escape(document.title)}</h1>"
-        f'<p class="period">{escape(language.period(document.period))} · {escape(document.period.timezone)}</p>'
+        f'<p class="period">{escape(period_line(document))}</p>'
         f"{body}{footer}</main></body></html>\n"
     )
 

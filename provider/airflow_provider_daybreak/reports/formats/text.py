@@ -19,7 +19,7 @@ from airflow_provider_daybreak.reports.document import (
     RenderedFile,
     Table,
 )
-from airflow_provider_daybreak.reports.formats.body import more_rows, total_texts
+from airflow_provider_daybreak.reports.formats.body import more_rows, period_line, total_texts
 from airflow_provider_daybreak.reports.placeholders import BLOCK_PLACEHOLDER, printable
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def render(document: Document, files: Mapping[str, str]) -> Iterator[RenderedFil
     :param files: by table, the name of the file that has all of its rows.
     """
     head = [document.title, "=" * _wide(document.title)]
-    head.append(f"{document.language.period(document.period)} · {document.period.timezone}")
+    head.append(period_line(document))
     writer = _Writer(document, files)
     body = writer.of(document.body)
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(head) + "\n\n" + body).strip() + "\n"
