@@ -24,7 +24,18 @@ _RANGE = (
     Arg(("--since",), metavar="DATE", help="First report date, such as 2026-03-29"),
     Arg(("--until",), metavar="DATE", help="Last report date, included"),
 )
-_STATES = ("sent", "deferred", "refused", "held", "waiting", "rejected", "in_flight", "in_doubt", "new")
+_STATES = (
+    "sent",
+    "deferred",
+    "refused",
+    "excluded",
+    "held",
+    "waiting",
+    "rejected",
+    "in_flight",
+    "in_doubt",
+    "new",
+)
 
 
 def get_cli_commands() -> list[CLICommand]:

@@ -13,7 +13,7 @@ from airflow_provider_daybreak.cli.dates import dates_of, known_report
 from airflow_provider_daybreak.cli.progress import watched
 from airflow_provider_daybreak.context.archive import archive_of
 from airflow_provider_daybreak.delivery.audit import deliveries
-from airflow_provider_daybreak.delivery.mailer import Resending
+from airflow_provider_daybreak.delivery.resending import Resending
 from airflow_provider_daybreak.exceptions import (
     DeliveryIncompleteError,
     DeliveryPendingError,

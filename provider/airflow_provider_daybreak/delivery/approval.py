@@ -66,6 +66,7 @@ class Proposal:
     :param connection: where it goes out.
     :param messages: what each mail says and where it goes, see :meth:`Mailing.shown`.
     :param keys: of the mails to send, in the ledger.
+    :param doubtful: of these, those that may have been sent already, and were shown as such.
     """
 
     request: Mapping[str, Any]
@@ -73,6 +74,12 @@ class Proposal:
     connection: Mapping[str, Any]
     messages: Sequence[Mapping[str, Any]]
     keys: Sequence[str]
+    doubtful: Sequence[str] = ()
+
+    @property
+    def approved(self) -> dict[str, bool]:
+        """The keys of the mails that may be sent, each with whether it may be sent again."""
+        return {key: key in self.doubtful for key in self.keys}
 
     def store(self, archive: Archive) -> ArtifactInfo:
         """Keep it in the archive, and return what tells it from any other."""

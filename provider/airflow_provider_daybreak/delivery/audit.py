@@ -28,7 +28,7 @@ class Record:
     One recipient's mail.
 
     :param standing: where it stands: new, deferred, in_flight, in_doubt, sent, refused; or held, waiting for an
-        approval, or rejected.
+        approval, rejected, or excluded: kept from getting it before it was begun.
     :param facts: all that the ledger says of it.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.archive.find import find_revision, find_revisions
 from airflow_provider_daybreak.delivery.approval import Proposal, Question
-from airflow_provider_daybreak.delivery.audit import those_who_wait
 from airflow_provider_daybreak.delivery.captured import CapturedMessage, captured_mails
 from airflow_provider_daybreak.delivery.claims import LIFETIME
 from airflow_provider_daybreak.delivery.connections import work_over
-from airflow_provider_daybreak.delivery.mailing import Mailing, ledger_of
+from airflow_provider_daybreak.delivery.mailing import Mailing, exclude, ledger_of
 from airflow_provider_daybreak.delivery.message import Message
 from airflow_provider_daybreak.delivery.recipients import (
     check_domains,
@@ -31,22 +30,28 @@ from airflow_provider_daybreak.delivery.request import (
     report_messages,
     script_message,
 )
+from airflow_provider_daybreak.delivery.resending import first_mails, named
 from airflow_provider_daybreak.delivery.rules import OnRefused, Rules, check_choice
 from airflow_provider_daybreak.delivery.sender import Summary
 from airflow_provider_daybreak.delivery.transport import Session
-from airflow_provider_daybreak.exceptions import InvalidValueError, NothingToResendError, SmtpUnavailableError
+from airflow_provider_daybreak.exceptions import (
+    InvalidValueError,
+    NothingToResendError,
+    RecipientNotAllowedError,
+    SmtpUnavailableError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date, timedelta
 
     from airflow_provider_daybreak.archive import Archive, Manifest, Revision
     from airflow_provider_daybreak.delivery.attachments import Attachment
-    from airflow_provider_daybreak.delivery.audit import Record
     from airflow_provider_daybreak.delivery.connections import Connection
     from airflow_provider_daybreak.delivery.ledger import Ledger
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.request import MailSettings
+    from airflow_provider_daybreak.delivery.resending import Resending
 
 
 @dataclass(frozen=True)
@@ -68,27 +73,6 @@ class Delivery:
         if self.redirected_to and taken:
             return f"redirected: {taken} went to {self.redirected_to}, and none to those they were meant for"
         return self.summary.nothing
-
-
-@dataclass(frozen=True)
-class Resending:
-    """
-    What to send again.
-
-    :param report: slug of the report.
-    :param report_date: the date on it.
-    :param to: addresses; all who did not get it when empty.
-    :param reason: why, for the ledger.
-    :param by: who wants it, for the ledger.
-    :param id: what tells this resending from others: with the same id nobody gets a second mail.
-    """
-
-    report: str
-    report_date: date
-    to: Sequence[str]
-    reason: str
-    by: str
-    id: str
 
 
 class Mailer:
@@ -159,7 +143,7 @@ class Mailer:
         Everything is prepared and checked as for sending: an error shows now, not after the approval. What is shown
         is written down, and that is what an approval sends.
         """
-        mailings = self._mailings(request, rules, approved=())
+        mailings = self._mailings(request, rules, approved={})
         pending = [(mailing, mails) for mailing in mailings if (mails := mailing.pending())]
         if not pending:
             return self._deliver(mailings, request)
@@ -172,6 +156,7 @@ class Mailer:
             connection=self.settings.place(),
             messages=[mailing.shown() for mailing, _ in pending],
             keys=[mail.key for _, mails in pending for mail in mails],
+            doubtful=[key for mailing, mails in pending for key in mailing.doubtful(mails)],
         ).store(self.archive)
         for mailing, mails in pending:
             for mail in mails:
@@ -189,7 +174,7 @@ class Mailer:
         :raises ContentChangedError: the archive or the connection are not what they were. Nothing was sent.
         """
         request, rules = MailRequest(**shown.request), Rules(max_lateness=None, **shown.rules)
-        mailings = self._mailings(request, rules, approved=frozenset(shown.keys), approved_by=by)
+        mailings = self._mailings(request, rules, approved=shown.approved, approved_by=by)
         shown.check(self.settings.place(), [mailing.shown() for mailing in mailings])
         return self._deliver(mailings, request, on_refused=on_refused)
 
@@ -211,6 +196,9 @@ class Mailer:
         summary = Summary()
         for mailing, found in zip(mailings, self._send_all(mailings), strict=True):
             summary.add(found, mailing.manifest.report)
+        if request.refused:
+            revision = mailings[0].message.revision
+            exclude(self._ledger(revision.manifest), revision, request.refused, self._run)
         summary.refused.update(request.refused)
         summary.check(mailings[0].manifest.report, on_refused=on_refused)
         redirected_to = request.redirect_all_to or self.settings.redirect_all_to or ""
@@ -248,7 +236,7 @@ class Mailer:
         request: MailRequest,
         rules: Rules,
         *,
-        approved: Collection[str] | None = None,
+        approved: Mapping[str, bool] | None = None,
         approved_by: str | None = None,
     ) -> list[Mailing]:
         """Return a mailing for each report that is wanted, everything checked that can be without the server."""
@@ -258,15 +246,23 @@ class Mailer:
         occasion = _trial(trial) if trial else ""
         now = datetime.now(timezone.utc)
         facts = {**self._run, **({"approved_by": approved_by} if approved_by else {})}
-        messages: Sequence[Message] = [
-            message
-            for revision in revisions.values()
-            if (
-                message := script_message(
-                    request, settings, revision, self._ledger(revision.manifest), occasion=occasion
+        try:
+            messages: Sequence[Message] = [
+                message
+                for revision in revisions.values()
+                if (
+                    message := script_message(
+                        request, settings, revision, self._ledger(revision.manifest), occasion=occasion
+                    )
                 )
-            )
-        ] or report_messages(request, settings, revisions, list(self._attachments_of(request.attachments)))
+            ] or report_messages(request, settings, revisions, list(self._attachments_of(request.attachments)))
+        except RecipientNotAllowedError as error:
+            reasons = dict.fromkeys(error.addresses, str(error))
+            reports = {each.address: each.report for each in parse_recipients(request.to)}
+            for report, revision in revisions.items():
+                mine = {a: reason for a, reason in reasons.items() if reports.get(a) in (None, report)}
+                exclude(self._ledger(revision.manifest), revision, mine, facts)
+            raise
         return [
             Mailing(
                 replace(message, recipients=redirected(message.recipients, trial)) if trial else message,
@@ -295,12 +291,12 @@ class Mailer:
         """
         latest = find_revision(self.archive, resending.report, report_date=resending.report_date)
         ledger, trial = self._ledger(latest.manifest), self.settings.redirect_all_to
-        named = _named(resending, _first_mails(ledger, resending))
-        if not named:
+        wanted = named(resending, first_mails(ledger, resending))
+        if not wanted:
             raise NothingToResendError(resending.report, resending.report_date.isoformat())
-        check_domains([recipient for recipient, _ in named], self.settings.allowed_domains)
+        check_domains([recipient for recipient, _ in wanted], self.settings.allowed_domains)
         summary = Summary()
-        for recipient, facts in named:
+        for recipient, facts in wanted:
             [one] = redirected([recipient], trial) if trial else [recipient]
             revision = self.archive.open(facts["manifest"]) if "manifest" in facts else latest
             mailing = Mailing(
@@ -324,11 +320,11 @@ class Mailer:
         :raises RecipientNotAllowedError: one of them may not be mailed.
         """
         latest = find_revision(self.archive, resending.report, report_date=resending.report_date)
-        records = _first_mails(self._ledger(latest.manifest), resending)
+        records = first_mails(self._ledger(latest.manifest), resending)
         standing = {normal_form(record.recipient): record.standing for record in records}
-        named = [recipient for recipient, _ in _named(resending, records)]
-        check_domains(named, self.settings.allowed_domains)
-        return [(each.address, standing.get(each.normal, "new")) for each in named]
+        wanted = [recipient for recipient, _ in named(resending, records)]
+        check_domains(wanted, self.settings.allowed_domains)
+        return [(each.address, standing.get(each.normal, "new")) for each in wanted]
 
     def _message_again(self, revision: Revision, recipient: Recipient, facts: Mapping[str, Any]) -> Message:
         """
@@ -354,34 +350,6 @@ class Mailer:
         message = facts["message"] if facts else next(iter(mails))
         recipient = replace(recipient, message=message, part=facts.get("part", ""))
         return CapturedMessage(sender, revision.manifest.title, revision, recipients=[recipient], mails=mails)
-
-
-def _first_mails(ledger: Ledger, resending: Resending) -> list[Record]:
-    """Return what the ledger says of the period's own mails that may be meant: those named, or not sent."""
-    normal = {recipient.normal for recipient in parse_recipients(resending.to)}
-    return [record for record in those_who_wait(ledger, normal) if not record.occasion]
-
-
-def _named(resending: Resending, records: Iterable[Record]) -> list[tuple[Recipient, Mapping[str, Any]]]:
-    """
-    Return who gets a report again, with what the ledger says of each one's first mail.
-
-    :param records: the mails of its period.
-    """
-    known: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        if record.report_date == resending.report_date.isoformat():
-            known[normal_form(record.recipient)].append(record)
-    return [
-        (recipient, facts)
-        for recipient in parse_recipients(resending.to)
-        for facts in [record.facts for record in known.get(recipient.normal, ())] or [{}]
-    ] or [
-        (parse_address(record.recipient), record.facts)
-        for several in known.values()
-        for record in several
-        if record.standing not in ("sent", "in_flight", "waiting", "rejected")
-    ]
 
 
 def _trial(address: str) -> str:

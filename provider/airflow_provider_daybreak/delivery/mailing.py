@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_daybreak.delivery.claims import LIFETIME
 from airflow_provider_daybreak.delivery.keys import key_in
 from airflow_provider_daybreak.delivery.ledger import Ledger
-from airflow_provider_daybreak.delivery.recipients import normal_form
+from airflow_provider_daybreak.delivery.recipients import normal_form, parse_address
 from airflow_provider_daybreak.delivery.sender import Mail, Sender, Summary, would_send
-from airflow_provider_daybreak.exceptions import ContentChangedError
+from airflow_provider_daybreak.exceptions import ContentChangedError, InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from airflow_provider_daybreak.archive import Archive, Manifest
+    from airflow_provider_daybreak.archive import Archive, Manifest, Revision
     from airflow_provider_daybreak.delivery.attachments import Attachment
     from airflow_provider_daybreak.delivery.ledger import Entry, Facts, Standing, Status
     from airflow_provider_daybreak.delivery.message import Message
@@ -47,6 +47,29 @@ def ledger_day(manifest: Manifest) -> date:
     return date.fromisoformat(manifest.period["start"][:10])
 
 
+def exclude(ledger: Ledger, revision: Revision, reasons: Mapping[str, str], run: Mapping[str, object]) -> None:
+    """
+    Write down who was kept from getting a mail before it was begun. It binds nobody: who may get it later, does.
+
+    :param reasons: by address. What else is among the keys is left out.
+    """
+    manifest = revision.manifest
+    for address, reason in reasons.items():
+        try:
+            recipient = parse_address(address)
+        except InvalidValueError:  # a script's message that was refused before it named anybody
+            continue
+        facts = {
+            "report": manifest.report,
+            "report_date": manifest.report_date.isoformat(),
+            "period": manifest.period_key,
+            "revision": manifest.revision,
+            "recipient": recipient.address,
+            "run": dict(run),
+        }
+        ledger.note(key_in(ledger, manifest, recipient, ""), "excluded", reason, facts)
+
+
 class Mailing:
     """
     A message, and what it takes to send it.
@@ -55,7 +78,8 @@ class Mailing:
     :param run: which try of which task sends, for the ledger.
     :param now: when.
     :param occasion: why it is sent, when not as the period's mail: ``resend:<id>``, ``trial:<address>``.
-    :param approved: keys of the mails that may be sent, where somebody had to approve them; all when None.
+    :param approved: where somebody had to approve them, keys of the mails that may be sent, each with whether it may be
+        sent again; all when None.
     """
 
     def __init__(
@@ -67,7 +91,7 @@ class Mailing:
         run: Mapping[str, object],
         now: datetime,
         occasion: str = "",
-        approved: Collection[str] | None = None,
+        approved: Mapping[str, bool] | None = None,
     ) -> None:
         self.message = message
         self.ledger = ledger
@@ -170,6 +194,11 @@ class Mailing:
         everything = [*mails, *corrections]
         entries = self.ledger.entries(mail.key for mail in everything)
         return [mail for mail in everything if would_send(entries[mail.key], self.rules.on_unknown)]
+
+    def doubtful(self, mails: Iterable[Mail]) -> list[str]:
+        """Return the keys of those mails that may have been sent already."""
+        entries = self.ledger.entries(mail.key for mail in mails)
+        return [key for key, entry in entries.items() if entry.standing == "in_doubt"]
 
     def hold(self, mail: Mail, reason: str, summary: Summary, *, status: str = "held") -> None:
         """

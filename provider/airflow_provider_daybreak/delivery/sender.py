@@ -25,7 +25,7 @@ from airflow_provider_daybreak.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow_provider_daybreak.delivery.connections import Connection
     from airflow_provider_daybreak.delivery.ledger import Entry, Ledger, Status
@@ -137,7 +137,8 @@ class Sender:
     :param envelope_sender: whom envelopes are from.
     :param on_unknown: what to do about mails that may or may not have been sent: nothing, send them again
         with the same Message-ID, or take them for sent.
-    :param approved: keys of the mails that may be sent, where somebody had to approve them; all when None.
+    :param approved: where somebody had to approve them, keys of the mails that may be sent, each with whether it may be
+        sent again; all when None.
     :param pauses: seconds before each further round.
     :param connections: how many to send over at once, as far as the server takes them.
     """
@@ -150,7 +151,7 @@ class Sender:
         *,
         envelope_sender: str,
         on_unknown: OnUnknown = "hold",
-        approved: Collection[str] | None = None,
+        approved: Mapping[str, bool] | None = None,
         pauses: Sequence[float] = PAUSES,
         connections: int = 1,
     ) -> None:
@@ -364,10 +365,15 @@ class Sender:
     def _may_send(self, mail: Mail, entry: Entry) -> bool:
         """Return whether a mail that is to be sent is one of those that were approved, where that was asked for."""
         address = mail.recipient.label
+        reason = ""
         if self._approved is not None and mail.key not in self._approved:
-            self.summary.held[address] = "not part of what was approved"
-            self.ledger.note(mail.key, "held", self.summary.held[address], mail.facts)
-            log.warning("%s: held: %s", address, self.summary.held[address])
+            reason = "not part of what was approved"
+        elif self._approved is not None and entry.standing == "in_doubt" and not self._approved[mail.key]:
+            reason = f"in doubt since it was asked about ({_doubt(entry)}); clear the task to ask again"
+        if reason:
+            self.summary.held[address] = reason
+            self.ledger.note(mail.key, "held", reason, mail.facts)
+            log.warning("%s: held: %s", address, reason)
             return False
         if entry.standing == "in_doubt":
             log.warning(

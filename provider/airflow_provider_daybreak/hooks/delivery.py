@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive import Archive
     from airflow_provider_daybreak.delivery.approval import Question
-    from airflow_provider_daybreak.delivery.mailer import Delivery, Resending
+    from airflow_provider_daybreak.delivery.mailer import Delivery
     from airflow_provider_daybreak.delivery.request import MailRequest, MailSettings
+    from airflow_provider_daybreak.delivery.resending import Resending
     from airflow_provider_daybreak.delivery.rules import OnRefused, Rules
     from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 

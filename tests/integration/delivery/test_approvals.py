@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +15,8 @@ import pytest
 from airflow_provider_daybreak.delivery import ledger as ledger_module
 from airflow_provider_daybreak.delivery.audit import deliveries
 from airflow_provider_daybreak.delivery.ledger import key_of
-from airflow_provider_daybreak.delivery.mailer import Resending
 from airflow_provider_daybreak.delivery.mailing import ledger_of
+from airflow_provider_daybreak.delivery.resending import Resending
 from airflow_provider_daybreak.exceptions import NothingToResendError
 from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.operators import approval
@@ -97,6 +98,9 @@ def test_what_was_shown_is_sent_whatever_the_fields_have_become(hold, server, ar
         attachments=["data/rows.csv"],
         reply_to="desk@example.org",
         headers={"X-Team": "data"},
+        from_email="Desk <desk@example.org>",
+        list_unsubscribe=["https://example.org/stop"],
+        attachment_names="{stem}-as-shown{suffix}",
     )
     archive.publish(draft(text="Other\n"))
 
@@ -108,6 +112,9 @@ def test_what_was_shown_is_sent_whatever_the_fields_have_become(hold, server, ar
         reply_to="evil@example.org",
         headers={"X-Team": "evil"},
         redirect_all_to="evil@example.org",
+        from_email="evil@example.org",
+        list_unsubscribe=["https://evil.example.org"],
+        attachment_names="evil{suffix}",
     )
 
     assert server.recipients() == ["jane@example.org", "bo@example.org"]
@@ -117,8 +124,10 @@ def test_what_was_shown_is_sent_whatever_the_fields_have_become(hold, server, ar
         "data",
         "desk@example.org",
     )
-    assert [part.get_filename() for part in message.iter_attachments()] == ["rows.csv"]
+    assert [part.get_filename() for part in message.iter_attachments()] == ["rows-as-shown.csv"]
     assert message["X-Daybreak-Revision"] == "2026-03-29 r0001"
+    assert (message["From"], server.senders[0]) == ("Desk <desk@example.org>", "desk@example.org")
+    assert message["List-Unsubscribe"] == "<https://example.org/stop>"
 
 
 def test_who_else_gets_it_and_what_has_no_room_is_shown(hold):
@@ -191,6 +200,31 @@ def test_what_is_in_doubt_is_asked_about_before_it_is_sent_again(hold, doubt, se
     assert server.connections == 0
     assert held.asked["body"].endswith("- jane@example.org (may have got it already)")
     assert held.answer()["sent"] == ["jane@example.org"]
+
+
+def test_what_came_in_doubt_after_it_was_asked_about_is_not_sent_again(hold, doubt, server):
+    held = hold(on_unknown="resend")
+    doubt()
+
+    assert "in doubt since it was asked about" in held.answer()["held"]["jane@example.org"]
+    assert server.mails == []
+    assert hold(on_unknown="resend").answer()["sent"] == ["jane@example.org"]
+
+
+def test_an_archive_that_holds_another_report_in_its_place_stops_what_was_approved(
+    hold, server, archive, revision
+):
+    held = hold()
+    other = archive.publish(draft(text="Other\n", title="Evil"))
+    for file in other.folder.rglob("*"):
+        if file.is_file() and file.name != "manifest.json":
+            (revision.folder / file.relative_to(other.folder)).write_bytes(file.read_bytes())
+    forged = replace(other.manifest, revision=revision.number)
+    (revision.folder / "manifest.json").write_bytes(forged.to_json())
+
+    with pytest.raises(AirflowFailException, match="would not be what was approved: digest"):
+        held.answer()
+    assert server.connections == 0
 
 
 def test_a_correction_that_nobody_was_asked_about_is_not_sent_by_an_approval(

@@ -51,6 +51,42 @@ def test_deliveries_show_why_nothing_was_sent(daybreak, mail):
     assert row["answer"].startswith("too late")
 
 
+def test_deliveries_show_who_was_not_allowed_before_anything_was_sent(daybreak, mail, server):
+    with pytest.raises(AirflowFailException):
+        mail(to=["jane@example.org", "eve@evil.example"], allowed_domains=["example.org"])
+
+    (row,) = daybreak("deliveries", "--state", "excluded")
+    assert row["recipient"] == "eve@evil.example"
+    assert row["answer"].startswith("Not allowed to mail eve@evil.example: allowed_domains are example.org.")
+    again = ("resend", "daily_report", "--date", "2026-03-29", "--reason", "all of them")
+    assert "everybody that the ledger names got it" in daybreak(*again)
+    assert server.mails == []
+
+
+def test_who_was_not_allowed_once_gets_the_mail_when_that_has_changed(daybreak, mail):
+    assert "skipped" in mail(to=["eve@evil.example"], allowed_domains=["example.org"])
+
+    assert mail(to=["eve@evil.example"])["sent"] == ["eve@evil.example"]
+    assert [row["standing"] for row in daybreak("deliveries")] == ["sent"]
+
+
+def test_of_rows_who_is_not_allowed_stands_with_the_report_that_it_was_to_get(daybreak, mail, archive):
+    archive.publish(draft("other"))
+    with pytest.raises(AirflowFailException):
+        mail(
+            ["daily_report", "other"],
+            to=[
+                {"address": "jane@example.org", "report": "daily_report"},
+                {"address": "eve@evil.example", "report": "other"},
+            ],
+            allowed_domains=["example.org"],
+        )
+
+    assert [(row["report"], row["recipient"]) for row in daybreak("deliveries")] == [
+        ("other", "eve@evil.example")
+    ]
+
+
 def test_deliveries_of_another_date_are_not_shown(daybreak, mail):
     mail()
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_daybreak.delivery.mailer import Resending
+from airflow_provider_daybreak.delivery.resending import Resending
 from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.version_compat import AirflowFailException
 from tests.mail import draft

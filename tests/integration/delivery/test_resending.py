@@ -11,8 +11,8 @@ from airflow_provider_daybreak.delivery import ledger as ledger_module
 from airflow_provider_daybreak.delivery.audit import deliveries
 from airflow_provider_daybreak.delivery.claims import LIFETIME
 from airflow_provider_daybreak.delivery.ledger import key_of
-from airflow_provider_daybreak.delivery.mailer import Resending
 from airflow_provider_daybreak.delivery.mailing import ledger_of
+from airflow_provider_daybreak.delivery.resending import Resending
 from airflow_provider_daybreak.exceptions import (
     DeliveryIncompleteError,
     DeliveryPendingError,

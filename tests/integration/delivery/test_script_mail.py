@@ -436,7 +436,7 @@ def test_a_wrong_password_and_a_dead_server_fail_the_task(script, server, connec
 
 
 def test_each_is_resent_as_it_was(script, server, archive):
-    from airflow_provider_daybreak.delivery.mailer import Resending
+    from airflow_provider_daybreak.delivery.resending import Resending
     from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 
     script(sending(("ann@example.org", "Sales", "1"), ("ann@example.org", "Costs", "2")))
@@ -452,7 +452,7 @@ def test_each_is_resent_as_it_was(script, server, archive):
 
 
 def test_what_was_held_is_sent_when_somebody_says_so(script, server, archive):
-    from airflow_provider_daybreak.delivery.mailer import Resending
+    from airflow_provider_daybreak.delivery.resending import Resending
     from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 
     with pytest.raises(AirflowSkipException):
