@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.cli.command import command, print_result
 from airflow_provider_daybreak.cli.local_run import LocalRun, deploying_in, find_task
-from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.exceptions import (
     DaybreakError,
     InvalidValueError,
@@ -135,7 +134,7 @@ class _Preview:
         home.mkdir(parents=True, exist_ok=True)
         os.utime(home)
         operator, context = LocalRun(task.dag, day, home, self.params).rendered(task)
-        run = run_of(context, report_date=operator.report_date, timezone=operator.timezone)
+        run = operator.run_in(context)
         spec = operator.spec(operator.dag)
         self.found = _Found(spec, run, operator.archive, operator.take_over)
         reader = Reader(run, run.period(spec.period, spec.offset), spec.folder, spec.offset)

@@ -41,12 +41,15 @@ class Run:
     What a task may know of its run. The context itself stays in this module.
 
     :param instant: when it is due, on its report date: see :func:`instant_of`.
+    :param week_start: the day that weeks begin on, and ``fiscal_year_start`` the month of years: see :func:`period_of`.
     """
 
     ref: RunRef
     report_date: date
     timezone: ZoneInfo
     instant: datetime
+    week_start: str = "monday"
+    fiscal_year_start: int = 1
 
     def period(self, name: str = "day", offset: int = 0) -> Period:
         """
@@ -55,17 +58,31 @@ class Run:
         :raises InvalidValueError: there is no period of that name.
         """
         return period_of(
-            self.report_date, timezone=self.timezone, period=cast("PeriodName", name), offset=offset
+            self.report_date,
+            timezone=self.timezone,
+            period=cast("PeriodName", name),
+            offset=offset,
+            week_start=self.week_start,
+            fiscal_year_start=self.fiscal_year_start,
         )
 
 
-def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str | None = None) -> Run:
+def run_of(
+    context: Mapping[str, Any],
+    *,
+    report_date: str = "",
+    timezone: str | None = None,
+    week_start: str = "monday",
+    fiscal_year_start: int = 1,
+) -> Run:
     """
     Return the run that the context belongs to.
 
     :param context: the context that Airflow gives to ``execute``.
     :param report_date: ISO date; the run's ``report_date`` param, or else its own dates, when empty.
     :param timezone: key of the IANA database; when None, the zone that the Dag's timetable says, or else the Dag's.
+    :param week_start: the day that weeks begin on.
+    :param fiscal_year_start: the month, 1 to 12, that years begin with.
     :raises InvalidValueError: the date or the zone can't be understood.
     """
     ti, dag_run = context["ti"], context["dag_run"]
@@ -92,6 +109,8 @@ def run_of(context: Mapping[str, Any], *, report_date: str = "", timezone: str |
         report_date=day,
         timezone=zone_,
         instant=instant_of(day, timezone=zone_, time_of_day=_time_of_day(context["dag"], day, zone_), **own),
+        week_start=week_start,
+        fiscal_year_start=fiscal_year_start,
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_daybreak.archive import Revision
+    from airflow_provider_daybreak.context.run import Run
     from airflow_provider_daybreak.reports.checks import Check
     from airflow_provider_daybreak.reports.report import ReportSpec
 
@@ -74,6 +75,10 @@ class ReportOperator(BaseOperator):
     :param checks: what must hold of the data; see :mod:`airflow_provider_daybreak.reports.checks`. When one
         fails, so does the task, and the rendering is kept as a draft.
     :param when_empty: what to do when no source has a row: ``send``, ``skip`` or ``fail``.
+    :param week_start: the day that weeks begin on, ``monday`` to ``sunday``.
+    :param fiscal_year_start: the month, 1 to 12, that years begin with and quarters are counted from.
+    :param csv_dialect: ``standard``, as programs read it, or with the separator and decimal sign that spreadsheets of a
+        locale open: ``excel-de``; ``excel`` takes the report's locale. (templated)
     :param archive: URI of the archive; that of ``[daybreak] archive`` when None. (templated)
     :param take_over: id of the Dag whose the report was: a report belongs to the Dag that published it first, and
         any other is refused unless it names that one, as after a Dag was renamed.
@@ -89,6 +94,7 @@ class ReportOperator(BaseOperator):
         "timezone",
         "locale",
         "attachments",
+        "csv_dialect",
         "archive",
     )
     template_fields_renderers = {"data": "json"}  # noqa: RUF012 - Airflow's own declaration
@@ -112,6 +118,9 @@ class ReportOperator(BaseOperator):
         attachments: Sequence[Mapping[str, Any] | str | None] = (),
         checks: Sequence[Check] = (),
         when_empty: str = "send",
+        week_start: str = "monday",
+        fiscal_year_start: int = 1,
+        csv_dialect: str = "standard",
         archive: str | None = None,
         take_over: str | None = None,
         **kwargs: Any,
@@ -130,6 +139,9 @@ class ReportOperator(BaseOperator):
         self.attachments = attachments
         self.checks = checks
         self.when_empty = when_empty
+        self.week_start = week_start
+        self.fiscal_year_start = fiscal_year_start
+        self.csv_dialect = csv_dialect
         self.archive = archive
         self.take_over = take_over
         self._announced: tuple[str, str | None] | None = (
@@ -157,13 +169,23 @@ class ReportOperator(BaseOperator):
         from airflow_provider_daybreak.hooks.report import ReportHook
 
         with fail_at_once():
-            run = run_of(context, report_date=self.report_date, timezone=self.timezone)
+            run = self.run_in(context)
             hook = ReportHook(self.archive)
             revision = hook.publish(self.spec(context["dag"]), run, take_over=self.take_over)
         if revision is None:
             raise AirflowSkipException(f"Report {self.report!r} for {run.report_date} has no rows: skipped.")
         announce(context, hook.archive, revision)
         return _info(revision)
+
+    def run_in(self, context: Mapping[str, Any]) -> Run:
+        """Return the run that the context is of, as the task's report has it."""
+        return run_of(
+            context,
+            report_date=self.report_date,
+            timezone=self.timezone,
+            week_start=self.week_start,
+            fiscal_year_start=self.fiscal_year_start,
+        )
 
     def on_kill(self) -> None:
         """End the scripts and queries that data is read from."""
@@ -189,6 +211,7 @@ class ReportOperator(BaseOperator):
             attachments=self.attachments,
             checks=self.checks,
             when_empty=self.when_empty,
+            csv_dialect=self.csv_dialect,
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.reports.language import currency_code
+from airflow_provider_daybreak.reports.patterns import check_pattern
 from airflow_provider_daybreak.reports.values import MISSING, decimals, is_missing, text_of
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Format:
             argument = (currency_code(arguments[0]), *(_digits(text, digits) for digits in arguments[1:2]))
         if kind == "duration" and argument not in (None, "minute", "second"):
             raise InvalidValueError("format", text, "duration, duration:minute or duration:second")
+        if kind in ("date", "time", "datetime") and argument:
+            check_pattern(argument)
         return cls(kind, argument)
 
     @property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.reports.locales import locale_of, settled
+from airflow_provider_daybreak.reports.patterns import check_pattern
 from airflow_provider_daybreak.reports.period import zone as zone_named
 from airflow_provider_daybreak.reports.translations import TRANSLATIONS
 from airflow_provider_daybreak.reports.values import (
@@ -244,6 +245,7 @@ class Language:
         return moment
 
     def _by_pattern(self, write: Callable[..., str], moment: Any, pattern: str) -> str:
+        check_pattern(pattern)
         # A field that there isn't, or that the value doesn't have, is one of these to Babel; % it would write.
         if "%" not in pattern:
             with suppress(AttributeError, KeyError, ValueError):
@@ -304,12 +306,21 @@ class Language:
             return self.date(first, "full")
         if period.name == "month":
             return self._capital(format_skeleton("yMMMM", first, locale=self.locale))
-        if period.name == "quarter":
-            return self._capital(format_skeleton("yQQQ", first, locale=self.locale))
-        if period.name == "year":
-            return format_skeleton("y", first, locale=self.locale)
-        year, week, _ = first.isocalendar()
+        if period.name == "week":
+            return self._week(period)
+        if period.fiscal_year_start != 1:  # a quarter's number, or one of two years, says little
+            months = (format_skeleton("yMMM", day, locale=self.locale) for day in (first, last))
+            return self._capital(self.word("to", first=next(months), last=next(months)))
+        return self._capital(
+            format_skeleton("yQQQ" if period.name == "quarter" else "y", first, locale=self.locale)
+        )
+
+    def _week(self, period: Period) -> str:
+        first, last = period.first, period.last
+        year, week, day = first.isocalendar()
         span = self.word("to", first=self.date(first, "medium"), last=self.date(last, "medium"))
+        if day != 1:  # ISO 8601 numbers weeks that begin on Monday, and others disagree how
+            return self._capital(span)
         return f"{self.word('week', week=week, year=year)} ({span})"
 
     def moment(self, value: object, skeleton: str) -> str:

@@ -11,6 +11,7 @@ from airflow_provider_daybreak.exceptions import InvalidValueError
 
 PeriodName = Literal["day", "week", "month", "quarter", "year"]
 
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTHS: dict[PeriodName, int] = {"month": 1, "quarter": 3, "year": 12}
 
 
@@ -20,11 +21,14 @@ class Period:
     The time a report covers, from start up to and without end, both in the report's zone.
 
     Its length is what the zone's clocks make it: a day of 23, 24 or 25 hours.
+
+    :param fiscal_year_start: month that begins the year whose quarter, or which, this is.
     """
 
     name: PeriodName
     start: datetime
     end: datetime
+    fiscal_year_start: int = 1
 
     @property
     def timezone(self) -> str:
@@ -148,34 +152,54 @@ def instant_of(
         ) from error
 
 
-def period_of(report_date: date, *, timezone: ZoneInfo, period: PeriodName = "day", offset: int = 0) -> Period:
+def period_of(
+    report_date: date,
+    *,
+    timezone: ZoneInfo,
+    period: PeriodName = "day",
+    offset: int = 0,
+    week_start: str = "monday",
+    fiscal_year_start: int = 1,
+) -> Period:
     """
     Return the period that holds the report date, or one before or after it.
 
     :param report_date: the date on the report.
     :param timezone: the zone in which the period begins and ends at midnight.
-    :param period: its length; weeks begin on Monday (ISO 8601).
+    :param period: its length.
     :param offset: how many periods later (or, negative, earlier) than the one that holds the date.
-    :raises InvalidValueError: the period's name is unknown, or it lies outside of the calendar.
+    :param week_start: the day that weeks begin on; Monday by ISO 8601.
+    :param fiscal_year_start: the month that years begin with, 1 to 12, and that quarters are counted from.
+    :raises InvalidValueError: the period's name, a day or a month is unknown, or it lies outside of the calendar.
     """
+    if week_start not in WEEKDAYS:
+        raise InvalidValueError("week_start", week_start, "one of " + ", ".join(WEEKDAYS))
+    if isinstance(fiscal_year_start, bool) or fiscal_year_start not in range(1, 13):
+        raise InvalidValueError("fiscal_year_start", fiscal_year_start, "a month's number, from 1 to 12")
     if period not in get_args(PeriodName):
         raise InvalidValueError("period", period, "one of " + ", ".join(get_args(PeriodName)))
     try:
-        first, following = _days(report_date, period, offset)
-        return Period(period, _midnight(first, timezone), _midnight(following, timezone))
+        begins = WEEKDAYS.index(week_start) if period == "week" else fiscal_year_start - 1
+        first, following = _days(report_date, period, offset, begins)
+        return Period(period, _midnight(first, timezone), _midnight(following, timezone), fiscal_year_start)
     except (ValueError, OverflowError) as error:
         name, value = ("offset", offset) if offset else ("report_date", report_date.isoformat())
         raise InvalidValueError(name, value, "a period between the years 1 and 9999") from error
 
 
-def _days(day: date, period: PeriodName, offset: int) -> tuple[date, date]:
-    """Return the first day of the period and the first day after it."""
+def _days(day: date, period: PeriodName, offset: int, begins: int) -> tuple[date, date]:
+    """
+    Return the first day of the period and the first day after it.
+
+    :param begins: day, of a week, or month, of a year, that it is counted from; 0 is Monday and January.
+    """
     if period in _MONTHS:
         length = _MONTHS[period]
-        index = (day.year * 12 + day.month - 1) // length + offset
-        return _first_of_month(index * length), _first_of_month((index + 1) * length)
+        index = (day.year * 12 + day.month - 1 - begins) // length + offset
+        return _first_of_month(index * length + begins), _first_of_month((index + 1) * length + begins)
     length = 7 if period == "week" else 1
-    first = day - timedelta(days=day.weekday() if period == "week" else 0) + timedelta(days=length * offset)
+    into = (day.weekday() - begins) % 7 if period == "week" else 0
+    first = day - timedelta(days=into) + timedelta(days=length * offset)
     return first, first + timedelta(days=length)
 
 

@@ -30,12 +30,15 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
     return wanted
 
 
-def render(document: Document, formats: Sequence[str], theme: Theme) -> Iterator[RenderedFile]:
+def render(
+    document: Document, formats: Sequence[str], theme: Theme, *, csv_dialect: str = "standard"
+) -> Iterator[RenderedFile]:
     """
     Yield the document's files in these formats.
 
     The same document gives the same bytes.
 
+    :param csv_dialect: as :func:`airflow_provider_daybreak.reports.formats.csv.dialect_of` takes it.
     :raises InvalidValueError: there is no such format.
     :raises MissingExtraError: a format's extra is not installed.
     """
@@ -51,7 +54,7 @@ def render(document: Document, formats: Sequence[str], theme: Theme) -> Iterator
         elif one == "text":
             yield from text.render(document, files)
         elif one == "csv":
-            yield from csv.render(document)
+            yield from csv.render(document, csv.dialect_of(csv_dialect, document.language))
         elif one == "xlsx":
             yield from xlsx.render(document, theme)
         elif one == "pdf":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_daybreak.exceptions import InvalidValueError, TemplateError
 from airflow_provider_daybreak.reports import rendering, snapshot
 from airflow_provider_daybreak.reports.document import Notice, RenderedFile, with_notice
+from airflow_provider_daybreak.reports.formats.csv import dialect_of
 from airflow_provider_daybreak.reports.language import Language
 from airflow_provider_daybreak.reports.rows import Rows
 from airflow_provider_daybreak.reports.templates.template import Subject, render
@@ -48,6 +49,7 @@ class ReportSpec:
     attachments: object = ()
     checks: Sequence[Check] = ()
     when_empty: str = "send"
+    csv_dialect: str = "standard"
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def check_spec(spec: ReportSpec) -> None:
     :raises InvalidValueError: an argument can't be used.
     """
     rendering.check_formats(spec.formats)
+    dialect_of(spec.csv_dialect, Language(spec.locale))
     if spec.when_empty not in WHEN_EMPTY:
         raise InvalidValueError("when_empty", spec.when_empty, "one of " + ", ".join(WHEN_EMPTY))
     if isinstance(spec.offset, bool) or not isinstance(spec.offset, int):
@@ -160,5 +163,5 @@ def render_report(
     document = render(spec.template, subject, previous.data, previous=previous)
     if found.failed:
         document = with_notice(document, Notice(language.word("draft"), "danger", language.word("danger")))
-    files = (*rendering.render(document, spec.formats, theme), *attached)
+    files = (*rendering.render(document, spec.formats, theme, csv_dialect=spec.csv_dialect), *attached)
     return Rendered(document, files, previous.files(document.names), found)

@@ -45,6 +45,41 @@ def test_a_report_is_published_and_described(run_report):
     assert info["manifest"].endswith("/daily_report/2026/03/29/r0001/manifest.json")
 
 
+def test_weeks_begin_where_they_are_said_to_in_the_report_and_for_its_data(run_report, tmp_path):
+    info = run_report(
+        data={"sales": lambda period_first, period_last: [{"n": period_first}, {"n": period_last}]},
+        source="{{ sales[0].n }} {{ sales[1].n }}\n",
+        period="week",
+        offset=-1,
+        week_start="sunday",
+    )
+
+    text = archive_at((tmp_path / "archive").as_uri()).open(info["manifest"]).read("report.txt")
+    assert info["period"] == {"start": "2026-03-22T00:00:00+01:00", "end": "2026-03-29T00:00:00+01:00"}
+    assert b"Mar 22, 2026 Mar 28, 2026" in text
+
+
+def test_a_run_knows_where_its_reports_weeks_and_years_begin_as_scripts_are_told_them(make_context):
+    run = ReportOperator(
+        task_id="render_report", report="sales", template="x.md.j2", week_start="sunday", fiscal_year_start=4
+    ).run_in(make_context())
+
+    assert run.period("week").first.isoformat() == "2026-03-29"
+    assert run.period("year").first.isoformat() == "2025-04-01"
+
+
+def test_csv_files_are_written_for_a_locales_spreadsheets(run_report, tmp_path):
+    info = run_report(
+        data={"sales": [{"n": 1.5, "remark": "-50,00"}]},
+        source="{{ table(sales) }}\n",
+        formats=("csv",),
+        csv_dialect="excel-de",
+    )
+
+    content = archive_at((tmp_path / "archive").as_uri()).open(info["manifest"]).read("data/sales.csv")
+    assert content.decode("utf-8-sig") == "N;Remark\r\n1,5;-50,00\r\n"
+
+
 def test_what_was_published_can_be_read(run_report, tmp_path):
     info = run_report()
 

@@ -58,6 +58,74 @@ def test_sizes_are_decimal():
     ]
 
 
+def test_every_locale_counts_weeks_as_where_most_of_its_speakers_live():
+    from babel import Locale
+    from babel.core import get_global
+    from babel.localedata import locale_identifiers
+
+    without = [code for code in locale_identifiers() if Language(code).locale.territory is None]
+    known = set(locale_identifiers())
+    likely = get_global("likely_subtags")
+    days = [date(year, month, day) for year in (2020, 2026) for month, day in ((12, 28), (12, 31))]
+    days += [date(2021, 1, 1), date(2027, 1, 1)]
+
+    assert len(without) > 200
+    checked = 0
+    for code in without:
+        home = likely.get(code) or likely.get(code.partition("_")[0], "en_001")
+        there = Locale("en", home.rpartition("_")[2]) if f"en_{home[-2:]}" in known else None
+        if (
+            there is None or there.first_week_day != 0 or there.min_week_days != 4
+        ):  # no weeks by ISO 8601, or unknown
+            continue
+        checked += 1
+        weeks = [int(Language(code).date(day, "w")) for day in days]
+        assert weeks == [53] * len(days), code
+    assert checked > 40
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("\n{{ day | date('dd.MM.YYYY') }}\n", 2),
+        ("\n\n{{ table(rows, {'day': {'format': 'date:YYYY-MM-dd'}}) }}\n", 3),
+        ("{{ chart(rows, 'day', 'n', x_format='date:MMM YYYY') }}\n", 1),
+        ("{% for row in rows %}\n{{ row.day | datetime(\"d 'w' YYYY\") }}\n{% endfor %}\n", 2),
+    ],
+)
+def test_the_year_of_weeks_without_a_week_is_a_warning_with_its_line(make_document, caplog, source, line):
+    rows = [{"day": date(2026, 12, day), "n": 1} for day in (30, 31)]
+
+    make_document(source, {"rows": rows, "day": date(2026, 12, 31)})
+
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert f"report.md.j2' line {line}: the pattern " in said
+    assert "Write y for the year of a date" in said
+
+
+@pytest.mark.parametrize("pattern", ["w/YYYY", "y-MM-dd", "'Y' y", "short"])
+def test_other_patterns_of_years_are_no_warning(make_document, caplog, pattern):
+    make_document("{{ day | date(pattern) }}\n", {"day": date(2026, 12, 31), "pattern": pattern})
+
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "text"),
+    [
+        ("week", {"week_start": "sunday"}, "Mar 29, 2026 to Apr 4, 2026"),
+        ("year", {"fiscal_year_start": 4}, "Apr 2025 to Mar 2026"),
+        ("quarter", {"fiscal_year_start": 2}, "Feb 2026 to Apr 2026"),
+        ("quarter", {}, "Q1 2026"),
+        ("month", {"fiscal_year_start": 4}, "March 2026"),
+    ],
+)
+def test_a_period_of_another_calendar_is_called_by_its_ends(name, options, text):
+    period = period_of(date(2026, 3, 29), timezone=zone("Europe/Berlin"), period=name, **options)
+
+    assert Language("en").period(period) == text
+
+
 def test_every_language_has_all_our_words():
     forms = (".zero", ".one", ".two", ".few", ".many")  # beside .other, which all have
     ours = {

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.reports.period import parse_date, period_of, report_date_of, zone
+from airflow_provider_daybreak.reports.period import WEEKDAYS, parse_date, period_of, report_date_of, zone
 
 FIRST, LAST = date(2024, 1, 1), date(2026, 12, 31)
 ZONES = (
@@ -93,6 +93,53 @@ def test_a_day_is_as_long_as_its_clocks_make_it(day, hours):
     period = period_of(day, timezone=zone("Europe/Berlin"))
 
     assert (period.end - period.start.astimezone(timezone.utc)) == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("period", "options", "first", "last"),
+    [
+        ("week", {"week_start": "sunday"}, date(2026, 3, 29), date(2026, 4, 4)),
+        ("week", {"week_start": "saturday"}, date(2026, 3, 28), date(2026, 4, 3)),
+        ("week", {"week_start": "monday"}, date(2026, 3, 23), date(2026, 3, 29)),
+        ("year", {"fiscal_year_start": 4}, date(2025, 4, 1), date(2026, 3, 31)),
+        ("year", {"fiscal_year_start": 3}, date(2026, 3, 1), date(2027, 2, 28)),
+        ("quarter", {"fiscal_year_start": 2}, date(2026, 2, 1), date(2026, 4, 30)),
+        ("quarter", {"fiscal_year_start": 10}, date(2026, 1, 1), date(2026, 3, 31)),
+        ("month", {"fiscal_year_start": 7, "week_start": "sunday"}, date(2026, 3, 1), date(2026, 3, 31)),
+    ],
+)
+def test_weeks_and_years_begin_where_they_are_said_to(period, options, first, last):
+    found = period_of(date(2026, 3, 29), timezone=zone("Europe/Berlin"), period=period, **options)
+
+    assert (found.first, found.last) == (first, last)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [*({"week_start": day} for day in WEEKDAYS), *({"fiscal_year_start": month} for month in range(1, 13))],
+)
+def test_periods_of_any_calendar_follow_each_other_without_a_gap(options):
+    berlin = zone("Europe/Berlin")
+    for period in ("week", "quarter", "year"):
+        for at in range(0, 800, 11):
+            day = FIRST + timedelta(days=at)
+            one = period_of(day, timezone=berlin, period=period, **options)
+            following = period_of(day, timezone=berlin, period=period, offset=1, **options)
+            assert one.first <= day <= one.last
+            assert one.end == following.start
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"week_start": "Sonntag"}, "week_start 'Sonntag': expected one of monday"),
+        ({"fiscal_year_start": 13}, "fiscal_year_start 13: expected a month's number, from 1 to 12"),
+        ({"fiscal_year_start": True}, "fiscal_year_start True"),
+    ],
+)
+def test_a_calendar_that_there_is_not_is_refused(options, message):
+    with pytest.raises(InvalidValueError, match=message):
+        period_of(date(2026, 3, 29), timezone=zone("UTC"), **options)
 
 
 def test_the_new_year_may_lie_in_week_53():
