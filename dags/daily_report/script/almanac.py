@@ -229,7 +229,7 @@ def almanac(place: Place, day: date) -> dict[str, object]:
         "moon": moon_phase(day),
         "holidays": holidays_of(place, day),
         "year": [
-            {"day": one.isoformat(), "hours": round(int(str(daylight(place, one)["seconds"])) / 3600, 3)}
+            {"day": one.isoformat(), "seconds": daylight(place, one)["seconds"]}
             for one in year
             if one.year == day.year
         ],

@@ -151,10 +151,15 @@ class Series:
 
 @dataclass(frozen=True)
 class Reference:
-    """A line across a chart at one value."""
+    """
+    A line across a chart at one value, or down to a place of its axis, with a mark at the first series' value there.
 
-    value: float
+    :param at: the place, of the same kind as the chart's; None where it is a value.
+    """
+
+    value: float | None
     label: str = ""
+    at: Any = None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ FLAGS = (
 )
 KEPT = (
     "almanac-report-375-light",
+    "almanac-report-375-forced",
     "almanac-report-600-light",
     "almanac-page-900-dark",
     "almanac-page-900-light",
@@ -295,6 +296,21 @@ def test_the_ground_of_a_mails_charts_is_its_readers_own(folder):
     for path in (folder / "showcase" / "charts").glob("*.png"):
         picture = Image.open(path)
         assert picture.getpixel((picture.width - 1, 0))[3] == 0, path.name
+
+
+@pytest.mark.parametrize("report", ["almanac", "showcase"])
+def test_a_mail_that_its_program_makes_dark_has_no_white_block(browser, folder, report):
+    from PIL import Image
+
+    forced = [*FLAGS, "--force-dark-mode", "--enable-features=WebContentsForceDark"]
+    with browser.browser_type.launch(executable_path=CHROMIUM, args=forced) as dark:
+        page = dark.new_page(viewport={"width": 375, "height": 900})
+        page.goto((folder / report / "report.html").as_uri())
+        picture = page.screenshot(full_page=True)
+
+    keep(picture, f"{report}-report-375-forced")
+    tones = Image.open(io.BytesIO(picture)).convert("L").histogram()
+    assert sum(tones[230:]) < 0.04 * sum(tones), "more than letters are white"
 
 
 def test_every_picture_of_the_mail_is_there(open_page):

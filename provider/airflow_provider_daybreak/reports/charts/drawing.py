@@ -36,21 +36,22 @@ from airflow_provider_daybreak.reports.charts.vega import coloured
 from airflow_provider_daybreak.reports.document import Drawing
 from airflow_provider_daybreak.reports.format import Format
 from airflow_provider_daybreak.reports.placeholders import printable
+from airflow_provider_daybreak.reports.values import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow_provider_daybreak.reports.document import Chart, Series
+    from airflow_provider_daybreak.reports.document import Chart, Reference, Series
     from airflow_provider_daybreak.reports.language import Language
     from airflow_provider_daybreak.reports.theme import Theme
 
 WIDTH = 600
 PNG_SCALE = 2  # sharp on screens of high density
 _SPARK_WIDTH, _SPARK_HEIGHT = 120, 32
-_SIZE = 14  # of text: still legible where a phone shows the picture at half its width
+_SIZE = 17  # of text: still legible where a phone shows the picture at half its width
 _FONT = "Liberation Sans"
 _MARGIN = 14  # of a legend
-_LEGEND_LINE = 20  # pixels
+_LEGEND_LINE = 23  # pixels
 _LONGEST = 100  # characters of a place, in words
 _DIGITS = {"number": 3, "percent": 0, "currency": 2}  # that formats write if not told
 _NOT_ON_PAPER = re.compile("<linearGradient|<radialGradient|[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
@@ -135,7 +136,7 @@ def alt_text(chart: Chart, language: Language) -> str:
     if len(filled) > len(said):
         said.append(language.word("alt.more_series", count=len(filled) - len(said)))
     if chart.reference is not None:
-        said.append(language.word("alt.reference", value=format_.write(chart.reference.value, language)))
+        said.append(_reference_text(chart, chart.reference, format_, language))
     return f"{title}, {span}. {'; '.join(said)}."
 
 
@@ -163,6 +164,14 @@ def _series_text(chart: Chart, series: Series, format_: Format, language: Langua
         "highest_at": _x_text(chart, highest[1], language),
     }
     return language.word("alt.series", **facts, **places)
+
+
+def _reference_text(chart: Chart, reference: Reference, format_: Format, language: Language) -> str:
+    value = MISSING if reference.value is None else format_.write(reference.value, language)
+    if reference.at is None:
+        return language.word("alt.reference", value=value)
+    place = _x_text(chart, reference.at, language)
+    return f"{reference.label or place}: {value}" + (f" ({place})" if reference.label else "")
 
 
 def _x_text(chart: Chart, value: object, language: Language) -> str:
@@ -195,7 +204,7 @@ def _y_scale(chart: Chart, bottom: float, top: float) -> Scale:
         ]
         values = [sum(v for v in column if v > 0) for column in columns]
         values += [sum(v for v in column if v < 0) for column in columns]
-    if chart.reference is not None:
+    if chart.reference is not None and chart.reference.value is not None:
         values.append(chart.reference.value)
     if chart.kind in ("bar", "stacked_bar", "area"):
         values.append(0)  # their areas compare only from zero
@@ -215,7 +224,7 @@ def _legend(chart: Chart) -> tuple[list[tuple[float, float, str]], int]:
     entries: list[tuple[float, float, str]] = []
     x, line = float(_MARGIN), 0
     for one in chart.series:
-        text = shortened(one.name, _SIZE, WIDTH / 2 - 3 * _MARGIN)
+        text = shortened(one.name, _SIZE, 0.6 * WIDTH - 3 * _MARGIN)
         end = x + 17 + text_width(text, _SIZE)
         if end > WIDTH - _MARGIN:
             end, x, line = _MARGIN + end - x, _MARGIN, line + 1
@@ -231,8 +240,8 @@ class _Plot:
         self.chart, self.language, self.colours = chart, language, colours
         self.legend, lines = _legend(chart)
         self.top = 14 + (24 if lines else 0) + _LEGEND_LINE * max(lines - 1, 0)
-        self.left, self.right = 0, WIDTH - 16
-        self.bottom = size(chart)[1] - 34
+        self.left, self.right = 0, WIDTH - 2
+        self.bottom = size(chart)[1] - 36
         self._scale()
         if self.x.slanted:  # the first name begins far to the left of its tick
             self.left = max(self.left, 70)
@@ -247,8 +256,13 @@ class _Plot:
         self.y = _y_scale(self.chart, self.bottom, self.top)
         self.y_format = _telling(self.chart.y_format, self.y.ticks, self.language)
         self.y_texts = [self.y_format.write(tick, self.language) for tick in self.y.ticks]
+        if self.y_format.kind == "duration":  # no hours are no "0 sec"
+            self.y_texts = [
+                text if tick else self.language.number(0)
+                for tick, text in zip(self.y.ticks, self.y_texts, strict=True)
+            ]
         widest = max((text_width(text, _SIZE) for text in self.y_texts), default=0)
-        self.left = max(self.left, 14 + math.ceil(widest))
+        self.left = max(self.left, 10 + math.ceil(widest))
         self.x = self._x_scale()
 
     def _x_scale(self) -> Scale:
@@ -288,7 +302,7 @@ class _Plot:
             yield (
                 f'<path d="M{self.left} {y:.1f}H{self.right}" stroke="{colours.text if heavy else colours.rule}" '
                 f'stroke-width="1"/>'
-                f'<text x="{self.left - 8}" y="{y + 5:.1f}" text-anchor="end" fill="{colours.text}">{escape(text)}</text>'
+                f'<text x="{self.left - 8}" y="{y + 6:.1f}" text-anchor="end" fill="{colours.text}">{escape(text)}</text>'
             )
         taken = 0.0
         for tick, text in zip(self.x.ticks, self.x.texts, strict=True):
@@ -308,7 +322,7 @@ class _Plot:
             taken = x + half
             for number, line in enumerate(lines):
                 yield (
-                    f'<text x="{x:.1f}" y="{self.bottom + 21 + number * 16}" text-anchor="middle" '
+                    f'<text x="{x:.1f}" y="{self.bottom + 23 + number * 18}" text-anchor="middle" '
                     f'fill="{colours.text}">{escape(line)}</text>'
                 )
 
@@ -390,13 +404,45 @@ class _Plot:
         reference = self.chart.reference
         if reference is None:
             return
-        y = self.y.at(reference.value)
+        if reference.at is not None:
+            yield from self._mark(reference)
+            return
+        value = reference.value or 0.0
+        y = self.y.at(value)
         colour = self.colours.reference
-        label = reference.label or self.y_format.write(reference.value, self.language)
+        label = reference.label or self.y_format.write(value, self.language)
         anchor, baseline = self._free_spot(y, text_width(label, _SIZE))
         x = self.right if anchor == "end" else self.left + 4
         text = f'<text x="{x}" y="{baseline:.1f}" text-anchor="{anchor}"'
         yield f'<path d="M{self.left} {y:.1f}H{self.right}" stroke="{colour}" stroke-width="1.5" stroke-dasharray="5 4"/>'
+        yield from self._label(text, label)
+
+    def _mark(self, reference: Reference) -> Iterator[str]:
+        """Draw a place of the axis: a line down to it, a dot at its value, and its label beside the dot."""
+        place = self.chart.x.index(reference.at) if self.x.band else reference.at
+        x, colour = self.x.at(place), self.colours.reference
+        top = self.top if reference.value is None else self.y.at(reference.value)
+        label = reference.label or _x_text(self.chart, reference.at, self.language)
+        width = text_width(label, _SIZE)
+        if not self.left <= x <= self.right:
+            return
+        yield f'<path d="M{x:.1f} {top:.1f}V{self.bottom}" stroke="{colour}" stroke-width="1.5" stroke-dasharray="5 4"/>'
+        if reference.value is not None:
+            yield f'<circle cx="{x:.1f}" cy="{top:.1f}" r="4.5" fill="{colour}"/>'
+        spots = [("start", x + 8), ("end", x - 8), ("middle", x)]
+        half = {"start": (0.0, width), "end": (width, 0.0), "middle": (width / 2, width / 2)}
+        baselines = (self.bottom - 8, max(top - 10, self.top + _SIZE - 4))
+        for anchor, at in spots:
+            before, after = half[anchor]
+            if at - before >= self.left and at + after <= self.right:
+                break
+        baseline = baselines[0] if self.bottom - top > 2 * _SIZE else baselines[1]
+        text = f'<text x="{at:.1f}" y="{baseline:.1f}" text-anchor="{anchor}"'
+        yield from self._label(text, label)
+
+    def _label(self, text: str, label: str) -> Iterator[str]:
+        """Write a reference's label, on what lies under it."""
+        colour = self.colours.reference
         if not self.colours.see_through:
             # Twice, since not every renderer can paint the halo first (paint-order).
             yield (
@@ -422,7 +468,7 @@ class _Plot:
         for index, (x, y, text) in enumerate(self.legend):
             yield (
                 f'<rect x="{x:.1f}" y="{y}" width="11" height="11" rx="2" {self.colours.ink(index)}/>'
-                f'<text x="{x + 17:.1f}" y="{y + 11}" fill="{self.colours.text}">{escape(text)}</text>'
+                f'<text x="{x + 17:.1f}" y="{y + 12}" fill="{self.colours.text}">{escape(text)}</text>'
             )
 
 

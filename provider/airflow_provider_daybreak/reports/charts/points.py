@@ -100,6 +100,32 @@ def _split(
     return tuple(known[key] for key in order), tuple(series)
 
 
+def place_among(places: Sequence[Any], value: Any, language: Language) -> Any:
+    """
+    Return the value as a place of an axis.
+
+    :param places: those of the axis.
+    :raises InvalidValueError: it is of another kind, or no place of an axis of text.
+    """
+    if not places:
+        return value
+    first = places[0]
+    found: Any
+    if isinstance(first, str):
+        found, fits = text_of(value), text_of(value) in places
+        expected = f"a place of its axis, such as {first!r}"
+    else:
+        [found] = _places([value], "at", language)
+        if isinstance(first, datetime) and isinstance(found, date):
+            found = _as_instant(found, first.tzinfo)
+        number = not isinstance(first, date)
+        fits = isinstance(found, (int, float)) if number else type(found) is type(first)
+        expected = "a number" if number else "an instant" if isinstance(first, datetime) else "a date"
+    if not fits:
+        raise InvalidValueError("at of a chart's reference", value, f"{expected}, as its axis has")
+    return found
+
+
 def _key(place: Any) -> Any:
     """Return what places of an axis are told apart and ordered by: datetimes by their instant, whatever clocks say."""
     return seconds(place) if isinstance(place, date) else place

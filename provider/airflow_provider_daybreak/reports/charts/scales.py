@@ -27,7 +27,8 @@ _TIME_STEPS: tuple[tuple[int, int, str], ...] = (
     (12 * 3600, 0, DAY_AND_TIME),
     *((_DAY * days, 0, "MMMd") for days in (1, 2, 7, 14)),
     (30 * _DAY, 1, "MMM"),
-    *((months * 91 * _DAY // 3, months, "yMMM") for months in (3, 6)),
+    *((months * 91 * _DAY // 3, months, "MMM") for months in (2, 3)),
+    (182 * _DAY, 6, "yMMM"),
     *((_YEAR * years, 12 * years, "y") for years in (1, 2, 5, 10, 50, 100, 500, 1000)),
 )
 _WIDEST = 1.13
@@ -124,7 +125,7 @@ def band_scale(
         slanted = math.ceil((font_size + 1) / (band * _SINE))
         whole = all(line.replace("\n", " ") == text for line, text in zip(lines, texts, strict=True))
         if whole or band - 6 >= _READABLE:
-            texts, every, scale = lines, 1, replace(scale, depth=16)
+            texts, every, scale = lines, 1, replace(scale, depth=18)
         elif slanted < every:
             every = slanted
             rooms = (min((depth + 16) / _SINE, (scale.at(at) - 2) / _COSINE) for at in range(count))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.reports.charts.drawing import alt_text
-from airflow_provider_daybreak.reports.charts.points import DRAWABLE, number_of, plotted
+from airflow_provider_daybreak.reports.charts.points import DRAWABLE, number_of, place_among, plotted
 from airflow_provider_daybreak.reports.charts.vega import drawn
 from airflow_provider_daybreak.reports.document import (
     Align,
@@ -253,7 +253,8 @@ class Components:
         :param y: the column of the values, or several, or columns with titles.
         :param kind: line, area, bar, stacked_bar, scatter or sparkline.
         :param series: a column that splits one column of values into a series for each of its texts.
-        :param reference: a value to draw a line at, or a mapping of ``value`` and ``label``.
+        :param reference: a value to draw a line at, or a mapping of ``value``, or of ``at`` (a place of the horizontal axis,
+            marked on the first series), and ``label``.
         :param alt: what the chart shows, in words; written from the data when empty.
         :param height: in CSS pixels, to which further lines of a legend are added.
         :param zone: by whose clock instants are placed; the report's when empty.
@@ -294,7 +295,7 @@ class Components:
             title=_text(title),
             x_format=Format.parse(x_format) if x_format else None,
             y_format=Format.parse(y_format) if y_format else None,
-            reference=_reference(reference),
+            reference=_reference(reference, places, built, clock),
             alt=_text(alt),
             height=height,
         )
@@ -436,12 +437,24 @@ def _sum(values: list[Any]) -> Any:
     return math.fsum(values) if all(math.isfinite(value) for value in values) else sum(map(float, values))
 
 
-def _reference(value: Any) -> Reference | None:
+def _reference(
+    value: Any, places: Sequence[Any], series: Sequence[Series], language: Language
+) -> Reference | None:
     if value is None:
         return None
     options: Mapping[str, Any] = value if isinstance(value, Mapping) else {"value": value}
+    label = _text(options.get("label"))
+    if options.keys() <= {"at", "label"} and not is_missing(options.get("at")):
+        at = place_among(places, options["at"], language)
+        values = (
+            number
+            for one in series[:1]
+            for place, number in zip(places, one.values, strict=True)
+            if place == at
+        )
+        return Reference(next(values, None), label, at)
     number = number_of(options.get("value"))
     if number is None or options.keys() - {"value", "label"}:
-        expected = f"a number of at most {DRAWABLE:g}, or a mapping of value and label"
+        expected = f"a number of at most {DRAWABLE:g}, or a mapping of value or at, and label"
         raise InvalidValueError("reference of a chart", value, expected)
-    return Reference(number, _text(options.get("label")))
+    return Reference(number, label)

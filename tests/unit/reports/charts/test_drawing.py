@@ -46,7 +46,7 @@ def texts_of(render_files):
             place = re.search(r'(?:x="|translate\()([\d.]+)(?:" y="| )([\d.]+)', attributes)
             x, y = map(float, place.groups())
             anchor = re.search(r'text-anchor="(\w+)"', attributes)
-            width = text_width(text, 14)
+            width = text_width(text, 17)
             left = x - {"middle": width / 2, "end": width}.get(anchor and anchor[1], 0)
             found.append((left, y, text))
         return found
@@ -196,9 +196,9 @@ def test_each_tick_has_a_text_of_its_own(texts_of, values, lowest, highest):
         (0.004, "percent", ["0.0%", "0.1%", "0.2%", "0.3%", "0.4%"]),
         (10, "currency:EUR:0", ["€0.0", "€2.5", "€5.0", "€7.5", "€10.0"]),
         (0.4, "percent", ["0%", "10%", "20%", "30%", "40%"]),
-        (10, "duration", ["0 sec", "5 sec", "10 sec"]),
-        (300, "duration", ["0 sec", "2 min", "4 min", "6 min"]),
-        (4 * 3600, "duration", ["0 sec", "1 hr", "2 hr", "3 hr", "4 hr"]),
+        (10, "duration", ["0", "5 sec", "10 sec"]),
+        (300, "duration", ["0", "2 min", "4 min", "6 min"]),
+        (4 * 3600, "duration", ["0", "1 hr", "2 hr", "3 hr", "4 hr"]),
     ],
 )
 def test_ticks_have_the_digits_that_their_format_lacks(texts_of, top, format_, expected):
@@ -253,7 +253,7 @@ def test_labels_stand_apart_and_inside(texts_of, locale, days):
     texts = below(texts_of(rows, "'at', 'n'", locale=locale))
 
     assert len(texts) >= 2
-    ends = [left + text_width(text, 14) for left, _, text in texts]
+    ends = [left + text_width(text, 17) for left, _, text in texts]
     assert texts[0][0] > 0
     assert ends[-1] < 600
     assert all(end < left for end, (left, *_) in zip(ends, texts[1:], strict=False))
@@ -318,7 +318,7 @@ def test_every_series_is_named_in_the_legend(texts_of, height):
 
     assert said(texts)[:2] == names[:2]
     assert all(name.startswith(text.rstrip("…")) for name, text in zip(names, said(texts), strict=True))
-    assert all(left + text_width(text, 14) <= 600 for left, _, text in texts)
+    assert all(left + text_width(text, 17) <= 600 for left, _, text in texts)
     assert len({(left, y) for left, y, _ in texts}) == len(names)
 
 
@@ -328,7 +328,7 @@ def test_a_legend_of_several_lines_makes_the_picture_higher(render_files):
 
     html = render_files(f"{{{{ chart(rows, 'x', {names}) }}}}\n", {"rows": rows})["report.html"].decode()
 
-    assert 'height="320"' in html
+    assert 'height="326"' in html
 
 
 def test_series_beyond_the_palette_have_a_tone_of_their_own(render_files):
@@ -399,3 +399,53 @@ def test_a_reference_beyond_what_can_be_drawn_names_the_limit(chart_of):
         TemplateError, match=r"reference of a chart 1e\+200: expected a number of at most 1e\+100"
     ):
         chart_of([{"x": 1, "y": 2}], "'x', 'y', reference=1e200")
+
+
+YEAR = [{"day": f"2026-{month:02d}-01", "seconds": 3600 * month} for month in range(1, 13)]
+
+
+def test_a_day_is_marked_on_the_curve_where_it_is(chart_of, texts_of, render_files):
+    options = (
+        "'day', 'seconds', kind='area', y_format='duration', reference={'at': '2026-03-01', 'label': 'today'}"
+    )
+
+    assert chart_of(YEAR, options).reference.value == 3 * 3600
+    assert "; today: 3 hr" in chart_of(YEAR, options).alt
+    source = f"{{{{ chart(rows, {options}) }}}}\n"
+    page = render_files(source, {"rows": YEAR}, formats=("page",))["page.html"].decode()
+    x, y = re.search(r'<circle cx="([\d.]+)" cy="([\d.]+)"', page).groups()
+    assert f"L{x} {y}L" in page, "the mark is on the line"
+    [left] = {left for left, _, text in texts_of(YEAR, options) if text == "today"}
+    assert 0 < left - float(x) < 20
+
+
+def test_a_place_without_a_value_is_marked_by_a_line_alone(chart_of, texts_of):
+    options = "'day', 'seconds', reference={'at': '2026-03-15', 'label': 'moved'}"
+
+    assert chart_of(YEAR, options).alt.endswith(f"moved: {MISSING} (Mar 15, 2026).")
+    assert "moved" in said(texts_of(YEAR, options))
+
+
+def test_a_bar_is_marked_by_its_name(chart_of):
+    rows = [{"shop": "Köln", "n": 3}, {"shop": "Ulm", "n": 5}]
+
+    assert chart_of(rows, "'shop', 'n', kind='bar', reference={'at': 'Ulm'}").reference.value == 5
+
+
+@pytest.mark.parametrize(
+    ("rows", "at"),
+    [([{"x": "a", "y": 1}], "'b'"), ([{"x": date(2026, 3, 1), "y": 1}], "7"), ([{"x": 1, "y": 1}], "'Monday'")],
+)
+def test_a_place_that_the_axis_has_not_is_refused_with_what_it_has(chart_of, rows, at):
+    with pytest.raises(TemplateError, match="at of a chart's reference"):
+        chart_of(rows, f"'x', 'y', reference={{'at': {at}}}")
+
+
+def test_an_axis_of_a_year_names_months_at_even_distances(texts_of):
+    rows = [{"day": date(2026, 1, 1) + timedelta(days=day), "n": day} for day in range(365)]
+
+    assert said(below(texts_of(rows, "'day', 'n'"))) == ["Jan", "Mar", "May", "Jul", "Sep", "Nov"]
+
+
+def test_hours_begin_at_nothing(texts_of):
+    assert "0" in said(texts_of(YEAR, "'day', 'seconds', kind='area', y_format='duration'"))
