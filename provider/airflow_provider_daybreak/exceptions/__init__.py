@@ -62,6 +62,8 @@ They are imported from here, whichever module defines them::
         ReleaseError
             ArtifactUnreadableError
             ClockError
+            CondaError
+            CondaMissingError
             DeployLockTimeoutError
             DiskFullError
             InstallError
@@ -185,6 +187,8 @@ from airflow_provider_daybreak.exceptions.dotenv import (
     SecretsBackendError,
 )
 from airflow_provider_daybreak.exceptions.releases import (
+    CondaError,
+    CondaMissingError,
     DeployLockTimeoutError,
     DiskFullError,
     InstallError,
@@ -256,6 +260,8 @@ __all__ = [
     "AttachmentChangedError",
     "ChecksFailedError",
     "ClockError",
+    "CondaError",
+    "CondaMissingError",
     "ContainerCommandError",
     "ContainerError",
     "ContainerFailedError",

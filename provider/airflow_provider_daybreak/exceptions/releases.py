@@ -118,6 +118,28 @@ class ProjectBuildError(ReleaseError, permanent=True):
         )
 
 
+class CondaError(ReleaseError):
+    """An environment that conda's program could not make, or that can't be locked."""
+
+    what: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"Cannot make {self.what} with conda: {self.problem}"
+
+
+class CondaMissingError(ReleaseError, permanent=True):
+    """An environment that takes micromamba or conda, on a worker that has neither."""
+
+    what: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot make {self.what}: it takes micromamba, mamba or conda, and none is on this worker's PATH. Put micromamba there "
+            "(one file, see https://mamba.readthedocs.io), on every worker, or say what is needed in a requirements.txt."
+        )
+
+
 class LockingError(ReleaseError):
     """Requirements that uv could not lock: they conflict, or nothing fits them. ``remedy`` is a next step, or ""."""
 

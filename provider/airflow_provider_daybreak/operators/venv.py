@@ -40,8 +40,8 @@ class VenvDeployOperator(BaseOperator):
     :param requirements: file in the source that says what to install, maybe with extras and groups, as in
         ``pyproject.toml[pdf]``. ``auto`` finds it: see :func:`~.releases.requirements.declared.read_requirements`.
         (templated)
-    :param python: absolute path or version of the interpreter; when None that of the source's
-        ``.python-version``, or else the worker's own. (templated)
+    :param python: absolute path or version of the interpreter, or ``conda:`` and the name or path of an environment whose
+        packages are taken; when None that of the source's ``.python-version``, or else the worker's own. (templated)
     :param env_file: absolute path of the ``.env`` that the script reads; the one in the source when
         None. (templated)
     :param verify: a command that must succeed in the new release before it becomes current. (templated)

@@ -17,6 +17,7 @@ from airflow_provider_daybreak.releases.changing import changing
 from airflow_provider_daybreak.releases.dag_version import newest_in
 from airflow_provider_daybreak.releases.dotenv_file import place_env_file, read_env_file
 from airflow_provider_daybreak.releases.environments import environment as environments
+from airflow_provider_daybreak.releases.environments.conda import interpreter_in, packages_in
 from airflow_provider_daybreak.releases.environments.environment import Environment
 from airflow_provider_daybreak.releases.environments.interpreter import find_interpreter
 from airflow_provider_daybreak.releases.environments.lock import builds_of
@@ -36,6 +37,7 @@ from airflow_provider_daybreak.releases.release import (
     releases_of,
 )
 from airflow_provider_daybreak.releases.requirements.declared import python_of, read_requirements
+from airflow_provider_daybreak.releases.requirements.needs import CondaNeeds
 from airflow_provider_daybreak.releases.scan import scan
 from airflow_provider_daybreak.releases.secret_files import secrets_in
 from airflow_provider_daybreak.releases.source import read_source
@@ -62,6 +64,8 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.uv import Index
 
 log = logging.getLogger(__name__)
+
+_CONDA = "conda:"
 
 
 @dataclass(frozen=True)
@@ -150,14 +154,16 @@ def deploy(layout: Layout, plan: Plan, *, store: Store | None = None) -> Deploye
     source = read_source(plan.source)
     commands = (*plan.commands, *([plan.verify] if plan.verify else []))
     requirements = read_requirements(source, plan.requirements, commands)
+    plan = replace(plan, python=plan.python or python_of(source))
+    if plan.python and plan.python.startswith(_CONDA):
+        requirements = replace(requirements, conda=CondaNeeds(environment=plan.python.removeprefix(_CONDA)))
     offered = [one for one in (plan.index, *plan.more_indexes) if one]
     choice = Choice(
         requirements,
         indexes_of(requirements, offered, plan.index_strategy),
         builds_of(requirements, plan.only_binary),
     )
-    plan = replace(plan, python=plan.python or python_of(source))
-    if not (requirements.lines or requirements.content):
+    if not (requirements.lines or requirements.content or requirements.conda):
         log.info("Nothing is installed: %s names no package that is needed", requirements.path)
     if secrets := secrets_in(source.folder, source.files):
         log.warning(
@@ -209,12 +215,17 @@ def _deploy(
     entries = entries_of(layout)
     history = history_of(entries)
     check_owner(layout.name, history.owner, plan.dag_id, take_over=plan.take_over)
+    by_conda = choice.requirements.conda is not None
     interpreter = find_interpreter(
-        plan.python, cache=layout.state / "interpreters.json", requires=choice.requirements.requires_python
+        None if by_conda else plan.python,
+        cache=layout.state / "interpreters.json",
+        requires="" if by_conda else choice.requirements.requires_python,
     )
     input_digest = input_digest_of(choice, interpreter, require_hashes=plan.require_hashes)
     options = {"upgrade": plan.upgrade, "require_hashes": plan.require_hashes}
     lock = lock_of(layout, choice, interpreter, input_digest, history, **options)
+    if packages := packages_in(lock.text):
+        interpreter = interpreter_in(packages)
     environment = Environment(lock, interpreter, choice.builds)
     release_id = id_of(environment.id, source.digest)
     before = history.current

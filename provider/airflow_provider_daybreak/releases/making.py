@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_daybreak.exceptions import InterpreterError, StillInUseError, VerificationError
 from airflow_provider_daybreak.releases.changing import changing
 from airflow_provider_daybreak.releases.environments import environment as environments
+from airflow_provider_daybreak.releases.environments.conda import interpreter_in, packages_in
 from airflow_provider_daybreak.releases.environments.environment import LOCK_NAME, Environment, builds_in
 from airflow_provider_daybreak.releases.environments.interpreter import find_interpreter
 from airflow_provider_daybreak.releases.environments.lock import Lock
@@ -74,7 +75,10 @@ def build_for(
     :raises InterpreterError: the Python of its manifest is another one here.
     :raises ReleaseError: see the classes under it.
     """
-    interpreter = find_interpreter(manifest["python"], cache=layout.state / "interpreters.json")
+    if packages := packages_in(lock.text):
+        interpreter = interpreter_in(packages)
+    else:
+        interpreter = find_interpreter(manifest["python"], cache=layout.state / "interpreters.json")
     if interpreter.identity() != manifest["interpreter"]:
         made, here = manifest["interpreter"], asdict(interpreter)
         different = ", ".join(

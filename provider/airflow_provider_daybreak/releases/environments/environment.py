@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow_provider_daybreak.exceptions import DiskFullError, InstallError, StillInUseError
 from airflow_provider_daybreak.releases import uv
+from airflow_provider_daybreak.releases.environments import conda
 from airflow_provider_daybreak.releases.environments.verify import (
     check_consistency,
     check_imports,
@@ -205,7 +206,14 @@ def _build(environment: Environment, path: Path, index: uv.Index | uv.Indexes | 
 def _install(
     environment: Environment, path: Path, index: uv.Index | uv.Indexes | None, *, cached: bool
 ) -> None:
-    _call(path, ["venv", "--quiet", "--no-project", "--python", environment.interpreter.path, str(path)], index)
+    if packages := conda.packages_in(environment.lock.text):
+        conda.create(path, packages)
+    else:
+        _call(
+            path,
+            ["venv", "--quiet", "--no-project", "--python", environment.interpreter.path, str(path)],
+            index,
+        )
     path.chmod(0o755)
     local.write(path / LOCK_NAME, environment.lock.text.encode(), mode=0o644)
     indexes = index if isinstance(index, uv.Indexes) else uv.Indexes(index)
@@ -214,9 +222,12 @@ def _install(
         for url, text in by_index.items():
             part = Path(name, "lock.txt")
             part.write_text(text)
-            arguments = ["pip", *(("install", "--no-deps") if url else ("sync", "--allow-empty-requirements"))]
+            adds = bool(url or packages)
+            if adds and not any(line and not line.startswith("#") for line in text.splitlines()):
+                continue
+            arguments = ["pip", *(("install", "--no-deps") if adds else ("sync", "--allow-empty-requirements"))]
             arguments += ["--quiet", "--require-hashes", "--python", str(path / "bin" / "python")]
-            arguments += [*environment.builds.arguments, *(("--requirements",) if url else ()), str(part)]
+            arguments += [*environment.builds.arguments, *(("--requirements",) if adds else ()), str(part)]
             try:
                 _fetch(path, arguments, indexes.installing(url), cached=cached)
             except InstallError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 import tempfile
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from airflow_provider_daybreak.exceptions import LockingError, RequirementsError
-from airflow_provider_daybreak.releases.requirements.lines import lines_of
+from airflow_provider_daybreak.releases.environments import conda
+from airflow_provider_daybreak.releases.requirements.lines import Line, lines_of
 from airflow_provider_daybreak.releases.requirements.lockfiles import (
     indexes_in_lines,
     indexes_in_uv_lock,
@@ -22,7 +24,7 @@ from airflow_provider_daybreak.releases.requirements.lockfiles import (
     uv_lock_entries,
 )
 from airflow_provider_daybreak.releases.requirements.remote import fetched
-from airflow_provider_daybreak.releases.uv import Builds, Index, Indexes, remedy_for, run_uv
+from airflow_provider_daybreak.releases.uv import NO_BUILDS, Builds, Index, Indexes, remedy_for, run_uv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.environments.interpreter import Interpreter
     from airflow_provider_daybreak.releases.requirements.choosing import FromIndex
     from airflow_provider_daybreak.releases.requirements.declared import Requirements
-    from airflow_provider_daybreak.releases.requirements.lines import Line
+    from airflow_provider_daybreak.releases.requirements.needs import CondaNeeds
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?\s*(==|@)\s*(?P<version>[^;\s]+)")
@@ -152,6 +154,8 @@ def make_lock(
     :raises RequirementRefusedError: a line is at odds with another, or with what the Dag says.
     """
     indexes = index if isinstance(index, Indexes) else Indexes(index)
+    if requirements.conda:
+        return _with_conda(requirements, requirements.conda, indexes=indexes, builds=builds or NO_BUILDS)
     if requirements.kind == "uv.lock":
         entries = uv_lock_entries(Path(requirements.path), index=indexes, chosen=requirements.chosen)
         return normalised(entries, indexes_in_uv_lock(Path(requirements.path), entries, indexes))
@@ -176,14 +180,47 @@ def make_lock(
             "it has no hash, and require_hashes is set. Write hashes with: "
             "uv pip compile --universal --generate-hashes."
         )
-    return _resolve(requirements, interpreter, indexes=indexes, builds=builds or Builds())
+    return _resolve(requirements, interpreter, indexes=indexes, builds=builds or NO_BUILDS)
+
+
+def _with_conda(requirements: Requirements, needs: CondaNeeds, *, indexes: Indexes, builds: Builds) -> Lock:
+    """Return the lock of an environment of conda's, and of what a Python index adds to it."""
+    with tempfile.TemporaryDirectory(prefix="daybreak-conda-") as name:
+        folder = Path(name, "environment")
+        packages = conda.chosen(needs, folder)
+        text = "".join(f"{one}\n" for one in packages)
+        if not requirements.lines:
+            return Lock(text)
+        wanted = Path(name, "requirements.in")
+        wanted.write_text(_as_text(requirements.lines))
+        arguments = ["pip", "install", "--dry-run", "--python", str(folder / "bin" / "python")]
+        outcome = run_uv(
+            [*arguments, *builds.arguments, "--requirements", str(wanted)], cwd=Path(name), index=indexes
+        )
+        if outcome.code:
+            raise LockingError(requirements.path, outcome.explanation, remedy_for(outcome.explanation))
+        added = re.findall(r"^ \+ (\S+?==\S+)$", outcome.stderr + outcome.stdout, re.MULTILINE)
+        place = requirements.lines[0]
+        lines = tuple(Line(place.path, place.number, one) for one in added)  # conda has the rest
+        python = replace(conda.interpreter_in(packages), path=sys.executable)
+        locked = _resolve(
+            replace(requirements, lines=lines, conda=None), python, indexes=indexes, builds=builds, deep=False
+        )
+        return Lock(text + locked.text)
 
 
 def _is_other(url: str, indexes: Indexes) -> bool:
     return any(one.index.url == url for one in indexes.others)
 
 
-def _resolve(requirements: Requirements, interpreter: Interpreter, *, indexes: Indexes, builds: Builds) -> Lock:
+def _resolve(
+    requirements: Requirements,
+    interpreter: Interpreter,
+    *,
+    indexes: Indexes,
+    builds: Builds,
+    deep: bool = True,
+) -> Lock:
     choosing = requirements.choosing
     constraints = [*requirements.constraints, *requirements.pins, *choosing.constraints]
     with tempfile.TemporaryDirectory(prefix="daybreak-lock-") as name:
@@ -197,7 +234,7 @@ def _resolve(requirements: Requirements, interpreter: Interpreter, *, indexes: I
         arguments += ["--no-annotate", "--emit-index-annotation"]
         arguments += ["--python", interpreter.path, "--python-version", interpreter.minor]
         arguments += ["--constraint", "constraints.in", "--override", "overrides.in"]
-        arguments += ["--output-file", "lock.txt", source, *builds.arguments]
+        arguments += ["--output-file", "lock.txt", source, *builds.arguments, *([] if deep else ["--no-deps"])]
         for option, value in (
             ("exclude-newer", requirements.exclude_newer),
             ("prerelease", choosing.prerelease),

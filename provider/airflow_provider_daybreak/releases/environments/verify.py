@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import VerificationError
 from airflow_provider_daybreak.releases import uv
+from airflow_provider_daybreak.releases.environments.conda import files_of, is_conda
 from airflow_provider_daybreak.releases.locking import held_locks
 
 if TYPE_CHECKING:
@@ -44,7 +45,11 @@ def check_record(environment: Path, remedy: str) -> int:
     :raises VerificationError: a file is missing or differs.
     """
     expected: list[tuple[str, str]] = []
+    by_conda = is_conda(environment)
+    expected += files_of(environment) if by_conda else ()
     for record in sorted((environment / "lib").glob("python*/site-packages/*.dist-info/RECORD")):
+        if by_conda and not _is_uvs(record.parent):
+            continue  # conda writes its own prefix into what its record has a hash of
         with record.open(newline="", encoding="utf-8") as file:
             expected += [
                 (str(record.parent.parent / row[0]), row[1].removeprefix("sha256="))
@@ -64,12 +69,19 @@ def check_record(environment: Path, remedy: str) -> int:
     return len(expected)
 
 
+def _is_uvs(info: Path) -> bool:
+    installer = info / "INSTALLER"
+    return installer.is_file() and installer.read_text().strip() == "uv"
+
+
 def check_consistency(environment: Path) -> None:
     """
     Let uv compare what is installed with what the packages require of each other.
 
     :raises VerificationError: something is missing or of the wrong version.
     """
+    if is_conda(environment):
+        return  # its solver saw to that, and its packages name others than those of a Python index
     python = environment / "bin" / "python"
     outcome = uv.run_uv(["pip", "check", "--python", str(python)], cwd=environment)
     if outcome.code:

@@ -8,9 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import RequirementsError
-from airflow_provider_daybreak.releases.requirements.addresses import without_credentials
+from airflow_provider_daybreak.releases.conda_program import program
+from airflow_provider_daybreak.releases.requirements.addresses import has_credentials, without_credentials
 from airflow_provider_daybreak.releases.requirements.lines import Line, read_text
-from airflow_provider_daybreak.releases.requirements.needs import Needs, line_with, required
+from airflow_provider_daybreak.releases.requirements.needs import (
+    CondaNeeds,
+    Needs,
+    line_with,
+    required,
+    strings,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,50 +33,84 @@ _CALLED = {
 _ONLY_CONDA = re.compile(
     r"lib.+|cuda.*|cudatoolkit|mkl|blas|openblas|gcc.*|gxx.*|cxx-compiler|compilers|nodejs|r-.+"
 )
+_IN_ANY = ("python", "pip", "setuptools", "wheel")
 _SPEC = re.compile(r"(?:[\w./-]+::)?(?P<name>[\w.-]+)\s*(?P<version>.*)")
 _EXPORT = "pip list --format=freeze > requirements.txt (in its environment; take out what only conda has)"
 
 
 def read_environment(path: Path) -> Needs:
     """
-    Return what a conda environment needs, with a warning that names what is taken from a Python index instead.
+    Return what a conda environment needs.
+
+    Where the worker has micromamba, mamba or conda, that makes it. Else its packages are taken from a Python index by their
+    names, with a warning that names them.
 
     :raises RequirementsError: it can't be read.
     :raises RequirementRefusedError: it asks for what no Python index has, or what can't be deployed.
     """
     text = read_text(path)
-    yaml = import_module("yaml")
-    try:
-        facts = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 1}" if mark else ""
-        problem = f"it is no YAML: {getattr(error, 'problem', None) or 'it cannot be read'}{place}."
-        raise RequirementsError(str(path), problem) from None  # its text quotes the line
+    facts = _yaml(path, text)
     said = facts.get("dependencies") if isinstance(facts, dict) else None
     if not isinstance(said, list):
         raise RequirementsError(
             str(path), "it has no list of dependencies. Expected what 'conda env export' writes."
         )
-    items, written, python, matched = [], [], "", []
+    items: list[Any] = []
+    specs: list[Any] = []
     for one in said:
         if isinstance(one, dict) and set(one) == {"pip"} and isinstance(one["pip"], list):
             items += one["pip"]
-            written += [str(item) for item in one["pip"]]
-            continue
+        else:
+            specs.append(one)
+    if program() and any(_name_of(one) not in _IN_ANY for one in specs):
+        pip = required(path, text, items, written=[str(item) for item in items])
+        texts = strings(path, specs, "dependencies")
+        return Needs(pip, conda=CondaNeeds(_channels(path, text, facts.get("channels")), tuple(texts)))
+    return _by_name(path, text, items, specs)
+
+
+def _yaml(path: Path, text: str) -> Any:
+    yaml = import_module("yaml")
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}" if mark else ""
+        problem = f"it is no YAML: {getattr(error, 'problem', None) or 'it cannot be read'}{place}."
+        raise RequirementsError(str(path), problem) from None  # its text quotes the line
+
+
+def _channels(path: Path, text: str, said: Any) -> tuple[str, ...]:
+    channels = strings(path, said, "channels")
+    for one in channels:
+        if has_credentials(one):
+            problem = "its credentials stand in clear. Put them into the configuration of conda's program on the worker."
+            raise Line(str(path), line_with(text, one), one).refused(problem)
+    return tuple(channels)
+
+
+def _name_of(said: Any) -> str:
+    found = _SPEC.fullmatch(said.strip()) if isinstance(said, str) else None
+    return found["name"].lower() if found else ""
+
+
+def _by_name(path: Path, text: str, items: list[Any], specs: list[Any]) -> Needs:
+    """Return conda's packages as those of the same name on a Python index, with a warning that names them."""
+    python, named, matched = "", [], []
+    for one in specs:
         name, version = _taken_apart(path, text, one)
         if name == "python":
             python = version
         elif name:
-            items.append(f"{name}{version}")
-            written.append(str(one))
+            named.append(f"{name}{version}")
             matched.append(str(one))
     if matched:
         log.warning(
-            "%s asks conda for %s: a deploy takes packages of these names from the Python index instead. To choose them "
-            "yourself, export them: %s", path, ", ".join(matched), _EXPORT,
+            "%s asks conda for %s: a deploy takes packages of these names from the Python index instead, since the worker has no "
+            "micromamba, mamba or conda. Put one on its PATH, or choose them yourself: %s", path, ", ".join(matched), _EXPORT,
         )  # fmt: skip
-    return Needs(required(path, text, items, written=written), python)
+    written = [*matched, *map(str, items)]
+    return Needs(required(path, text, [*named, *items], written=written), python)
 
 
 def _taken_apart(path: Path, text: str, one: Any) -> tuple[str, str]:
@@ -82,7 +123,10 @@ def _taken_apart(path: Path, text: str, one: Any) -> tuple[str, str]:
     name = found["name"].lower()
     place = Line(str(path), line_with(text, one), one)
     if _ONLY_CONDA.fullmatch(name):
-        raise place.refused(f"no Python index has it. Export what pip has of the environment: {_EXPORT}.")
+        raise place.refused(
+            "no Python index has it, and the worker has no micromamba, mamba or conda. Put one on its PATH, or export what pip has "
+            f"of the environment: {_EXPORT}."
+        )
     return _CALLED.get(name, name), _specifier(place, found["version"].strip())
 
 

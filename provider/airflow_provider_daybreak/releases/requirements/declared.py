@@ -35,7 +35,7 @@ from airflow_provider_daybreak.releases.requirements.text_files import read_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_provider_daybreak.releases.requirements.needs import Needs
+    from airflow_provider_daybreak.releases.requirements.needs import CondaNeeds, Needs
     from airflow_provider_daybreak.releases.source import Source
 
 log = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ class Requirements:
     :param chosen: extras and groups of a lock that are installed too.
     :param choosing: how packages are chosen beside that.
     :param projects: folders of the source, relative to it, that hold packages which are needed.
+    :param conda: what conda's program installs, where it does.
     :param remote: addresses of constraints, which are read when something is resolved.
     """
 
@@ -87,6 +88,7 @@ class Requirements:
     choosing: Choosing = AS_USUAL
     projects: tuple[str, ...] = ()
     remote: tuple[Line, ...] = ()
+    conda: CondaNeeds | None = None
 
     @property
     def digest(self) -> str:
@@ -97,6 +99,8 @@ class Requirements:
         parts += [self.pins] if self.pins else []
         if self.chosen:
             digest.update(f"\0{self.chosen}".encode())
+        if self.conda:
+            digest.update(f"\0{self.conda}".encode())
         if facts := self.choosing.facts:
             digest.update(f"\0{facts}".encode())
         parts += [self.remote] if self.remote else []
@@ -109,7 +113,9 @@ class Requirements:
     @property
     def hashed(self) -> bool:
         """Whether all is pinned and says its hashes, so that nothing is to be resolved."""
-        return bool(self.content) or all(line.options and line.pinned for line in self.lines)
+        return bool(self.content) or (
+            not self.conda and all(line.options and line.pinned for line in self.lines)
+        )
 
 
 def read_requirements(
@@ -268,6 +274,7 @@ def _of_needs(source: Source, path: Path, needs: Needs | None) -> Requirements |
         pins=needs.pins,
         choosing=needs.choosing,
         projects=_within(source, needs.projects),
+        conda=needs.conda,
     )
 
 

@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class CondaNeeds:
+    """
+    What conda's program installs.
+
+    :param channels: where from; what the machine's configuration says where there are none.
+    :param specs: the packages, as conda writes them.
+    :param environment: name or path of an environment whose packages are taken instead.
+    """
+
+    channels: tuple[str, ...] = ()
+    specs: tuple[str, ...] = ()
+    environment: str = ""
+
+
+@dataclass(frozen=True)
 class Needs:
     """
     What one file says is needed.
@@ -28,6 +43,7 @@ class Needs:
     :param pins: each package of the lock beside it, with its version and hashes: nothing else is installed.
     :param choosing: how packages are chosen beside that.
     :param projects: folders of the source that hold packages which it needs.
+    :param conda: what conda's program installs, where it does.
     """
 
     lines: tuple[Line, ...] = ()
@@ -37,6 +53,7 @@ class Needs:
     pins: tuple[Line, ...] = ()
     choosing: Choosing = AS_USUAL
     projects: tuple[Path, ...] = ()
+    conda: CondaNeeds | None = None
 
 
 def joined(first: Needs, second: Needs) -> Needs:

@@ -227,6 +227,8 @@ def environment_of(release: Release, job: Job, dotenv: Mapping[str, str], space:
     }
     modules = [str(space.work / root) for root in installed.roots]
     modules += [str(installed.library)] if installed.library else []
+    if (release.environment / "conda-meta").is_dir():
+        variables["CONDA_PREFIX"] = str(release.environment)  # where what conda installs looks for its data
     if job.state and FOLDER in job.state.paths:
         variables["DAYBREAK_STATE_DIR"] = str(space.work / FOLDER)
     if user := job.privileges.user:

@@ -6,6 +6,12 @@ from airflow_provider_daybreak.releases.requirements.declared import read_requir
 from airflow_provider_daybreak.releases.source import read_source
 
 
+@pytest.fixture(autouse=True)
+def _no_conda(monkeypatch):
+    """What a machine has of conda's programs changes nothing here."""
+    monkeypatch.setattr("airflow_provider_daybreak.releases.requirements.conda.program", lambda: "")
+
+
 @pytest.fixture
 def read(folder):
     """Return a function that reads what a source with these files, by path, asks for."""
