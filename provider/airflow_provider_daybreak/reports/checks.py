@@ -8,7 +8,9 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_daybreak.exceptions import ExpressionError, InvalidValueError, TemplateError
+from airflow_provider_daybreak.reports.apart import apart
 from airflow_provider_daybreak.reports.rows import Rows
+from airflow_provider_daybreak.reports.templates.limits import Limits
 from airflow_provider_daybreak.reports.templates.sandbox import evaluate
 from airflow_provider_daybreak.reports.values import is_missing, moment_of
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Check", "CheckResult", "expression", "fresh", "min_rows", "no_nulls"]
 
 _LONG = timedelta(days=36_500)
+_LIMITS = Limits()
 _LAST = date.max - timedelta(days=1)
 
 
@@ -98,8 +101,16 @@ class _Expression:
 
     def outcome(self, data: Mapping[str, Any], period: Period) -> CheckResult:
         name = self.name or f"expression({self.text})"
+        return apart(
+            lambda _: self._outcome(name, {**data, "period": period}),
+            limits=_LIMITS,
+            template=name,
+            answer=str,  # it asks nothing
+        )
+
+    def _outcome(self, name: str, data: Mapping[str, Any]) -> CheckResult:
         try:
-            value = evaluate(self.text, {**data, "period": period})
+            value = evaluate(self.text, data, limits=_LIMITS)
         except TemplateError as error:
             raise ExpressionError(name, 0, 0, self.text, error.problem) from error
         if isinstance(value, Iterator):  # true even if it gives nothing

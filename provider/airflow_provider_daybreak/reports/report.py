@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import InvalidValueError, TemplateError
 from airflow_provider_daybreak.reports import rendering, snapshot
+from airflow_provider_daybreak.reports.apart import apart
 from airflow_provider_daybreak.reports.document import Notice, RenderedFile, with_notice
 from airflow_provider_daybreak.reports.formats.csv import dialect_of
 from airflow_provider_daybreak.reports.language import Language
 from airflow_provider_daybreak.reports.rows import Rows
+from airflow_provider_daybreak.reports.templates.limits import Limits
 from airflow_provider_daybreak.reports.templates.template import Subject, render
 from airflow_provider_daybreak.reports.theme import find_theme
 
@@ -158,10 +160,22 @@ def render_report(
     :raises TemplateError: the template, or a value in it, is wrong.
     """
     language, theme = Language(spec.locale), find_theme(spec.template.parent)
-    previous = snapshot.Previous(found.data, stored)
     subject = Subject(spec.report, report_date, found.period, language, spec.title)
-    document = render(spec.template, subject, previous.data, previous=previous)
+
+    def work(ask: Callable[[str], bytes | None]) -> tuple[Document, dict[str, frozenset[str] | None]]:
+        previous = snapshot.Previous(found.data, ask)
+        document = render(spec.template, subject, previous.data, previous=previous)
+        return document, previous.needs(document.names)
+
+    document, needs = apart(
+        work,
+        limits=Limits(),
+        template=str(spec.template),
+        answer=stored,
+        rows=[value for value in found.data.values() if isinstance(value, Rows)],
+    )
     if found.failed:
         document = with_notice(document, Notice(language.word("draft"), "danger", language.word("danger")))
     files = (*rendering.render(document, spec.formats, theme, csv_dialect=spec.csv_dialect), *attached)
-    return Rendered(document, files, previous.files(document.names), found)
+    snapshots = tuple(snapshot.keep(name, found.data[name], names) for name, names in needs.items())
+    return Rendered(document, files, snapshots, found)

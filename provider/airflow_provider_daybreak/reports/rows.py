@@ -211,6 +211,10 @@ class Rows:
         rows._seen = seen  # noqa: SLF001 - one of its own kind
         return rows
 
+    def same_as(self, other: Rows) -> bool:
+        """Return whether both are the same rows, watched or not."""
+        return self._memory is other._memory and self.columns == other.columns
+
     def all_columns(self) -> tuple[str, ...]:
         """Return the columns for one who names none of them."""
         if self._seen is not None:

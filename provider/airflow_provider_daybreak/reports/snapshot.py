@@ -66,15 +66,13 @@ class Previous:
             before = nothing_like(name, value)
         return self._watched(name, before)
 
-    def files(self, names: frozenset[str]) -> tuple[RenderedFile, ...]:
+    def needs(self, names: frozenset[str]) -> dict[str, frozenset[str] | None]:
         """
-        Return what is kept for the next report.
+        Return what is to be kept for the next report: by name of data, those of columns and keys, or None for all.
 
         :param names: what the template's expressions name.
         """
-        return tuple(
-            keep(name, self._data[name], None if name in self._whole else names) for name in self._asked
-        )
+        return {name: None if name in self._whole else names for name in self._asked}
 
     def _watched(self, name: str, value: Any) -> Any:
         return _watched(value, partial(self._whole.add, name))

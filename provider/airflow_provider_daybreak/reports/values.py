@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from itertools import count
 from pathlib import PurePath
 from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
@@ -30,6 +31,9 @@ Moment: TypeAlias = "date | datetime | time"
 _IPS = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
 _OF_PANDAS = frozenset({("pandas", "Period"), ("pandas", "Interval")})
 _BYTES = 32  # of a value that are written
+_PARTS = 1_000_000
+"""Of one value that are written as JSON."""
+_Part = TypeVar("_Part")
 
 
 def plain(value: Any) -> Any:
@@ -80,7 +84,7 @@ def text_of(value: Any) -> str:
         return f"{value[:_BYTES].hex()}{more} ({len(value)} B)"
     if isinstance(value, (Mapping, list, tuple, set, frozenset, range)):
         try:
-            return json.dumps(_jsonable(value), ensure_ascii=False)
+            return json.dumps(_jsonable(value, count(1)), ensure_ascii=False)
         except RecursionError as error:
             raise UnwritableValueError(f"{type(value).__name__} that holds itself") from error
     if isinstance(value, (date, time)):
@@ -90,17 +94,26 @@ def text_of(value: Any) -> str:
     raise UnwritableValueError(type(value).__name__)
 
 
-def _jsonable(value: Any) -> Any:
+def _jsonable(value: Any, counter: Iterator[int]) -> Any:
     value = plain(value)
     if isinstance(value, Mapping):
-        return {text_of(key): _jsonable(each) for key, each in value.items()}
+        return {text_of(key): _jsonable(each, counter) for key, each in _counted(value.items(), value, counter)}
     if isinstance(value, (set, frozenset)):
-        return sorted(map(_jsonable, value), key=str)  # they have no order of their own
+        parts = [_jsonable(each, counter) for each in _counted(value, value, counter)]
+        return sorted(parts, key=str)  # they have no order of their own
     if isinstance(value, (list, tuple, range)):
-        return list(map(_jsonable, value))
+        return [_jsonable(each, counter) for each in _counted(value, value, counter)]
     if isinstance(value, float) and abs(value) == float("inf"):
         return str(value)
     return value if value is None or isinstance(value, (bool, int, float)) else text_of(value)
+
+
+def _counted(parts: Iterable[_Part], whole: Any, counter: Iterator[int]) -> Iterator[_Part]:
+    """Yield the parts, as long as there are not too many: a list may hold another a thousand times, and that a third."""
+    for part in parts:
+        if next(counter) > _PARTS:
+            raise UnwritableValueError(f"{type(whole).__name__} in a value of more than {_PARTS:,} parts")
+        yield part
 
 
 def is_missing(value: object) -> bool:

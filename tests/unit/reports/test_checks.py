@@ -4,10 +4,17 @@ from datetime import date, timedelta
 
 import pytest
 
-from airflow_provider_daybreak.exceptions import InvalidValueError, MissingColumnError, TemplateError
+from airflow_provider_daybreak.exceptions import (
+    InvalidValueError,
+    MissingColumnError,
+    TemplateError,
+    TemplateLimitError,
+)
+from airflow_provider_daybreak.reports import apart, checks
 from airflow_provider_daybreak.reports.checks import expression, fresh, min_rows, no_nulls
 from airflow_provider_daybreak.reports.period import period_of, zone
 from airflow_provider_daybreak.reports.rows import Rows
+from airflow_provider_daybreak.reports.templates.limits import Limits
 
 PERIOD = period_of(date(2026, 3, 29), timezone=zone("Europe/Berlin"))
 DATA = {
@@ -105,3 +112,11 @@ def test_what_pandas_has_for_nothing_is_missing():
     data = {"sales": [{"n": pd.NA}, {"n": pd.NaT}, {"n": 1}]}
 
     assert no_nulls("sales", "n").outcome(data, PERIOD).found == "2 missing in n"
+
+
+def test_an_expression_that_takes_hours_in_one_step_is_ended(monkeypatch):
+    monkeypatch.setattr(apart, "_GRACE", 0.5)
+    monkeypatch.setattr(checks, "_LIMITS", Limits(seconds=1))
+
+    with pytest.raises(TemplateLimitError, match=r"Stopped 'big': it ran for more than 1 seconds"):
+        expression("5 | round(-10 ** 9) == 1", name="big").outcome({}, None)

@@ -75,7 +75,11 @@ def kept(make_document):
         read = {name: as_data(name, value) for name, value in data.items()}
         previous = snapshot.Previous(read, (before or {}).get)
         document = make_document(source + "\n", previous.data, previous=previous)
-        return {file.name: file.content for file in previous.files(document.names)}
+        needs = previous.needs(document.names)
+        return {
+            snapshot.file_name(name): snapshot.keep(name, read[name], names).content
+            for name, names in needs.items()
+        }
 
     return render
 

@@ -75,12 +75,7 @@ class Meter:
 
         :raises TemplateLimitError: the block ran out of it.
         """
-        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a name of the kernel's, not a path
-            cap = int(file.read().split()[0]) * _PAGE + self.limits.memory
-        if soft != resource.RLIM_INFINITY:
-            cap = min(cap, soft)
-        resource.setrlimit(resource.RLIMIT_AS, (cap, hard))
+        before = cap_memory(self.limits.memory)
         try:
             yield
         except MemoryError as error:
@@ -88,4 +83,19 @@ class Meter:
                 self.template, f"took more than {self.limits.memory:,} bytes of memory"
             ) from error
         finally:
-            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+            resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def cap_memory(size: int) -> tuple[int, int]:
+    """
+    Let this process take no more address space than it has, and so many bytes; return its limits before.
+
+    A lower limit that it has already stays.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a name of the kernel's, not a path
+        cap = int(file.read().split()[0]) * _PAGE + size
+    if soft != resource.RLIM_INFINITY:
+        cap = min(cap, soft)
+    resource.setrlimit(resource.RLIMIT_AS, (cap, hard))
+    return soft, hard

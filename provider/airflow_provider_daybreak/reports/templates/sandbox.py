@@ -10,16 +10,20 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, TemplateError
+from airflow_provider_daybreak.reports.placeholders import without_placeholders
 from airflow_provider_daybreak.reports.templates.code import generator, template
 from airflow_provider_daybreak.reports.templates.limits import Limits, Meter
 from airflow_provider_daybreak.reports.templates.written import Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from jinja2 import TemplateRuntimeError
 
 _MAX_POWER = 4096  # bits
+WRITTEN = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
+"""How templates are written, as options of Jinja's."""
 
 
 def evaluate(text: str, data: Mapping[str, Any], *, limits: Limits | None = None) -> Any:
@@ -123,6 +127,21 @@ def missing() -> type[Any]:
             super().__init__(hint, obj, name, exc)
 
     return Missing
+
+
+def template_line(path: Path, line: int) -> int:
+    """Return the line of a template that a line of the code made of it comes from, or 0 if it can't be told."""
+    from jinja2 import TemplateError as JinjaError
+    from jinja2 import pass_context
+
+    environment = sandbox()(
+        finalize=pass_context(lambda _, value: value), autoescape=True, optimized=False, **WRITTEN
+    )
+    try:
+        source = without_placeholders(path.read_text(encoding="utf-8-sig"))
+        return int(environment.from_string(source).get_corresponding_lineno(line))
+    except (OSError, UnicodeDecodeError, JinjaError):
+        return 0
 
 
 def failures() -> tuple[type[Exception], ...]:

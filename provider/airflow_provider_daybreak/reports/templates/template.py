@@ -40,6 +40,7 @@ from airflow_provider_daybreak.reports.templates.filters import change_filters, 
 from airflow_provider_daybreak.reports.templates.html import html, plain_html
 from airflow_provider_daybreak.reports.templates.limits import Limits, Meter
 from airflow_provider_daybreak.reports.templates.sandbox import (
+    WRITTEN,
     failures,
     missing,
     sandbox,
@@ -166,16 +167,16 @@ class _Rendering:
         """Return what the template writes: Markdown or HTML with marks in it."""
         environment = self._environment()
         self._names, self._filters = [*context, *environment.globals], list(environment.filters)
-        with self.meter.memory():
-            try:
+        try:
+            with self.meter.memory():
                 template = environment.get_template(self.path.name)
                 return "".join(map(self._counted, template.generate(dict(context))))
-            except DaybreakError as error:
-                if isinstance(error, TemplateUnreadableError):
-                    raise
-                raise self._located(error) from error
-            except failures() as error:
-                raise self._located(error) from error
+        except TemplateUnreadableError:
+            raise
+        except DaybreakError as error:
+            raise self._located(error) from error
+        except failures() as error:
+            raise self._located(error) from error
 
     def _counted(self, text: str) -> str:
         self.meter.write(shown(text) if self.markdown else text)
@@ -226,9 +227,7 @@ class _Rendering:
             autoescape=True,
             finalize=finalize,
             undefined=missing(),
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
+            **WRITTEN,
             cache_size=0,
             bytecode_cache=compiled(),
             optimized=False,
@@ -321,7 +320,8 @@ class _Rendering:
                 for name in self._sources
                 for folder in (self.path.parent, self.path.parent.parent)
             }
-            frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+            place = error.__cause__ if isinstance(error.__cause__, MemoryError) else error
+            frames = [frame for frame in traceback.extract_tb(place.__traceback__) if frame.filename in files]
             line, path = (frames[-1].lineno, frames[-1].filename) if frames else (None, str(self.path))
         if isinstance(error, TemplateLimitError):
             return TemplateLimitError(**vars(error) | {"line": line or 0, "path": str(path)})
