@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import io
 import os
 import re
@@ -100,3 +101,30 @@ def test_a_machine_that_lacks_everything_is_told_so_with_two_commands(monkeypatc
     assert engine.endswith(
         "lacks a Docker engine with Compose: some tests are skipped. Bring it with: sudo bash tests/stand_ins/engine.sh"
     )
+
+
+def test_every_package_is_in_the_wheel():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    folders = {init.parent.relative_to(PACKAGE.parent) for init in PACKAGE.rglob("__init__.py")}
+    named = {line for line in setup["options"]["packages"].split() if not line.endswith((".dags", ".plugins"))}
+
+    assert named == {".".join(folder.parts) for folder in folders}
+
+
+def test_every_file_beside_the_modules_is_in_the_wheel():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    data = {
+        PACKAGE.parent.joinpath(*package.split("."), pattern)
+        for package, patterns in setup["options.package_data"].items()
+        for pattern in patterns.split()
+    }
+    others = [
+        path
+        for path in PACKAGE.rglob("*")
+        if (path.is_file() and path.suffix not in {".py", ".pyc"})
+        or ("boot" in path.parts and path.suffix == ".py")
+    ]
+
+    assert [path for path in others if not any(path.match(str(pattern)) for pattern in data)] == []

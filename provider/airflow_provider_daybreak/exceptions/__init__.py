@@ -53,6 +53,7 @@ They are imported from here, whichever module defines them::
             DotenvSyntaxError
             DotenvUnreadableError
             DotenvValueError
+        FileFailedError
         InvalidValueError
         MissingConnectionError
         MissingExtraError
@@ -132,6 +133,7 @@ from airflow_provider_daybreak.exceptions.archive import (
 )
 from airflow_provider_daybreak.exceptions.base import (
     DaybreakError,
+    FileFailedError,
     InvalidValueError,
     MissingConnectionError,
     MissingExtraError,
@@ -291,6 +293,7 @@ __all__ = [
     "EngineError",
     "EngineUnavailableError",
     "ExpressionError",
+    "FileFailedError",
     "ImageBuildError",
     "ImagePullError",
     "InstallError",

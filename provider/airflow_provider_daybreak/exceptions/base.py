@@ -115,6 +115,23 @@ class InvalidValueError(DaybreakError, permanent=True):
         return f"Invalid {self.name} {shown(self.value)}: expected {self.expected}."
 
 
+class FileFailedError(DaybreakError):
+    """
+    A file or folder that the system would not read or write just now: a full disk, a mount that is away, no permission.
+
+    :param path: as far as the system says it.
+    """
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        what = repr(self.path) if self.path else "a file"
+        return (
+            f"Cannot read or write {what}: {self.problem}. Mend that; the next try goes on from what is there."
+        )
+
+
 class NameTakenError(DaybreakError, permanent=True):
     """A name for something new that something else has. Nothing was written."""
 

@@ -11,6 +11,7 @@ from airflow_provider_daybreak.exceptions import (
     DaybreakError,
     DeliveryInFlightError,
     EmptyRecipientsError,
+    FileFailedError,
     NobodyAllowedError,
     ScriptSkippedError,
 )
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_OF_FILES = (
+    OSError,
+    PermissionError,
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+)
 _MARGIN = timedelta(seconds=5)  # after which nobody's clock holds a mail for one in flight
 
 
@@ -34,6 +43,7 @@ def fail_at_once() -> Iterator[None]:
 
     :raises AirflowFailException: the block raised a permanent :class:`DaybreakError`.
     :raises AirflowSkipException: a script asked to be skipped.
+    :raises FileFailedError: the system would not read or write a file.
     """
     from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowSkipException
 
@@ -47,6 +57,12 @@ def fail_at_once() -> Iterator[None]:
         if not error.permanent:
             raise error.with_traceback(None)  # noqa: B904 - see above
         raise AirflowFailException(str(error)) from error.with_traceback(None)
+    except OSError as error:
+        if type(error) not in _OF_FILES or error.errno is None:  # a connection's, or a library's own
+            raise
+        log.debug("Where it failed", exc_info=True)
+        problem = error.strerror or str(error)
+        raise FileFailedError(str(error.filename or ""), problem) from error.with_traceback(None)
 
 
 @contextmanager

@@ -89,7 +89,9 @@ def _write_temporary(path: Path, data: bytes, *, durable: bool, mode: int | None
                 os.fchmod(file.fileno(), mode)
             if durable:
                 os.fsync(file.fileno())
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # write(2) and fsync(2) are told no name
         with suppress(OSError):
             temporary.unlink()
         raise

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import traceback
 
 import pytest
@@ -7,10 +8,12 @@ import pytest
 from airflow_provider_daybreak.exceptions import (
     DeliveryInFlightError,
     DeliveryPendingError,
+    FileFailedError,
     InvalidValueError,
     SmtpUnavailableError,
 )
 from airflow_provider_daybreak.operators.permanent import fail_at_once, look_again_later
+from airflow_provider_daybreak.storage.local import write
 from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowRescheduleException
 
 
@@ -68,3 +71,35 @@ def test_an_airflow_that_would_start_it_again_at_once_is_left_to_the_retries(mon
 
     with pytest.raises(DeliveryInFlightError), look_again_later(), fail_at_once():
         raise in_flight()
+
+
+def test_a_file_that_the_system_refuses_is_a_sentence_that_names_it_and_is_tried_again(tmp_path):
+    with pytest.raises(FileFailedError) as failed, fail_at_once():
+        (tmp_path / "absent" / "file").write_bytes(b"")
+
+    assert str(failed.value).startswith(
+        f"Cannot read or write '{tmp_path}/absent/file': No such file or directory."
+    )
+    assert not failed.value.permanent
+
+
+def test_a_full_disk_is_said_with_the_file_that_had_no_room(tmp_path, monkeypatch):
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+
+    with (
+        pytest.raises(FileFailedError, match=r"'.*/report\.html': No space left on device\. Mend that"),
+        fail_at_once(),
+    ):
+        write(tmp_path / "report.html", b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionRefusedError(111, "refused"), TimeoutError("late"), OSError("of a library")]
+)
+def test_an_error_of_a_connection_is_none_of_a_file(error):
+    with pytest.raises(type(error)), fail_at_once():
+        raise error
