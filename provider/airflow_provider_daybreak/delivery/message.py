@@ -341,7 +341,7 @@ def _alternative(message: Message, text: str | None, markup: str | None) -> MIME
     for subtype, content in (("plain", text), ("html", markup)):
         if content is not None:
             part = MIMEPart(policy=SMTP)
-            part.set_content(content, subtype=subtype, charset="utf-8", cte="quoted-printable")
+            part.set_content(content, subtype=subtype, charset="utf-8", cte=_shorter(content))
             parts.append(part)
     if not parts:
         part = MIMEPart(policy=SMTP)
@@ -353,6 +353,17 @@ def _alternative(message: Message, text: str | None, markup: str | None) -> MIME
     for part in parts:
         alternative.attach(part)
     return alternative
+
+
+def _shorter(text: str) -> str:
+    """
+    Return the encoding that makes a text shorter (RFC 2045 §6.7, §6.8): people can read the first, if it is as good.
+
+    Gmail clips what is long as it was sent: each letter of most scripts takes 6 to 9 bytes in the first.
+    """
+    data = text.encode()
+    beyond = len(data.translate(None, bytes(range(128))))
+    return "base64" if 2 * beyond > 0.37 * len(data) else "quoted-printable"
 
 
 def _multipart(subtype: str, boundary: str, **parameters: str) -> MIMEPart:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -25,8 +26,17 @@ if TYPE_CHECKING:
 
 FILE_NAME = "report.html"
 MAX_BYTES = 90_000
-"""Gmail clips a mail near 102 kB of HTML; its own footer and the transfer encoding need the rest."""
+"""Gmail clips a mail near 102 kB of HTML; its own footer needs the rest."""
+MAX_SENT = 102_000
+"""What it may have as it is sent, where letters beyond ASCII take more room."""
 
+_WIDTH = 644  # pixels, as the stylesheet has them
+# Word, which draws the mails of Outlook on Windows, knows no greatest width: there a table of that width is around.
+_WORD_OPENS = (
+    f'<!--[if mso]><table role="presentation" width="{_WIDTH}" align="center" cellspacing="0" cellpadding="0" border="0">'
+    "<tr><td><![endif]-->"
+)
+_WORD_CLOSES = "<!--[if mso]></td></tr></table><![endif]-->"
 _ATTRIBUTES = Attributes(
     align=("align", "{}"),
     whole=" nowrap",
@@ -63,13 +73,19 @@ def _fitting(document: Document, theme: Theme, files: Mapping[str, str]) -> str:
     shown = {table.name: min(table.limit, len(table.rows)) for table in document.tables}
     while True:
         text = _html(document, theme, Body(document, _picture, _ATTRIBUTES, shown, files))
-        size = len(text.encode())
-        if size <= MAX_BYTES:
+        data = text.encode()
+        if len(data) <= MAX_BYTES and _sent(data) <= MAX_SENT:
             return text
         longest = max(shown, key=shown.__getitem__, default="")
         if not shown.get(longest):
-            raise ReportTooLargeError(document.report, size, MAX_BYTES)
+            size, most = (len(data), MAX_BYTES) if len(data) > MAX_BYTES else (_sent(data), MAX_SENT)
+            raise ReportTooLargeError(document.report, size, most)
         shown[longest] //= 2
+
+
+def _sent(data: bytes) -> int:
+    """Return how many bytes a text has in the shorter of the two encodings of mail (RFC 2045 §6.7, §6.8)."""
+    return min(len(binascii.b2a_qp(data)), len(data) * 4 // 3 * 78 // 76)
 
 
 def _picture(chart: Chart | Drawing) -> str:
@@ -94,10 +110,11 @@ def _html(document: Document, theme: Theme, body: Body) -> str:
         f"<title>{escape(document.title)}</title></head>"
         f"<body>{hidden}"
         '<div role="main"><table role="presentation" class="outer" width="100%" cellspacing="0" cellpadding="0" border="0"><tr>'
-        '<td align="center" class="around"><table role="presentation" class="inner" width="100%" cellspacing="0" '
+        '<td align="center" class="around">'
+        f'{_WORD_OPENS}<table role="presentation" class="inner" width="100%" cellspacing="0" '
         f'cellpadding="0" border="0"><tr><td class="main">{logo}'
         f'<h1>{escape(document.title)}</h1><p class="period">{escape(period_line(document))}</p>'
-        f"{body.html()}{footer}</td></tr></table></td></tr></table></div></body></html>\n"
+        f"{body.html()}{footer}</td></tr></table>{_WORD_CLOSES}</td></tr></table></div></body></html>\n"
     )
     return _CLASS.sub(
         "",
