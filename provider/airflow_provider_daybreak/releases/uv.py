@@ -51,9 +51,13 @@ _FIXED = {
 }
 
 
+_PACKAGE = r"([A-Za-z0-9][\w.-]*)"
 _SOURCE_ONLY = re.compile(
-    r"([A-Za-z0-9][\w.-]*)(?:==\S+)? has no usable wheels|`([A-Za-z0-9][\w.-]*)(?:==\S+)?`[^`]*no usable wheels"
+    rf"{_PACKAGE}(?:==\S+)? has no usable wheels|`{_PACKAGE}(?:==\S+)?`[^`]*no usable wheels"
+    rf"|Building source distributions for `{_PACKAGE}` is disabled"
 )
+_OTHER_SYSTEM = re.compile(rf"{_PACKAGE}(==[\w.!+-]+)? has no wheels with a matching platform tag")
+_OTHER_PYTHON = re.compile(rf"{_PACKAGE}(==[\w.!+-]+)? has no wheels with a matching Python")
 
 
 _UVS_OWN = (
@@ -201,15 +205,21 @@ class UvResult:
 
 
 def remedy_for(explanation: str) -> str:
-    """Return what to do where uv found a package that would have to be built, or ""."""
-    found = _SOURCE_ONLY.search(explanation)
-    if found is None:
-        return ""
-    name = found[1] or found[2]
-    return (
-        f"{name} has no wheel that fits, and building it runs its code. Ask for a version that has one, or let it "
-        f"be built alone: VenvDeployOperator(only_binary={{{name!r}: False}})."
-    )
+    """Return what to do where uv found a package that would have to be built, or that is for something else, or ""."""
+    if found := _SOURCE_ONLY.search(explanation):
+        name = found[1] or found[2] or found[3]
+        return (
+            f"{name} has no wheel that fits, and building it runs its code. Ask for a version that has one, or let it "
+            f"be built alone: VenvDeployOperator(only_binary={{{name!r}: False}})."
+        )
+    if found := _OTHER_SYSTEM.search(explanation):
+        return f"{found[1]} is for another system. Say that it is not needed on this one: {found[1]}{found[2] or ''} ; sys_platform == 'win32'."
+    if found := _OTHER_PYTHON.search(explanation):
+        return (
+            f"{found[1]}{found[2] or ''} has wheels for other versions of Python alone. Ask for a version that has one for this, or "
+            f"deploy with python set to one that it has; VenvDeployOperator(only_binary={{{found[1]!r}: False}}) lets it be built."
+        )
+    return ""
 
 
 def run_uv(arguments: Sequence[str], *, cwd: Path, index: Index | Indexes | None = None) -> UvResult:

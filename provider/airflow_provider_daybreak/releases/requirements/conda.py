@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,12 @@ from airflow_provider_daybreak.releases.requirements.needs import (
     required,
     strings,
 )
+from airflow_provider_daybreak.releases.requirements.text_files import read_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from airflow_provider_daybreak.releases.source import Source
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +42,7 @@ _SPEC = re.compile(r"(?:[\w./-]+::)?(?P<name>[\w.-]+)\s*(?P<version>.*)")
 _EXPORT = "pip list --format=freeze > requirements.txt (in its environment; take out what only conda has)"
 
 
-def read_environment(path: Path) -> Needs:
+def read_environment(path: Path, source: Source) -> Needs:
     """
     Return what a conda environment needs.
 
@@ -63,10 +67,19 @@ def read_environment(path: Path) -> Needs:
         else:
             specs.append(one)
     if program() and any(_name_of(one) not in _IN_ANY for one in specs):
-        pip = required(path, text, items, written=[str(item) for item in items])
         texts = strings(path, specs, "dependencies")
-        return Needs(pip, conda=CondaNeeds(_channels(path, text, facts.get("channels")), tuple(texts)))
-    return _by_name(path, text, items, specs)
+        named = Needs(conda=CondaNeeds(_channels(path, text, facts.get("channels")), tuple(texts)))
+    else:
+        named = _by_name(path, text, specs)
+    lines = [Line(str(path), line_with(text, one), one) for one in strings(path, items, "pip in dependencies")]
+    read = read_lines(source, path, lines)
+    return replace(
+        named,
+        lines=(*named.lines, *read.lines),
+        index=read.index,
+        choosing=replace(read.choosing, constraints=tuple(read.constraints)),
+        projects=tuple(read.projects),
+    )
 
 
 def _yaml(path: Path, text: str) -> Any:
@@ -94,7 +107,7 @@ def _name_of(said: Any) -> str:
     return found["name"].lower() if found else ""
 
 
-def _by_name(path: Path, text: str, items: list[Any], specs: list[Any]) -> Needs:
+def _by_name(path: Path, text: str, specs: list[Any]) -> Needs:
     """Return conda's packages as those of the same name on a Python index, with a warning that names them."""
     python, named, matched = "", [], []
     for one in specs:
@@ -109,8 +122,7 @@ def _by_name(path: Path, text: str, items: list[Any], specs: list[Any]) -> Needs
             "%s asks conda for %s: a deploy takes packages of these names from the Python index instead, since the worker has no "
             "micromamba, mamba or conda. Put one on its PATH, or choose them yourself: %s", path, ", ".join(matched), _EXPORT,
         )  # fmt: skip
-    written = [*matched, *map(str, items)]
-    return Needs(required(path, text, [*named, *items], written=written), python)
+    return Needs(required(path, text, named, written=matched), python)
 
 
 def _taken_apart(path: Path, text: str, one: Any) -> tuple[str, str]:

@@ -234,8 +234,8 @@ def _of_file(source: Source, path: Path, chosen: tuple[str, ...]) -> Requirement
     check_can_be_installed_from(path)
     readers: dict[str, Callable[[], Needs | None]] = {
         "pyproject.toml": lambda: read_pyproject(path, chosen, source.file_at),
-        "Pipfile": lambda: read_pipfile(path, chosen),
-        "Pipfile.lock": lambda: read_pipfile_lock(path, chosen),
+        "Pipfile": lambda: read_pipfile(path, chosen, source.file_at),
+        "Pipfile.lock": lambda: read_pipfile_lock(path, chosen, source.file_at),
         "setup.cfg": lambda: read_setup_cfg(path, chosen),
         "setup.py": lambda: read_setup_py(path, chosen),
     }
@@ -251,7 +251,7 @@ def _of_file(source: Source, path: Path, chosen: tuple[str, ...]) -> Requirement
             str(path), f"it has no extras or groups such as {chosen[0]!r}. Name the file alone."
         )
     if path.name in ("environment.yml", "environment.yaml"):
-        return _of_needs(source, path, read_environment(path))
+        return _of_needs(source, path, read_environment(path, source))
     if re.fullmatch(r"pylock(\.[^.]+)?\.toml", path.name):
         return _frozen("pylock", path)
     if path.suffix == ".py" or has_metadata(path):

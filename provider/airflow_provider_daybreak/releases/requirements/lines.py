@@ -36,6 +36,7 @@ _MARKS = (  # the longer before those that they begin with
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+_CODING = re.compile(rb"(?:[^\n]*\n)?[ \t]*#[^\n]*?coding[:=][ \t]*([-\w.]+)")
 _NO_TEXT = "it is not UTF-8 text. Save it as UTF-8."
 IN_CLEAR = "its credentials stand in clear. Put them into a connection, and name it in index_conn_id."
 _NO_INDEX = "expected the address of a simple index, such as https://packages.example/simple."
@@ -46,6 +47,11 @@ _NO_PATH = "a path of one machine leads nowhere on another. Publish the package,
 NO_PROJECT = (
     "there is no project (pyproject.toml, setup.cfg or setup.py) in the source there. Copy it into the source."
 )
+_NO_FREEZE = (
+    "it is where one machine had its file, as 'pip freeze' notes of what conda installed. Write its version: "
+    "'pip list --format=freeze' does."
+)
+_NO_NAME = "an address has its package's name before it. Write it as name @ https://…."
 _NO_HTTP = "an address without TLS can be anybody's. Use https://."
 _NO_ADDRESS = (
     "its address can't be used: it stands in locks and logs, so it has no query, which may hold a key, and no user. Publish the "
@@ -106,15 +112,16 @@ class Line:
 
 def read_text(path: Path) -> str:
     """
-    Return the text of a file in UTF-8, or in what the mark it begins with says, as PowerShell writes it.
+    Return the text of a file in UTF-8, or in what the mark it begins with says, as PowerShell writes it, or a comment, as for Python.
 
     :raises RequirementsError: it can't be read, or is no text.
     """
     try:
         data = path.read_bytes()
-        encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
+        encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "")
+        said = _CODING.match(data)
+        text = data.decode(encoding or (said[1].decode() if said else "utf-8"))
+    except (UnicodeDecodeError, LookupError) as error:
         raise RequirementsError(str(path), _NO_TEXT) from error
     except OSError as error:
         problem = f"{error.strerror or error}. Expected a readable file."
@@ -226,6 +233,8 @@ def _check(line: Line, text: str) -> None:
         raise line.refused(_NO_VARIABLE)
     if _VCS.match(text):
         raise line.refused(_NO_VCS)
+    if re.match(r"https?://", text, re.IGNORECASE):
+        raise line.refused(_NO_NAME)
     if re.match(r"[./~]|file:", text) or re.search(r"\.(whl|zip|tar\.gz)$", re.split("[;@]", text)[0].strip()):
         raise line.refused(_NO_PATH)
     try:
@@ -237,7 +246,8 @@ def _check(line: Line, text: str) -> None:
     if _VCS.match(url):
         raise line.refused(_NO_VCS)
     if url and not url.startswith("https://"):
-        raise line.refused(_NO_PATH if "://" not in url or url.startswith("file:") else _NO_HTTP)
+        of_file = _NO_FREEZE if url.startswith("file://") else _NO_PATH
+        raise line.refused(of_file if "://" not in url or url.startswith("file:") else _NO_HTTP)
     if url and not is_clean(url):
         raise line.refused(_NO_ADDRESS)
 

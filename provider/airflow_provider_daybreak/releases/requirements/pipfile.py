@@ -14,15 +14,17 @@ from airflow_provider_daybreak.releases.requirements.lines import Line, index_ur
 from airflow_provider_daybreak.releases.requirements.lockfiles import toml
 from airflow_provider_daybreak.releases.requirements.needs import (
     Needs,
+    joined,
     line_with,
     required,
     strings,
     table,
     unknown_choice,
 )
+from airflow_provider_daybreak.releases.requirements.pyproject import read_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 _MARKERS = frozenset(
@@ -32,11 +34,12 @@ _MARKERS = frozenset(
 _KNOWN = frozenset({"version", "extras", "markers", "index", "hashes"}) | _MARKERS
 
 
-def read_pipfile(path: Path, chosen: Sequence[str] = ()) -> Needs:
+def read_pipfile(path: Path, chosen: Sequence[str], file_at: Callable[[Path], Path | None]) -> Needs:
     """
     Return what a ``Pipfile`` needs.
 
     :param chosen: categories that are needed beside ``packages``.
+    :param file_at: returns where a path leads if that is a file of the source, or else None.
     :raises RequirementsError: it can't be read.
     :raises RequirementRefusedError: it asks for what can't be deployed.
     """
@@ -44,20 +47,23 @@ def read_pipfile(path: Path, chosen: Sequence[str] = ()) -> Needs:
     facts = toml(str(path), text)
     python = table(path, facts, "requires")
     packages = _packages(path, facts, "packages", chosen)
+    packages, local = _apart(path, text, packages, file_at)
     items = [_requirement(path, text, name, said) for name, said in packages.items()]
     version = str(python.get("python_full_version", python.get("python_version", "")))
     requires = f"=={version}{'' if 'python_full_version' in python else '.*'}" if version else ""
     index, choosing = _indexes(path, text, facts.get("source", []), packages)
     if table(path, facts, "pipenv").get("allow_prereleases") is True:
         choosing = replace(choosing, prerelease="allow")
-    return Needs(required(path, text, items, written=packages), requires, index, choosing=choosing)
+    needs = Needs(required(path, text, items, written=packages), requires, index, choosing=choosing)
+    return joined(needs, local)
 
 
-def read_pipfile_lock(path: Path, chosen: Sequence[str] = ()) -> Needs:
+def read_pipfile_lock(path: Path, chosen: Sequence[str], file_at: Callable[[Path], Path | None]) -> Needs:
     """
     Return what a ``Pipfile.lock`` installs, with hashes.
 
     :param chosen: categories that are needed beside ``default``.
+    :param file_at: returns where a path leads if that is a file of the source, or else None.
     :raises RequirementsError: it can't be read.
     :raises RequirementRefusedError: a package has no version or no hash, or comes from elsewhere.
     """
@@ -69,7 +75,7 @@ def read_pipfile_lock(path: Path, chosen: Sequence[str] = ()) -> Needs:
     if not isinstance(facts, dict) or "default" not in facts:
         raise RequirementsError(str(path), "it has no packages of 'default'. Lock again with: pipenv lock.")
     lines = []
-    packages = _packages(path, facts, "default", chosen)
+    packages, local = _apart(path, text, _packages(path, facts, "default", chosen), file_at)
     for name, said in packages.items():
         place = Line(str(path), line_with(text, name), name)
         hashes = said.get("hashes") if isinstance(said, dict) else None
@@ -80,7 +86,23 @@ def read_pipfile_lock(path: Path, chosen: Sequence[str] = ()) -> Needs:
         lines.append(requirement(Line(place.path, place.number, f"{asked}{options}")))
     meta = table(path, facts, "_meta")
     index, choosing = _indexes(path, text, meta.get("sources", []), packages)
-    return Needs(tuple(lines), "", index, choosing=choosing)
+    # what the projects of the source need is locked with the rest
+    return Needs(tuple(lines), "", index, choosing=choosing, projects=local.projects)
+
+
+def _apart(
+    path: Path, text: str, packages: dict[str, Any], file_at: Callable[[Path], Path | None]
+) -> tuple[dict[str, Any], Needs]:
+    """Return the packages that are none of the source, and what those that are need."""
+    others, local = {}, Needs()
+    for name, said in packages.items():
+        if isinstance(said, dict) and "path" in said:
+            place = Line(str(path), line_with(text, name), name)
+            extras = strings(path, said.get("extras"), f"extras of {name}")
+            local = joined(local, read_folder(path.parent / str(said["path"]), extras, file_at, place))
+        else:
+            others[name] = said
+    return others, local
 
 
 def _packages(path: Path, facts: dict[str, Any], first: str, chosen: Sequence[str]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def read_poetry(
                 written.append(name)
     requires = specifier(path, text, "python", str(python)) if python else ""
     default, choosing = indexes_of(path, text, poetry)
-    choosing = _from_indexes(path, text, main, choosing, default)
+    choosing = from_indexes(path, text, main, choosing, default)
     needs = Needs(required(path, text, items, written=written), requires, default, choosing=choosing)
     return joined(needs, local)
 
@@ -111,8 +111,12 @@ def indexes_of(path: Path, text: str, poetry: dict[str, Any]) -> tuple[str, Choo
     return "" if default.rstrip("/") == PYPI else default, Choosing(indexes=(*ordered[:-1], *explicit))
 
 
-def _from_indexes(path: Path, text: str, main: dict[str, Any], choosing: Choosing, default: str) -> Choosing:
-    """Return it with the packages that are said to be from one of the indexes."""
+def from_indexes(path: Path, text: str, main: dict[str, Any], choosing: Choosing, default: str) -> Choosing:
+    """
+    Return it with the packages that are said to be from one of the indexes.
+
+    :raises RequirementRefusedError: one is from an index that there is not.
+    """
     urls = {one.name: one.url for one in choosing.indexes}
     found = []
     for name, said in main.items():

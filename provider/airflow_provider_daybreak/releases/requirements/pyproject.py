@@ -96,7 +96,7 @@ def read_pyproject(
     if not isinstance(python, str):
         raise RequirementsError(str(path), "requires-python in [project] is no text, such as '>=3.10'.")
     _check_pixi(path, facts)
-    settings = _of_uv(path, text, facts, chosen)
+    settings = _with_poetrys(path, text, _of_uv(path, text, facts, chosen), poetrys, items)
     lines = with_urls((*read.lines, *required(path, text, items)), settings)
     inside = _of_folders(path, text, facts, lines, settings, file_at, (*within, path.parent.resolve()))
     index, choosing = _indexes(path, text, facts, settings)
@@ -106,6 +106,27 @@ def read_pyproject(
         if file_at(path.with_name(name)):
             return _pinned(needs, path.with_name(name))
     return needs
+
+
+def _with_poetrys(
+    path: Path, text: str, settings: UvSettings, poetrys: dict[str, Any], items: Sequence[Any]
+) -> UvSettings:
+    """Return settings with what ``[tool.poetry.dependencies]`` adds to dependencies of ``[project]``: index or folder."""
+    asked = {canonicalize_name(match[0]) for one in items if (match := re.match(r"[A-Za-z0-9._-]+", str(one)))}
+    named = table(path, poetrys, "dependencies")
+    added = {
+        name: one for name, one in named.items() if canonicalize_name(name) in asked and isinstance(one, dict)
+    }
+    for name, one in added.items():
+        if unknown := sorted(one.keys() & {"git", "file", "url"}):
+            problem = f"{unknown[0]!r} is not honoured here. Publish the package, or copy it into the source."
+            raise Line(str(path), line_with(text, name), name).refused(problem)
+    folders = tuple((canonicalize_name(name), str(one["path"])) for name, one in added.items() if "path" in one)
+    choosing = settings.choosing
+    if any("source" in one for one in added.values()):
+        default, said = poetry.indexes_of(path, text, poetrys)
+        choosing = poetry.from_indexes(path, text, added, said, default)
+    return replace(settings, choosing=choosing, paths=(*settings.paths, *folders))
 
 
 def _check_pixi(path: Path, facts: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,13 +22,17 @@ from airflow_provider_daybreak.releases.requirements.lines import (
 from airflow_provider_daybreak.releases.requirements.pyproject import read_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from airflow_provider_daybreak.releases.source import Source
 
+log = logging.getLogger(__name__)
+
 _INCLUDE = re.compile(r"(?P<option>-[rc](?=[^=])|--(?:requirement|constraint)(?=[\s=]))(?:\s+|=)?(?P<path>.+)")
 _INDEX = re.compile(r"(?P<option>-i|--index-url|--extra-index-url)(?:\s+|=)(?P<url>\S+)")
 _PER_PACKAGE = re.compile(r"--(?P<option>no-binary|only-binary)(?:\s+|=)(?P<names>[A-Za-z0-9._,\s-]+)")
+_OF_DEBIAN = re.compile(r"pkg[-_]resources\s*==\s*0\.0\.0", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _DEPTH = 10
 _ALL_OR_NONE = (
@@ -44,11 +49,13 @@ class Read:
     """
     What was read so far of a file and of those that it names.
 
+    :param own: what projects of the source need.
     :param remote: constraints that are at an address.
     :param projects: folders of the source that hold packages which are needed.
     """
 
     lines: list[Line] = field(default_factory=list)
+    own: list[Line] = field(default_factory=list)
     constraints: list[Line] = field(default_factory=list)
     wheels: list[Line] = field(default_factory=list)
     indexes: list[Line] = field(default_factory=list)
@@ -100,11 +107,36 @@ def read_text_file(source: Source, path: Path) -> Read:
     return read
 
 
+def read_lines(source: Source, path: Path, lines: Sequence[Line]) -> Read:
+    """
+    Return what lines in pip's format say that stand in another file.
+
+    :raises RequirementsError: a file that they name can't be read.
+    :raises RequirementRefusedError: one asks for what can't be deployed.
+    """
+    read = Read()
+    _read_into(read, source, path, from_=(), lines=lines)
+    _check_hashes(read)
+    return read
+
+
 def _read_into(
-    read: Read, source: Source, path: Path, *, from_: tuple[Path, ...], narrowing: bool = False
+    read: Read,
+    source: Source,
+    path: Path,
+    *,
+    from_: tuple[Path, ...],
+    narrowing: bool = False,
+    lines: Iterable[Line] | None = None,
 ) -> None:
-    for line in logical_lines(path, included=bool(from_)):
-        if include := _INCLUDE.fullmatch(line.text):
+    for line in logical_lines(path, included=bool(from_)) if lines is None else lines:
+        if _OF_DEBIAN.fullmatch(line.text):
+            log.warning(
+                "%s line %d is left out: Debian's pip lists it, and there is no such package",
+                line.path,
+                line.number,
+            )
+        elif include := _INCLUDE.fullmatch(line.text):
             narrow = narrowing or include["option"] in ("-c", "--constraint")
             _include(read, source, line, include["path"].strip("\"' "), from_=(*from_, path), narrowing=narrow)
         elif index := _INDEX.fullmatch(line.text):
@@ -145,7 +177,7 @@ def _read_folder(read: Read, source: Source, beside: Path, line: Line, local: tu
     if not folders:
         raise line.refused(NO_PROJECT)
     found = read_folder(folders[0], extras, source.file_at, line)
-    read.lines += found.lines
+    read.own += found.lines
     read.projects += found.projects
     read.requires.append(found.requires_python)
 
@@ -174,8 +206,17 @@ def _check_hashes(read: Read) -> None:
             raise line.refused("a hash is compared where the package is asked for. Move it to the requirement.")
     first = next((line for line in read.lines if line.options), None)
     if not read.strict and first is None:
+        read.lines += read.own
         return
+    # As 'uv export' writes it: what the project needs stands there too, with hashes.
+    pinned = {_name_of(line) for line in read.lines}
+    read.lines += [line for line in read.own if _name_of(line) not in pinned]
     asks = f"the hash on line {first.number} of {first.path!r}" if first else "--require-hashes"
     for line in read.lines:
         if not (line.options and line.pinned):
             raise line.refused(_ALL_OR_NONE.format(asks=asks))
+
+
+def _name_of(line: Line) -> str:
+    found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line.text)
+    return canonicalize_name(found[0]) if found else ""

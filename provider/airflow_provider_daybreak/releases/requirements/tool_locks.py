@@ -41,7 +41,7 @@ def pins_of(path: Path) -> tuple[Line, ...]:
         number = _line_of(text, name)
         files = package.get("files") or old.get(name, [])
         hashes = sorted({str(one["hash"]) for one in files if isinstance(one, dict) and "hash" in one})
-        if version == "" and package.get("extras"):
+        if (version == "" and package.get("extras")) or _is_of_the_source(package):
             continue
         if problem := _problem(package, path, hashes):
             raise RequirementRefusedError(str(path), number, name, problem)
@@ -51,6 +51,13 @@ def pins_of(path: Path) -> tuple[Line, ...]:
             raise RequirementRefusedError(str(path), number, name, problem)
         pins[key] = Line(str(path), number, f"{name}=={version}", "".join(f" --hash={one}" for one in hashes))
     return tuple(pins.values())
+
+
+def _is_of_the_source(package: dict[str, Any]) -> bool:
+    """Return whether it is a folder: the project names it too, and it was looked for in the source."""
+    source = package.get("source", {})
+    folder = isinstance(source, dict) and source.get("type") == "directory"
+    return folder or ("path" in package and not str(package["path"]).endswith((".whl", ".gz", ".zip")))
 
 
 def _problem(package: dict[str, Any], path: Path, hashes: list[str]) -> str:

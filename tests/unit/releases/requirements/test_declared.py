@@ -207,11 +207,12 @@ def test_what_is_no_text_is_an_error(folder, name, data):
         ("file:lib", "there is no project"),
         ("thing[more] @ file:lib", "there is no project"),
         ("-e /opt/thing", "there is no project"),
+        ("https://example.com/thing-1.zip", "an address has its package's name before it"),
         ("-e file:///opt/thing", "a path of one machine"),
         ("-e git+https://example.com/thing.git#egg=thing", "what a repository gives today"),
         ("./lib ; python_version > '3'", "a path of one machine"),
         ("lib/thing-1.0-py3-none-any.whl", "a path of one machine"),
-        ("thing @ file:///opt/thing.whl", "a path of one machine"),
+        ("thing @ file:///croot/thing_1/work", "'pip list --format=freeze' does"),
         ("git+https://example.com/thing.git", "what a repository gives today"),
         ("thing @ git+ssh://example.com/thing.git@v1", "what a repository gives today"),
         ("thing @ http://example.com/thing.whl", "an address without TLS"),
@@ -284,7 +285,7 @@ def test_a_project_of_the_source_brings_what_it_needs(folder):
 
     requirements = read(source)
 
-    assert [line.text for line in requirements.lines] == ["attrs", "idna", "yarl", "requests"]
+    assert [line.text for line in requirements.lines] == ["requests", "attrs", "idna", "yarl"]
     assert requirements.projects == ("libs/lib", "")
 
 

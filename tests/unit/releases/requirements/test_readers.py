@@ -210,7 +210,7 @@ def test_a_pipfile_is_read_and_its_lock_goes_before_it(read):
     ("name", "text", "problem"),
     [
         ("Pipfile", "[packages]\nattrs = {git = 'https://a.example'}\n", "line 2.*'git' is not honoured"),
-        ("Pipfile", "[packages]\nattrs = {path = '.', editable = true}\n", "'editable' is not honoured"),
+        ("Pipfile", "[packages]\nattrs = {path = './lib', editable = true}\n", "there is no project"),
         ("Pipfile", "[packages]\nattrs = {version = '*', index = 'own'}\n", "there is no source 'own'"),
         ("Pipfile.lock", "{", "it is no JSON"),
         ("Pipfile.lock", "{}", "no packages of 'default'"),
