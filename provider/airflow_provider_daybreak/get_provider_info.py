@@ -91,6 +91,18 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "s3://aws_default@reports/releases",
                         "default": "",
                     },
+                    "release_key": {
+                        "description": (
+                            "Key, the same on all workers, that signs what goes into release_store, of at least 32 "
+                            "characters: nothing else is taken from there then. Several with commas, where the first "
+                            "signs and any may have signed, replace one by another. Empty: nothing is signed."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": None,
+                        "default": "",
+                        "sensitive": True,
+                    },
                 },
             },
         },

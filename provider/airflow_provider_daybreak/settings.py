@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
+
+_LEAST_KEY = 32
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Settings:
     :param claim_lifetime: how long a mail is in flight whose sender gives no sign of life.
     :param releases: the folder on this worker that keeps deployed scripts.
     :param release_store: URI of the folder that several workers get releases from, or None.
+    :param release_keys: with the first of them what goes there is signed, and any of them may have signed what is taken.
     """
 
     archive: str
@@ -26,6 +29,7 @@ class Settings:
     release_store: str | None
     archive_is_shared: bool = False
     claim_lifetime: timedelta = timedelta(minutes=2)
+    release_keys: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def load(cls) -> Settings:
@@ -49,6 +53,7 @@ class Settings:
                 "archive_is_shared", conf.get("daybreak", "archive_is_shared", fallback="")
             ),
             claim_lifetime=_seconds("claim_lifetime", conf.get("daybreak", "claim_lifetime", fallback="")),
+            release_keys=_keys(conf.get("daybreak", "release_key", fallback="") or ""),
         )
 
 
@@ -58,6 +63,15 @@ def _seconds(option: str, value: str) -> timedelta:
     if not (text.isascii() and text.isdecimal() and 30 <= int(text[:9]) <= 1200):  # noqa: PLR2004 - as it says
         raise InvalidValueError(f"[daybreak] {option}", value, "a whole number of seconds from 30 to 1200")
     return timedelta(seconds=int(text))
+
+
+def _keys(value: str) -> tuple[str, ...]:
+    """Return the keys of a list with commas. A short one could be guessed from what it signed."""
+    keys = tuple(key.strip() for key in value.split(",") if key.strip())
+    if any(len(key) < _LEAST_KEY for key in keys):
+        expected = f"keys of at least {_LEAST_KEY} characters, such as openssl rand -hex 32 writes, with commas between them"
+        raise InvalidValueError("[daybreak] release_key", "***", expected)
+    return keys
 
 
 def _boolean(option: str, value: str) -> bool:

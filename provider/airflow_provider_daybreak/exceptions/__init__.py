@@ -77,6 +77,7 @@ They are imported from here, whichever module defines them::
             ProjectError
             ReleaseDamagedError
             ReleaseNotFoundError
+            ReleasesUnsafeError
             RequirementRefusedError
             RequirementsError
             RunAsError
@@ -204,6 +205,7 @@ from airflow_provider_daybreak.exceptions.releases import (
     ReleaseDamagedError,
     ReleaseError,
     ReleaseNotFoundError,
+    ReleasesUnsafeError,
     RequirementRefusedError,
     RequirementsError,
     SecretNotHereError,
@@ -327,6 +329,7 @@ __all__ = [
     "ReleaseDamagedError",
     "ReleaseError",
     "ReleaseNotFoundError",
+    "ReleasesUnsafeError",
     "ReportError",
     "ReportNotFoundError",
     "ReportTooLargeError",

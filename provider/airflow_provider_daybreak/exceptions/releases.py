@@ -271,6 +271,20 @@ class ReleaseDamagedError(ReleaseError, permanent=True):
         )
 
 
+class ReleasesUnsafeError(ReleaseError, permanent=True):
+    """A folder of releases that another user could change what is run in."""
+
+    path: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot use {self.path!r} for releases: {self.problem}, so that another user could change what is run from "
+            f"there. If nobody has, {self.remedy} it; else set [daybreak] releases to a folder of this user alone, and deploy again."
+        )
+
+
 class StillInUseError(ReleaseError):
     """Something damaged that can't be made anew while a job runs from it."""
 

@@ -331,7 +331,8 @@ class ReleaseHook:
             return None
         from airflow_provider_daybreak.context.archive import storage_path
 
-        return Store(storage_path(self.settings.release_store, name="[daybreak] release_store") / name)
+        folder = storage_path(self.settings.release_store, name="[daybreak] release_store") / name
+        return Store(folder, self.settings.release_keys)
 
 
 def _mask(release: Release, job: Job) -> Redactor:

@@ -38,6 +38,7 @@ def changing(layout: Layout, *, lock_timeout: float, store: Store | None = None)
     """
     try:
         layout.make()
+        layout.check_access()
         with deploy_locked(layout, timeout=lock_timeout):
             heal(layout)
             clean(layout)

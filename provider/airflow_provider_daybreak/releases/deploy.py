@@ -227,7 +227,7 @@ def _deploy(
     if packages := packages_in(lock.text):
         interpreter = interpreter_in(packages)
     environment = Environment(lock, interpreter, choice.builds)
-    release_id = id_of(environment.id, source.digest)
+    release_id = id_of(environment.id, source.digest, _made_with(plan, environment, choice))
     before = history.current
     if before is not None and release_id in history.rolled_back:
         log.warning(
@@ -345,18 +345,24 @@ def _manifest(
         "source_sha256": source.digest,
         "files": list(source.files),
         "requirements": choice.requirements.kind,
-        "projects": list(choice.requirements.projects),
         "input_sha256": input_digest,
         "lock_sha256": environment.lock.sha256,
         "interpreter": environment.interpreter.identity(),
         "installer": environment.installer,
-        "only_binary": not choice.builds.allowed,
-        "built": list(choice.builds.packages),
-        "wheels": list(choice.builds.wheels),
-        # what another worker needs to make it
-        "python": plan.python or environment.interpreter.path,
-        **manifest_of(choice.indexes),
+        **_made_with(plan, environment, choice),
         "env_file": str(plan.env_file or source.dotenv or ""),
         "secrets": [] if plan.store_secrets else secrets_in(source.folder, source.files),
         "provider_version": __version__,
+    }
+
+
+def _made_with(plan: Plan, environment: Environment, choice: Choice) -> dict[str, Any]:
+    """Return what another worker needs to make the release."""
+    return {
+        "projects": list(choice.requirements.projects),
+        "only_binary": not choice.builds.allowed,
+        "built": list(choice.builds.packages),
+        "wheels": list(choice.builds.wheels),
+        "python": plan.python or environment.interpreter.path,
+        **manifest_of(choice.indexes),
     }

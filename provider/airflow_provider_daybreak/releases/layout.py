@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.exceptions import InvalidValueError, ReleasesUnsafeError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,6 +112,30 @@ class Layout:
             if not folder.exists():
                 folder.mkdir(mode=0o755, parents=True, exist_ok=True)
                 folder.chmod(0o755)  # whatever the umask says
+
+    def check_access(self) -> None:
+        """
+        Make sure that no other user can put something into these folders that is run from them.
+
+        A member of a group that is this process's too may, as where a cluster mounts a volume for a pod's group.
+
+        :raises ReleasesUnsafeError: one belongs to somebody else than this user or root, or others may write to it.
+        """
+        trusted = {os.geteuid(), 0, int(os.environ.get("SUDO_UID") or 0)}  # Airflow's run_as_user goes by sudo
+        inner = (self.environments, self.releases, self.dotenv.parent, self.state, self.runs, self.trash)
+        for folder in (self.root, self.home, *inner):
+            try:
+                status = folder.stat() if folder == self.root else folder.lstat()  # a link may lead to a disk
+            except FileNotFoundError:
+                continue
+            if status.st_uid not in trusted:
+                raise ReleasesUnsafeError(
+                    str(folder), f"it belongs to user {status.st_uid}", f"chown {os.geteuid()}"
+                )
+            ours = status.st_gid in (os.getegid(), *os.getgroups())
+            if status.st_mode & (stat.S_IWOTH if ours else stat.S_IWOTH | stat.S_IWGRP):
+                problem = f"others may write to it (mode {stat.S_IMODE(status.st_mode):04o})"
+                raise ReleasesUnsafeError(str(folder), problem, "chmod go-w")
 
 
 def ids_in(folder: Path) -> list[str]:

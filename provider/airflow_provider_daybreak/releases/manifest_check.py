@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import VerificationError
 from airflow_provider_daybreak.releases.environments.verify import shown
+from airflow_provider_daybreak.releases.release import is_manifest_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,14 +15,19 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.release import Release
     from airflow_provider_daybreak.releases.source import FileEntry
 
+_REMEDY = "Remove '{}', and deploy again: it is made anew."
+
 
 def check_source(release: Release) -> int:
     """
-    Compare every file of a release with its manifest.
+    Compare a release's id with its manifest, and every file with that.
 
     :return: how many files were compared.
-    :raises VerificationError: a file is missing, differs, or is new.
+    :raises VerificationError: the manifest is another one's, or a file is missing, differs, or is new.
     """
+    if not is_manifest_of(release.manifest, release.id):
+        explanation = f"It is made of something else than its id says.\n{_REMEDY.format(release.path)}"
+        raise VerificationError(f"Release {release.id}", "the comparison with its id", explanation)
     listed = {file["path"]: file for file in release.manifest["files"]}
     wrong = [path for path, file in listed.items() if _changed(release.src / path, file)]
     found = {
@@ -31,7 +37,7 @@ def check_source(release: Release) -> int:
     }
     wrong += sorted(found - listed.keys() - {".env"})
     if wrong:
-        explanation = f"{shown(wrong)}\nRemove {str(release.path)!r}, and deploy again: it is made anew."
+        explanation = f"{shown(wrong)}\n{_REMEDY.format(release.path)}"
         raise VerificationError(f"Release {release.id}", "the comparison with its manifest", explanation)
     return len(listed)
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import ReleaseDamagedError, ReleaseNotFoundError
+from airflow_provider_daybreak.releases.environments.environment import id_of as environment_id_of
 from airflow_provider_daybreak.releases.environments.environment import is_complete
 from airflow_provider_daybreak.releases.files import read_json
 from airflow_provider_daybreak.releases.layout import ids_in
 from airflow_provider_daybreak.releases.projects.installed import Installed, installed_in
+from airflow_provider_daybreak.releases.source import digest_of
 from airflow_provider_daybreak.releases.switch import current_id, read_history
 
 if TYPE_CHECKING:
@@ -28,6 +30,15 @@ _KEYS = {
     "source_sha256",
 }  # fmt: skip
 
+MADE_WITH = ("built", "index", "index_conn_id", "indexes", "only_binary", "projects", "python", "wheels")
+"""What of a manifest says how another worker makes the release: with which interpreter, and from where."""
+_SHAPES: Mapping[str, type] = {
+    "files": list, "interpreter": dict, "lock_sha256": str, "environment": str, "installer": str, "name": str, "release": str,
+    "created": str, "python": str, "index": str, "index_conn_id": str, "only_binary": bool, "env_file": str, "source": str,
+    "built": list, "wheels": list, "indexes": list, "projects": list, "secrets": list,
+}  # fmt: skip
+_SHAPES_OF_FILES = {"path": str, "bytes": int, "sha256": str, "executable": bool, "link": str}
+
 
 @dataclass(frozen=True)
 class Release:
@@ -35,7 +46,7 @@ class Release:
     A release on this machine.
 
     :param layout: the folder of its name.
-    :param id: sixteen hexadecimal digits, from its environment and its source.
+    :param id: sixteen hexadecimal digits, from all that it is made of.
     :param manifest: what MANIFEST.json says.
     """
 
@@ -89,8 +100,17 @@ def problem_of(manifest: object) -> str:
         return "it is empty, cut off, or no JSON object"
     if manifest.get("schema") != SCHEMA:
         return f"it is of format {manifest.get('schema')!r}, and this version of Daybreak reads format {SCHEMA}"
-    missing = ", ".join(sorted(_KEYS - manifest.keys()))
-    return f"it lacks {missing}" if missing else ""
+    if missing := ", ".join(sorted(_KEYS - manifest.keys())):
+        return f"it lacks {missing}"
+    wrong = [key for key, shape in _SHAPES.items() if not isinstance(manifest.get(key, shape()), shape)]
+    wrong += [key for key in ("files",) if not wrong and not all(map(_is_file, manifest[key]))]
+    return f"{wrong[0]} has another shape than a deploy gives it" if wrong else ""
+
+
+def _is_file(entry: object) -> bool:
+    return isinstance(entry, dict) and all(
+        isinstance(entry.get(key), shape) for key, shape in _SHAPES_OF_FILES.items()
+    )
 
 
 def find_release(layout: Layout, release_id: str) -> Release | None:
@@ -115,10 +135,21 @@ def previous_id(layout: Layout) -> str | None:
     return next((one for one in reversed(read_history(layout).line[:-1]) if is_ready(layout, one)), None)
 
 
-def id_of(environment_id: str, source_digest: str) -> str:
-    """Return the id of the release that an environment and a source make: sixteen hexadecimal digits."""
-    facts = [SCHEMA, environment_id, source_digest]
+def id_of(environment_id: str, source_digest: str, made_with: Mapping[str, Any]) -> str:
+    """
+    Return the id of a release: sixteen hexadecimal digits.
+
+    :param made_with: what :data:`MADE_WITH` names of it, and maybe more.
+    """
+    facts = [SCHEMA, environment_id, source_digest, {key: made_with.get(key) for key in MADE_WITH}]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def is_manifest_of(manifest: Mapping[str, Any], release_id: str) -> bool:
+    """Return whether what a manifest says makes the release of that id, down to its lock and its files."""
+    environment = environment_id_of(manifest["lock_sha256"], manifest["interpreter"], manifest["installer"])
+    made = id_of(environment, digest_of(manifest["files"]), manifest)
+    return (environment, made, release_id) == (manifest["environment"], release_id, manifest["release"])
 
 
 def releases_of(layout: Layout) -> list[Release]:

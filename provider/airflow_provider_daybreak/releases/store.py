@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import logging
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak import storage
@@ -13,8 +15,7 @@ from airflow_provider_daybreak.exceptions import ReleaseNotFoundError, StoredRel
 from airflow_provider_daybreak.releases.environments.environment import LOCK_NAME
 from airflow_provider_daybreak.releases.files import read_json
 from airflow_provider_daybreak.releases.layout import ID
-from airflow_provider_daybreak.releases.release import MANIFEST, id_of, problem_of
-from airflow_provider_daybreak.releases.source import digest_of
+from airflow_provider_daybreak.releases.release import MANIFEST, is_manifest_of, problem_of
 from airflow_provider_daybreak.releases.switch import check_owner, entry_in
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.storage import StoragePath
 
 log = logging.getLogger(__name__)
+
+_SIGNED = ".signature"
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,16 @@ class Store:
 
     ::
 
-        <folder>/releases/<id>/src/…  requirements.lock  MANIFEST.json last
+        <folder>/releases/<id>/src/…  requirements.lock  <key>.signature  MANIFEST.json last
                  history/00000001.json  one a switch, created only where there is none
 
     :param folder: where they lie.
+    :param keys: with the first of them what is put there is signed, and any of them may have signed what is taken. Nothing is
+        signed where there are none.
     """
 
     folder: StoragePath
+    keys: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def name(self) -> str:
@@ -47,7 +53,9 @@ class Store:
     def publish(self, release: Release) -> None:
         """Put what the release is made of there, its manifest last. What is there already is left alone."""
         target = self.folder / "releases" / release.id
+        manifest = (release.path / MANIFEST).read_bytes()
         if (target / MANIFEST).exists():
+            self._sign(target, manifest)
             return
         secrets = release.manifest.get("secrets", ())
         for file in release.manifest["files"]:
@@ -56,7 +64,8 @@ class Store:
                     _inside(target / "src", file["path"]), (release.src / file["path"]).read_bytes()
                 )
         storage.create_if_absent(target / LOCK_NAME, (release.path / LOCK_NAME).read_bytes())
-        storage.create_if_absent(target / MANIFEST, (release.path / MANIFEST).read_bytes())
+        self._sign(target, manifest)
+        storage.create_if_absent(target / MANIFEST, manifest)
         log.info("Release %s of %s is in the store for other workers", release.id, release.layout.name)
 
     def manifest(self, release_id: str) -> dict[str, Any]:
@@ -68,17 +77,34 @@ class Store:
         """
         path = self.folder / "releases" / release_id / MANIFEST
         try:
-            manifest: dict[str, Any] = json.loads(path.read_bytes())
+            data = path.read_bytes()
+            manifest: dict[str, Any] = json.loads(data)
         except FileNotFoundError as error:
             raise ReleaseNotFoundError(self.name, release_id, tuple(self.release_ids())) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise StoredReleaseError(str(path), "it is no JSON") from error
         if problem := problem_of(manifest):
             raise StoredReleaseError(str(path), problem)
-        source = digest_of(manifest["files"])
-        if id_of(manifest["environment"], source) != release_id or manifest["name"] != self.name:
+        # Of all that it is made of, so that neither a file nor the lock can be another one under the same id.
+        if not is_manifest_of(manifest, release_id) or manifest["name"] != self.name:
             raise StoredReleaseError(str(path), f"it is not that of release {release_id} of {self.name}")
+        for file in manifest["files"]:
+            _check_inside(path, file)
+        self._check_signature(path, data)
         return manifest
+
+    def _sign(self, target: StoragePath, manifest: bytes) -> None:
+        if self.keys:
+            storage.create_if_absent(target / _signature_name(self.keys[0]), _signature(self.keys[0], manifest))
+
+    def _check_signature(self, path: StoragePath, manifest: bytes) -> None:
+        for key in self.keys:
+            found = path.parent / _signature_name(key)
+            if found.exists() and hmac.compare_digest(found.read_bytes(), _signature(key, manifest)):
+                return
+        if self.keys:
+            problem = "none of the keys in [daybreak] release_key has signed it. Deploy on a worker that has one of them"
+            raise StoredReleaseError(str(path), problem)
 
     def lock(self, manifest: dict[str, Any]) -> str:
         """
@@ -136,6 +162,7 @@ class Store:
         if manifest is None or problem_of(manifest):
             return  # nothing tells which files it is made of, and a deploy of the same puts it there anew
         paths = [top / MANIFEST, top / LOCK_NAME]
+        paths += [top / name for name in storage.names(top) if name.endswith(_SIGNED)]
         paths += [_inside(top / "src", file["path"]) for file in manifest["files"] if file["sha256"]]
         for path in paths:
             if path.exists():
@@ -158,6 +185,26 @@ class Store:
             return path.read_bytes()
         except FileNotFoundError as error:
             raise StoredReleaseError(str(path), "it is missing") from error
+
+
+def _signature_name(key: str) -> str:
+    """Return what a key's signature is called, by which others know the key, and nobody gets to it."""
+    return f"{hashlib.sha256(b'name of ' + key.encode()).hexdigest()[:12]}{_SIGNED}"
+
+
+def _signature(key: str, manifest: bytes) -> bytes:
+    return hmac.new(key.encode(), b"daybreak release\n" + manifest, hashlib.sha256).hexdigest().encode()
+
+
+def _check_inside(manifest: StoragePath, file: dict[str, Any]) -> None:
+    """Make sure that a file, and what a link leads to, lies in the source: they are made where they say."""
+    path = file["path"].removesuffix("/")
+    _inside(manifest.parent, path)
+    target = os.path.normpath(f"{os.path.dirname(path)}/{file['link']}".lstrip("/"))  # noqa: PTH120 - a name in a manifest, not a path
+    if file["link"].startswith("/") or target.split("/")[0] == "..":
+        raise StoredReleaseError(
+            str(manifest), f"its link {path!r} leads out of the source, to {file['link']!r}"
+        )
 
 
 def _inside(folder: StoragePath, path: str) -> StoragePath:

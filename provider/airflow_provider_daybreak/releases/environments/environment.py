@@ -79,8 +79,13 @@ class Environment:
     @property
     def id(self) -> str:
         """Sixteen hexadecimal digits."""
-        facts = [SCHEMA, self.lock.sha256, self.interpreter.identity(), self.installer]
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+        return id_of(self.lock.sha256, self.interpreter.identity(), self.installer)
+
+
+def id_of(lock_sha256: str, interpreter: Mapping[str, str], installer: str) -> str:
+    """Return the id of the environment that is made of these: sixteen hexadecimal digits."""
+    facts = [SCHEMA, lock_sha256, dict(interpreter), installer]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def builds_in(manifest: Mapping[str, Any]) -> uv.Builds:

@@ -119,12 +119,14 @@ def run(
     :param running: gets what ends its processes.
     :param space: an empty workspace; one that is removed at the end when None.
     :raises ScriptNotStartedError: there is no such program, or it can't be executed.
+    :raises ReleasesUnsafeError: another user could have changed it.
     :raises ReleaseNotFoundError: the release was pruned.
     :raises ReleaseDamagedError: its source or its environment can't be used.
     """
     if space is None:
         with workspace(release.layout) as made:
             return run(release, job, on_line=on_line, running=running, space=made)
+    release.layout.check_access()
     with leased(release.path) as lease:
         if lease is None:
             raise ReleaseNotFoundError(release.layout.name, release.id, ())
