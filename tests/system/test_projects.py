@@ -128,6 +128,15 @@ def test_a_package_with_a_console_script(project, command):
     assert project("console_script").run(command) == "orders  today"
 
 
+@pytest.mark.parametrize("command", [["stock-report", "today"], ["run.sh", "today"]])
+def test_a_package_of_setuptools_with_its_data_and_its_version(project, command):
+    assert project("setup_cfg").run(command) == "1.4 today"
+
+
+def test_a_workspace_of_several_packages(project):
+    assert project("workspace").run(["main.py"]) == "screws  3 2.1.0"
+
+
 @pytest.mark.parametrize("command", [["run.sh"], ["./run.sh"]])
 def test_a_shell_script_that_a_crontab_calls(project, command):
     wrapped = project("shell_wrapper")

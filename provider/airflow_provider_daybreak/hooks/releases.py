@@ -25,8 +25,9 @@ from airflow_provider_daybreak.releases.environments.environment import COMPLETE
 from airflow_provider_daybreak.releases.environments.verify import check_consistency, check_record
 from airflow_provider_daybreak.releases.info import ReleaseInfo, info_of
 from airflow_provider_daybreak.releases.layout import Layout, names
-from airflow_provider_daybreak.releases.making import frozen_lock, rebuild
+from airflow_provider_daybreak.releases.making import frozen_lock, projects_of, rebuild
 from airflow_provider_daybreak.releases.manifest_check import check_source
+from airflow_provider_daybreak.releases.projects.installed import check_installed
 from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
 from airflow_provider_daybreak.releases.release import get_release, previous_id
 from airflow_provider_daybreak.releases.running.command import split_command
@@ -281,6 +282,7 @@ class ReleaseHook:
         remedy = f"Make it anew: airflow daybreak releases rebuild {name} {found.id}"
         compared = {"source": check_source(found), "environment": check_record(found.environment, remedy)}
         check_consistency(found.environment)
+        check_installed(found.path, projects_of(found.path, found.manifest))
         return compared
 
     def rebuild(self, name: str, release: str | None = None) -> ReleaseInfo:

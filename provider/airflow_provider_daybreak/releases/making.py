@@ -24,8 +24,10 @@ from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from airflow_provider_daybreak.releases.layout import Layout
+    from airflow_provider_daybreak.releases.projects.project import Project
     from airflow_provider_daybreak.releases.release import Release
     from airflow_provider_daybreak.releases.uv import Index
 
@@ -47,8 +49,7 @@ def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[st
     path.mkdir(mode=0o755)
     path.chmod(0o755)
     copy_files(manifest["files"], path / "src", read)
-    source = Source(path / "src", path / "src", tuple(manifest["files"]), manifest["source_sha256"])
-    write_installed(path, read_projects(source, ("", *manifest.get("projects", ()))))
+    write_installed(path, projects_of(path, manifest))
     (path / "src" / ".env").symlink_to("../../../shared/.env")  # a script finds it beside itself
     (path / "environment").symlink_to(f"../../environments/{manifest['environment']}")
     (path / LEASE).touch(mode=0o644)
@@ -59,6 +60,12 @@ def make_release(layout: Layout, manifest: Mapping[str, Any], read: Callable[[st
     local.synchronise(path / "src")
     write_json(path / MANIFEST, manifest, mode=0o444)
     local.synchronise(layout.releases)
+
+
+def projects_of(path: Path, manifest: Mapping[str, Any]) -> list[Project]:
+    """Return the projects in the source of a release that is in this folder."""
+    source = Source(path / "src", path / "src", tuple(manifest["files"]), manifest["source_sha256"])
+    return read_projects(source, ("", *manifest.get("projects", ())))
 
 
 def build_for(

@@ -20,6 +20,7 @@ from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.releases.deploy import Plan
 from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.settings import Settings
+from tests.integration.releases.package_index import PackageIndex
 
 # A worker: reads calls of the hook from stdin, a JSON line each, and answers with what they return.
 WORKER = """
@@ -169,6 +170,45 @@ def test_what_one_worker_deploys_every_worker_runs(worker, folder, tmp_path):
             for path in (tmp_path / "store").rglob("*")
             if path.is_file() and b"Berlin" in path.read_bytes()
         ]
+
+
+def test_a_project_and_its_private_index_are_the_same_on_every_worker(worker, source, index, monkeypatch):
+    index.add("other", "9.0")
+    index.add("thing", "9.0")
+    with PackageIndex("robot:canary") as company:
+        company.add("thing", "2.0")
+        value = {"conn_type": "package_index", "host": company.url, "login": "robot", "password": "canary"}
+        monkeypatch.setenv("AIRFLOW_CONN_COMPANY", json.dumps(value))
+        project = (
+            "[project]\nname = 'orders'\nversion = '3'\ndependencies = ['thing', 'other', 'lib']\n"
+            "[project.scripts]\norders = 'orders:main'\n[build-system]\nrequires = []\nbuild-backend = 'uv_build'\n"
+            "[tool.uv.sources]\nthing = { index = 'company' }\nlib = { path = 'libs/lib' }\n"
+            f"[[tool.uv.index]]\nname = 'company'\nurl = '{company.url}'\nexplicit = true\n"
+        )
+        main = "import lib, thing, other\ndef main():\n    print(thing.__version__, other.__version__, lib.__name__)\n"
+        library = "[project]\nname = 'lib'\nversion = '1'\n[build-system]\nrequires = []\nbuild-backend = 'uv_build'\n"
+        folder = source(
+            {
+                "pyproject.toml": project,
+                "src/orders/__init__.py": main,
+                "libs/lib/pyproject.toml": library,
+                "libs/lib/src/lib/__init__.py": "",
+            }
+        )
+        one, two = worker("one"), worker("two")
+        info = one("deploy", "daily", str(folder), index_conn_id=["packages", "company"])
+
+        assert one("run", info, ["orders"]) == "2.0 9.0 lib"
+        assert two("run", info, ["orders"]) == "2.0 9.0 lib"
+    made = [
+        [
+            path.read_bytes()
+            for path in sorted((w.root / "daily/releases" / info["release"] / "installed").rglob("*"))
+            if path.is_file()
+        ]
+        for w in (one, two)
+    ]
+    assert made[0] == made[1] != []
 
 
 def test_twenty_tasks_at_once_on_a_cold_worker_build_once(worker, folder, tmp_path):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.releases.files import protect, read_json, write_json
+from airflow_provider_daybreak.exceptions import VerificationError
+from airflow_provider_daybreak.releases.files import protect, read_json
 from airflow_provider_daybreak.releases.requirements.addresses import without_credentials
 from airflow_provider_daybreak.storage import local
 
@@ -76,21 +78,46 @@ def write_installed(release: Path, projects: Sequence[Project]) -> None:
     folder = release / FOLDER
     for each in (folder, folder / "lib", folder / "bin"):
         each.mkdir(mode=0o755)
+    for path, text in _contents(release / "src", projects).items():
+        place = folder / path
+        place.parent.mkdir(mode=0o755, exist_ok=True)
+        local.write(place, text.encode(), mode=0o755 if place.parent.name == "bin" else 0o644)
+    protect(folder)
+    local.synchronise(folder)
+
+
+def check_installed(release: Path, projects: Sequence[Project]) -> None:
+    """
+    Compare what a release has of its projects with what its source makes.
+
+    :raises VerificationError: a file is missing, differs, or is new.
+    """
+    folder = release / FOLDER
+    wanted = _contents(release / "src", projects) if projects else {}
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    wrong = sorted(
+        path for path, text in wanted.items() if path not in there or (folder / path).read_text() != text
+    )
+    wrong += sorted(there - wanted.keys())
+    if wrong:
+        explanation = "\n".join([*wrong, f"Remove {str(release)!r}, and deploy again: it is made anew."])
+        raise VerificationError(f"Release {release.name}", "the comparison with its projects", explanation)
+
+
+def _contents(src: Path, projects: Sequence[Project]) -> dict[str, str]:
+    """Return all files of it by their paths, with what is in them."""
     commands: dict[str, str] = {}
+    found: dict[str, str] = {}
     for project in reversed(projects):  # the source's own goes before those that it brings along
-        commands |= _commands(project, release / "src")
-        if project.name:
-            _write_metadata(folder / "lib", project)
-    for name, text in commands.items():
-        local.write(folder / "bin" / name, text.encode(), mode=0o755)
+        commands |= _commands(project, src)
+        found |= _metadata(project) if project.name else {}
     facts = {
         "projects": {one.name: one.version for one in projects if one.name},
         "roots": list(dict.fromkeys(root for one in projects for root in one.roots)),
         "commands": sorted(commands),
     }
-    write_json(folder / _FACTS, facts)
-    protect(folder)
-    local.synchronise(folder)
+    found |= {f"bin/{name}": text for name, text in commands.items()}
+    return found | {_FACTS: json.dumps(facts, indent=2) + "\n"}
 
 
 def _commands(project: Project, src: Path) -> dict[str, str]:
@@ -110,21 +137,18 @@ def _commands(project: Project, src: Path) -> dict[str, str]:
     return found
 
 
-def _write_metadata(library: Path, project: Project) -> None:
-    info = library / f"{re.sub(r'[-_.]+', '_', project.name).lower()}-{project.version}.dist-info"
-    info.mkdir(mode=0o755)
+def _metadata(project: Project) -> dict[str, str]:
+    info = f"lib/{re.sub(r'[-_.]+', '_', project.name).lower()}-{project.version}.dist-info"
     lines = ["Metadata-Version: 2.1", f"Name: {project.name}", f"Version: {project.version}"]
     lines += [f"Summary: {project.summary}"] if project.summary else []
     lines += [f"Requires-Python: {_line(project.python)}"] if project.python else []
     lines += [f"Requires-Dist: {_line(without_credentials(one))}" for one in project.requires]
-    local.write(info / "METADATA", ("\n".join(lines) + "\n").encode(), mode=0o644)
     points = [
         f"[{_line(group)}]\n" + "".join(f"{_line(name)} = {what}\n" for name, what in names.items())
         for group, names in project.points.items()
     ]
-    if points:
-        local.write(info / "entry_points.txt", "\n".join(points).encode(), mode=0o644)
-    local.write(info / "INSTALLER", b"daybreak\n", mode=0o644)
+    found = {f"{info}/METADATA": "\n".join(lines) + "\n", f"{info}/INSTALLER": "daybreak\n"}
+    return found | ({f"{info}/entry_points.txt": "\n".join(points)} if points else {})
 
 
 def _line(text: str) -> str:

@@ -107,9 +107,7 @@ def read_project(source: Source, at: str = "") -> Project | None:
         roots=tuple(_joined(at, root) for root in dict.fromkeys(roots)),
         points=_checked(source, at, said.points),
         files=tuple(
-            _joined(at, path)
-            for path in said.files
-            if _joined(at, path) in {one["path"] for one in source.files}
+            _joined(at, path) for path in said.files if source.file_at(source.folder / _joined(at, path))
         ),
     )
 

@@ -6,8 +6,10 @@ import subprocess
 
 import pytest
 
-from airflow_provider_daybreak.exceptions import ProjectBuildError, ProjectError
+from airflow_provider_daybreak.exceptions import ProjectBuildError, ProjectError, VerificationError
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
+from airflow_provider_daybreak.releases.making import projects_of
+from airflow_provider_daybreak.releases.projects.installed import check_installed
 from airflow_provider_daybreak.releases.projects.project import read_project
 from airflow_provider_daybreak.releases.running.run import Job, run
 from airflow_provider_daybreak.releases.source import read_source
@@ -275,3 +277,33 @@ def test_a_link_to_the_dotenv_is_read_for_no_project(folder):
     (source / "pyproject.toml").symlink_to(".env")
 
     assert read_project(read_source(source)) is None
+
+
+@pytest.mark.parametrize("change", ["changed", "missing", "new"])
+def test_what_was_changed_beside_the_source_is_found(project, change):
+    release = project(PROJECTS["flat"])
+    projects = projects_of(release.path, release.manifest)
+    check_installed(release.path, projects)
+
+    command = release.path / "installed" / "bin" / "orders-report"
+    command.parent.chmod(0o755)
+    if change == "changed":
+        command.chmod(0o755)
+        command.write_text("#!/bin/sh\necho canary\n")
+    elif change == "missing":
+        command.unlink()
+    else:
+        command.with_name("ls").write_text("#!/bin/sh\n")
+
+    with pytest.raises(VerificationError, match="the comparison with its projects:\nbin/(orders-report|ls)"):
+        check_installed(release.path, projects)
+
+
+def test_a_program_that_is_a_link_to_the_dotenv_is_no_command(written):
+    source = written(
+        {"report.py": "", "setup.py": "from setuptools import setup\nsetup(name='a', scripts=['say'])\n"}
+    )
+    (source / ".env").write_text("CANARY=1\n")
+    (source / "say").symlink_to(".env")
+
+    assert read_project(read_source(source)).files == ()

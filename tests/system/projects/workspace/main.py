@@ -1,0 +1,5 @@
+from importlib.metadata import version
+
+from prices import table
+
+print(table(), version("prices"))
