@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
 import logging
+import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,6 +31,13 @@ _WITHOUT_A_TIME = {
     "time.localtime": 0,
     "time.strftime": 1,
 }
+_PAST_US = (
+    re.compile(r"(?<![\w.])/usr/(?:s?bin|lib)/(?:sendmail|mailx?)\b"),
+    re.compile(r"\b(?:msmtp|mutt|swaks|ssmtp|sendemail)\s+-"),
+    re.compile(r"\bcurl\b.*\bsmtps?://"),
+    re.compile(r"\bpython[\d.]*\s+(?:-[A-Za-z]+\s+)*-[a-zA-Z]*[IES][a-zA-Z]*\b"),
+)
+_MAGIC = re.compile(r"\s*[%!?]")
 _WITH_A_WORD = {"pandas.Timestamp", "pandas.to_datetime"}
 
 
@@ -41,16 +51,20 @@ class Findings:
     :param clock_calls: where it asks for the time, such as ``report.py line 12: datetime.date.today``: a backfilled
         day would get today's.
     :param mails: a place that imports smtplib, the nearest to the top of the source, or "".
+    :param escapes: where it mails, or starts Python, in a way that ``mail=`` and ``clock=`` don't reach, with what is meant.
     """
 
     imports: dict[str, str] = field(default_factory=dict)
     clock_calls: list[str] = field(default_factory=list)
     mails: str = ""
+    escapes: list[str] = field(default_factory=list)
 
 
 def scan(folder: Path, files: Sequence[str], roots: Sequence[str] = ()) -> Findings:
     """
-    Return what a source does. Each file is parsed once; what is no Python is left out: Python itself will say so.
+    Return what a source does: its Python, its notebooks cell by cell, and its shell scripts.
+
+    Each file is read once. What is no Python is left out: Python itself will say so.
 
     :param files: paths of the source's files, relative to the folder.
     :param roots: folders of it that its packages lie in.
@@ -60,18 +74,18 @@ def scan(folder: Path, files: Sequence[str], roots: Sequence[str] = ()) -> Findi
     found = Findings()
     mailers: list[tuple[int, str, int]] = []
     for path in files:
-        if not path.endswith(".py"):
-            continue
-        try:
-            tree = ast.parse((folder / path).read_bytes())
-        except (SyntaxError, ValueError):
-            continue
-        for module, line in _needed(tree):
-            if module not in own and module not in sys.stdlib_module_names:
-                found.imports.setdefault(module, f"{path} line {line}")
-        found.clock_calls += [f"{path} line {line}: {name}" for line, name in sorted(set(_calls(tree)))]
-        if line := _line_of_import(tree, "smtplib"):
-            mailers.append((path.count("/"), path, line))
+        for place, tree in _trees(folder, path):
+            for module, line in _needed(tree):
+                if module not in own and module not in sys.stdlib_module_names:
+                    found.imports.setdefault(module, f"{place} line {line}")
+            found.clock_calls += [f"{place} line {line}: {name}" for line, name in sorted(set(_calls(tree)))]
+            if line := _line_of_import(tree, "smtplib"):
+                mailers.append((path.count("/"), place, line))
+            found.escapes += [f"{place} line {line}: {what}" for line, what in _told_past_us(tree)]
+        if path.endswith((".sh", ".bash")):
+            text = (folder / path).read_text(encoding="utf-8", errors="replace")
+            for line, written in enumerate(text.splitlines(), 1):
+                found.escapes += [f"{path} line {line}: {what}" for what in _past_us(written.partition("#")[0])]
     if mailers:
         _, path, line = min(mailers)
         found.mails = f"{path} line {line}"
@@ -92,6 +106,65 @@ def warn_of(found: Findings, name: str) -> None:
             "unless mail='once' is set where it runs, which sends it once for its day.",
             found.mails,
         )
+    if found.escapes:
+        more = f"\n… and {len(found.escapes) - _SHOWN_CALLS} more" if len(found.escapes) > _SHOWN_CALLS else ""
+        log.warning(
+            "What %s mails here is not kept by mail='once', and Pythons that are started so have no clock of their run. Write the "
+            "program without its folder (sendmail), which finds ours first, and Python without -I, -E and -S:\n%s%s",
+            name, "\n".join(found.escapes[:_SHOWN_CALLS]), more,
+        )  # fmt: skip
+
+
+def _trees(folder: Path, path: str) -> Iterator[tuple[str, ast.AST]]:
+    """Yield the syntax trees of a file, each with what its place is called: one of a script, one of each cell of a notebook."""
+    codes: list[tuple[str, str | bytes]] = []
+    if path.endswith(".py"):
+        codes = [(path, (folder / path).read_bytes())]
+    elif path.endswith(".ipynb"):
+        codes = [(f"{path} cell {number}", text) for number, text in _cells((folder / path).read_bytes())]
+    for place, code in codes:
+        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            yield place, ast.parse(code)
+
+
+def _cells(data: bytes) -> Iterator[tuple[int, str]]:
+    """Yield the cells of Python in a notebook, by their place in it, with IPython's own lines made empty ones."""
+    try:
+        cells = json.loads(data)["cells"]
+        codes = [
+            (number, "".join(cell["source"]))
+            for number, cell in enumerate(cells, 1)
+            if cell["cell_type"] == "code"
+        ]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return  # who runs it is told
+    for number, text in codes:
+        if not text.lstrip().startswith("%%"):
+            yield number, "\n".join("" if _MAGIC.match(line) else line for line in text.split("\n"))
+
+
+def _told_past_us(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield where a text, or a list of words such as subprocess takes, is a command that goes past us."""
+    listed: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.List, ast.Tuple)):
+            words = [each for each in node.elts if isinstance(each, ast.Constant)]
+            listed.update(map(id, words))
+            names = [ast.unparse(each) for each in node.elts[:1] if not isinstance(each, ast.Constant)]
+            executable = ["python" for name in names if name == "sys.executable"]
+            text = " ".join([*executable, *(str(each.value) for each in words)])
+            yield from ((node.lineno, what) for what in _past_us(text))
+        elif isinstance(node, ast.Call) and id(node) not in listed:
+            texts = [
+                each.value
+                for each in node.args
+                if isinstance(each, ast.Constant) and isinstance(each.value, str)
+            ]
+            yield from ((node.lineno, what) for text in texts for what in _past_us(text))
+
+
+def _past_us(text: str) -> Iterator[str]:
+    yield from (match[0].strip() for pattern in _PAST_US for match in [pattern.search(text)] if match)
 
 
 def _line_of_import(tree: ast.AST, module: str) -> int:

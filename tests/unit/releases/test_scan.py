@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from airflow_provider_daybreak.releases.scan import scan
@@ -102,3 +104,58 @@ def test_each_place_is_named_once_in_the_order_of_the_file(calls):
         "2: datetime.date.today",
         "4: datetime.date.today",
     ]
+
+
+def notebook(*cells):
+    """Return a notebook of these cells; text is code, and what begins with a hash is prose."""
+    made = [
+        {"cell_type": "markdown" if cell.startswith("#") else "code", "source": cell.splitlines(keepends=True)}
+        for cell in cells
+    ]
+    return json.dumps({"cells": made, "nbformat": 4})
+
+
+def test_a_notebook_is_looked_through_cell_by_cell(tmp_path):
+    text = notebook(
+        "# date.today() is prose",
+        "%matplotlib inline\nfrom datetime import date\nimport requests\n!pip install x\nprint(date.today())",
+        "%%bash\nimport nonsense",
+        "import (",
+        "def mail():\n    import smtplib",
+    )
+    (tmp_path / "sales.ipynb").write_text(text)
+
+    found = scan(tmp_path, ["sales.ipynb"])
+
+    assert found.imports == {"requests": "sales.ipynb cell 2 line 3"}
+    assert found.clock_calls == ["sales.ipynb cell 2 line 5: datetime.date.today"]
+    assert found.mails == "sales.ipynb cell 5 line 2"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"cells": [1]}', '{"cells": [{"cell_type": "code", "source": 1}]}', "[" * 99999]
+)
+def test_what_is_no_notebook_is_left_to_who_runs_it(tmp_path, text):
+    (tmp_path / "sales.ipynb").write_text(text)
+
+    assert scan(tmp_path, ["sales.ipynb"]).imports == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "escapes"),
+    [
+        ("run.sh", "# /usr/sbin/sendmail\necho x | /usr/sbin/sendmail -t", ["run.sh line 2: /usr/sbin/sendmail"]),
+        ("run.sh", "echo x | sendmail -t\nmail -s x ann@example.org", []),
+        ("run.sh", "curl --url smtps://mail.example.org:465", ["run.sh line 1: curl --url smtps://"]),
+        ("run.sh", "python -u -I report.py\npython3 -m pkg -S x", ["run.sh line 1: python -u -I"]),
+        ("run.sh", "msmtp -t < mail", ["run.sh line 1: msmtp -"]),
+        ("report.py", "import subprocess\nsubprocess.run(['/usr/sbin/sendmail', '-t'])", ["report.py line 2: /usr/sbin/sendmail"]),
+        ("report.py", "import os\nos.popen('/usr/bin/mail -s x a@b')", ["report.py line 2: /usr/bin/mail"]),
+        ("report.py", "import subprocess, sys\nsubprocess.run([sys.executable, '-I', 'x.py'])", ["report.py line 2: python -I"]),
+        ("report.py", "text = 'We write to /usr/sbin/sendmail'", []),
+    ],
+)  # fmt: skip
+def test_a_way_past_what_keeps_mail_is_found(tmp_path, name, text, escapes):
+    (tmp_path / name).write_text(text)
+
+    assert scan(tmp_path, [name]).escapes == escapes

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 
 BOOT = Path(__file__).with_name("boot")
+"""Goes first on ``PYTHONPATH``, itself or a copy, where a Python that starts finds our ``sitecustomize``."""
 RELAY = "DAYBREAK_MAIL_RELAY"
 """Variable that tells a script's Pythons where the relay is that keeps its mail."""
-"""Goes first on ``PYTHONPATH``, itself or a copy, where a Python that starts finds our ``sitecustomize``."""
+_MAILERS = ("sendmail", "mail", "mailx")
+_PROGRAM = BOOT / "daybreak_sendmail.py"
 
 
 def place_boot(folder: Path) -> Path:
@@ -22,6 +25,27 @@ def place_boot(folder: Path) -> Path:
         copy = placed / file.name
         copy.write_bytes(file.read_bytes())
         copy.chmod(0o644)
+    return placed
+
+
+def place_mailers(folder: Path, python: Path) -> Path:
+    """
+    Make the programs that stand for the machine's own mailers in a run that has a relay, and return their folder.
+
+    :param python: what runs them, and every user may run who runs the script.
+    """
+    placed = folder / "bin"
+    placed.mkdir()
+    placed.chmod(0o755)
+    program = placed / _PROGRAM.name
+    program.write_bytes(_PROGRAM.read_bytes())
+    program.chmod(0o644)
+    for name in _MAILERS:
+        mailer = placed / name
+        mailer.write_text(
+            f'#!/bin/sh\nexec {shlex.quote(str(python))} -I -S {shlex.quote(str(program))} {name} "$@"\n'
+        )
+        mailer.chmod(0o755)
     return placed
 
 

@@ -20,7 +20,7 @@ from airflow_provider_daybreak.exceptions import (
 )
 from airflow_provider_daybreak.releases.environments.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.lease import leased
-from airflow_provider_daybreak.releases.running.booting import BOOT, RELAY, first_on, place_boot
+from airflow_provider_daybreak.releases.running.booting import BOOT, RELAY, first_on, place_boot, place_mailers
 from airflow_provider_daybreak.releases.running.command import program_of
 from airflow_provider_daybreak.releases.running.finished import Finished
 from airflow_provider_daybreak.releases.running.output import Kept, Lines
@@ -136,8 +136,11 @@ def run(
         dotenv = dotenv_of(release, job.privileges.user, {**job.boot, **job.env})
         redactor = Redactor(dotenv)
         variables = environment_of(release, job, dotenv, space)
+        path = variables["PATH"]
+        if RELAY in job.boot:
+            variables["PATH"] = first_on(path, place_mailers(space.folder, release.python))
         arguments = program_of(release, job.command, variables["PATH"], space.work)
-        by_hand = redactor.for_log(_by_hand(release, job, variables["PATH"]))
+        by_hand = redactor.for_log(_by_hand(release, job, path))
         if job.privileges.user:
             check_access(release.python, job.privileges.user)
         fill(space, release, job.privileges.user, job.state.restore if job.state else None)
@@ -213,8 +216,7 @@ def _passed_on(user: User | None) -> dict[str, str]:
 
 def environment_of(release: Release, job: Job, dotenv: Mapping[str, str], space: Workspace) -> dict[str, str]:
     """Build the variables that the script sees. Of the worker's own, only the harmless are passed on."""
-    variables = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
-    variables.setdefault("LANG", "C.UTF-8")
+    variables = _passed_on(job.privileges.user)
     installed = release.installed
     commands = [str(installed.commands)] if installed.commands else []
     variables |= {
@@ -233,8 +235,6 @@ def environment_of(release: Release, job: Job, dotenv: Mapping[str, str], space:
         variables["CONDA_PREFIX"] = str(release.environment)  # where what conda installs looks for its data
     if job.state and FOLDER in job.state.paths:
         variables["DAYBREAK_STATE_DIR"] = str(space.work / FOLDER)
-    if user := job.privileges.user:
-        variables |= {"HOME": user.home, "USER": user.name, "LOGNAME": user.name}
     variables |= {**job.boot, **dotenv, **job.env}
     if modules:
         own = [variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else []
