@@ -8,7 +8,6 @@ that dies leaves a claim that the same content can take over; other content take
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 from contextlib import suppress
@@ -103,7 +102,7 @@ class Revision:
         except FileNotFoundError as error:
             raise ArchivedFileChangedError(self.uri, name, "it is gone") from error
         except OSError as error:
-            if error.errno not in (errno.ELOOP, errno.EISDIR):
+            if not storage.is_no_file(error):
                 raise
             raise ArchivedFileChangedError(self.uri, name, "something else lies in its place") from error
         if hashlib.sha256(data).hexdigest() != file.sha256:
@@ -198,6 +197,10 @@ class Archive:
             data = storage.read(folder / layout.MANIFEST)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise RevisionNotFoundError(uri) from error
+        except OSError as error:
+            if not storage.is_no_file(error):
+                raise
+            raise ManifestUnreadableError(uri, "something else lies in its place; remove that") from error
         return Revision(uri, Manifest.from_json(data, uri=uri), folder)
 
     def open(self, manifest_uri: str) -> Revision:
@@ -322,7 +325,10 @@ def _stands_for(manifest: Manifest, draft: Draft) -> bool:
 
 def _claim(folder: StoragePath, draft: Draft) -> bool:
     """Return whether the number is free for this content: never taken, or by this content too."""
-    claim = claim_of(draft)
-    return (
-        storage.create_if_absent(folder / layout.CLAIM, claim) or storage.read(folder / layout.CLAIM) == claim
-    )
+    claim, path = claim_of(draft), folder / layout.CLAIM
+    try:
+        return storage.create_if_absent(path, claim) or storage.read(path) == claim
+    except OSError as error:
+        if not storage.is_no_file(error):
+            raise
+        return False

@@ -46,7 +46,7 @@ def store_artifact(root: StoragePath, name: str, stream: BinaryIO) -> Artifact:
     :return: where it lies. The same bytes under the same name lie there once.
     :raises InvalidValueError: the name is no plain file name.
     """
-    if "/" in layout.check_file_name(name):
+    if "/" in layout.check_file_name(name, own=()):
         raise InvalidValueError("name of an artifact", name, "a file name without a folder")
     folder = root / layout.ARTIFACTS
     digest, size = hashlib.sha256(), 0

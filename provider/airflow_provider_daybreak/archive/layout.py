@@ -10,6 +10,8 @@ from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.storage.path import below
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from airflow_provider_daybreak.storage import StoragePath
 
 MANIFEST = "manifest.json"
@@ -21,7 +23,7 @@ ARTIFACTS = "_artifacts"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _REVISION = re.compile(r"r([0-9]{4,})")
 _MANIFEST = re.compile(rf"({_SLUG.pattern})/([0-9]{{4}})/([0-9]{{2}})/([0-9]{{2}})/r([0-9]{{4,}})/{MANIFEST}")
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")  # what is no text in UTF-8, too
 _LONGEST_NAME = 200  # bytes; file systems end at 255, and a temporary name adds to it
 
 
@@ -42,16 +44,21 @@ def is_report(name: object) -> bool:
     return isinstance(name, str) and _SLUG.fullmatch(name) is not None
 
 
-def check_file_name(name: str) -> str:
+def check_file_name(name: str, *, own: Collection[str] = (MANIFEST, CLAIM)) -> str:
     """
     Return the name of a file in a revision: a relative path of plain parts, such as ``charts/daylight.png``.
 
-    :raises InvalidValueError: it leads elsewhere, hides, or is one that the archive itself writes.
+    :param own: names that the archive itself writes there.
+    :raises InvalidValueError: it leads elsewhere, hides, is no text, or is one of the archive's own.
     """
-    parts = name.split("/")
+    parts = () if _FORBIDDEN.search(name) else name.split("/")
     plain = all(part and not part.startswith(".") and len(part.encode()) <= _LONGEST_NAME for part in parts)
-    if not plain or _FORBIDDEN.search(name) or name in (MANIFEST, CLAIM):
-        expected = "a relative path such as charts/daylight.png, with no part that begins with a dot"
+    if not parts or not plain or name in own:
+        expected = (
+            f"another name than {' and '.join(own)}, which the archive writes itself"
+            if name in own
+            else "a relative path such as charts/daylight.png, with no part that begins with a dot or is over 200 bytes"
+        )
         raise InvalidValueError("name of an archived file", name, expected)
     return name
 

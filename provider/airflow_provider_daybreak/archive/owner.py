@@ -31,6 +31,11 @@ def owner_of(folder: StoragePath) -> str | None:
     except (ValueError, TypeError, KeyError) as error:
         problem = "it names no Dag; remove it, and the Dag that publishes next owns the report"
         raise ManifestUnreadableError(storage.uri_of(path), problem) from error
+    except OSError as error:
+        if not storage.is_no_file(error):
+            raise
+        problem = "something else lies in its place; remove that"
+        raise ManifestUnreadableError(storage.uri_of(path), problem) from error
 
 
 def claim(folder: StoragePath, dag_id: str, *, take_over: str | None = None) -> None:

@@ -141,6 +141,10 @@ def _pruned_claim(folder: StoragePath) -> dict[str, str | None] | None:
         claim = json.loads(storage.read(folder / layout.CLAIM))
     except ValueError:
         return None
+    except OSError as error:
+        if not storage.is_no_file(error):
+            raise
+        return None
     pruned = claim.get("pruned") if isinstance(claim, dict) else None
     return pruned if isinstance(pruned, dict) and "keep" in pruned else None
 

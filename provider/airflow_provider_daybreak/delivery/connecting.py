@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _MAX_REPLY_LINES = 100
 
 
-def open_client(server: Server) -> smtplib.SMTP:
+def open_client(server: Server) -> Client:
     """
     Connect, secure the connection and log in.
 
@@ -49,7 +49,7 @@ def open_client(server: Server) -> smtplib.SMTP:
     return client
 
 
-class _Client(smtplib.SMTP):
+class Client(smtplib.SMTP):
     """smtplib's client with a timeout for each step, small segments sent at once, and no endless replies."""
 
     def __init__(self, server: Server, context: ssl.SSLContext | None) -> None:
@@ -59,6 +59,7 @@ class _Client(smtplib.SMTP):
         super().__init__(server.host, server.port, local_hostname=server.local_hostname or None)
 
     def connect(self, host: str = "", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
+        """Connect, and return the greeting."""
         timeouts = self._server.timeouts
         self.sock = socket.create_connection((host, port), timeouts.connect, source_address)
         try:
@@ -72,11 +73,25 @@ class _Client(smtplib.SMTP):
             raise
 
     def getreply(self) -> tuple[int, bytes]:
+        """Return the code and the text of the next reply."""
         if self.file is None and self.sock is not None:
             self.file = _Limited(self.sock.makefile("rb"))
         if isinstance(self.file, _Limited):
             self.file.lines = 0
         return super().getreply()
+
+    def unasked(self) -> bytes:
+        """Return what the server said without being asked, as far as it is here; its end, or an error, shows later."""
+        if self.sock is None or not isinstance(self.file, _Limited):
+            return b""
+        timeout = self.sock.gettimeout()
+        try:
+            self.sock.settimeout(0)
+            return self.file.peek()
+        except OSError:
+            return b""
+        finally:
+            self.sock.settimeout(timeout)
 
 
 class _Limited:
@@ -93,14 +108,18 @@ class _Limited:
         line: bytes = self._file.readline(limit)
         return line
 
+    def peek(self) -> bytes:
+        said: bytes = self._file.peek(1)
+        return said
+
     def close(self) -> None:
         self._file.close()
 
 
-def _connect(server: Server) -> smtplib.SMTP:
+def _connect(server: Server) -> Client:
     with _explained(server, "connect"):
         try:
-            client = _Client(server, _context(server) if server.security == "tls" else None)
+            client = Client(server, _context(server) if server.security == "tls" else None)
         except smtplib.SMTPConnectError as error:
             greeting = Reply(error.smtp_code, one_line(error.smtp_error))
             raise SmtpUnavailableError(server.host, server.port, f"it greets with {greeting}") from error

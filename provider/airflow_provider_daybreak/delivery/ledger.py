@@ -352,8 +352,12 @@ def _lifetime(facts: Facts) -> timedelta:
 def _read(path: StoragePath) -> bytes | None:
     try:
         return storage.read(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        if not storage.is_no_file(error):
+            raise
+        return b""  # a link or a folder in its place says as much as a file that was torn
 
 
 def _synchronise(path: Path) -> None:

@@ -349,8 +349,9 @@ class Mailing:
 
 
 def _revision(facts: Mapping[str, Any]) -> tuple[str, int]:
-    """Return date and number of the revision that the ledger's facts are of."""
-    return str(facts.get("report_date")), int(facts.get("revision", 0))
+    """Return date and number of the revision that the ledger's facts are of; 0 where they don't say."""
+    number = facts.get("revision")
+    return str(facts.get("report_date")), number if isinstance(number, int) else 0
 
 
 def _after(before: Entry, resent: Entry) -> Status:

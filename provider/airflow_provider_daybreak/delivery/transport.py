@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from airflow_provider_daybreak.delivery.connecting import Client
     from airflow_provider_daybreak.delivery.server import Server
 
 
@@ -35,7 +36,7 @@ class Dropped(Exception):  # noqa: N818 - no error yet: who catches it decides
 class Session:
     """A connection on which mails can be sent, one recipient each."""
 
-    def __init__(self, server: Server, client: smtplib.SMTP) -> None:
+    def __init__(self, server: Server, client: Client) -> None:
         self.server = server
         self._client = client
         client.command_encoding = "utf-8"  # of what isn't ASCII only with SMTPUTF8
@@ -105,6 +106,7 @@ class Session:
         except BaseException:  # a chunk could not be read: nothing more may go out on this connection
             self.abort()
             raise
+        self._expect_silence("the end of the mail")
         try:
             self._client.sock.settimeout(self.server.timeouts.final)
             self._client.sock.sendall(b".\r\n")
@@ -128,7 +130,7 @@ class Session:
         if self.kept:
             return
         with suppress(Dropped):
-            self._command("QUIT", timeout=10)
+            self._command("QUIT", timeout=min(10, self.server.timeouts.command))
         self.abort()
 
     def abort(self) -> None:
@@ -145,6 +147,7 @@ class Session:
     def _command(self, verb: str, argument: str = "", *, timeout: float | None = None) -> Reply:
         if self._client.sock is None:
             raise Dropped("the connection is closed")
+        self._expect_silence(verb)
         try:
             self._client.sock.settimeout(timeout or self.server.timeouts.command)
             self._client.putcmd(verb, argument)
@@ -152,6 +155,17 @@ class Session:
             self.abort()
             raise Dropped(f"the connection was lost at {verb}: {reason_of(error)}") from error
         return self._reply(verb)
+
+    def _expect_silence(self, verb: str) -> None:
+        """
+        Make sure that the server has not answered already what it will be told now: that would count for the answer.
+
+        :raises Dropped: it has said something.
+        """
+        said = self._client.unasked()
+        if said:
+            self.abort()
+            raise Dropped(f"the server answered before {verb}: {one_line(said)}")
 
     def _reply(self, verb: str = "the end of the mail") -> Reply:
         try:

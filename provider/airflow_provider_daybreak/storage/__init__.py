@@ -8,6 +8,7 @@ it, and offer what only one of them can.
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,6 +29,7 @@ __all__ = [
     "create_if_absent",
     "each",
     "files_below",
+    "is_no_file",
     "names",
     "read",
     "remove",
@@ -83,6 +85,11 @@ def read(path: StoragePath) -> bytes:
     :raises FileNotFoundError: there is no such file.
     """
     return local.read(path) if isinstance(path, Path) else s3.read(path)
+
+
+def is_no_file(error: OSError) -> bool:
+    """Return whether reading failed since a symbolic link or a folder lies where a file should."""
+    return error.errno in (errno.ELOOP, errno.EISDIR)
 
 
 def names(folder: StoragePath) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from contextlib import contextmanager, suppress
@@ -139,26 +140,49 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 def read(path: Path) -> bytes:
     """Return the content of a file, and of nothing that a symbolic link in its place leads to."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        file = os.fdopen(descriptor, "rb")
+    except BaseException:  # of a folder it closes nothing
+        os.close(descriptor)
+        raise
+    with file:
         return file.read()
 
 
 def names(folder: Path) -> list[str]:
-    """Return the names in a folder, hidden ones too; none where there is no such folder."""
+    """Return the names in a folder, hidden ones too; none where there is no such folder, as behind a loop of links."""
     try:
         return os.listdir(folder)  # noqa: PTH208 - a Path for each of thousands of names costs more than the rest
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return []
+        raise
 
 
 def files_below(folder: Path) -> list[tuple[str, datetime]]:
-    """Return each file and link below a folder, hidden ones too: its relative name, and when it was changed."""
+    """
+    Return each file and link below a folder, hidden ones too: its relative name, and when it was changed.
+
+    Folders deeper than a path may be long are left out.
+    """
     found = []
-    for parent, folders, files in os.walk(folder):
-        links = [name for name in folders if Path(parent, name).is_symlink()]
-        for name in sorted(files + links):
-            path = Path(parent, name)
-            time = changed(path)
+    left = [folder]
+    while left:
+        parent = left.pop()
+        try:
+            with os.scandir(parent) as entries:
+                inside = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                raise
+            continue
+        left += [Path(entry.path) for entry in reversed(inside) if entry.is_dir(follow_symlinks=False)]
+        for entry in inside:
+            path = Path(entry.path)
+            time = None if entry.is_dir(follow_symlinks=False) else changed(path)
             if time is not None:
                 found.append((path.relative_to(folder).as_posix(), time))
     return found

@@ -115,6 +115,23 @@ def test_a_server_that_fails_is_tried_again_unless_it_may_have_the_mail(step, fa
         assert not errors[-1].permanent
 
 
+@pytest.mark.parametrize(
+    ("step", "replies"),
+    [
+        ("MAIL", "250 ok\r\n250 ok\r\n354 go on\r\n250 taken"),
+        ("RCPT", "250 ok\r\n354 go on\r\n250 taken"),
+        ("DATA", "354 go on\r\n250 taken"),
+    ],
+)
+def test_what_a_server_says_before_it_is_asked_is_no_answer(step, replies, mail_over):
+    server = FaultyServer(step, replies)
+    with pytest.raises(DeliveryPendingError, match="the server answered before"):
+        mail_over(server.port)
+    server.close()
+
+    assert server.taken == 0
+
+
 @pytest.mark.parametrize("fault", ["drops", "talks nonsense", "says 421"])
 def test_a_server_that_fails_at_the_goodbye_has_taken_the_mail(fault, mail_over):
     server = FaultyServer("QUIT", FAULTS[fault])
