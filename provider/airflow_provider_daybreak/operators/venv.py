@@ -137,7 +137,8 @@ def _commands_of(deploy: VenvDeployOperator) -> Iterator[Sequence[str] | str]:
         runs = [said, *(map(vars, filter(_is_run, sources.values())) if isinstance(sources, dict) else ())]
         for run in runs:
             release, command = run.get("release"), run.get("command")
-            ours = getattr(release, "operator", None) is deploy or release == deploy.name
+            made_by = getattr(release, "operator", None)  # Airflow runs a copy of what stands in the Dag
+            ours = getattr(made_by, "task_id", "") == deploy.task_id or release == deploy.name
             if ours and isinstance(command, (str, list, tuple)) and command:
                 yield command
 

@@ -27,7 +27,7 @@ from airflow_provider_daybreak.releases.requirements.lockfiles import (
 )
 from airflow_provider_daybreak.releases.requirements.metadata import has_metadata, read_metadata
 from airflow_provider_daybreak.releases.requirements.pipfile import read_pipfile, read_pipfile_lock
-from airflow_provider_daybreak.releases.requirements.pyproject import read_pyproject
+from airflow_provider_daybreak.releases.requirements.pyproject import PROJECT_FILES, read_pyproject
 from airflow_provider_daybreak.releases.requirements.scripts import scripts_with_metadata
 from airflow_provider_daybreak.releases.requirements.setuptools_files import read_setup_cfg, read_setup_py
 from airflow_provider_daybreak.releases.requirements.text_files import read_text_file
@@ -196,6 +196,9 @@ def _of_wanted(source: Source, wanted: str) -> Requirements:
     if found is None:
         problem = "it says nothing of what is needed. Name another file, or say requirements='auto'."
         raise RequirementsError(str(path), problem)
+    if path.name in (*PROJECT_FILES, "uv.lock", "Pipfile", "Pipfile.lock", "requirements.txt"):
+        beside = [path.parent] if any(source.file_at(path.with_name(one)) for one in PROJECT_FILES) else []
+        found = replace(found, projects=tuple(dict.fromkeys((*_within(source, beside), *found.projects))))
     return found
 
 
@@ -223,7 +226,7 @@ def _goes_with(name: str, other: str) -> bool:
         "Pipfile.lock": ("Pipfile",),
         "requirements.txt": ("requirements.in",),
     }
-    project = ("setup.cfg", "setup.py")
+    project = PROJECT_FILES[1:]
     return other in pairs.get(name, ()) or (
         name in ("uv.lock", "pyproject.toml", *project) and other in project
     )

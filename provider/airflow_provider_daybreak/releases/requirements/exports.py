@@ -10,7 +10,7 @@ from airflow_provider_daybreak.exceptions import RequirementRefusedError, Requir
 from airflow_provider_daybreak.releases.requirements.lines import read_text
 from airflow_provider_daybreak.releases.requirements.lockfiles import toml
 from airflow_provider_daybreak.releases.requirements.needs import Needs
-from airflow_provider_daybreak.releases.requirements.pyproject import read_pyproject
+from airflow_provider_daybreak.releases.requirements.pyproject import PROJECT_FILES, read_pyproject
 from airflow_provider_daybreak.releases.requirements.scripts import NOT_THE_SCRIPTS
 from airflow_provider_daybreak.releases.requirements.setuptools_files import read_setup_cfg, read_setup_py
 
@@ -38,7 +38,6 @@ _INSTALLED_FROM = (
     "uv.lock", "pylock.toml", "requirements.txt", "requirements.in", "Pipfile", "Pipfile.lock", "environment.yml",
     "environment.yaml",
 )  # fmt: skip
-_PROJECT = ("pyproject.toml", "setup.cfg", "setup.py")
 _LOCK_ALONE = {
     "poetry.lock": "poetry export --output requirements.txt",
     "pdm.lock": "pdm export --output requirements.txt",
@@ -99,7 +98,7 @@ def _problem(place: Path, path: PurePosixPath) -> str:
     if path.name in _LOCK_ALONE:
         locked = not place.with_name("pyproject.toml").exists() and "[[package]]" in read_text(place)
         return _exported_by(_LOCK_ALONE[path.name]) if locked else ""
-    if path.name in _PROJECT:
+    if path.name in PROJECT_FILES:
         return _problem_of_what_asks(place, path, deeper=deeper)
     if path.name in _INSTALLED_FROM or _NAMED.fullmatch(path.name) or _is_in_their_folder(path):
         return f"it is not looked for. Name it: requirements={str(path)!r}. {_NOTHING}"

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.releases.requirements.uv_settings import UvSettings
 
+PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
+"""Files that say what a project is, the first that counts first."""
+
 _OF_DEVELOPMENT = frozenset(
     {"build-backend", "cache-keys", "default-groups", "dependency-groups", "dev-dependencies", "managed", "package",
      "pip", "publish-url", "required-version", "workspace", "build-constraint-dependencies", "environments",
@@ -323,7 +326,7 @@ def read_folder(
     :raises RequirementRefusedError: there is no project in the source there.
     :raises RequirementsError: it can't be read.
     """
-    there = [name for name in ("pyproject.toml", "setup.cfg", "setup.py") if file_at(folder / name)]
+    there = [name for name in PROJECT_FILES if file_at(folder / name)]
     if not there:
         raise place.refused(NO_PROJECT)
     if folder.resolve() in within:

@@ -19,7 +19,7 @@ from airflow_provider_daybreak.releases.requirements.lines import (
     requirement,
     wants_wheels,
 )
-from airflow_provider_daybreak.releases.requirements.pyproject import read_folder
+from airflow_provider_daybreak.releases.requirements.pyproject import PROJECT_FILES, read_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -183,7 +183,7 @@ def _read_folder(read: Read, source: Source, beside: Path, line: Line, local: tu
 
 
 def _has_project(source: Source, folder: Path) -> bool:
-    return any(source.file_at(folder / name) for name in ("pyproject.toml", "setup.cfg", "setup.py"))
+    return any(source.file_at(folder / name) for name in PROJECT_FILES)
 
 
 def _read_option(read: Read, line: Line) -> None:

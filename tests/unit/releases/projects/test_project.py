@@ -159,6 +159,17 @@ def test_a_project_of_each_shape_is_there_as_if_it_were_installed(project, name)
     assert ran(release, "run.sh") == f"1.2 data {READER} of a shell"
 
 
+def test_a_project_in_a_folder_of_the_source_is_there_where_its_requirements_are_named(written, layout):
+    source = written(
+        {f"app/{name}": text for name, text in PROJECTS["src"].items()} | {"app/requirements.txt": ""}
+    )
+
+    release = deploy(layout, Plan(source, requirements="app/requirements.txt")).release
+
+    assert ran(release, "orders-report") == f"1.2 data {READER}"
+    assert ran(release, "-m", "orders") == f"1.2 data {READER}"
+
+
 def test_a_release_with_a_project_may_be_moved(project, tmp_path):
     release = project(PROJECTS["flat"])
     moved = tmp_path / "elsewhere, or so"
