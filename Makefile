@@ -51,3 +51,7 @@ bench: .venv/made ## measure; ARGS=releases measures one part
 soak: .venv/made ## kill everything at random while reports run, then count; DAYS=120 SEED=1
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --constraint constraints.txt --group soak
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=. $(BIN)/python tests/soak --days $(or $(DAYS),120) --seed $(or $(SEED),1) $(ARGS)
+
+.PHONY: matrix
+matrix: .venv/made ## install over versions of Airflow and Python, run the daily report on each; ARGS=--write puts the table into README.md
+	@PYTHONPATH=. $(BIN)/python tests/matrix $(ARGS)

@@ -261,6 +261,7 @@ def as_data(name: str, value: Any) -> Any:
         hasattr(value, "__dataframe__")
         or hasattr(value, "__arrow_c_stream__")
         or hasattr(value, "__narwhals_dataframe__")
+        or (hasattr(value, "to_frame") and hasattr(value, "index"))  # a series of pandas 2
     )
     return Rows.of(value, name=name) if frame else _within(value)
 

