@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date, timedelta
 
 import pytest
@@ -42,6 +43,20 @@ def test_log_in_trigger_for_a_date_see_it_green_and_open_the_report(stack, page,
     assert page.locator("svg[role=img]").first.bounding_box()["width"] > 0
     page.get_by_role("link", name=f"Run {run} of daily_report").click()
     page.wait_for_url("**/dags/daily_report/runs/manual__*")
+
+
+def test_a_runs_page_has_a_tab_that_shows_its_report(stack, page, trigger):
+    day = date.today() - timedelta(days=5)  # noqa: DTZ011 - any recent day will do
+    run = trigger(day)
+
+    page.goto(f"{stack.airflow.url}/dags/daily_report/runs/{run}")
+    page.get_by_role("link", name="Report", exact=True).click()
+
+    inside = page.frame_locator("iframe")
+    inside.get_by_role("heading", name=f"Daily almanac for Berlin, {day:%-d %B %Y}").wait_for()
+    assert inside.get_by_role("link", name="Run ").count() == 0
+    if folder := os.environ.get("DAYBREAK_PICTURES"):
+        page.screenshot(path=f"{folder}/run-report.png")
 
 
 def test_a_past_date_is_archived_and_mailed_once_the_form_says_so_too(stack, page, trigger):

@@ -33,14 +33,17 @@ from airflow_provider_daybreak.web.content import (
     HEADERS,
     Content,
     content_of,
+    list_page,
     page_of,
     problem_page,
     with_way_back,
 )
+from airflow_provider_daybreak.web.runs import reports_of
 
 log = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_FRAMED = "framed"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -57,6 +60,7 @@ def make_app() -> FastAPI:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(ArchivedFileNotFoundError, _absent)
     app.add_exception_handler(ArchivedFileChangedError, _changed)
+    app.get("/runs/{dag_id}/{run_id:path}")(show_run)
     app.get("/reports/{report}/{report_date}/{number}")(show_in_folder)
     app.get("/reports/{report}/{report_date}/{number}/")(show_report)
     app.get("/reports/{report}/{report_date}/{number}/{name:path}")(show_file)
@@ -81,17 +85,45 @@ def readable(
         log.info("No report to show: %s", error)
         raise absent from error
     dag_id = revision.manifest.run.get("dag_id")
+    if not _may_read(user, dag_id):
+        raise absent
+    return revision
+
+
+def _may_read(user: BaseUser, dag_id: object) -> bool:
+    """Return whether a user may read what the Dag's tasks returned."""
     # Auth managers take "~", and no id, for any Dag.
     if not isinstance(dag_id, str) or dag_id in ("", "~"):
-        raise absent
-    if not get_auth_manager().is_authorized_dag(
+        return False
+    return get_auth_manager().is_authorized_dag(
         method="GET",
         access_entity=DagAccessEntity.XCOM,  # as any other result of a task
         details=DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id)),
         user=user,
-    ):
-        raise absent
-    return revision
+    )
+
+
+def show_run(
+    request: Request, dag_id: str, run_id: str, user: Annotated[BaseUser, Depends(get_user)]
+) -> Response:
+    """
+    Send the browser to the report of a run, or show which there are, in a tab of the run's page.
+
+    :raises HTTPException: 404 where the user may not read the Dag, as for one that is not there.
+    """
+    if not _may_read(user, dag_id):
+        raise HTTPException(404, "Not found")
+    prefix = f"{request.base_url.path}daybreak/reports"
+    addresses = {
+        f"{one.report}, {one.report_date}, revision {one.revision}": (
+            f"{prefix}/{quote(one.report)}/{quote(one.report_date)}/{one.revision}/?{_FRAMED}"
+        )
+        for one in reports_of(dag_id, run_id)
+    }
+    if len(addresses) == 1:
+        [address] = addresses.values()
+        return RedirectResponse(address, headers=dict(HEADERS))
+    return Response(list_page(addresses), headers={**HEADERS, "Content-Type": "text/html; charset=utf-8"})
 
 
 def show_in_folder(number: str) -> Response:
@@ -100,7 +132,9 @@ def show_in_folder(number: str) -> Response:
 
 
 def show_report(request: Request, revision: Annotated[Revision, Depends(readable)]) -> Response:
-    """Show the report itself, with a way back to the run that made it."""
+    """Show the report itself, with a way back to the run that made it, unless it is shown in the run's own page."""
+    if _FRAMED in request.query_params:
+        return _response(page_of(revision))
     dag_id, run_id = (str(revision.manifest.run.get(name, "")) for name in ("dag_id", "run_id"))
     run = f"{request.base_url.path}dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
     return _response(with_way_back(page_of(revision), run, f"Run {run_id} of {dag_id}"))
