@@ -54,13 +54,16 @@ def storage_path(uri: str, *, name: str) -> StoragePath:
     local = _local_path(uri)
     if local is not None:
         return local
-    parts = urlsplit(uri)
-    if not parts.scheme or parts.scheme == "file" or not parts.netloc:
-        expected = "a URI such as file:///var/lib/daybreak/reports or s3://connection@bucket/prefix"
-        raise InvalidValueError(name, uri, expected)
+    expected = "a URI such as file:///var/lib/daybreak/reports or s3://connection@bucket/prefix"
     from airflow.sdk import ObjectStoragePath
 
-    return ObjectStoragePath(uri)
+    try:
+        parts = urlsplit(uri)
+        if parts.scheme and parts.scheme != "file" and parts.netloc:
+            return ObjectStoragePath(uri)
+    except ValueError as error:  # of an unknown scheme, or of brackets that hold no address
+        raise InvalidValueError(name, uri, f"{expected} ({error})") from error
+    raise InvalidValueError(name, uri, expected)
 
 
 def is_local(uri: str) -> bool:

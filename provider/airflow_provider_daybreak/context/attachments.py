@@ -61,13 +61,14 @@ def _artifacts(item: object) -> list[object]:
 
 
 def _artifact(item: object) -> Attachment:
-    if not isinstance(item, Mapping) or not {"uri", "sha256", "bytes"} <= item.keys():
+    known = isinstance(item, Mapping) and isinstance(item.get("bytes"), int)
+    if not isinstance(item, Mapping) or not known or not {"uri", "sha256"} <= item.keys():
         expected = "the result of a container task, an artifact {uri, sha256, bytes}, or a file's name or URI"
         raise InvalidValueError("attachment", item, expected)
     uri = str(item["uri"])
     name = str(item.get("name") or name_of(uri))
     path = storage_path(uri, name="uri of an attachment")
-    return Attachment(name, media_type_of(name), uri, path, str(item["sha256"]), int(item["bytes"]))
+    return Attachment(name, media_type_of(name), uri, path, str(item["sha256"]), item["bytes"])
 
 
 def attached_files(given: object) -> list[RenderedFile]:
@@ -80,8 +81,9 @@ def attached_files(given: object) -> list[RenderedFile]:
             name, uri, path = one.name, one.uri, one.path
         try:
             content: bytes = path.read_bytes()
-        except OSError as error:
-            raise DataUnreadableError("attachments", uri, error.strerror or str(error)) from error
+        except (OSError, ValueError) as error:  # a name that no file can have
+            problem = getattr(error, "strerror", None) or str(error)
+            raise DataUnreadableError("attachments", uri, problem) from error
         if not isinstance(one, str) and hashlib.sha256(content).hexdigest() != one.sha256:
             raise DataUnreadableError("attachments", uri, f"its SHA-256 is not {one.sha256}; it was changed")
         if name in files:

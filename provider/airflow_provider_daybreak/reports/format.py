@@ -134,6 +134,6 @@ def guess(values: Iterable[Any], *, years: bool = True) -> Format:
 
 
 def _digits(text: str, digits: str) -> int:
-    if not digits.isdigit() or int(digits) > 15:  # noqa: PLR2004 - what a float can hold
+    if not digits.isdecimal() or int(digits) > 15:  # noqa: PLR2004 - what a float can hold
         raise InvalidValueError("format", text, "a number of digits from 0 to 15 after the colon")
     return int(digits)

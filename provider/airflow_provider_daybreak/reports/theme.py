@@ -152,6 +152,8 @@ def _checked(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _logo(path: Path, name: str) -> tuple[str, bytes]:
     picture, folder = path.parent / name, path.parent.resolve()
+    if "\0" in name:
+        raise InvalidThemeError(str(path), f"logo is {name!r}; expected a name that a file can have")
     if not picture.resolve().is_relative_to(folder) or any(part.startswith(".") for part in name.split("/")):
         raise InvalidThemeError(str(path), f"logo is {name!r}; expected a picture below the theme's own folder")
     if picture.suffix.lower() not in _LOGOS:

@@ -50,7 +50,9 @@ def test_signs_of_addresses_are_parts_of_a_files_name(tmp_path, name):
         assert [(file.name, file.content) for file in attached_files([uri])] == [(f"attachments/{name}", b"it")]
 
 
-@pytest.mark.parametrize("uri", ["file:///tmp/a%00b", "file:///tmp/a\0b", "file:////tmp/a"])
+@pytest.mark.parametrize(
+    "uri", ["file:///tmp/a%00b", "file:///tmp/a\0b", "file:////tmp/a", "a://[", "nosuch://bucket/a"]
+)
 def test_what_no_file_can_be_called_is_refused(uri):
     with pytest.raises(InvalidValueError, match="expected a URI"):
         storage_path(uri, name="uri")

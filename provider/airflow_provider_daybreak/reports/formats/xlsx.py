@@ -306,7 +306,7 @@ def _quoted(text: str) -> str:
 def _text(text: str) -> str:
     """Return text that a cell can hold."""
     text = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
-    return text if text.isascii() else printable(text)
+    return text if text.isprintable() else printable(text)
 
 
 def _serial(value: date | time) -> float | None:

@@ -21,6 +21,7 @@ _WHOLE = re.compile(r"-?(0|[1-9]\d{0,99})\Z")
 # Floats as programs write them, of no more whole digits than they hold: 1e5 and longer ones may be names of something.
 _SHORT = re.compile(r"-?(0|[1-9]\d{0,14})\Z")
 _BROKEN = re.compile(r"-?(0|[1-9]\d{0,14})?\.\d+([eE][+-]?\d+)?\Z|-?\d[eE][+-]\d+\Z")
+_LONG = re.compile(r"-?[1-9]\d{15}\.\d+\Z")
 _SEPARATOR = re.compile(r'"?sep=([^"]|\t)"?\s*\Z', re.IGNORECASE)
 _DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a |"}
 _THOUSANDS = (".", ",", "'", " ")
@@ -228,7 +229,7 @@ class _Kind:
         if kind == self._float:
             cell = self._plain(cell)
             broken = _BROKEN.match(cell) is not None and math.isfinite(float(cell))
-            return broken or _SHORT.match(cell) is not None
+            return broken or _SHORT.match(cell) is not None or _is_whole(cell)
         if len(cell) != len("2026-03-29"):
             return False
         try:
@@ -249,6 +250,11 @@ class _Kind:
 
     def _float(self, cell: str) -> float:
         return float(self._plain(cell))
+
+
+def _is_whole(cell: str) -> bool:
+    """Return whether a float of 16 whole digits is written, which says all that it holds, as none of more does."""
+    return _LONG.match(cell) is not None and repr(float(cell)) == cell
 
 
 def _check(options: CsvOptions) -> None:

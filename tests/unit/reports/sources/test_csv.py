@@ -40,7 +40,7 @@ def test_an_empty_csv_has_no_rows():
     assert len(csv_rows("")) == 0
 
 
-@pytest.mark.parametrize("cell", ["1e5", "12345678901234567890", "1e+999", "inf", "nan", "1234567890123456.5"])
+@pytest.mark.parametrize("cell", ["1e5", "12345678901234567890", "1e+999", "inf", "nan", "1234567890123456.7"])
 def test_a_column_that_numbers_would_change_stays_text(cell):
     assert [row["x"] for row in csv_rows(f"x\n{cell}\n1.5\n")] == [cell, "1.5"]
 

@@ -1,0 +1,244 @@
+"""Any table is whole in each format: every cell is there, and what CSV says is read again as it was."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import shutil
+import subprocess
+from datetime import date, timedelta
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import PurePosixPath
+from uuid import UUID
+
+import openpyxl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openpyxl.utils.escape import unescape
+
+from airflow_provider_daybreak.reports import rendering
+from airflow_provider_daybreak.reports.formats.csv import neutral
+from airflow_provider_daybreak.reports.language import Language
+from airflow_provider_daybreak.reports.period import period_of, zone
+from airflow_provider_daybreak.reports.placeholders import printable
+from airflow_provider_daybreak.reports.rows import Rows
+from airflow_provider_daybreak.reports.sources import FileSource
+from airflow_provider_daybreak.reports.sources.files import read_files
+from airflow_provider_daybreak.reports.templates.template import Subject, render
+from airflow_provider_daybreak.reports.theme import Theme
+from tests.examples import examples
+
+DAY = date(2026, 3, 29)
+TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
+KINDS = {
+    "text": TEXT,
+    "whole": st.integers(-(10**18), 10**18),
+    "broken": st.floats(allow_nan=False, allow_infinity=False),
+    "decimal": st.decimals(-(10**9), 10**9, places=3),
+    "date": st.dates(),
+    "instant": st.datetimes(timezones=st.sampled_from([zone("UTC"), zone("Asia/Tokyo")])),
+    "naive": st.datetimes(),
+    "time": st.times(),
+    "duration": st.timedeltas(timedelta(0), timedelta(days=300)),
+    "truth": st.booleans(),
+    "bytes": st.binary(max_size=6),
+    "uuid": st.uuids(),
+    "path": TEXT.map(PurePosixPath),
+    "list": st.lists(st.integers() | TEXT, max_size=3),
+    "mapping": st.dictionaries(TEXT, TEXT | st.none(), max_size=2),
+}
+
+
+@st.composite
+def tables(draw, kinds=tuple(KINDS), widest=40):
+    """Draw names of columns, each with its kind, and rows under them."""
+    names = draw(
+        st.lists(TEXT.filter(str.strip), max_size=widest, unique_by=lambda name: printable(name).strip())
+    )
+    names = [name for name in names if printable(name).strip()]
+    columns = {name: draw(st.sampled_from(kinds)) for name in names}
+    values = [st.none() | KINDS[kind] for kind in columns.values()]
+    return columns, [draw(st.tuples(*values)) for _ in range(draw(st.integers(0, 4)))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("cells")
+
+
+@pytest.fixture(scope="module")
+def files_of(folder):
+    """Return a function that writes a table in some formats: the table's block, and the files by name."""
+
+    def write(table, formats, locale="en"):
+        columns, rows = table
+        path = folder / "report.md.j2"
+        path.write_text("{{ table(rows, titles, name='rows') }}\n")
+        subject = Subject("cells", DAY, period_of(DAY, timezone=zone("Europe/Berlin")), Language(locale))
+        data = {"rows": Rows(list(columns), rows, name="rows"), "titles": {name: name for name in columns}}
+        document = render(path, subject, data)
+        found = {file.name: file.content for file in rendering.render(document, formats, Theme())}
+        return document, found
+
+    return write
+
+
+class _Cells(HTMLParser):
+    """The cells of tables of data, row by row."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self.open = [], 0
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "table" and dict(attrs).get("role") != "presentation":
+            self.open += 1
+        elif self.open and tag == "tr":
+            self.rows.append([])
+        elif self.open and tag in ("td", "th"):
+            self.rows[-1].append("")
+        elif self.open and tag == "br":
+            self.handle_data("\n")
+
+    def handle_endtag(self, tag):
+        self.open -= tag == "table" and self.open > 0
+
+    def handle_data(self, data):
+        if self.open and self.rows and self.rows[-1]:
+            self.rows[-1][-1] += data
+
+
+def said(text):
+    """Return a text as readers see it, without the blanks, at which lines break."""
+    return "".join(printable(text).split())
+
+
+def written(document, seen=said):
+    """Return the table's cells in the report's language as they are seen, the names of columns first."""
+    (table,) = document.tables
+    rows = [
+        [column.write(value, document.language) for column, value in zip(table.columns, row, strict=True)]
+        for row in table.rows.tuples()
+    ]
+    return [[seen(cell) for cell in row] for row in ([column.title for column in table.columns], *rows)]
+
+
+@examples(30)
+@given(tables(), st.sampled_from(["en", "de", "ar", "he", "ja"]))
+def test_html_and_pages_have_every_cell(files_of, table, locale):
+    document, files = files_of(table, ("html", "page"), locale)
+
+    for name in ("report.html", "page.html"):
+        cells = _Cells()
+        cells.feed(files[name].decode())
+        shown = [[said(cell) for cell in row] for row in cells.rows]
+        expected = written(document) if table[0] and table[1] else []
+        assert shown == expected[: len(shown)]
+        assert len(shown) == len(expected) or "more row" in files[name].decode() or name == "report.html"
+
+
+@examples(30)
+@given(tables())
+def test_text_has_every_cell(files_of, table):
+    document, files = files_of(table, ("text",))
+    text = said(files["report.txt"].decode())
+
+    if table[0] and table[1]:
+        # Text has 40 characters of a cell.
+        for cell in (
+            cell for row in written(document, lambda cell: " ".join(cell.split())[:39]) for cell in row
+        ):
+            assert said(cell) in text
+
+
+@examples(30)
+@given(tables())
+def test_a_workbook_has_every_cell(files_of, table):
+    document, files = files_of(table, ("xlsx",))
+    columns, rows = table
+
+    (sheet,) = openpyxl.load_workbook(io.BytesIO(files["report.xlsx"])).worksheets
+    cells = [
+        [unescape(cell.value) if isinstance(cell.value, str) else cell.value for cell in row]
+        for row in sheet.iter_rows(max_col=max(len(columns), 1))
+    ]
+    if not columns:
+        return
+    assert [said(str(cell)) for cell in cells[0]] == [said(name) for name in columns]
+    assert len(cells) == 1 + len(rows)
+    for found, row, words in zip(cells[1:], rows, written(document)[1:], strict=True):
+        for cell, value, text in zip(found, row, words, strict=True):
+            if isinstance(value, bool):
+                assert cell is value or said(str(cell)) == text
+            elif isinstance(value, (int, float, Decimal)):
+                assert (
+                    math.isclose(float(cell), float(value), rel_tol=1e-14)
+                    if not isinstance(cell, str)
+                    else said(cell)
+                )
+            elif isinstance(value, (str, UUID, PurePosixPath, list, dict, bytes)):
+                assert said("" if cell is None else str(cell)) == text
+            elif value is None:
+                assert cell in (None, "") or said(str(cell)) == text
+            else:  # a date or time: as one, or as text where a workbook has none
+                assert cell is not None
+
+
+def as_csv(value):
+    """Return what a value is after it was written as CSV and read."""
+    if value is None or isinstance(value, (int, float)):
+        return value
+    if isinstance(value, str):
+        return neutral(value) or None
+    if isinstance(value, Decimal):
+        return float(value)
+    return value
+
+
+@examples(60)
+@given(tables(kinds=("text", "whole", "broken", "decimal", "date")))
+def test_csv_is_read_as_the_same_rows(files_of, folder, table):
+    columns, rows = table
+    _, files = files_of(table, ("csv",))
+    path = folder / "rows.csv"
+    path.write_bytes(files["data/rows.csv"])
+
+    raw = list(csv.reader(io.StringIO(files["data/rows.csv"].decode("utf-8-sig"), newline="")))
+    read = read_files("rows", [path], FileSource(str(path), delimiter=","))
+
+    assert raw[:1] == ([[neutral(name) for name in columns]] if columns else raw[:1])
+    assert len(read) == (len(rows) if columns else 0)
+    for (name, kind), found, given_ in zip(
+        columns.items(),
+        (list(read.values(name)) for name in read.columns),
+        zip(*rows, strict=True),
+        strict=False,
+    ):
+        expected = [as_csv(value) for value in given_]
+        if kind == "text":  # a column of text that is all numbers or dates is one of these
+            found = ["" if value is None else value for value in found]  # noqa: PLW2901 - as one
+            assert [str(value) if type(value) is str else value for value in found] == [
+                "" if value is None else value for value in expected
+            ] or all(type(value) is not str or value == "" for value in found), name
+        else:
+            assert found == expected, name
+
+
+@pytest.mark.pango
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext")
+@examples(5)
+@given(st.integers(1, 40), st.integers(1, 3), st.integers(4, 24))
+def test_a_pdf_has_every_cell(files_of, folder, columns, rows, length):
+    names = {f"c{at}x": "text" for at in range(columns)}
+    cells = [tuple(f"r{row}c{at}".ljust(length, "z") + "q" for at in range(columns)) for row in range(rows)]
+    _, files = files_of((names, cells), ("pdf",))
+    path = folder / "report.pdf"
+    path.write_bytes(files["report.pdf"])
+
+    text = subprocess.run(["pdftotext", "-raw", path, "-"], capture_output=True, text=True, check=True).stdout
+
+    whole = "".join(text.split())
+    assert [cell for row in (tuple(names), *cells) for cell in row if cell not in whole] == []
