@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -41,7 +41,11 @@ _FITS_A_PHONES_THIRD = 5
 _FIGURES_BEFORE = 4  # of the report itself, in a list of mails
 _BEFORE_UNIT = re.compile(r"(?<=\d) (?=[^\W\d])")
 _PAPER = 100  # characters of a table beside each other on A4, in its print
-_BREAKABLE = 2_000  # characters beyond which a word is tried for its breaks for minutes
+_CROWDED_PAPER = 140  # in its smallest
+_LONG = 60  # characters of a word that paper gets in pieces: WeasyPrint looks for breaks in one of thousands for minutes
+_PIECE, _ELEMENT = 20, 400
+_LONG_WORD = re.compile(rf"[^\s<>&]{{{_LONG},}}")
+_TEXT = re.compile(r"<svg.*?</svg>|>[^<]+", re.DOTALL)
 _SAMPLE = 200  # rows that a table's width is taken from
 _ROOMY_COLUMNS = 5  # of a table that need no smaller print
 
@@ -55,6 +59,7 @@ class Attributes:
     :param whole: of a cell whose text stays on one line.
     :param table: of every table.
     :param scroll: of what scrolls a table that is too wide.
+    :param narrow: characters of a table beyond which it scrolls where there is little room, and says so; 0 for what never says it.
     :param tiles: whether figures stand in a table, which alone makes them of one height in mail programs.
     """
 
@@ -63,6 +68,7 @@ class Attributes:
     table: Mapping[str, str] = field(default_factory=dict)
     scroll: str = ""
     tiles: bool = False
+    narrow: int = 0
 
 
 @dataclass(frozen=True)
@@ -189,15 +195,28 @@ class Body:
         caption = f'<p class="caption">{escape(table.caption)}</p>' if table.caption else ""
         if not len(table.rows):
             return f'{caption}<p class="more">{escape(self.document.language.word("no_rows"))}</p>\n'
+        widths = self._widths(table, shown) if self.paper or self.attributes.narrow else []
+        parts = list(_side_by_side(table, widths)) if self.paper else [table]
+        widest = _widest(parts, table, widths)
+        lines = [caption, *(self._grid(part, shown, crowded=self.paper and widest > _PAPER) for part in parts)]
+        if self.attributes.narrow and sum(widths) > self.attributes.narrow:
+            word = self.document.language.word("scrolls", count=len(table.columns))
+            lines.append(f'<p class="more">{escape(word)}</p>')
+        if shown < len(table.rows):
+            lines.append(f'<p class="more">{escape(more_rows(table, shown, self.document, self.files))}</p>')
+        return "".join(lines) + "\n"
+
+    def _grid(self, table: Table, shown: int, *, crowded: bool) -> str:
+        """Return a table, or those of its columns that stand beside each other."""
         head = "".join(
             f'<th scope="col"{self._aligned(column.side(self.document.language))}>{escape(column.title)}</th>'
             for column in table.columns
         )
         dense = " dense" if len(table.columns) > _ROOMY_COLUMNS else ""
-        dense += " crowded" if self.paper and _PAPER < self._least(table, shown) <= _BREAKABLE else ""
+        dense += " crowded" if crowded else ""
         attributes = "".join(f' {name}="{value}"' for name, value in self.attributes.table.items())
         lines = [
-            f'{caption}<div class="scroll"{self.attributes.scroll}><table class="data{dense}"{attributes}>',
+            f'<div class="scroll"{self.attributes.scroll}><table class="data{dense}"{attributes}>',
             f"<thead><tr>{head}</tr></thead><tbody>",
         ]
         positions = [table.rows.position(column.name) for column in table.columns]
@@ -210,18 +229,22 @@ class Body:
         if table.totals:
             lines.append(self._totals(table))
         lines.append("</table></div>")
-        if shown < len(table.rows):
-            lines.append(f'<p class="more">{escape(more_rows(table, shown, self.document, self.files))}</p>')
-        return "".join(lines) + "\n"
+        return "".join(lines)
 
-    def _least(self, table: Table, shown: int) -> int:
-        """Return how many characters wide the table is at least, with its columns' longest words and the room around."""
+    def _widths(self, table: Table, shown: int) -> list[int]:
+        """Return how many characters wide each column is at least: its longest word, and the room around."""
         language, sample = self.document.language, table.rows[: min(shown, _SAMPLE)]
-        width = 0
+        widths = []
         for column in table.columns:
-            texts = (column.title, *(column.write(value, language) for value in sample.values(column.name)))
-            width += 2 + max((len(word) for text in texts for word in text.split()), default=0)
-        return width
+            texts = [column.write(value, language) for value in sample.values(column.name)]
+            whole = column.format.kind in _UNBROKEN
+            words = [
+                *column.title.split(),
+                *(texts if whole else (word for text in texts for word in text.split())),
+            ]
+            lengths = (len(word) for word in words)
+            widths.append(2 + max((_PIECE if length >= _LONG else length for length in lengths), default=0))
+        return widths
 
     def _cell(self, table: Table, column: Column, value: object) -> str:
         language = self.document.language
@@ -282,6 +305,46 @@ def preheader(document: Document) -> str:
     """Return what a list of mails shows after the subject: the first figures, or nothing where there are none."""
     figures = [block for block in document.blocks if isinstance(block, Metric)][:_FIGURES_BEFORE]
     return " · ".join(f"{one.label} {one.value} {one.unit}".strip() for one in figures)
+
+
+def _side_by_side(table: Table, widths: Sequence[int]) -> Iterator[Table]:
+    """Yield a table in parts whose columns have room beside each other on paper, each with the first column."""
+    part, width = [table.columns[0]], widths[0]
+    for column, each in zip(table.columns[1:], widths[1:], strict=True):
+        if width + each > _CROWDED_PAPER and len(part) > 1:
+            yield replace(table, columns=tuple(part))
+            part, width = [table.columns[0]], widths[0]
+        part.append(column)
+        width += each
+    yield replace(table, columns=tuple(part))
+
+
+def _widest(parts: Sequence[Table], table: Table, widths: Sequence[int]) -> int:
+    """Return how many characters the widest of the parts takes."""
+    width_of = dict(zip((column.name for column in table.columns), widths, strict=False))
+    return max(sum(width_of.get(column.name, 0) for column in part.columns) for part in parts)
+
+
+def in_pieces(markup: str) -> str:
+    """Return HTML for paper, with places where its long words may be broken."""
+    return _TEXT.sub(
+        lambda text: text[0] if text[0].startswith("<") else _LONG_WORD.sub(_in_pieces, text[0]), markup
+    )
+
+
+def _in_pieces(word: re.Match[str]) -> str:
+    """
+    Return a long word with places where it may be broken.
+
+    In elements of its own, since WeasyPrint lays out what remains of an element anew for each of its lines.
+    """
+    spans = []
+    for start in range(0, len(word[0]), _ELEMENT):
+        part = word[0][start : start + _ELEMENT]
+        pieces = (part[at : at + _PIECE] for at in range(0, len(part), _PIECE))
+        whole = "\N{ZERO WIDTH SPACE}".join([*pieces, ""])
+        spans.append(f'<span class="pieces">{whole}</span>')
+    return "".join(spans)
 
 
 def total_texts(table: Table, document: Document) -> list[str]:

@@ -42,6 +42,7 @@ _ATTRIBUTES = Attributes(
     whole=" nowrap",
     table={"width": "100%", "cellspacing": "0", "cellpadding": "0", "border": "0"},
     tiles=True,
+    narrow=52,  # of a phone
 )
 _FILLER = "\u034f\u00a0" * 60  # keeps mail programs from showing what comes next, which nobody wrote for there
 _LOGO = "charts/theme.logo.png"  # no chart has it: their names have no dot

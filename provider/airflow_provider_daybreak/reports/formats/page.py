@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_daybreak.reports.charts import drawing
 from airflow_provider_daybreak.reports.charts.colours import Colours
 from airflow_provider_daybreak.reports.document import RenderedFile
-from airflow_provider_daybreak.reports.formats.body import Attributes, Body, period_line
+from airflow_provider_daybreak.reports.formats.body import Attributes, Body, in_pieces, period_line
 from airflow_provider_daybreak.reports.formats.styles import stylesheet, theme_values
 from airflow_provider_daybreak.reports.picture import smaller
 from airflow_provider_daybreak.reports.placeholders import printable
@@ -102,15 +102,18 @@ def html(
         logo = f'<img class="logo" src="data:{media_type};base64,{data}" alt="{escape(theme.logo_alt)}">'
     footer = f"<footer>{escape(theme.footer)}</footer>" if theme.footer else ""
     body = Body(document, picture, _ATTRIBUTES, files=files, paper=paper).html()
+    inside = (
+        f"{logo}<h1>{escape(document.title)}</h1>"
+        f'<p class="period">{escape(period_line(document))}</p>'
+        f"{body}{footer}"
+    )
     return printable(
         "<!doctype html>\n"
         f'<html lang="{language.tag}" dir="{language.direction}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(document.title)}</title><style>{css}</style></head>"
-        f"<body><main>{logo}<h1>{escape(document.title)}</h1>"
-        f'<p class="period">{escape(period_line(document))}</p>'
-        f"{body}{footer}</main></body></html>\n"
+        f"<body><main>{in_pieces(inside) if paper else inside}</main></body></html>\n"
     )
 
 

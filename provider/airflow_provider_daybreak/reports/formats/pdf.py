@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.reports.theme import Theme
 
 FILE_NAME = "report.pdf"
+_FOOT = 60  # characters of a page's foot
 
 
 def check_installed() -> None:
@@ -79,8 +80,13 @@ def _fetcher(refused: list[str]) -> Any:
 
 
 def _css(document: Document, theme: Theme) -> str:
-    values = {**theme_values(theme), "edge": "3pt solid", "title": _quoted(document.title)}
+    values = {**theme_values(theme), "edge": "3pt solid", "title": _quoted(_short(document.title))}
     return stylesheet("pdf", values, document.language.direction)
+
+
+def _short(title: str) -> str:
+    """Return as much of the title as the foot of a page has room for."""
+    return title if len(title) <= _FOOT else title[:_FOOT].rstrip() + "…"
 
 
 def _quoted(text: str) -> str:

@@ -298,6 +298,19 @@ def test_the_same_input_gives_the_same_bytes(render_files):
     assert render_files(source, {"rows": FLIGHTS}) == render_files(source, {"rows": FLIGHTS})
 
 
+@pytest.mark.parametrize(
+    ("columns", "locale", "hint"), [(12, "en", "12 columns scroll"), (12, "de", "12 Spalten"), (3, "en", "")]
+)
+def test_a_mail_says_that_a_wide_table_scrolls(render_files, columns, locale, hint):
+    rows = [{f"column_{n}": 123456 for n in range(columns)}]
+
+    files = render_files("{{ table(rows) }}\n", {"rows": rows}, formats=("html", "page"), locale=locale)
+
+    assert ("scroll sideways" in files["report.html"].decode()) is (hint == "12 columns scroll")
+    assert hint in files["report.html"].decode()
+    assert "scroll sideways" not in files["page.html"].decode()
+
+
 def test_a_mail_stays_below_what_gmail_clips(html_of):
     rows = [{"name": f"name {n} " + "x" * 40, "other": "y" * 40, "n": n} for n in range(3000)]
 
