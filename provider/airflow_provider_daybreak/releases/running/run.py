@@ -29,6 +29,7 @@ from airflow_provider_daybreak.releases.running.process import Running, watch
 from airflow_provider_daybreak.releases.running.redact import Redactor
 from airflow_provider_daybreak.releases.running.state import FOLDER
 from airflow_provider_daybreak.releases.running.workspace import fill, workspace
+from airflow_provider_daybreak.releases.running.wrappers import answer_for_environments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -144,6 +145,7 @@ def run(
         if job.privileges.user:
             check_access(release.python, job.privileges.user)
         fill(space, release, job.privileges.user, job.state.restore if job.state else None)
+        answer_for_environments(release, space.work)
         if job.boot:
             boot = place_boot(space.folder) if job.privileges.user else BOOT
             variables |= {
