@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from airflow_provider_daybreak.exceptions import LockingError, RequirementsError
+from airflow_provider_daybreak.exceptions import InvalidValueError, LockingError, RequirementsError
 from airflow_provider_daybreak.releases.environments import conda
 from airflow_provider_daybreak.releases.requirements.lines import Line, lines_of
 from airflow_provider_daybreak.releases.requirements.lockfiles import (
@@ -114,7 +114,13 @@ def builds_of(requirements: Requirements, only_binary: bool | Mapping[str, bool]
 
     :param only_binary: whether wheels alone are installed; or for which packages they need not be, as in ``{"thing": False}``.
     :raises RequirementRefusedError: the one wants what the other forbids.
+    :raises InvalidValueError: it is neither.
     """
+    if not isinstance(only_binary, bool) and not (
+        hasattr(only_binary, "items") and all(isinstance(only, bool) for only in only_binary.values())
+    ):
+        expected = "True, False, or for which packages wheels are not all that is taken, as in {'thing': False}"
+        raise InvalidValueError("only_binary", only_binary, expected)
     choosing = requirements.choosing
     allowed = only_binary is False
     by_name = {} if isinstance(only_binary, bool) else only_binary

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_daybreak.exceptions import RequirementRefusedError, RequirementsError
+from airflow_provider_daybreak.exceptions import InvalidValueError, RequirementRefusedError, RequirementsError
 from airflow_provider_daybreak.releases.environments.lock import builds_of, make_lock
 from airflow_provider_daybreak.releases.requirements.addresses import without_credentials
 from airflow_provider_daybreak.releases.requirements.choosing import Choosing, NamedIndex
@@ -139,6 +139,14 @@ def test_what_may_be_built_is_said_by_package(folder, option, only_binary, argum
     requirements = read(folder(report_py="", requirements_txt=f"{option}\nattrs==1\n"))
 
     assert " ".join(builds_of(requirements, only_binary).arguments) == arguments
+
+
+@pytest.mark.parametrize("only_binary", [["thing"], "thing", {"thing": "no"}, None, 1])
+def test_what_says_nothing_of_builds_is_an_error(folder, only_binary):
+    requirements = read(folder(report_py="", requirements_txt="attrs==1\n"))
+
+    with pytest.raises(InvalidValueError, match=r"Invalid only_binary .*as in \{'thing': False\}"):
+        builds_of(requirements, only_binary)
 
 
 @pytest.mark.parametrize(
