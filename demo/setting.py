@@ -48,7 +48,7 @@ def prepare(home: Path, password: str) -> tuple[Catcher, dict[str, str]]:
     dotenv = home / ".env"
     dotenv.touch(mode=0o600)
     dotenv.write_text(
-        f"EMAIL_SENDER={SENDER}\n"
+        f"EMAIL_SENDER='Daybreak <{SENDER}>'\n"
         f"EMAIL_PASSWORD='{password}'\n"
         f"SMTP_SERVER=localhost\n"
         f"SMTP_PORT={catcher.port}\n"

@@ -54,6 +54,30 @@ def test_the_dotenv_it_shows_makes_a_connection(tmp_path):
 QUOTED = re.findall(r"^\| `([^|]+)` \|", README.partition("## When something is wrong")[2], re.MULTILINE)
 
 
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# How our sentences begin, and what in them is the example's own.
+SENTENCE = re.compile(r"^(?:Cannot|Invalid|No|There is no|Unknown) [^\n]*[.:]$", re.MULTILINE)
+OWN = re.compile(r"\'[^\']*\'|\d+")
+
+
+def errors_in_blocks():
+    """Return what the blocks of all documents quote of errors, by document."""
+    for document in DOCUMENTS:
+        for block in re.findall(
+            r"```(?:text|console)\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL
+        ):
+            for sentence in SENTENCE.findall(block):
+                yield pytest.param(sentence, id=f"{document.name}: {sentence[:40]}")
+
+
+@pytest.mark.parametrize("sentence", errors_in_blocks())
+def test_an_error_that_a_document_shows_is_said_by_a_test_in_its_words(sentence):
+    tests = [*(ROOT / "tests").rglob("*.py"), ROOT / "tests/unit/cli/mistakes.txt"]
+    said = "".join(path.read_text(encoding="utf-8") for path in tests if path != Path(__file__))
+
+    assert all(part.strip() in said for part in OWN.split(sentence) if len(part.strip(" ,;:.")) > 3)
+
+
 @pytest.mark.parametrize("quoted", QUOTED)
 def test_an_error_that_it_quotes_is_one_that_a_test_produces(quoted):
     tests = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "tests").rglob("*.txt")]
