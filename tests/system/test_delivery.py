@@ -189,3 +189,24 @@ def test_a_held_mail_is_shown_to_a_person_and_sent_once_that_one_approves(held, 
     assert len(held.mails(day)) == 1
     page.goto(report)
     page.get_by_role("heading", name=f"delivery_held of {day}").wait_for()
+
+
+def test_a_mail_in_flight_on_another_host_is_looked_at_again_without_using_up_a_retry(once):
+    day = TODAY - timedelta(days=4)
+    run = once.start(day)
+    assert once.ended(run) == "success"
+    [folder] = once.stack.archive.deliveries("delivery_once", day).glob("?" * 64)
+    commit = json.loads((folder / "commit.0").read_text())
+    commit |= {"owner": {**commit["owner"], "machine": "another"}, "lifetime": 45}
+    (folder / "outcome.0.json").unlink()
+    (folder / "commit.0").write_text(json.dumps(commit))
+
+    once.clear(run)
+    once.stack.wait_for_task(run, "mail", ("up_for_reschedule",), dag_id=once.dag_id)
+
+    assert once.ended(run).startswith("failed")
+    assert once.task(run)["try_number"] == 2
+    log = once.stack.airflow.task_log(once.dag_id, run, "mail", try_number=2)
+    assert "Wait until" in log
+    assert "Maybe sent: you@example.org (interrupted while sending" in log
+    assert len(once.mails(day)) == 1
