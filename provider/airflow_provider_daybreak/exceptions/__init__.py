@@ -107,6 +107,7 @@ They are imported from here, whichever module defines them::
             InvalidSpecificationError
             InvalidThemeError
             MissingColumnError
+            PageTooLargeError
             QueryError
             ReportTooLargeError
             ResourceRefusedError
@@ -228,6 +229,7 @@ from airflow_provider_daybreak.exceptions.reports import (
     InvalidSpecificationError,
     InvalidThemeError,
     MissingColumnError,
+    PageTooLargeError,
     QueryError,
     ReportError,
     ReportTooLargeError,
@@ -321,6 +323,7 @@ __all__ = [
     "NothingToResendError",
     "OutsideArchiveError",
     "OwnedByAnotherDagError",
+    "PageTooLargeError",
     "ProjectBuildError",
     "ProjectError",
     "QueryError",

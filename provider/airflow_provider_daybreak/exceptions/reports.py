@@ -240,3 +240,17 @@ class ReportTooLargeError(ReportError, permanent=True):
             f"The HTML of report {self.report!r} has {self.size:,} bytes without any row of a table: expected at most "
             f"{self.limit:,}, since mail programs clip it there. Shorten its prose, or leave 'html' out of formats."
         )
+
+
+class PageTooLargeError(ReportError, permanent=True):
+    """A report whose page, or what its PDF is made of, is too large to be looked at."""
+
+    report: str
+    size: int
+    limit: int
+
+    def __str__(self) -> str:
+        return (
+            f"The page of report {self.report!r} has {self.size:,} bytes: expected at most {self.limit:,}. Show fewer rows of its "
+            "tables (limit=) and fewer charts, or leave 'page' and 'pdf' out of formats."
+        )

@@ -59,12 +59,13 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
     """
     yield RenderedFile(FILE_NAME, "text/html", _fitting(document, theme, files).encode())
     colours = Colours.for_mail(theme)
-    pictures = [drawing.png(chart, document.language, colours) for chart in document.charts]
+    charts = {chart.name: chart for chart in document.charts}  # one that stands twice is one file
+    pictures = [drawing.png(chart, document.language, colours) for chart in charts.values()]
     pack = partial(smaller, see_through=colours.see_through)
     # All at once: drawing keeps the interpreter's lock, and packing beside it would mostly wait for that.
     with ThreadPoolExecutor(2, thread_name_prefix="daybreak-picture") as pool:
-        for chart, content in zip(document.charts, pool.map(pack, pictures), strict=True):
-            yield RenderedFile(f"charts/{chart.name}.png", "image/png", content)
+        for name, content in zip(charts, pool.map(pack, pictures), strict=True):
+            yield RenderedFile(f"charts/{name}.png", "image/png", content)
     if theme.logo is not None:
         yield RenderedFile(_LOGO, *theme.logo)
 

@@ -6,6 +6,7 @@ import base64
 from html import escape
 from typing import TYPE_CHECKING
 
+from airflow_provider_daybreak.exceptions import PageTooLargeError
 from airflow_provider_daybreak.reports.charts import drawing
 from airflow_provider_daybreak.reports.charts.colours import Colours
 from airflow_provider_daybreak.reports.document import RenderedFile
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 FILE_NAME = "page.html"
 
+MAX_BYTES = 20 * 1024 * 1024
+"""Of a page, or of what a PDF is made of: with charts in it, which are drawn where they stand."""
 _CHART_TEXT = 12  # charts are a quarter wider here than in a mail
 _ATTRIBUTES = Attributes(
     align=("style", "text-align:{}"),
@@ -46,6 +49,7 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
     Yield the page.
 
     :param files: by table, the name of the file that has all of its rows.
+    :raises PageTooLargeError: no browser would like to read it.
     """
     colours = Colours(
         text="var(--muted)",
@@ -80,6 +84,7 @@ def html(
     :param colours: what charts are drawn with.
     :param css: its stylesheet.
     :param paper: whether it is for paper, which doesn't scroll.
+    :raises PageTooLargeError: no browser would like to read it.
     """
     language = document.language
 
@@ -107,7 +112,7 @@ def html(
         f'<p class="period">{escape(period_line(document))}</p>'
         f"{body}{footer}"
     )
-    return printable(
+    page = printable(
         "<!doctype html>\n"
         f'<html lang="{language.tag}" dir="{language.direction}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -115,6 +120,9 @@ def html(
         f"<title>{escape(document.title)}</title><style>{css}</style></head>"
         f"<body><main>{in_pieces(inside) if paper else inside}</main></body></html>\n"
     )
+    if (size := len(page.encode())) > MAX_BYTES:
+        raise PageTooLargeError(document.report, size, MAX_BYTES)
+    return page
 
 
 def _variables(theme: Theme) -> str:

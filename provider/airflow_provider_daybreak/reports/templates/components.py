@@ -67,6 +67,7 @@ class Components:
         self._language = language
         self._period = period
         self._names: set[tuple[str, str]] = set()
+        self._drawn: dict[tuple[str, Chart], Chart] = {}
 
     def table(
         self,
@@ -218,7 +219,7 @@ class Components:
 
     def _trend(self, name: str, values: Sequence[Any], format_: Format) -> Chart:
         line = Chart(
-            name=self._name(name, "chart"),
+            name="",
             kind="sparkline",
             x=tuple(range(len(values))),
             series=(Series(name, tuple(number_of(value, "trend") for value in values)),),
@@ -226,7 +227,7 @@ class Components:
             # A chart's numbers are floats, which the plain format would write with a point.
             y_format=format_ if format_.numeric and format_.kind != "plain" else None,
         )
-        return replace(line, alt=alt_text(line, self._language))
+        return self._once(name, replace(line, alt=alt_text(line, self._language)))
 
     def chart(
         self,
@@ -288,7 +289,7 @@ class Components:
         clock = self._language.at(zone) if zone else self._language
         places, built = plotted(data, x, columns, series, kind, clock)
         chart = Chart(
-            name=self._name(name or title or data.name, "chart"),
+            name="",
             kind=cast("ChartKind", kind),
             x=places,
             series=built,
@@ -299,7 +300,8 @@ class Components:
             alt=_text(alt),
             height=height,
         )
-        return chart if alt else replace(chart, alt=alt_text(chart, self._language))
+        chart = chart if alt else replace(chart, alt=alt_text(chart, self._language))
+        return self._once(name or title or data.name, chart)
 
     def vega(
         self,
@@ -337,6 +339,16 @@ class Components:
             raise InvalidValueError("tone of a notice", tone, "one of " + ", ".join(get_args(Tone)))
         words = self._language.word(tone) if title is None else str(title)
         return Notice(self._language.value(text), cast("Tone", tone), words)
+
+    def _once(self, wanted: str, chart: Chart) -> Chart:
+        """Return the chart with a name for its file: that of one before which was called so and is the same picture."""
+        try:
+            known = self._drawn.get((wanted, chart))
+        except TypeError:  # what it shows can't be looked up
+            return replace(chart, name=self._name(wanted, "chart"))
+        if known is None:
+            known = self._drawn[wanted, chart] = replace(chart, name=self._name(wanted, "chart"))
+        return known
 
     def _name(self, wanted: str, kind: str) -> str:
         """Return a name that no other of its kind has: tables and charts have folders of their own."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_daybreak.exceptions import InvalidValueError, TemplateError
+from airflow_provider_daybreak.exceptions import InvalidValueError, PageTooLargeError, TemplateError
 from airflow_provider_daybreak.reports.rows import Rows
 
 FLIGHTS = [
@@ -318,3 +318,36 @@ def test_a_mail_stays_below_what_gmail_clips(html_of):
 
     assert len(html.encode()) <= 90_000
     assert "more rows" in html
+
+
+def test_a_picture_that_stands_many_times_is_one_file(render_files):
+    source = (
+        "{% for _ in range(150) %}{{ chart(rows, 'x', 'y', title='Sales') }}\n\n{% endfor %}\n"
+        "{% for _ in range(9) %}{{ metric('Sales', 3, trend=[1, 2, 3]) }}\n\n{% endfor %}\n{{ chart(rows, 'x', 'y', title='Sales', name='again') }}\n"
+    )
+
+    files = render_files(source, {"rows": [{"x": 1, "y": 2}, {"x": 2, "y": 3}]})
+
+    assert [name for name in files if name.startswith("charts/")] == [
+        "charts/sales.png",
+        "charts/sales_2.png",
+        "charts/again.png",
+    ]
+    assert files["report.html"].count(b'src="charts/sales.png"') == 150
+
+
+def test_charts_of_one_name_that_differ_are_two_files(render_files):
+    source = (
+        "{% for top in (3, 4) %}{{ chart([{'x': 1, 'y': top}], 'x', 'y', title='Sales') }}\n\n{% endfor %}\n"
+    )
+
+    files = render_files(source)
+
+    assert [name for name in files if name.startswith("charts/")] == ["charts/sales.png", "charts/sales_2.png"]
+
+
+def test_a_page_that_is_too_large_is_refused(render_files, monkeypatch):
+    monkeypatch.setattr("airflow_provider_daybreak.reports.formats.page.MAX_BYTES", 20_000)
+
+    with pytest.raises(PageTooLargeError, match="expected at most 20,000"):
+        render_files("{{ table(rows) }}\n", {"rows": [{"a": "x" * 30_000}]}, formats=("page",))
