@@ -19,6 +19,7 @@ from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import EngineUnavailableError, InvalidValueError
 from airflow_provider_daybreak.hooks.container import ContainerHook, ContainerRun
 from airflow_provider_daybreak.operators.permanent import fail_at_once
+from airflow_provider_daybreak.releases.running.redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -271,7 +272,7 @@ class ScriptDockerOperator(DockerOperator):
             command=self.format_command(self.command),
             user=self.user,
             environment={**self._variables_of_file(), **self.environment},
-            private_environment=self._private_variables,
+            private_environment=_masked(self._private_variables),
             isolation=Isolation(
                 network_mode=self.network_mode,
                 mem_limit=self.mem_limit,
@@ -326,17 +327,13 @@ class ScriptDockerOperator(DockerOperator):
 
     def _variables_of_file(self) -> Mapping[str, str]:
         """Return what ``env_file`` sets, masked in logs: a path on the worker, or lines that were written out."""
-        from airflow.sdk.log import mask_secret
-
         if not self.env_file:
             return {}
         if "=" in self.env_file:
-            return cast("Mapping[str, str]", self.unpack_environment_variables(self.env_file))
+            return _masked(cast("Mapping[str, str]", self.unpack_environment_variables(self.env_file)))
         own = {"HOME": HOME, **self.environment, **self._private_variables}
         values = read_dotenv(Path(self.env_file), own).values  # the worker's HOME is none of the container's
-        for value in values.values():
-            mask_secret(value)
-        return values
+        return _masked(values)
 
     def _secrets(self, context: Context) -> dict[str, str]:
         """Return the secrets' contents, masked in logs. They stay in local values: no field of a task is kept so."""
@@ -387,3 +384,12 @@ def _result(run: ContainerRun, result: str | None) -> ContainerResult:
     if result is not None:
         value["result"] = run.result.value
     return value
+
+
+def _masked(values: Mapping[str, str]) -> Mapping[str, str]:
+    """Mask values in logs, but for plain words and switches, and return them."""
+    from airflow.sdk.log import mask_secret
+
+    for value in Redactor(values).hidden:
+        mask_secret(value)
+    return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import os
@@ -103,6 +104,49 @@ def test_no_secret_is_found_anywhere(connection, source, make_context, arguments
     assert files_with(ENV_CANARY, tmp_path / "releases") == [
         tmp_path / "releases" / "daily" / "shared" / ".env"
     ]
+
+
+HARD = 'c4n"ärý of\\it/d+1'
+FORMS = """
+import base64, json, os, sys, urllib.parse
+value = os.environ["EMAIL_PASSWORD"]
+forms = [
+    value, json.dumps(value), json.dumps(json.dumps(value), ensure_ascii=False), repr(value), urllib.parse.quote(value, safe=""),
+    urllib.parse.quote_plus(value), base64.b64encode(value.encode()).decode(), base64.b64encode(b"me:" + value.encode()).decode(),
+    "https://me:" + urllib.parse.quote(value, safe="") + "@example.org/", value.replace('"', '""'),
+]
+for form in forms:
+    print("<" + form + ">")
+    print("<" + form + ">", file=sys.stderr)
+for before in range(65_536 - 60, 65_536):
+    print("." * before + value + "." * 70_000)
+print(json.dumps({"all": forms, value: value}))
+sys.exit(int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("output", ["json", "last_line"])
+def test_no_form_of_a_secret_reaches_a_log_a_result_or_an_error(
+    source, make_context, tmp_path, monkeypatch, caplog, output
+):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASES", str(tmp_path / "releases"))
+    folder = source(script=FORMS.replace("65_536 - 60", "65_536 - 2" if output == "json" else "65_536 - 12"))
+    (folder / ".env").write_text("EMAIL_PASSWORD='" + HARD.replace("\\", "\\\\") + "'\n")
+    (folder / ".env").chmod(0o600)
+    info = VenvDeployOperator(task_id="deploy", name="daily", source=folder).execute(make_context())
+    task = VenvRunOperator(task_id="run", release=info, command=["report.py", "0"], output=output)
+    result = task.execute(make_context())
+    failing = VenvRunOperator(task_id="run", release=info, command=["report.py", "1"])
+    with pytest.raises(ScriptFailedError) as caught:
+        failing.execute(make_context())
+
+    encoded = base64.b64encode(HARD.encode()).decode().strip("=")
+    parts = ["4n", "ärý", "\\u00e4r", "%C3%A4r", "it/d", "it%2Fd", encoded[:8], encoded[-8:]]
+    for where in (caplog.text, json.dumps(result, ensure_ascii=False), str(caught.value), repr(caught.value)):
+        assert not [where[max(0, where.index(part) - 30) :][:80] for part in parts if part in where]
+    assert "***" in caplog.text
+    assert files_with(HARD[:6], tmp_path / "releases") == [tmp_path / "releases" / "daily" / "shared" / ".env"]
 
 
 def test_a_wrong_password_is_an_error_that_does_not_show_it(connection, source, make_context, monkeypatch):

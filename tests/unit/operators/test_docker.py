@@ -78,6 +78,24 @@ def test_the_home_that_an_env_file_names_is_the_containers(tmp_path, monkeypatch
     assert operator._variables_of_file() == {"DATA": f"{home}/data"}
 
 
+def test_what_a_container_is_given_in_private_is_masked_in_logs(tmp_path, monkeypatch, make_context):
+    masked = []
+    monkeypatch.setattr("airflow.sdk.log.mask_secret", masked.append)
+    (tmp_path / ".env").write_text("PASSWORD=canary-of-a-file\nDEBUG=true\n")
+    (tmp_path / ".env").chmod(0o600)
+    for env_file in (str(tmp_path / ".env"), "LINE=canary-of-line-1\nREGION=south"):
+        operator = ScriptDockerOperator(
+            task_id="t",
+            image="x",
+            command="true",
+            env_file=env_file,
+            private_environment={"TOKEN": "canary-in-private"},
+        )
+        operator._job(make_context())
+
+    assert set(masked) == {"canary-of-a-file", "canary-of-line-1", "canary-in-private"}
+
+
 @pytest.mark.parametrize("rendered", [False, True])
 def test_mounts_are_taken_as_mounts_and_as_their_arguments(make_context, rendered):
     from docker.types import Mount

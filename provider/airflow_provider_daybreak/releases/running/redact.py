@@ -159,7 +159,7 @@ def _forms(char: str, count: int) -> str:
         forms += [f"{slashes}x{ord(char):02x}", f"{slashes}u{ord(char):08x}"]  # as ascii() writes them
     if char == "\\":  # each level of JSON doubles them
         return f"(?i:(?:{'|'.join(forms)}){{{count}}}|\\\\{{{count},{_SLASHES * count}}})"
-    forms += {'"': ['""'], " ": [r"\+"], "\n": [r"\r\n"]}.get(char, [])
+    forms += {'"': [rf'(?:\\{{0,{_SLASHES}}}"){{2}}'], " ": [r"\+"], "\n": [r"\r\n"]}.get(char, [])
     return f"(?i:{'|'.join(forms)}|\\\\{{0,{_SLASHES}}}{re.escape(char)})" * count
 
 

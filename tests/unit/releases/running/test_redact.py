@@ -40,6 +40,7 @@ FORMS = {
     "a path": urllib.parse.quote(SECRET),
     "a query in lower case": urllib.parse.quote(SECRET, safe="").lower(),
     "CSV": SECRET.replace('"', '""'),
+    "CSV in JSON": json.dumps(json.dumps(SECRET.replace('"', '""'))),
     "repr": repr([SECRET]),
     "ascii": ascii(SECRET),
     "repr of bytes": repr(SECRET.encode()),
