@@ -148,15 +148,24 @@ def ran(release, *command):
     return finished.last_line
 
 
+RUN_SH = "set -e\n( orders-report of a shell; python -m orders; python jobs/run.py ) | tr '\\n' ';'\n"
+
+
 @pytest.mark.parametrize("name", PROJECTS)
 def test_a_project_of_each_shape_is_there_as_if_it_were_installed(project, name):
-    release = project(PROJECTS[name] | {"jobs/run.py": "from orders.cli import main; main()\n",
-                                        "run.sh": "orders-report of a shell\n"})  # fmt: skip
+    release = project(
+        PROJECTS[name] | {"jobs/run.py": "from orders.cli import main; main()\n", "run.sh": RUN_SH}
+    )
+
+    said = f"1.2 data {READER}"
+    assert ran(release, "run.sh") == f"{said} of a shell;{said};{said};"
+
+
+def test_a_command_of_a_project_is_run_by_its_name_and_its_module(project):
+    release = project(PROJECTS["src"])
 
     assert ran(release, "orders-report", "a b") == f"1.2 data {READER} a b"
     assert ran(release, "-m", "orders") == f"1.2 data {READER}"
-    assert ran(release, "jobs/run.py") == f"1.2 data {READER}"
-    assert ran(release, "run.sh") == f"1.2 data {READER} of a shell"
 
 
 def test_a_project_in_a_folder_of_the_source_is_there_where_its_requirements_are_named(written, layout):
