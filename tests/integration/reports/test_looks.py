@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import date
@@ -288,6 +289,17 @@ def test_tiles_side_by_side_are_of_one_height(open_page, report, file, width):
         rows.setdefault(round(top), set()).add(round(height))
     assert len(tiles) > len(rows), "none stand side by side"
     assert all(len(heights) == 1 for heights in rows.values()), rows
+
+
+@pytest.mark.parametrize(
+    ("file", "width"), [("report.html", 375), ("report.html", 600), ("page.html", 375), ("page.html", 900)]
+)
+def test_a_figure_with_its_unit_stands_on_one_line(open_page, file, width):
+    page = open_page(f"almanac/{file}", width=width)
+
+    figure = page.get_by_text(re.compile(r"^12\s+hrs\s+47\s+mins$")).last
+    size = float(figure.evaluate("each => parseFloat(getComputedStyle(each).fontSize)"))
+    assert figure.bounding_box()["height"] < 2 * size
 
 
 def test_the_ground_of_a_mails_charts_is_its_readers_own(folder):
