@@ -170,6 +170,7 @@ class Chart:
     :param name: names its file.
     :param x: dates, datetimes, numbers or text, all of one kind.
     :param alt: what it shows, in words with numbers.
+    :param horizontal: whether bars lie beside their names.
     """
 
     name: str
@@ -182,6 +183,7 @@ class Chart:
     reference: Reference | None = None
     alt: str = ""
     height: int = 280
+    horizontal: bool = False
 
 
 @dataclass(frozen=True)

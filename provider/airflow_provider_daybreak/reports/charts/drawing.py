@@ -19,6 +19,7 @@ from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.reports.charts.colours import Colours
 from airflow_provider_daybreak.reports.charts.scales import (
     DAY_AND_TIME,
@@ -52,6 +53,7 @@ _SIZE = 17  # of text: still legible where a phone shows the picture at half its
 _FONT = "Liberation Sans"
 _MARGIN = 14  # of a legend
 _LEGEND_LINE = 23  # pixels
+_LYING_BAR, _HIGHEST = 24, 800  # pixels
 _LONGEST = 100  # characters of a place, in words
 _DIGITS = {"number": 3, "percent": 0, "currency": 2}  # that formats write if not told
 _NOT_ON_PAPER = re.compile("<linearGradient|<radialGradient|[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
@@ -110,7 +112,11 @@ def svg(
         f'font-family="{escape(font)}" font-size="{text_size}" direction="ltr">'
         f"{ground}"
     )
-    drawing = _Sparkline(chart, colours) if chart.kind == "sparkline" else _Plot(chart, language, colours)
+    drawing: _Sparkline | _Plot | _Lying = (
+        _Lying(chart, language, colours) if chart.horizontal else _Plot(chart, language, colours)
+    )
+    if chart.kind == "sparkline":
+        drawing = _Sparkline(chart, colours)
     body = "".join(drawing.parts())
     if language.direction == "rtl":  # each text runs its own way, while its anchor stays
         body = _TEXT.sub(">\N{RIGHT-TO-LEFT ISOLATE}\\1\N{POP DIRECTIONAL ISOLATE}</text>", body)
@@ -236,7 +242,7 @@ def _legend(chart: Chart) -> tuple[list[tuple[float, float, str]], int]:
 class _Plot:
     """A chart with axes."""
 
-    def __init__(self, chart: Chart, language: Language, colours: Colours) -> None:
+    def __init__(self, chart: Chart, language: Language, colours: Any) -> None:
         self.chart, self.language, self.colours = chart, language, colours
         self.legend, lines = _legend(chart)
         self.top = 14 + (24 if lines else 0) + _LEGEND_LINE * max(lines - 1, 0)
@@ -292,7 +298,7 @@ class _Plot:
         draw = {"bar": self._bars, "stacked_bar": self._stacks, "scatter": self._points}
         yield from draw.get(self.chart.kind, self._lines)()
         yield from self._reference()
-        yield from self._names()
+        yield from _names(self.legend, self.colours)
 
     def _grid(self) -> Iterator[str]:
         colours = self.colours
@@ -464,12 +470,116 @@ class _Plot:
                 return anchor, baseline
         return spots[0]
 
-    def _names(self) -> Iterator[str]:
-        for index, (x, y, text) in enumerate(self.legend):
+
+def _names(legend: list[tuple[float, float, str]], colours: Colours) -> Iterator[str]:
+    """Yield the series' names with their colours."""
+    for index, (x, y, text) in enumerate(legend):
+        yield (
+            f'<rect x="{x:.1f}" y="{y}" width="11" height="11" rx="2" {colours.ink(index)}/>'
+            f'<text x="{x + 17:.1f}" y="{y + 12}" fill="{colours.text}">{escape(text)}</text>'
+        )
+
+
+def lying(chart: Chart, language: Language, *, horizontal: bool | None = None) -> Chart:
+    """
+    Return the chart with its bars lying beside their names where that was asked for, or where the names would be slanted.
+
+    :param horizontal: whether that was asked for; None leaves it to what has room.
+    :raises InvalidValueError: it has no bars, or too many for one page.
+    """
+    bars = chart.kind in ("bar", "stacked_bar")
+    if horizontal and not bars:
+        raise InvalidValueError("kind of a horizontal chart", chart.kind, "bar or stacked_bar")
+    side_by_side = len(chart.series) if chart.kind == "bar" else 1
+    height = 64 + len(chart.x) * max(_LYING_BAR, 10 * side_by_side + 6)
+    if horizontal and height > _HIGHEST:
+        expected = f"what has room on {_HIGHEST} pixels: fewer of them, or horizontal=False"
+        raise InvalidValueError("number of bars of a horizontal chart", len(chart.x) * side_by_side, expected)
+    if horizontal is None:
+        horizontal = bars and height <= _HIGHEST and _Plot(chart, _clock(chart, language), None).x.slanted
+    return replace(chart, horizontal=True, height=max(height, chart.height)) if horizontal else chart
+
+
+class _Lying:
+    """A chart whose bars lie beside their names, which have more room there than below."""
+
+    def __init__(self, chart: Chart, language: Language, colours: Colours) -> None:
+        self.chart, self.language, self.colours = chart, language, colours
+        self.legend, lines = _legend(chart)
+        self.top = 8 + (24 if lines else 0) + _LEGEND_LINE * max(lines - 1, 0)
+        self.bottom = size(chart)[1] - 36
+        names = (" ".join(_x_text(chart, x, language).split()) for x in chart.x)
+        self.names = [shortened(name, _SIZE, 0.42 * WIDTH) for name in names]
+        self.left = 10 + math.ceil(max((text_width(name, _SIZE) for name in self.names), default=0))
+        self.band = (self.bottom - self.top) / max(len(self.names), 1)
+        self.right = WIDTH - 20
+        self._scale()
+        self.right = WIDTH - 2 - math.ceil(text_width(self.texts[-1], _SIZE) / 2)
+        self._scale()
+
+    def _scale(self) -> None:
+        self.values = _y_scale(self.chart, self.left, self.right)
+        self.format = _telling(self.chart.y_format, self.values.ticks, self.language)
+        self.texts = [self.format.write(tick, self.language) for tick in self.values.ticks]
+
+    def parts(self) -> Iterator[str]:
+        yield from self._grid()
+        yield from self._bars()
+        yield from self._reference()
+        yield from _names(self.legend, self.colours)
+
+    def _grid(self) -> Iterator[str]:
+        colours = self.colours
+        gap = (self.right - self.left) / max(len(self.texts) - 1, 1)
+        every = max(math.ceil((max(text_width(text, _SIZE) for text in self.texts) + 10) / gap), 1)
+        for index, (tick, text) in enumerate(zip(self.values.ticks, self.texts, strict=True)):
+            x = self.values.at(tick)
+            colour = colours.text if tick == 0 else colours.rule
+            yield f'<path d="M{x:.1f} {self.top}V{self.bottom}" stroke="{colour}" stroke-width="1"/>'
+            if index % every == 0:
+                yield (
+                    f'<text x="{x:.1f}" y="{self.bottom + 21}" text-anchor="middle" fill="{colours.text}">'
+                    f"{escape(text)}</text>"
+                )
+        for at, name in enumerate(self.names):
+            y = self.top + (at + 0.5) * self.band
             yield (
-                f'<rect x="{x:.1f}" y="{y}" width="11" height="11" rx="2" {self.colours.ink(index)}/>'
-                f'<text x="{x + 17:.1f}" y="{y + 12}" fill="{self.colours.text}">{escape(text)}</text>'
+                f'<text x="{self.left - 6}" y="{y + 5:.1f}" text-anchor="end" fill="{colours.text}">'
+                f"{escape(name)}</text>"
             )
+
+    def _bars(self) -> Iterator[str]:
+        stacked = self.chart.kind == "stacked_bar"
+        band = self.band * 0.72
+        high = band / (1 if stacked else max(len(self.chart.series), 1))
+        for at in range(len(self.chart.x)):
+            top = self.top + (at + 0.5) * self.band - band / 2
+            up = down = 0.0
+            for index, one in enumerate(self.chart.series):
+                value = one.values[at]
+                if value is None:
+                    continue
+                start = 0.0 if not stacked else up if value > 0 else down
+                left, right = sorted((self.values.at(start), self.values.at(start + value)))
+                y = top if stacked else top + index * high
+                yield (
+                    f'<rect x="{left:.1f}" y="{y:.1f}" width="{right - left:.1f}" height="{max(high - 1, 0.5):.1f}" '
+                    f"{self.colours.ink(index)}/>"
+                )
+                up, down = (start + value, down) if value > 0 else (up, start + value)
+
+    def _reference(self) -> Iterator[str]:
+        reference = self.chart.reference
+        if reference is None:
+            return
+        x, colour = self.values.at(reference.value), self.colours.reference
+        label = reference.label or self.format.write(reference.value, self.language)
+        end = x + 4 + text_width(label, _SIZE) > WIDTH
+        text = f'<text x="{x - 4 if end else x + 4:.1f}" y="{self.top + 12}" text-anchor="{"end" if end else "start"}"'
+        yield (
+            f'<path d="M{x:.1f} {self.top}V{self.bottom}" stroke="{colour}" stroke-width="1.5" stroke-dasharray="5 4"/>'
+            f'{text} fill="{colour}">{escape(label)}</text>'
+        )
 
 
 class _Sparkline:

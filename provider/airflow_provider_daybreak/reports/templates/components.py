@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.reports.charts.drawing import alt_text
+from airflow_provider_daybreak.reports.charts.drawing import alt_text, lying
 from airflow_provider_daybreak.reports.charts.points import DRAWABLE, number_of, place_among, plotted
 from airflow_provider_daybreak.reports.charts.vega import drawn
 from airflow_provider_daybreak.reports.document import (
@@ -244,6 +244,7 @@ class Components:
         alt: str = "",
         name: str = "",
         height: int = 280,
+        horizontal: bool | None = None,
         zone: str = "",
     ) -> Chart:
         """
@@ -257,6 +258,7 @@ class Components:
         :param reference: a value to draw a line at, or a mapping of ``value``, or of ``at`` (a place of the horizontal axis,
             marked on the first series), and ``label``.
         :param alt: what the chart shows, in words; written from the data when empty.
+        :param horizontal: whether bars lie beside their names; where the names would be slanted below them, when None.
         :param height: in CSS pixels, to which further lines of a legend are added.
         :param zone: by whose clock instants are placed; the report's when empty.
         """
@@ -300,6 +302,7 @@ class Components:
             alt=_text(alt),
             height=height,
         )
+        chart = lying(chart, clock, horizontal=horizontal)
         chart = chart if alt else replace(chart, alt=alt_text(chart, self._language))
         return self._once(name or title or data.name, chart)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from datetime import date, datetime, timedelta, timezone
@@ -449,3 +450,41 @@ def test_an_axis_of_a_year_names_months_at_even_distances(texts_of):
 
 def test_hours_begin_at_nothing(texts_of):
     assert "0" in said(texts_of(YEAR, "'day', 'seconds', kind='area', y_format='duration'"))
+
+
+@pytest.mark.parametrize("kind", ["bar", "stacked_bar"])
+def test_bars_lie_beside_names_that_would_be_slanted(render_files, texts_of, chart_of, kind):
+    rows = [{"name": name, "n": at, "m": -at} for at, name in enumerate(PRODUCTS)]
+    options = f"'name', ['n', 'm'], kind='{kind}', reference=5"
+
+    page = render_files(f"{{{{ chart(rows, {options}) }}}}\n", {"rows": rows}, formats=("page",))["page.html"]
+    placed = texts_of(rows, options)
+
+    assert b"rotate(" not in page
+    assert [text for _, _, text in placed if text in PRODUCTS] == PRODUCTS
+    assert all(left >= -2 for left, _, _ in placed)
+    lines = sorted(y for _, y, text in placed if text in PRODUCTS)
+    assert min(after - before for before, after in itertools.pairwise(lines)) >= 20
+    assert chart_of(rows, options).height <= 800
+
+
+def test_bars_stand_where_names_have_room_and_where_that_is_asked_for(chart_of):
+    few = [{"name": name, "n": 1} for name in ("a", "b")]
+    many = [{"name": name, "n": 1} for name in PRODUCTS]
+
+    assert not chart_of(few, "'name', 'n', kind='bar'").horizontal
+    assert chart_of(few, "'name', 'n', kind='bar', horizontal=true").horizontal
+    assert not chart_of(many, "'name', 'n', kind='bar', horizontal=false").horizontal
+    assert not chart_of(many * 4, "'name', 'n', kind='bar'").horizontal  # which no page has room for
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("'name', 'n', kind='line', horizontal=true", "kind of a horizontal chart 'line': expected bar"),
+        ("'name', 'n', kind='bar', horizontal=true", "number of bars of a horizontal chart 64"),
+    ],
+)
+def test_what_cannot_lie_is_refused(chart_of, options, message):
+    with pytest.raises(TemplateError, match=message):
+        chart_of([{"name": name, "n": 1} for name in PRODUCTS * 4], options)
