@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_daybreak.archive import Archive
-from airflow_provider_daybreak.exceptions import ScriptFailedError, SmtpUnavailableError
+from airflow_provider_daybreak.context.run import run_of
+from airflow_provider_daybreak.exceptions import ScriptConditionError, ScriptFailedError, SmtpUnavailableError
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
+from airflow_provider_daybreak.hooks.sources import Reader
 from airflow_provider_daybreak.operators.venv import ScriptMail, VenvDeployOperator, VenvRunOperator
+from airflow_provider_daybreak.reports.sources.declared import ScriptSource
 from demo.airflow import free_port
 from tests.mail import MailServer
 
@@ -163,6 +167,22 @@ def test_what_a_notebook_shows_as_a_reports_data(project):
     assert shown["shown"][0]["rows"] == [{"region": "north", "sold": 12}, {"region": "south", "sold": 30}]
 
 
+def test_a_notebook_is_a_reports_source_and_runs_by_hand_as_here(project):
+    sales = project("notebook")
+    said = sales.run(["sales.ipynb", "-p", "region", "south", "-p", "smallest", "5"])
+    run = run_of(sales.context)
+    reader = Reader(run, run.period("day", 0), sales.source)
+
+    data = reader.read({"sales": ScriptSource("notebook", ["sales.ipynb", "--shown"], format="json")})
+    finished = ReleaseHook().capture(
+        "notebook", ["sales.ipynb", "-p", "region", "south", "-p", "smallest", "5"], run
+    )
+    by_hand = subprocess.run(finished.by_hand, shell=True, capture_output=True, text=True, check=True)
+
+    assert data["sales"]["shown"][0]["rows"][1] == {"region": "south", "sold": 30}
+    assert by_hand.stdout.splitlines()[-1] == finished.last_line == said
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
@@ -201,6 +221,21 @@ def test_a_script_that_swallows_its_error_is_not_green_while_its_mail_is_not_out
 
     assert recipients == ["ann@example.org"]
     assert mails["ann@example.org"]["Subject"] == "Daily report"
+
+
+def test_a_script_that_swallows_its_error_is_red_where_it_is_told_what_to_look_for(project):
+    with pytest.raises(ScriptConditionError, match="report.py"):
+        project("swallows_its_error").run(["report.py"], fail_on=[r"(?i)error|could not"])
+
+
+def test_a_script_that_remembers_how_far_it_came(project):
+    remembers = project("remembers")
+    remembers.name = f"remembers_{remembers.user or 'worker'}"
+
+    said = [remembers.run(["report.py"], state_dir=["last_id.txt"]) for _ in range(3)]
+
+    assert said == ["orders 1 to 3", "orders 4 to 6", "orders 7 to 9"]
+    assert not (remembers.source / "last_id.txt").exists()
 
 
 def test_a_script_that_writes_beside_itself_and_over_its_own_files(project):
