@@ -245,6 +245,8 @@ def _check_shape(facts: Mapping[str, Any]) -> None:
     if facts["revision"] < 1:
         raise ValueError("its revision is below 1")
     _each(str, "period", (facts["period"][name] for name in ("name", "start", "end", "timezone")))
+    for moment in (facts["created"], facts["period"]["start"]):
+        date.fromisoformat(moment[:10])
     _each(int, "rows", facts["rows"].values())
     _each(str, "queries", facts["queries"].values())
     _each(dict, "checks", facts["checks"])
