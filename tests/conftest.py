@@ -119,6 +119,22 @@ def pytest_xdist_make_scheduler(config, log):
     return Scheduling(config, log) if config.getoption("dist") == "loadscope" else None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable():
+    """Let a process say what its test logged, though names of files that are no UTF-8 are no text for another one."""
+    return _sayable((yield))
+
+
+def _sayable(value):
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_sayable(key): _sayable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_sayable, value))
+    return value
+
+
 def pytest_runtest_setup(item):
     for marker in MARKERS:
         if item.get_closest_marker(marker) and (missing := _missing(marker)):

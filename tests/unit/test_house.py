@@ -128,3 +128,11 @@ def test_every_file_beside_the_modules_is_in_the_wheel():
     ]
 
     assert [path for path in others if not any(path.match(str(pattern)) for pattern in data)] == []
+
+
+def test_what_a_test_says_reaches_the_process_that_gives_the_work(pytestconfig):
+    report = pytest.TestReport("x", ("x", 1, "x"), {}, "passed", None, "call", sections=[("log", "a\udcff")])
+
+    data = pytestconfig.hook.pytest_report_to_serializable(config=pytestconfig, report=report)
+
+    assert data["sections"] == [("log", "a\\udcff")]
