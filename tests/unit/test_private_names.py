@@ -165,9 +165,10 @@ def named(tree):
 
 
 def reached(tree, known):
-    """Yield private attributes of anything but one's own ``self``: also where it is of ours, it is another's."""
+    """Yield private attributes of anything but one's own ``self``, unless a class of the same file has them."""
+    own = {name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for name in own_names(node)}
     for node in private_attributes(tree):
-        if not is_self(node.value) and node.attr not in declared(resolved(node.value, known)):
+        if not is_self(node.value) and node.attr not in own | set(declared(resolved(node.value, known))):
             yield node.lineno, node.attr
 
 
