@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
+    from types import CodeType
 
-    from jinja2 import BytecodeCache, Environment
+    from jinja2 import BytecodeCache, Environment, Template
     from jinja2.bccache import Bucket
     from jinja2.compiler import Frame
     from jinja2.environment import TemplateModule
+    from jinja2.runtime import Context
 
 
 @lru_cache(maxsize=1)
@@ -68,21 +70,38 @@ def template() -> type[Any]:
     class Compiled(Template):
         """Makes of what it wrote what the environment says, not Jinja."""
 
+        fresh: Callable[[], bool] | None = None
+
         @classmethod
-        def _from_namespace(
+        def from_code(
             cls,
             environment: Environment,
-            namespace: MutableMapping[str, Any],
+            code: CodeType,
             globals: MutableMapping[str, Any],  # noqa: A002 - Jinja's name
-        ) -> Template:
+            uptodate: Callable[[], bool] | None = None,
+        ) -> Compiled:
             wrote = environment.wrote  # type: ignore[attr-defined]
-            namespace.update({"Markup": wrote, "identity": wrote})
-            return super()._from_namespace(environment, namespace, globals)
+            namespace: dict[str, Any] = {"environment": environment, "__file__": code.co_filename}
+            exec(code, namespace)  # noqa: S102 - what Jinja made of the template, as it runs it itself
+            namespace |= {"Markup": wrote, "identity": wrote}
+            made = cast("Compiled", cls.from_module_dict(environment, namespace, globals))
+            made.fresh = uptodate
+            return made
 
-        def make_module(self, *args: Any, **kwargs: Any) -> TemplateModule:
-            module = super().make_module(*args, **kwargs)
-            module._body_stream = [self.environment.wrote("".join(module._body_stream))]  # type: ignore[attr-defined]  # noqa: SLF001 - it has no other door
-            return module
+        @property
+        def is_up_to_date(self) -> bool:
+            return self.fresh is None or self.fresh()
+
+        def make_module(
+            self,
+            vars: dict[str, Any] | None = None,  # noqa: A002 - Jinja's name
+            shared: bool = False,
+            locals: Mapping[str, Any] | None = None,  # noqa: A002 - Jinja's name
+        ) -> TemplateModule:
+            context = self.new_context(vars, shared, locals)
+            text = "".join(self.root_render_func(context))
+            made: TemplateModule = module()(self, context, self.environment.wrote(text))  # type: ignore[attr-defined]
+            return made
 
     return Compiled
 
@@ -104,11 +123,24 @@ def names(source: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def text_of_module(value: Any) -> Any:
-    """Return what an imported template wrote beside its macros, where the value is one; else the value."""
+@lru_cache(maxsize=1)
+def module() -> type[Any]:
+    """Return what an imported template is to the one that imports it."""
     from jinja2.environment import TemplateModule
 
-    return value._body_stream[0] if isinstance(value, TemplateModule) else value  # type: ignore[index]  # noqa: SLF001 - put there above
+    class Imported(TemplateModule):
+        """Has what the template wrote beside its macros under a name that no template can use."""
+
+        def __init__(self, template: Template, context: Context, wrote: Any) -> None:
+            super().__init__(template, context, [wrote])
+            self._wrote = wrote
+
+    return Imported
+
+
+def text_of_module(value: Any) -> Any:
+    """Return what an imported template wrote beside its macros, where the value is one; else the value."""
+    return value._wrote if isinstance(value, module()) else value  # noqa: SLF001 - put there above
 
 
 @lru_cache(maxsize=1)
