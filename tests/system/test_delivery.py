@@ -35,7 +35,14 @@ class Chain:
     def waits(self, run):
         """Wait until the mail waits for a person, and so does the scheduler: Airflow fails what is answered sooner."""
         self.stack.wait_for_task(run, "mail", ("awaiting_input", "deferred"), dag_id=self.dag_id)
-        time.sleep(3)  # its turns take a second
+        for _ in range(2):  # between the two it has taken a whole turn
+            last, deadline = self.heartbeat(), time.monotonic() + 120
+            while self.heartbeat() == last:
+                assert time.monotonic() < deadline
+                time.sleep(0.5)
+
+    def heartbeat(self):
+        return self.airflow.api("GET", "/monitor/health")["scheduler"]["latest_scheduler_heartbeat"]
 
     def backfill(self, day, behavior):
         """Backfill a day; return its run."""

@@ -19,7 +19,7 @@ def disk(tmp_path):
     """Mount a disk of 256 MiB for releases, and return its folder."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256m", "daybreak-test", folder]
+    command = ["mount", "-t", "tmpfs", "-o", "size=256m,mode=755", "daybreak-test", folder]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode:
         pytest.skip(f"needs the right to mount a file system: {mounted.stderr.strip()}")

@@ -19,4 +19,4 @@ def test_every_variable_is_named_in_the_documentation():
     section = PAGE.read_text().partition("- by variables")[2].partition("The script is told")[0]
     named = set(re.findall(r"`([A-Z_]+)`", section))
 
-    assert named == set(VARIABLES)
+    assert named - {"PATH"} == set(VARIABLES)
