@@ -23,7 +23,7 @@ ROWS = int(os.environ.get("BENCH_ROWS", "1000000"))
 MEGABYTE = 1_000_000
 
 SECOND_CHART = """
-{{ chart(almanac.year[:90], x="day", y={"hours": "Daylight"}, title="The first ninety days", name="ninety") }}
+{{ chart(almanac.year[:90], x="day", y={"seconds": "Daylight"}, title="The first ninety days", name="ninety") }}
 """
 OURS = """
 import json, sys
@@ -56,8 +56,8 @@ NOTEBOOK = [
         "",
         "print('Day length', almanac['day_length'], 'sunrise', almanac['sunrise'], 'sunset', almanac['sunset'])",
     ),
-    ("", "plt.figure(figsize=(6, 2.8)); plt.fill_between(year['day'], year['hours']); plt.show()"),
-    ("", "plt.figure(figsize=(6, 2.8)); plt.plot(year['day'][:90], year['hours'][:90]); plt.show()"),
+    ("", "plt.figure(figsize=(6, 2.8)); plt.fill_between(year['day'], year['seconds']); plt.show()"),
+    ("", "plt.figure(figsize=(6, 2.8)); plt.plot(year['day'][:90], year['seconds'][:90]); plt.show()"),
     ("", "pd.DataFrame(almanac['twilight'])"),
     ("", "pd.DataFrame(almanac['holidays']['next'])"),
 ]

@@ -64,7 +64,7 @@ with DAG(
             "height": 220,
             "encoding": {
                 "x": {"field": "date", "type": "temporal"},
-                "y": {"field": "hours", "type": "quantitative"},
+                "y": {"field": "seconds", "type": "quantitative"},
             },
         }
         (folder / "charts" / "year.png").write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
