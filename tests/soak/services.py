@@ -28,6 +28,7 @@ class Service:
         self.down_until = 0.0
         self.starts = 0
         self.process = None
+        self.orphaned = []  # groups whose leader was killed alone
 
     def ensure(self):
         if (self.process is not None and self.process.poll() is None) or time.monotonic() < self.down_until:
@@ -48,12 +49,17 @@ class Service:
         if self.process is None:
             return
         self.down_until = time.monotonic() + down
+        if not group:
+            self.orphaned.append(self.process.pid)
         with suppress(ProcessLookupError):
             (os.killpg if group else os.kill)(self.process.pid, sign)
         self.process.wait()
 
     def stop(self):
         self.down_until = float("inf")
+        for left in self.orphaned:
+            with suppress(ProcessLookupError):
+                os.killpg(left, signal.SIGKILL)
         if self.process is None:
             return
         with suppress(ProcessLookupError):
