@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import Figure, in_turn, seconds
+from harness import Figure, in_turn, kilobytes, seconds
 
 from tests.context import make_context
 
@@ -85,11 +85,6 @@ def quiet() -> Iterator[None]:
 def _grown(function) -> float:
     """Return how many megabytes this process needs at most, while it runs the function, beyond what it has."""
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far (proc(5))
-    before = _kilobytes("VmRSS")
+    before = kilobytes("VmRSS")
     function()
-    return (_kilobytes("VmHWM") - before) / 1000
-
-
-def _kilobytes(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
+    return (kilobytes("VmHWM") - before) / 1000

@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import Figure, in_turn, seconds
+from harness import Figure, in_turn, kilobytes, seconds
 
 from tests.context import make_context
 
@@ -298,8 +298,7 @@ def stock(folder: Path, _port: int) -> float:
 def peak(folder: Path, port: int, size: str) -> int:
     """Return the most bytes of memory that this process had, mailing an attachment of that size."""
     ours(folder, port, recipients=1, attachment=int(size))
-    with Path("/proc/self/status").open(encoding="ascii") as status:  # ru_maxrss begins at what its parent had
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) * 1024
+    return 1024 * kilobytes("VmHWM")
 
 
 if __name__ == "__main__":

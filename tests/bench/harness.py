@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,3 +63,13 @@ def in_turn(ours: Callable[[], float], peer: Callable[[], float], *, rounds: int
     """Return both medians of that many rounds, in which ours and the peer's are measured in turn."""
     pairs = [(ours(), peer()) for _ in range(rounds)]
     return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)
+
+
+def kilobytes(field: str) -> int:
+    """
+    Return what the kernel says of this process's memory, in KiB.
+
+    :param field: ``VmRSS`` now, ``VmHWM`` at most; ru_maxrss of a new process begins at what its parent had.
+    """
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))

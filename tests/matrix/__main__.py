@@ -25,17 +25,11 @@ import httpx
 
 from demo.airflow import free_port
 from tests.test_packaging import BUNDLE, Home, installed, uv
+from tests.test_packaging import RELEASED as OF_PACKAGING
 
 ROOT = Path(__file__).parents[2]
 EXTRAS = {"moved": "[parquet,pdf,sql,workbooks,xlsx]", "moved_by_s3": "[s3]"}
-RELEASED = {
-    "3.1.0": "2025-09-25",
-    "3.1.8": "2026-03-11",
-    "3.2.0": "2026-04-07",
-    "3.2.2": "2026-05-29",
-    "3.3.0": "2026-07-06",
-    "3.3.2": "2026-09-17",
-}
+RELEASED = {**OF_PACKAGING, "3.1.0": "2025-09-25", "3.2.0": "2026-04-07", "3.3.2": "2026-09-17"}
 ROWS = (
     ("3.1.0", "3.10", "then"),
     ("3.1.8", "3.11", "then"),

@@ -209,15 +209,8 @@ def judge(stack, days, happened) -> list[str]:
 
 def left_over(stack) -> list[str]:
     """Return what runs have left behind."""
-    wrong = []
-    listed = subprocess.run(
-        ["docker", "ps", "-aq", "--filter", "label=daybreak.dag_id=soak"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.split()
-    if listed:
-        wrong.append(f"{len(listed)} containers are left")
+    listed = stack.containers("-a")
+    wrong = [f"{len(listed)} containers are left"] if listed else []
     lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
     left = [line for line in lines if "figures.py" in line and str(stack.home) in line]
     return wrong + [f"a process is left: {line}" for line in left]

@@ -57,13 +57,8 @@ def _depth(stack, process):
     return depth
 
 
-def container(_stack, chance):
-    listed = subprocess.run(
-        ["docker", "ps", "-q", "--filter", "label=daybreak.dag_id=soak"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.split()
+def container(stack, chance):
+    listed = stack.containers()
     if not listed:
         return ""
     subprocess.run(["docker", "kill", chance.choice(listed)], capture_output=True, check=False)

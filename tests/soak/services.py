@@ -26,7 +26,6 @@ class Service:
     def __init__(self, name, command, log, env=None):
         self.name, self.command, self.log, self.env = name, command, log, env
         self.down_until = 0.0
-        self.starts = 0
         self.process = None
         self.orphaned = []  # groups whose leader was killed alone
 
@@ -42,7 +41,6 @@ class Service:
                 stderr=log,
                 start_new_session=True,
             )
-        self.starts += 1
 
     def kill(self, sign=signal.SIGKILL, *, group=True, down=0.0):
         """Kill the program, or its whole group; it comes back after so many seconds."""
@@ -196,3 +194,8 @@ class Soaked:
         with suppress(psutil.Error):
             found = psutil.Process(scheduler.pid).children(recursive=True)
         return found
+
+    def containers(self, *options):
+        """Return the ids of the soak's containers; ``-a`` counts those that have ended too."""
+        command = ["docker", "ps", "-q", *options, "--filter", "label=daybreak.dag_id=soak"]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()

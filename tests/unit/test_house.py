@@ -103,9 +103,14 @@ def test_a_machine_that_lacks_everything_is_told_so_with_two_commands(monkeypatc
     )
 
 
-def test_every_package_is_in_the_wheel():
+def setup_cfg():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
+    return setup
+
+
+def test_every_package_is_in_the_wheel():
+    setup = setup_cfg()
     folders = {init.parent.relative_to(PACKAGE.parent) for init in PACKAGE.rglob("__init__.py")}
     named = {line for line in setup["options"]["packages"].split() if not line.endswith((".dags", ".plugins"))}
 
@@ -113,8 +118,7 @@ def test_every_package_is_in_the_wheel():
 
 
 def test_every_file_beside_the_modules_is_in_the_wheel():
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
+    setup = setup_cfg()
     data = {
         PACKAGE.parent.joinpath(*package.split("."), pattern)
         for package, patterns in setup["options.package_data"].items()
