@@ -20,6 +20,12 @@ echo "Database …"
 docker compose exec --no-TTY postgres sh -c \
   'PGPASSWORD=$(cat /run/secrets/postgres_password) pg_dump --username airflow --format custom airflow' > "$folder/database.dump"
 echo "Reports, ledger and releases …"
-docker compose exec --no-TTY airflow-scheduler tar --create --gzip --directory /opt/airflow/daybreak reports store > "$folder/files.tar.gz"
-sha256sum "$folder/database.dump" "$folder/files.tar.gz" | sed "s# $folder/# #" > "$folder/COMPLETE"
+if [[ " $(docker compose config --services | tr '\n' ' ') " == *" object-store "* ]]; then
+  save=(python -c "$(< compose/objects.py)" save)
+else
+  save=(tar --create --gzip --directory /opt/airflow/daybreak reports store)
+fi
+docker compose exec --no-TTY airflow-scheduler "${save[@]}" > "$folder/files.tar.gz"
+(cd "$folder" && sha256sum database.dump files.tar.gz) > "$folder/COMPLETE.part"
+mv "$folder/COMPLETE.part" "$folder/COMPLETE"
 echo "Backed up to $folder: $(du --summarize --human-readable "$folder" | cut -f1)"

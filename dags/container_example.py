@@ -23,6 +23,6 @@ with DAG(
         build=ImageBuild(
             FILES, network="host"
         ),  # pip needs a network while the image is built; the run has none
-        inputs={"sales.csv": (FILES / "sales.csv").as_uri()},
+        inputs={"sales.csv": FILES / "sales.csv"},
         outputs={"summary.md": "/out/summary.md"},
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
-import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,26 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import psutil
 
 from demo.api import BUSY_SECONDS, AirflowBusyError, AirflowFailedError, Api, gist
+from demo.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 STOP_SECONDS = 30
-PID_FILE = "standalone.pid"
-
-
-def free_port(wanted: int = 0) -> int:
-    """Return the wanted port of the loopback interface, or another one when it is taken or 0."""
-    for port in (wanted, 0):
-        with closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                found: int = probe.getsockname()[1]
-                return found
-    raise AirflowFailedError("No free port on 127.0.0.1.")
+_PARTS = re.compile("scheduler|dag.processor|api.server|triggerer")
+_OF = "DAYBREAK_DEMO_OF"
+"""Variable by which what a demo started is known to be its own, however it and those between were killed."""
 
 
 class Airflow(Api):
@@ -61,8 +52,8 @@ class Airflow(Api):
         self.home = home
         self.port = port
         self.log = home / "standalone.log"
-        self._pid_file = home / PID_FILE
         self._process: subprocess.Popen[bytes] | None = None
+        self._parts: set[int] = set()
         self.settings = self._own_env(dags or {}) | dict(env or {})
         self.env = os.environ | self.settings
 
@@ -74,7 +65,16 @@ class Airflow(Api):
             bundles.append({"name": name, "classpath": local, "kwargs": {"path": str(folder)}})
         return {
             "AIRFLOW_HOME": str(self.home),
+            # Airflow's processes call themselves something, which would write over the environment that shows whose
+            # they are: one that outlives those who started it would be found by nobody, and keep its port.
+            "SPT_NOENV": "1",
             "PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", os.defpath),
+            # By Airflow's defaults a folder whose name has a % is taken for "{AIRFLOW_HOME}", literally.
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.home / "plugins"),
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
+            "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(
+                self.home / "logs" / "dag_processor"
+            ),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "4",
@@ -85,9 +85,12 @@ class Airflow(Api):
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API__DEFAULT_WRAP": "True",  # of logs: a sentence of ours is read whole
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
+            # By default all Airflows of a machine share one folder: a bundle of the same name is then another's.
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(self.home / "dag_bundles"),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         }
 
@@ -111,13 +114,37 @@ class Airflow(Api):
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 ["airflow", "standalone"],
-                env=self.env,
+                env=self.env | {_OF: str(self.home)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._pid_file.write_text(str(self._process.pid))
+
+    def check(self) -> None:
+        """
+        Look whether it still runs.
+
+        :raises AirflowFailedError: it has ended; the message says with which error, and where its log is.
+        """
+        if self._process is None or self._process.poll() is not None or self._has_lost_a_part():
+            raise AirflowFailedError(f"Airflow ended: {self._gist()}\nIts log: {self.log}")
+
+    def _has_lost_a_part(self) -> bool:
+        """Return whether one of its processes has ended, without which it goes on and does nothing."""
+        if self._process is None:
+            return False
+        living = set()
+        with suppress(psutil.Error):
+            for part in psutil.Process(self._process.pid).children():
+                if part.status() != psutil.STATUS_ZOMBIE and _PARTS.search(" ".join(part.cmdline())):
+                    living.add(part.pid)
+        lost = self._parts - living
+        self._parts |= living
+        return bool(lost)
+
+    def _gist(self) -> str:
+        return gist(self.log.read_text(errors="replace"))
 
     def wait_until_ready(self, *, seconds: float = 180, tick: Callable[[], None] = lambda: None) -> None:
         """
@@ -129,8 +156,7 @@ class Airflow(Api):
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if self._process is None or self._process.poll() is not None:
-                raise AirflowFailedError(f"Airflow ended while it started. Its log: {self.log}")
+            self.check()
             with suppress(httpx.HTTPError):
                 health = self.client.get("/api/v2/monitor/health").json()
                 parts = ("metadatabase", "scheduler", "dag_processor")
@@ -139,7 +165,9 @@ class Airflow(Api):
                     return
             tick()
             time.sleep(1)
-        raise AirflowFailedError(f"Airflow was not ready after {seconds:.0f} s. Its log: {self.log}")
+        raise AirflowFailedError(
+            f"Airflow was not ready after {seconds:.0f} s: {self._gist()}\nIts log: {self.log}"
+        )
 
     def backfill(
         self,
@@ -172,9 +200,13 @@ class Airflow(Api):
                 if time.monotonic() > deadline:
                     raise
             say("  Airflow's database is busy: trying again …")
-            for left in self._open_backfills(dag_id):  # without runs, which it writes all at once or not at all
-                self.api("PUT", f"/backfills/{left}/cancel")
+            self.cancel_backfills(dag_id)  # one without runs, which it writes all at once or not at all
             time.sleep(1)
+
+    def cancel_backfills(self, dag_id: str) -> None:
+        """End the backfill that is open, if one is: what has not begun fails."""
+        for backfill in self._open_backfills(dag_id):
+            self.api("PUT", f"/backfills/{backfill}/cancel")
 
     def _open_backfills(self, dag_id: str) -> list[int]:
         found = self.api("GET", "/backfills", params={"dag_id": dag_id, "limit": "100"})["backfills"]
@@ -198,37 +230,32 @@ class Airflow(Api):
 
     def stop(self) -> None:
         """Stop all components, politely first, and wait until they are gone."""
-        if self._process is None:
-            return
-        _stop_group(self._process.pid)
-        self._process.wait()
-        self._process = None
-        self._pid_file.unlink(missing_ok=True)
+        stop_leftover(self.home)
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+            self._parts.clear()
 
 
 def stop_leftover(home: Path) -> None:
-    """Stop the Airflow of that home that a killed process has left behind."""
-    with suppress(OSError, ValueError):
-        pid = int((home / PID_FILE).read_text())
-        if b"standalone" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            _stop_group(pid)
+    """Stop the Airflow of that home, with all that it has started, whoever of it is still there."""
+    for process in _of(home):
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    while left := _of(home):
+        if time.monotonic() > deadline:
+            for process in left:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        time.sleep(0.2)
 
 
-def _stop_group(group: int) -> None:
-    """Ask all processes of the group to end, and end those that don't."""
-    with suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline and _living(group):
-            time.sleep(0.2)
-        os.killpg(group, signal.SIGKILL)
-
-
-def _living(group: int) -> bool:
-    """Return whether the group has a process that is no zombie."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, _, process_group = stat.read_text().rpartition(")")[2].split()[:3]
-            if int(process_group) == group and state != "Z":
-                return True
-    return False
+def _of(home: Path) -> list[psutil.Process]:
+    """Return the living processes that the Airflow of that home started, itself among them."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):  # it has ended, or is another user's
+            if process.environ().get(_OF) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found

@@ -31,8 +31,9 @@ class AirflowBusyError(AirflowFailedError):
 def gist(text: str) -> str:
     """Return the line of what a program printed that says what went wrong: of tracebacks, the last error's own."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()] or ["it printed nothing"]
-    errors = [line for line in lines if _ERROR.match(line)]
-    return (errors or lines)[-1].strip()[:300]
+    at = max((at for at, line in enumerate(lines) if _ERROR.match(line)), default=len(lines) - 1)
+    last = at + 1 if not lines[at].endswith(":") else len(lines)  # what another program said goes with it
+    return " ".join(line.strip() for line in lines[at:last])[:300]
 
 
 class Api:
@@ -45,7 +46,7 @@ class Api:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.client = httpx.Client(base_url=url, timeout=30)
+        self.client = httpx.Client(base_url=url, timeout=30, trust_env=False)  # no proxy reaches this machine
 
     def log_in(self, password: str) -> None:
         """Be the user ``admin`` from here on."""
@@ -94,7 +95,8 @@ class Api:
                 raise AirflowFailedError(
                     "\n".join(f"Cannot import {e['filename']}: {gist(e['stack_trace'])}" for e in errors)
                 )
-            if any(dag["dag_id"] == dag_id for dag in self.api("GET", "/dags")["dags"]):
+            named = self.api("GET", f"/dags?dag_id_pattern={dag_id}&limit=1000")["dags"]  # a page has fifty
+            if any(dag["dag_id"] == dag_id for dag in named):
                 self.api("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
                 return
             tick()
@@ -126,15 +128,24 @@ class Api:
         runs = self.api("GET", f"/dags/{dag_id}/dagRuns", params=params)["dag_runs"]
         return {run["dag_run_id"]: run["state"] for run in runs}
 
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return the state of one run."""
+        state: str = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
+        return state
+
     def wait_for_run(self, dag_id: str, run_id: str, *, seconds: float = 240) -> str:
         """Wait until the run has ended; return its state, with the log of each failed task when it failed."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            state = self.runs(dag_id)[run_id]
+            state = self.run_state(dag_id, run_id)
             if state == "failed":
-                tasks = self.tasks(dag_id, run_id)
-                logs = (self.task_log(dag_id, run_id, task) for task, end in tasks.items() if end == "failed")
-                return f"failed: {tasks}\n" + "\n".join(logs)
+                tasks = self._instances(dag_id, run_id)
+                logs = (
+                    self.task_log(dag_id, run_id, task["task_id"], task["try_number"])
+                    for task in tasks
+                    if task["state"] == "failed"  # and the last try has a log: one before may never have begun
+                )
+                return f"failed: { {task['task_id']: task['state'] for task in tasks} }\n" + "\n".join(logs)
             if state == "success":
                 return state
             time.sleep(0.5)
@@ -142,8 +153,13 @@ class Api:
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """Return the state of each task of the run by its id."""
-        found = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
-        return {task["task_id"]: task["state"] for task in found}
+        return {task["task_id"]: task["state"] for task in self._instances(dag_id, run_id)}
+
+    def _instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")[
+            "task_instances"
+        ]
+        return found
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
         """Return the log of a task's try as text."""

@@ -13,7 +13,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from airflow_provider_daybreak.delivery.certificate import own_certificate
-from demo.airflow import free_port
+from demo.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,14 +86,12 @@ class Catcher:
 
 def make_certificate(path: Path) -> Path:
     """
-    Write a self-made certificate for localhost, with its key, unless the file is there.
+    Write a self-made certificate for localhost, with its key. One of a former start may be of a clock that was wrong.
 
     :param path: the PEM file to write, mode 0600.
     :return: the PEM file beside it that holds the certificate alone, for clients to trust.
     """
     public = path.with_suffix(".crt")
-    if path.exists() and public.exists():
-        return public
     key, certificate = own_certificate(days=3650)
     path.touch(mode=0o600)
     path.write_bytes(key + certificate)

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 50rem; padding: 0 1rem; color-scheme: light dark }
-li { margin: .4rem 0 } small { opacity: .7 } dt { float: left; width: 5rem; opacity: .7 }
-iframe { border: 1px solid #8888; width: 100%; height: 75vh; background: #fff }
+:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 50rem; padding: 0 1rem }
+h1 { font-size: 1.5rem; line-height: 1.25 } ul { list-style: none; padding: 0 } dd { margin: 0; overflow-wrap: anywhere }
+li { border-top: 1px solid #8884; padding: .6rem 0 } small { display: block; opacity: .7 }
+dl { display: grid; grid-template-columns: auto 1fr; gap: 0 1rem } dt { opacity: .7 }
+iframe { border: 1px solid #8884; width: 100%; height: 85vh; background: #fff }
 """
 _HEADERS = {
     # A mail is somebody's text: nothing in it may run, or reach anything.
@@ -74,7 +77,10 @@ class _Handler(BaseHTTPRequestHandler):
         return self._page("No such part", f'<p><a href="/{quote(name)}/">The mail</a></p>', status=404)
 
     def _page(self, title: str, body: str, *, status: int = 200) -> None:
-        page = f"<!doctype html><meta charset=utf-8><title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>"
+        head = (
+            f"<meta charset=utf-8><meta name=viewport content=width=device-width><title>{escape(title)}</title>"
+        )
+        page = f"<!doctype html>{head}<style>{_STYLE}</style><h1>{escape(title)}</h1>"
         self._answer((page + body).encode(), "text/html; charset=utf-8", status=status)
 
     def _answer(self, body: bytes, media_type: str, name: str | None = None, *, status: int = 200) -> None:
@@ -102,7 +108,9 @@ def _list(paths: Iterable[Path]) -> str:
     for path in paths:
         mail = message_from_bytes(path.read_bytes(), policy=default)
         link = f'<a href="/{quote(path.name)}/">{escape(str(mail["Subject"]))}</a>'
-        lines.append(f"<li>{link} <small>to {escape(str(mail['X-RcptTo']))}</small></li>")
+        files = "".join(f", with {one.get_filename() or 'a file'}" for one in mail.iter_attachments())
+        about = f"to {mail['X-RcptTo']}{files}"
+        lines.append(f"<li>{link} <small>{escape(about)}</small></li>")
     return f"<ul>{''.join(lines)}</ul>" if lines else "<p>No mail has arrived.</p>"
 
 

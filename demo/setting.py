@@ -25,7 +25,13 @@ def write_commands(folder: Path, settings: Mapping[str, str]) -> None:
     """
     folder.mkdir(exist_ok=True)
     settings = {**settings, "DAYBREAK_COMMANDS": f"{folder}/"}  # what they tell to call is these again
-    lines = [f"export {name}={quote(value)}" for name, value in settings.items() if name != "PATH"]
+    # What is set for another Airflow, or for another Python, would be this one's too.
+    lines = [
+        "for name in $(env | sed -n 's/^\\(_*AIRFLOW_[A-Za-z0-9_]*\\)=.*/\\1/p'); do unset \"$name\"; done",
+        "unset PYTHONPATH PYTHONHOME",
+        "export PYTHONWARNINGS=ignore::UserWarning",  # Airflow's, that it lacks a program to draw with
+        *(f"export {name}={quote(value)}" for name, value in settings.items() if name != "PATH"),
+    ]
     for command in ("airflow", "daybreak"):
         program = quote(str(Path(sys.executable).with_name(command)))
         path = folder / command
@@ -52,7 +58,7 @@ def prepare(home: Path, password: str) -> tuple[Catcher, dict[str, str]]:
         f"EMAIL_PASSWORD='{password}'\n"
         f"SMTP_SERVER=localhost\n"
         f"SMTP_PORT={catcher.port}\n"
-        f"SMTP_CA_FILE={certificate}\n"
+        f"SMTP_CA_FILE={_quoted(str(certificate))}\n"
         f"EMAIL_RECEIVER=you@example.org\n"
     )
     return catcher, {
@@ -62,3 +68,9 @@ def prepare(home: Path, password: str) -> tuple[Catcher, dict[str, str]]:
         "AIRFLOW__DAYBREAK__ARCHIVE": (home / "reports").as_uri(),
         "AIRFLOW__DAYBREAK__RELEASES": str(home / "releases"),
     }
+
+
+def _quoted(value: str) -> str:
+    """Return a value as a ``.env`` has it, whatever is in it."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import atexit
 import os
 import re
 import shutil
 import subprocess
+import sysconfig
 import tempfile
 import time
 from contextlib import suppress
@@ -18,13 +18,19 @@ from pathlib import Path
 import psutil
 import pytest
 
+from airflow_provider_daybreak.releases.files import remove_tree
 from tests.context import make_context
 from tests.waiting import until
+
+pytest_plugins = ["tests.attacks", "tests.sharing"]
 
 _home = tempfile.mkdtemp(prefix="daybreak-tests-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ["AIRFLOW_HOME"] = _home  # before anything imports Airflow
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH"] = (
+    f"{_home}/dag_bundles"  # or all of a machine share one
+)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 CHROMIUM_FLAGS = (
@@ -40,7 +46,11 @@ CHROMIUM_FLAGS = (
 PACKAGES = (Path(__file__).parent / "stand_ins" / "debian-packages.txt").read_text().split()
 BRING_PACKAGES = f"sudo apt install {' '.join(PACKAGES)}"
 FONTS = Path("/usr/share/fonts")
+UNSHARED = ("unshare", "--pid", "--mount", "--mount-proc", "--uts", "--fork", "--kill-child")
+"""How a program is started as on a machine of its own."""
+FAKETIME = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/faketime/libfaketime.so.1"
 BRING_ENGINE = "sudo bash tests/stand_ins/engine.sh"
+_NAMELESS = re.compile(r"[0-9a-f]{64}")  # of a volume: its name is its id
 
 
 def _engine_answers():
@@ -61,12 +71,22 @@ def _missing(marker):
         lacks += [] if any(FONTS.rglob("*.[to]tf")) else ["fonts"]
     if marker == "pango" and not find_library("pango-1.0"):
         lacks.append("the library pango, which draws PDFs")
+    if marker == "workers":
+        lacks += [] if shutil.which("redis-server") else ["Redis"]
+        lacks += [] if any(Path("/usr/lib/postgresql").glob("*/bin/postgres")) else ["PostgreSQL"]
+        if not lacks and subprocess.run([*UNSHARED, "true"], capture_output=True, check=False).returncode:
+            return "namespaces of its own for a process, which root may make", "sudo make test"
+    if marker == "cron":
+        lacks += [] if shutil.which("cron") else ["cron"]
+        lacks += [] if Path(FAKETIME).exists() else ["faketime"]
+        if not lacks and subprocess.run([*UNSHARED, "true"], capture_output=True, check=False).returncode:
+            return "namespaces of its own for a process, which root may make", "sudo make test"
     if marker == "engine" and not _engine_answers():
         return "a Docker engine with Compose", BRING_ENGINE
     return (", ".join(lacks), BRING_PACKAGES) if lacks else None
 
 
-MARKERS = ("browser", "engine", "mail_readers", "pango", "strace")
+MARKERS = ("browser", "engine", "mail_readers", "pango", "strace", "workers", "cron")
 
 
 def pytest_report_header():
@@ -78,45 +98,6 @@ def pytest_report_header():
         f"lacks {', '.join(what)}: some tests are skipped. Bring it with: {command}"
         for command, what in by_command.items()
     ]
-
-
-_ALONE = re.compile(r"mark\.(engine|scheduler)\b")
-
-
-@cache
-def _using_the_machine(path):
-    """Return the tests of a file that use what a machine has one of, or None where all do."""
-    text = path.read_text()
-    tree = ast.parse(text)
-    marks = [
-        node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets) == "pytestmark"
-    ]
-    if any(_ALONE.search(ast.unparse(node.value)) for node in marks):
-        return None
-    return {
-        node.name
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef)
-        and any(_ALONE.search(ast.unparse(each)) for each in node.decorator_list)
-    }
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config, log):
-    """
-    Share the work between processes (``-n``) by files, since what the tests of one share is made once.
-
-    All that use the engine or a scheduler run one after the other, whichever file they are in.
-    """
-    from xdist.scheduler import LoadScopeScheduling
-
-    class Scheduling(LoadScopeScheduling):
-        def _split_scope(self, nodeid):
-            file, _, test = nodeid.partition("::")
-            alone = _using_the_machine(config.rootpath / file)
-            return "machine" if alone is None or test.partition("[")[0] in alone else file
-
-    return Scheduling(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -206,9 +187,33 @@ def engine():
 
 @pytest.fixture
 def volumes(engine):
-    """Return a function that lists the volumes that were not there before the test."""
-    before = {volume["Name"] for volume in engine.volumes()["Volumes"] or []}
-    return lambda: {volume["Name"] for volume in engine.volumes()["Volumes"] or []} - before
+    """Return a function that lists the volumes without a name that were not there before, and that no container has."""
+
+    def without_container():
+        found = engine.volumes(filters={"dangling": True})["Volumes"] or []
+        return {volume["Name"] for volume in found if _NAMELESS.fullmatch(volume["Name"])}
+
+    before = without_container()
+
+    def left():
+        remaining, deadline = without_container() - before, time.monotonic() + 10
+        while (
+            remaining and time.monotonic() < deadline
+        ):  # others' are so for a moment, before they have one and after
+            time.sleep(0.2)
+            remaining &= without_container()
+        return remaining
+
+    return left
+
+
+@pytest.fixture
+def public():
+    """Yield a folder that every user may pass; pytest's own is for its user only, and made so anew by each pytest."""
+    folder = Path(tempfile.mkdtemp(prefix="daybreak-public-"))
+    folder.chmod(0o755)
+    yield folder
+    remove_tree(folder)
 
 
 @pytest.fixture(name="make_context")

@@ -1,7 +1,7 @@
 """
 What nobody would write, at random and the same each time: text, bytes, JSON, and damage to what was well.
 
-``DAYBREAK_FUZZ`` is how many times as many cases as usual are tried; ``DAYBREAK_FUZZ_SEED`` makes them others.
+``DAYBREAK_FUZZ`` is how many times as many cases as usual are tried, ten in a sweep; ``DAYBREAK_FUZZ_SEED`` makes them others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import os
 import random
 from contextlib import contextmanager
 
-MORE = int(os.environ.get("DAYBREAK_FUZZ", "1"))
+from tests import attacks
+
+MORE = int(os.environ.get("DAYBREAK_FUZZ", attacks.often(1, 10)))
 SEED = os.environ.get("DAYBREAK_FUZZ_SEED", "daybreak")
 
 ODD = (
@@ -122,6 +124,7 @@ class Fuzz(random.Random):
 def cases(name, count):
     """Yield that many sources, each of its own seed, times what is asked for."""
     for number in range(count * MORE):
+        attacks.count()
         yield Fuzz(f"{SEED} {name} {number}")
 
 

@@ -6,6 +6,7 @@ What ``__all__`` names here and in these modules is public. All else may move wi
     operators.venv
     operators.report
     operators.docker
+    operators.pod
     operators.delivery
     reports.sources
     reports.checks

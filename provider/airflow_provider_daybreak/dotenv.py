@@ -7,6 +7,7 @@ import re
 import stat
 from dataclasses import dataclass
 from io import StringIO
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import DotenvSyntaxError, DotenvUnreadableError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 HARMLESS = ("HOME", "LANG", "LOGNAME", "TZ", "USER")
 """Variables that a ``.env`` may name though it does not set them."""
+_EXAMPLE_ENDS = (".example", ".sample", ".template", ".dist")
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(['\"]?)")
 
 
@@ -53,6 +55,10 @@ def read_dotenv(path: Path, environment: Mapping[str, str] | None = None) -> Dot
             text = file.read()
     except UnicodeDecodeError:  # no cause: its text holds bytes of the file
         raise DotenvUnreadableError(str(path), "it is not UTF-8 text; save it as UTF-8") from None
+    except ValueError as error:
+        raise DotenvUnreadableError(str(path), f"no file can have such a path ({error})") from error
+    except FileNotFoundError as error:
+        raise DotenvUnreadableError(str(path), missing_file(path)) from error
     except OSError as error:
         problem = f"{error.strerror or error}; expected a readable file of KEY=value lines"
         raise DotenvUnreadableError(str(path), problem) from error
@@ -80,6 +86,22 @@ def read_dotenv(path: Path, environment: Mapping[str, str] | None = None) -> Dot
     return Dotenv(path, values, lines)
 
 
+def example_of(path: Path) -> Path | None:
+    """Return the example of a ``.env`` file that lies where it should be, as projects ship one, or None."""
+    names = [f"{path.name}{end}" for end in _EXAMPLE_ENDS]
+    names += [f"{end[1:]}.env" for end in _EXAMPLE_ENDS] + [f"env{end}" for end in _EXAMPLE_ENDS]
+    return next((found for name in names if (found := path.with_name(name)).is_file()), None)
+
+
+def missing_file(path: Path) -> str:
+    """Say what is expected where there is no such ``.env`` file."""
+    example = example_of(path)
+    if example is None:
+        return "there is no such file; expected one of KEY=value lines that this user can read"
+    copy = f"install -m 600 {quote(str(example))} {quote(str(path))}"
+    return f"there is no such file. Copy the example {example.name!r} beside it ({copy}), and write your values into the copy"
+
+
 def _interpolated(path: Path, line: int, key: str, value: str, known: Mapping[str, str | None]) -> str:
     """Return the value with what its ``${NAME}`` stand for. What came of that is not looked through again."""
     from dotenv.variables import Variable, parse_variables
@@ -100,7 +122,7 @@ def _refuse_public(path: Path, status: os.stat_result) -> None:
     """Refuse a file whose secrets others can read, or that another user can change under us."""
     if status.st_mode & stat.S_IRWXO:
         mode = f"{stat.S_IMODE(status.st_mode):04o}"
-        problem = f"every user of this machine can read it (mode {mode}); run: chmod 600 {path}"
+        problem = f"every user of this machine can read it (mode {mode}); run: chmod 600 {quote(str(path).encode(errors='backslashreplace').decode())}"
         raise DotenvUnreadableError(str(path), problem)
     if status.st_uid not in (os.geteuid(), 0):
         problem = f"it belongs to user {status.st_uid}; expected this user ({os.geteuid()}) or root: chown it"

@@ -20,6 +20,7 @@ def get_provider_info() -> dict[str, Any]:
                     f"{package}.operators.venv",
                     f"{package}.operators.report",
                     f"{package}.operators.docker",
+                    f"{package}.operators.pod",
                     f"{package}.operators.delivery",
                 ],
             }
@@ -71,6 +72,16 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "120",
                     },
+                    "index": {
+                        "description": (
+                            "Absolute path of the local folder, on the API server, that keeps the index which the page Reports "
+                            "today is made from. It can be removed at any time. Empty: daybreak/index in AIRFLOW_HOME."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/var/lib/daybreak/index",
+                        "default": "",
+                    },
                     "releases": {
                         "description": (
                             "Absolute path of the local folder, on each worker, that keeps deployed scripts and "
@@ -90,6 +101,17 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "s3://aws_default@reports/releases",
                         "default": "",
+                    },
+                    "pack_environments": {
+                        "description": (
+                            "Whether a deploy puts its environment into release_store as it is, packed: a worker of the same "
+                            "Python and C library that lacks it unpacks it, in place of installing its packages. It takes "
+                            "release_key. Each environment takes about a third of its size in the store."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
                     },
                     "release_key": {
                         "description": (

@@ -20,7 +20,9 @@ class Settings:
     :param archive_is_shared: whether a local folder there is one mount that all workers share.
     :param claim_lifetime: how long a mail is in flight whose sender gives no sign of life.
     :param releases: the folder on this worker that keeps deployed scripts.
+    :param index: the folder on this machine that keeps the index of the archive.
     :param release_store: URI of the folder that several workers get releases from, or None.
+    :param pack_environments: whether deploys put environments into the release store as they are, for other workers to unpack.
     :param release_keys: with the first of them what goes there is signed, and any of them may have signed what is taken.
     """
 
@@ -29,7 +31,9 @@ class Settings:
     release_store: str | None
     archive_is_shared: bool = False
     claim_lifetime: timedelta = timedelta(minutes=2)
+    pack_environments: bool = False
     release_keys: tuple[str, ...] = field(default=(), repr=False)
+    index: Path = Path()
 
     @classmethod
     def load(cls) -> Settings:
@@ -40,20 +44,32 @@ class Settings:
         """
         from airflow.configuration import AIRFLOW_HOME, conf
 
-        home = Path(AIRFLOW_HOME)
+        home = Path(AIRFLOW_HOME).absolute()
         archive = conf.get("daybreak", "archive", fallback="") or (home / "daybreak" / "reports").as_uri()
         releases = Path(conf.get("daybreak", "releases", fallback="") or home / "daybreak" / "releases")
-        if not releases.is_absolute():
-            raise InvalidValueError("[daybreak] releases", str(releases), "an absolute path on this machine")
+        index = Path(conf.get("daybreak", "index", fallback="") or home / "daybreak" / "index")
+        for option, folder in (("releases", releases), ("index", index)):
+            if not folder.is_absolute():
+                raise InvalidValueError(f"[daybreak] {option}", str(folder), "an absolute path on this machine")
+        keys = _keys(conf.get("daybreak", "release_key", fallback="") or "")
+        pack = _boolean("pack_environments", conf.get("daybreak", "pack_environments", fallback=""))
+        if pack and not keys:
+            expected = (
+                "False where [daybreak] release_key is not set: nothing but a signature tells that a packed environment is what was "
+                "deployed. Set it to what 'openssl rand -hex 32' writes, on all workers"
+            )
+            raise InvalidValueError("[daybreak] pack_environments", pack, expected)
         return cls(
             archive=archive.rstrip("/"),
             releases=releases,
+            index=index,
             release_store=conf.get("daybreak", "release_store", fallback="").rstrip("/") or None,
             archive_is_shared=_boolean(
                 "archive_is_shared", conf.get("daybreak", "archive_is_shared", fallback="")
             ),
             claim_lifetime=_seconds("claim_lifetime", conf.get("daybreak", "claim_lifetime", fallback="")),
-            release_keys=_keys(conf.get("daybreak", "release_key", fallback="") or ""),
+            pack_environments=pack,
+            release_keys=keys,
         )
 
 

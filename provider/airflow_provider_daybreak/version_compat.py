@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow import __version__ as airflow_version
@@ -25,11 +27,13 @@ __all__ = [
     "AirflowSkipException",
 ]
 
+_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
 _AIRFLOWS_OWN = re.compile(r"airflow\.(sdk\.|secrets\.metastore)")
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    import logging
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
 
 if TYPE_CHECKING or AIRFLOW_V_3_2:
@@ -55,6 +59,36 @@ def secrets_backends() -> list[Any]:
     return [each for each in ensure_secrets_backend_loaded() if not _AIRFLOWS_OWN.match(type(each).__module__)]
 
 
+@contextmanager
+def reading_the_database() -> Iterator[None]:
+    """
+    Let connections and variables be read from Airflow's database too, as its servers do, where there is one.
+
+    A command is none of its servers and no task: without this it finds those of the environment and of secrets
+    backends alone, and calls those missing that people entered in the UI.
+    """
+    from airflow.configuration import conf
+    from sqlalchemy import make_url
+
+    url = make_url(conf.get("database", "sql_alchemy_conn"))
+    there = (
+        url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+    )  # a look at one would make it
+    if not there or _CONTEXT in os.environ:
+        yield
+        return
+    os.environ[_CONTEXT] = "server"
+    try:
+        yield
+    finally:
+        del os.environ[_CONTEXT]
+
+
+def reads_the_database() -> bool:
+    """Return whether connections are read from Airflow's database here, as servers and commands do, and no task."""
+    return os.environ.get(_CONTEXT) == "server"
+
+
 def task_state(context: Mapping[str, Any]) -> Any | None:
     """Return the store that all tries of a task in a run share (Airflow 3.3 and later), or None."""
     return context.get("task_state_store") if AIRFLOW_V_3_3 else None
@@ -74,10 +108,34 @@ def timetable_cron(timetable: object) -> str | None:
     return str(getattr(timetable, "expression", None) or timetable._expression)  # type: ignore[attr-defined]  # noqa: SLF001 - see above
 
 
+def slots_of(timetable: Any, earliest: Any, latest: Any) -> Iterator[Any]:
+    """Yield what a timetable starts between two instants, both included, as Airflow's scheduler and its backfills ask it."""
+    from airflow.timetables.base import TimeRestriction
+
+    if getattr(timetable, "partitioned", False):  # Airflow 3.2 and later have them, and 3.3 asks them so
+        if hasattr(timetable, "iter_partition_dagrun_infos"):
+            yield from timetable.iter_partition_dagrun_infos(earliest=earliest, latest=latest)
+        return
+    restriction, last = TimeRestriction(earliest, latest, catchup=True), None
+    while info := timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction):
+        yield info
+        last = info.data_interval
+
+
 def hand_on_connection_class(backend: Any, fallback: Any) -> None:
     """Have a secrets backend make connections as Airflow told another to (Airflow 3.2 and later tell it)."""
     if AIRFLOW_V_3_2:
         fallback._set_connection_class(backend._get_connection_class())  # noqa: SLF001 - as Airflow does itself
+
+
+@contextmanager
+def logging_to(logger: logging.Logger, part: Any) -> Iterator[None]:
+    """Let a part of Airflow, such as a hook, log to that logger for a while, whatever its own is."""
+    own, part._log = part._log, logger  # noqa: SLF001 - it takes no logger
+    try:
+        yield
+    finally:
+        part._log = own  # noqa: SLF001 - see above
 
 
 def dags_of_file(path: Path) -> tuple[list[Any], str]:
@@ -91,3 +149,24 @@ def dags_of_file(path: Path) -> tuple[list[Any], str]:
     finally:
         sys.dont_write_bytecode = writes
     return dags, "\n".join(bag.import_errors.values())
+
+
+def create_backfill(dag_id: str, first: datetime, last: datetime, *, by: str) -> None:
+    """
+    Have Airflow make up for a range, as its own command does: runs that failed are made again, others stay.
+
+    :param by: who wants it.
+    :raises Exception: it can't be done; Airflow's database has the reason in its exception.
+    """
+    from airflow.models.backfill import ReprocessBehavior, _create_backfill
+
+    _create_backfill(
+        dag_id=dag_id,
+        from_date=first,
+        to_date=last,
+        max_active_runs=10,
+        reverse=False,
+        dag_run_conf={},
+        triggering_user_name=by,
+        reprocess_behavior=ReprocessBehavior.FAILED,
+    )

@@ -2,7 +2,8 @@
 Measure Daybreak beside its peers: a line a figure, and all of them in ``.bench/results.json``.
 
 Each part is a module here with a function ``figures`` that yields :class:`harness.Figure`. Arguments name
-the parts to run; all of them run when there are none.
+the parts to run; when there are none, all of them run but those that take hours, and but the short form, ``--short``,
+which says in a minute whether something has become worse.
 """
 
 from __future__ import annotations
@@ -20,16 +21,21 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 RESULTS = HERE.parent.parent / ".bench" / "results.json"
 PARTS = sorted(
-    path.stem for path in HERE.glob("*.py") if path.stem not in ("__main__", "harness", "stock_report")
+    path.stem
+    for path in HERE.glob("*.py")
+    if path.stem not in ("__main__", "harness") and not path.stem.endswith("_report")
 )
+SHORT = "short"
+NAMED_ALONE = ("backfill", SHORT)
 
 
-def main(wanted: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    wanted = [SHORT if argument == "--short" else argument for argument in arguments]
     unknown = sorted(set(wanted) - set(PARTS))
     if unknown:
         print(f"Unknown part {unknown[0]!r}: expected one of {', '.join(PARTS)}.", file=sys.stderr)
         return 2
-    parts = wanted or PARTS
+    parts = wanted or [part for part in PARTS if part not in NAMED_ALONE]
     earlier = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     results = [result for result in earlier if result["name"].split(".")[0] not in parts]
     RESULTS.parent.mkdir(exist_ok=True)

@@ -45,7 +45,12 @@ def _month(archive: Archive, report: str, month: int) -> None:
 def _fill(archive: Archive) -> None:
     """Put 100,000 revisions there: the manifest of a published one again and again, without its files."""
     charts = [DraftFile(f"charts/{index}.png", "image/png", b"PNG") for index in range(4)]
-    period = {"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"}
+    period = {
+        "name": "day",
+        "start": "2026-03-29T00:00:00+00:00",
+        "end": "2026-03-30T00:00:00+00:00",
+        "timezone": "UTC",
+    }
     made = archive.publish(
         Draft(
             report="report_0",

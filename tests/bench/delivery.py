@@ -38,8 +38,9 @@ DAGS = HERE.parents[1] / "dags" / "daily_report"
 DAY = "2026-03-29"
 RENDERED = "rendered"  # archive with nothing but the almanac
 RECIPIENTS = 1000
+REPORTS = (500, 4000)
 MAPPED = 20  # stock tasks to measure; their number doesn't change what each costs
-ATTACHMENT = 20_000_000
+ATTACHMENT = 200_000_000
 PAUSE = 0.01
 SMTP_SINK = shutil.which("smtp-sink", path=f"{os.environ['PATH']}:/usr/sbin")  # Debian: apt install postfix
 
@@ -73,7 +74,9 @@ def figures() -> Iterator[Figure]:
             higher_is_better=True,
         )
         without, with_ = (memory(folder, port, size) for size in (0, ATTACHMENT))
-        yield Figure("delivery.memory_of_20_mb", (with_ - without) / ATTACHMENT, None, 3, "times its size")
+        yield Figure("delivery.memory_of_200_mb", (with_ - without) / ATTACHMENT, None, 0.2, "times its size")
+        few, many = (float(_run("reports", folder, port, count)) for count in REPORTS)
+        yield Figure("delivery.memory_of_a_report", (many - few) / (REPORTS[1] - REPORTS[0]), None, 5, "kB")
 
 
 def against_smtp_sink(folder: Path) -> Iterator[Figure]:
@@ -301,7 +304,33 @@ def peak(folder: Path, port: int, size: str) -> int:
     return 1024 * kilobytes("VmHWM")
 
 
+def reports(folder: Path, _port: int, count: str) -> int:
+    """Return the most kilobytes of memory that this process had, mailing so many reports to one recipient each."""
+    from airflow_provider_daybreak.archive import Archive
+    from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
+    from tests.mail import draft
+
+    logging.disable(logging.INFO)
+    os.fsync = lambda _file: None  # memory is measured
+    archive = Archive(Path(tempfile.mkdtemp(dir=folder)) / "reports")
+    slugs = [f"sales_{number}" for number in range(int(count))]
+    uris = [{"manifest": archive.publish(draft(slug)).uri} for slug in slugs]
+    rows = [{"address": f"{slug}@example.org", "report": slug} for slug in slugs]
+    ReportEmailOperator(task_id="mail", report=uris, to=rows, archive=archive.uri, max_lateness=None).execute(
+        make_context(task_id="mail", logical_date=datetime.now(timezone.utc))
+    )
+    return kilobytes("VmHWM")
+
+
 if __name__ == "__main__":
     what, directory, on_port, *rest = sys.argv[1:]
-    functions = {"render": render, "ours": ours, "four": four, "bare": bare, "stock": stock, "memory": peak}
+    functions = {
+        "render": render,
+        "ours": ours,
+        "four": four,
+        "bare": bare,
+        "stock": stock,
+        "memory": peak,
+        "reports": reports,
+    }
     print(functions[what](Path(directory), int(on_port), *rest))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import statistics
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Figure:
     :param peer: the peer's median in the same run, or None where the target is absolute.
     :param target: what the ratio (or, without a peer, our figure) should be.
     :param higher_is_better: whether the target is a lower bound; an upper bound otherwise.
+    :param floor: what whoever does the same can't be better than, measured in the same run, in the unit.
     """
 
     name: str
@@ -31,6 +35,8 @@ class Figure:
     unit: str
     peer_name: str = ""
     higher_is_better: bool = False
+    floor: float | None = None
+    floor_name: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -48,8 +54,9 @@ class Figure:
             if self.peer is None
             else f"  {self.peer_name} {self.peer:.4g} {self.unit}  ratio {self.ratio:.3g}"
         )
+        floor = "" if self.floor is None else f"  floor {self.floor_name} {self.floor:.4g} {self.unit}"
         verdict = "ok" if self.ok else "MISSED"
-        return f"{self.name:<40} {self.ours:.4g} {self.unit}{peer}  target {sign} {self.target:g}  {verdict}"
+        return f"{self.name:<40} {self.ours:.4g} {self.unit}{peer}{floor}  target {sign} {self.target:.4g}  {verdict}"
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -57,6 +64,28 @@ def seconds(function: Callable[[], object]) -> float:
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
+
+
+def cpu_seconds(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> float:
+    """Return what a program and all that it waited for took of processors, which another program's load changes little."""
+    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return used.ru_utime + used.ru_stime
+
+
+def own_cpu_seconds(function: Callable[[], object]) -> float:
+    """Return what one call took of processors, in this process and in those that it waited for."""
+
+    def used() -> float:
+        both = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return sum(one.ru_utime + one.ru_stime for one in both)
+
+    before = used()
+    function()
+    return used() - before
 
 
 def in_turn(ours: Callable[[], float], peer: Callable[[], float], *, rounds: int = 5) -> tuple[float, float]:

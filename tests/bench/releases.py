@@ -31,9 +31,12 @@ from airflow_provider_daybreak.releases.environments.lock import Lock
 from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.release import get_release
+from airflow_provider_daybreak.releases.sharing import ensure
+from airflow_provider_daybreak.releases.store import Store
+from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 PACKAGES = ("jinja2", "matplotlib", "pandas", "python-dotenv", "requests")
 IMPORTS = "import dotenv, jinja2, matplotlib, pandas, requests"
@@ -42,15 +45,21 @@ WARM = 30  # of what takes milliseconds
 
 
 class Bench:
-    """A source whose requirements are locked, and a folder for everything."""
+    """
+    A source whose requirements are locked, and a folder for everything.
 
-    def __init__(self, folder: Path) -> None:
+    :param packages: what the source requires.
+    :param script: what it consists of.
+    """
+
+    def __init__(self, folder: Path, packages: Sequence[str] = PACKAGES, script: str = SCRIPT) -> None:
         self.folder = folder
+        self.script = script
         self.layout = Layout(folder / "releases", "daily")
         self.source = folder / "source"
         self.source.mkdir()
         self.numbers = count()
-        (self.source / "requirements.txt").write_text("\n".join(PACKAGES))
+        (self.source / "requirements.txt").write_text("\n".join(packages))
         self.change_code()
         release = deploy(self.layout, Plan(self.source)).release
         self.lock = (release.path / "requirements.lock").read_text()
@@ -59,7 +68,7 @@ class Bench:
         self.deploy()
 
     def change_code(self) -> None:
-        (self.source / "report.py").write_text(f"{SCRIPT}# {next(self.numbers)}\n")
+        (self.source / "report.py").write_text(f"{self.script}# {next(self.numbers)}\n")
 
     def deploy(self) -> None:
         deploy(self.layout, Plan(self.source))
@@ -110,6 +119,15 @@ class Bench:
 
         return seconds(make)
 
+    def compile_alone(self) -> float:
+        """Compile what is installed, on both processors, and no more."""
+        self.sync_alone()
+        target = self.folder / "sync"
+        command = [target / "bin" / "python", "-m", "compileall", "-q", "-j", "2", target / "lib"]
+        return seconds(
+            lambda: subprocess.run(command, check=False)
+        )  # some packages bring files of other Pythons
+
     def empty(self, name: str) -> Path:
         target = self.folder / name
         shutil.rmtree(target, ignore_errors=True)
@@ -123,6 +141,7 @@ def figures() -> Iterator[Figure]:
         yield from _milliseconds(bench)
         yield _disk(bench)
         yield from _environments(bench)
+        yield from _packed(bench)
         yield _task(folder)
     finally:
         remove_tree(folder)
@@ -177,12 +196,56 @@ def _used(folder: Path) -> int:
 
 def _environments(bench: Bench) -> Iterator[Figure]:
     ours, peer = in_turn(bench.new_environment_before_bytecode, bench.sync_alone, rounds=5)
-    yield Figure("releases.new_environment", ours, peer, 4.0, "s", "uv pip sync alone")
+    yield Figure("releases.new_environment", ours, peer, 1.5, "s", "uv pip sync alone")
     ours, peer = in_turn(bench.new_environment, lambda: bench.stock("uv", bytecode=True), rounds=3)
-    yield Figure("releases.new_environment_with_bytecode", ours, peer, 1.0, "s", "PythonVirtualenvOperator, uv")
+    yield Figure(
+        "releases.new_environment_with_bytecode",
+        ours,
+        peer,
+        0.7,
+        "s",
+        "PythonVirtualenvOperator, uv",
+        floor=bench.compile_alone(),
+        floor_name="compileall of all alone",
+    )
     bench.stock("pip", bytecode=False)  # warms pip's cache
     ours, peer = in_turn(bench.new_environment, lambda: bench.stock("pip", bytecode=False), rounds=1)
     yield Figure("releases.new_environment_pip", ours, peer, 0.25, "s", "PythonVirtualenvOperator, pip")
+
+
+def _packed(bench: Bench) -> Iterator[Figure]:
+    """Compare a worker with an empty disk that takes a packed environment with tar alone, and with one that fetches packages."""
+    store = Store(bench.folder / "store" / "daily", ("k" * 32,), packs=True)
+    release = deploy(bench.layout, Plan(bench.source), store=store).release
+    [archive] = store.folder.glob("environments/*/*.tar.gz")
+
+    def cold(taken: Store) -> float:
+        layout = Layout(bench.folder / "cold", "daily")
+        if layout.root.exists():
+            remove_tree(layout.root)
+        return seconds(lambda: ensure(layout, release.id, store=taken, index_of=uv.Index))
+
+    def tar() -> float:
+        """Unpack the archive and write it out, as what is unpacked is before it counts."""
+        target = bench.empty("tar")
+        target.mkdir()
+        made = seconds(lambda: subprocess.run(["tar", "xzf", archive, "-C", target], check=True))
+        made += seconds(lambda: local.synchronise_file_system(target))
+        remove_tree(target)
+        return made
+
+    ours, peer = in_turn(lambda: cold(store), tar, rounds=5)
+    yield Figure("releases.cold_worker_beyond_tar", ours - peer, None, 1.0, "s")
+
+    def fetched() -> float:
+        os.environ["UV_CACHE_DIR"] = str(bench.empty("cache"))
+        try:
+            return cold(Store(store.folder))
+        finally:
+            del os.environ["UV_CACHE_DIR"]
+
+    ours, peer = in_turn(lambda: cold(store), fetched, rounds=3)
+    yield Figure("releases.cold_worker", ours, peer, 0.5, "s", "fetched and installed")
 
 
 TASKS = """

@@ -3,12 +3,14 @@ Soak the whole chain: a year's reports while everything that can be killed is ki
 
 Airflow runs on PostgreSQL with its components as processes of their own. Each report date is deployed for, run,
 rendered, counted in a container and mailed to three people, while tasks, their supervisors, scripts, containers, scheduler,
-Dag processor, API server, triggerer, database and mail server are killed, the disk is filled, and the mail server misbehaves. Then everything is let run to its end, and counted:
+Dag processor, API server, triggerer, database, mail server and engine are killed, the disk is filled, the mail server misbehaves, and
+the clock is set. Then everything is let run to its end, and counted:
 
 - no mail was taken twice; each that the ledger calls sent was taken once; one that is in doubt was taken once or not at all,
   and no mail is anything else;
 - each day has its report, whole, with its own figures, and no script of a day ran beside another of it;
-- releases verify; no container, process or folder of a run is left.
+- releases verify; no process of a run is left, and no container once the run of the day after has been: as users are told, a
+  container task removes what ended ones have left.
 """
 
 from __future__ import annotations
@@ -31,13 +33,10 @@ import httpx
 import psutil
 
 from demo.api import AirflowFailedError
+from tests.soak.faults import Later, befall
+from tests.soak.services import Soaked
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from faults import Later, befall
-from services import Soaked
-
-FIRST = date(2026, 1, 1)
+FIRST = date(2025, 1, 1)
 PEOPLE = ("ann@example.org", "bo@example.org", "cy@example.org")
 
 
@@ -49,10 +48,18 @@ def main() -> int:
         "--pause", type=float, default=2.5, help="seconds between faults, on average (default: %(default)s)"
     )
     parser.add_argument(
-        "--minutes", type=float, default=60, help="give up after so many (default: %(default)s)"
+        "--minutes",
+        type=float,
+        default=60,
+        help="begin no other report date after so many (default: %(default)s)",
     )
     parser.add_argument("--keep", action="store_true", help="leave the folder of the soak")
     arguments = parser.parse_args()
+    most = (date.today() - FIRST).days  # noqa: DTZ011 - to a day
+    if arguments.days >= most:
+        parser.error(
+            f"argument --days: Airflow fills no day that is to come: less than {most} are there since {FIRST}"
+        )
     home = Path(tempfile.mkdtemp(prefix="daybreak-soak-"))
     home.chmod(0o755)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
@@ -61,7 +68,7 @@ def main() -> int:
     try:
         stack.start()
         happened = soak(stack, arguments)
-        violations = judge(stack, arguments.days, happened)
+        violations = judge(stack, days_of(stack), happened)
     finally:
         stack.stop()
         if not arguments.keep:
@@ -85,7 +92,8 @@ def soak(stack, arguments) -> Counter[str]:
     told = time.monotonic()
     while (states := run_states(stack)) is None or set(states) - {"success", "failed"}:
         if time.monotonic() > deadline:
-            print("The time is over: the rest runs in peace.", flush=True)
+            print("The time is over: what has begun ends in peace.", flush=True)
+            give_up(stack, later)
             break
         until = time.monotonic() + chance.expovariate(1 / arguments.pause)
         if fault := befall(stack, chance):
@@ -99,6 +107,7 @@ def soak(stack, arguments) -> Counter[str]:
             print(f"{sum(happened.values())} faults; runs: {dict(states or {})}", flush=True)
     later.run(everything=True)
     settle(stack)
+    run_the_day_after(stack)
     print("Faults:", ", ".join(f"{count} {fault}" for fault, count in happened.most_common()))
     return happened
 
@@ -129,7 +138,14 @@ def runs(stack):
 
 def settle(stack) -> None:
     """Let all runs end; what failed is cleared, as a person would who looks at it, unless a mail is in doubt."""
+    if stack.clock:
+        stack.clock.catch_up()
+    stack.services[
+        "scheduler"
+    ].kill()  # what a LocalExecutor was given and has lost stays queued for as long as that one runs
     stack.wait_until_healthy()
+    if stack.engine:
+        stack.engine.wait(stack.ensure)
     for attempt in range(3):
         deadline = time.monotonic() + 900
         while (states := run_states(stack)) is None or set(states) - {"success", "failed"}:
@@ -147,6 +163,36 @@ def settle(stack) -> None:
         for run in failed:
             body = {"dry_run": False, "only_failed": True, "dag_run_id": run["dag_run_id"]}
             stack.airflow.api("POST", "/dags/soak/clearTaskInstances", json=body)
+
+
+def give_up(stack, later) -> None:
+    """Begin no other report date: those that have not begun are none."""
+    later.run(everything=True)
+    stack.wait_until_healthy()
+    stack.airflow.cancel_backfills("soak")
+    for run in runs(stack):
+        if run["start_date"] is None:
+            stack.airflow.api("DELETE", f"/dags/soak/dagRuns/{run['dag_run_id']}")
+
+
+def days_of(stack) -> list[date]:
+    """Return the report dates that have begun, which follow each other."""
+    days = [date.fromisoformat(run["logical_date"][:10]) for run in runs(stack)]
+    assert days == [FIRST + timedelta(days=number) for number in range(len(days))]
+    return days
+
+
+def run_the_day_after(stack) -> None:
+    """Run one report more, in peace."""
+    left = stack.containers("-a")
+    day = days_of(stack)[-1] + timedelta(days=1)
+    stack.airflow.backfill("soak", "--from-date", day.isoformat(), "--to-date", f"{day}T23:00:00")
+    settle(stack)
+    logs = (stack.home / "airflow" / "logs").rglob("*.log")
+    removed = sum(log.read_text(errors="replace").count(", which was left when task ") for log in logs)
+    print(
+        f"{len(left)} containers were left before the day after; tasks removed {removed} of ended ones in all"
+    )
 
 
 def records(stack):
@@ -169,14 +215,14 @@ def judge(stack, days, happened) -> list[str]:
     wrong += [f"{key} was mailed {count} times" for key, count in taken.items() if count > 1]
     ledger = {(record.report_date, record.recipient): record for record in records(stack)}
     standings = Counter(record.standing for record in ledger.values())
-    for day in (FIRST + timedelta(days=number) for number in range(days)):
+    for day in days:
         for person in PEOPLE:
             key = (day.isoformat(), person)
             standing = ledger[key].standing if key in ledger else "unknown to the ledger"
             if standing not in ("sent", "in_doubt", "held") or (standing == "sent" and taken[key] != 1):
                 wrong.append(f"{key} is {standing}, and was taken {taken[key]} times")
     archive = Archive(stack.data / "reports")
-    for day in (FIRST + timedelta(days=number) for number in range(days)):
+    for day in days:
         revisions = list(archive.revisions("soak", since=day, until=day))
         units = day.isoformat().replace("-", "")
         if len(revisions) != 1:
@@ -202,7 +248,7 @@ def judge(stack, days, happened) -> list[str]:
         if record.standing == "in_doubt"
     )
     print(
-        f"{sum(taken.values())} mails taken; the ledger: {dict(standings)}; in doubt: {dict(doubts)}; kills: {happened.total()}"
+        f"{len(days)} days; {sum(taken.values())} mails taken; the ledger: {dict(standings)}; in doubt: {dict(doubts)}; kills: {happened.total()}"
     )
     return wrong
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import time
 from contextlib import suppress
 
@@ -61,8 +60,43 @@ def container(stack, chance):
     listed = stack.containers()
     if not listed:
         return ""
-    subprocess.run(["docker", "kill", chance.choice(listed)], capture_output=True, check=False)
+    stack.docker("kill", chance.choice(listed))
     return "container"
+
+
+def engine(stack, chance):
+    """The engine, or what keeps its containers for it, or both."""
+    if not stack.engine:
+        return ""
+    names = chance.choice([["engine"], ["engine"], ["containerd"], ["engine", "containerd"]])
+    down = chance.uniform(0, 5)
+    for name in names:
+        stack.services[name].kill(group=False, down=down)
+    return " and ".join(names)
+
+
+_STEPS = {"seconds": (1, 60), "minutes": (60, 3600), "hours": (3600, 3 * 3600)}
+"""How far a clock is set at once, in seconds."""
+
+
+def clock(stack, chance):
+    """
+    The clock is set: for good, or put right some seconds later.
+
+    In the end it is further ahead than ever: what was told to wait for a time, by a clock that was ahead, waits no longer
+    than half a minute.
+    """
+    if not stack.clock:
+        return ""
+    size = chance.choice(list(_STEPS))
+    seconds = chance.uniform(*_STEPS[size])
+    way = chance.choice(["forwards", "backwards", "forwards and back"])
+    stack.clock.step(-seconds if way == "backwards" else seconds)
+    if way != "forwards":
+        back = seconds if way == "backwards" else -seconds
+        stack.later(chance.uniform(2, 8), lambda: stack.clock.step(back))
+        stack.later(chance.uniform(20, 40), stack.clock.catch_up)
+    return f"clock by {size} {way}"
 
 
 def scheduler(stack, chance):
@@ -96,6 +130,24 @@ def mail_mode(stack, chance):
     return f"mail server {mode}"
 
 
+def sender(stack, chance):
+    """Who has a mail taken, but no answer yet: that mail is in doubt from then on."""
+    mode = stack.mails / "mode"
+    mode.write_text("slow")
+
+    def kill():
+        mode.unlink(missing_ok=True)
+        for process in stack.tasks():
+            with suppress(psutil.Error):
+                if any(
+                    each.raddr and each.raddr.port == stack.mail_port for each in process.net_connections("tcp")
+                ):
+                    process.kill()
+
+    stack.later(chance.uniform(2, 6), kill)
+    return "senders of mails"
+
+
 def disk_full(stack, chance):
     if not stack.disk:
         return ""
@@ -113,10 +165,13 @@ WEIGHTS = {
     container: 5,
     mail_server: 4,
     mail_mode: 6,
+    sender: 4,
     disk_full: 4,
     database: 2,
     scheduler: 2,
     component: 2,
+    engine: 3,
+    clock: 4,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,26 @@ import pytest
 from airflow_provider_daybreak.archive import Archive
 from demo.airflow import Airflow, free_port
 from demo.setting import prepare
+from tests.morning import Morning
 
 PASSWORD = "a password of the tests"
 DAGS = Path(__file__).parent / "dags"  # small ones, each of one test module
 
 
 class Stack:
-    """Airflow, the catcher and the archive, and the questions that tests ask of them."""
+    """
+    Airflow, the catcher and the archive, and the questions that tests ask of them.
 
-    def __init__(self, airflow, catcher, archive):
+    :param copies: folder of a bundle of Dags that is empty until a test writes into it.
+    :param morning: thirty reports of somebody who answers for them.
+    """
+
+    def __init__(self, airflow, catcher, archive, copies, morning):
         self.airflow = airflow
         self.catcher = catcher
         self.archive = archive
+        self.copies = copies
+        self.morning = morning
 
     def wait(self, run_id, *, seconds=240, dag_id="daily_report"):
         """Wait until the run has ended; return its state, with the log of each failed task when it failed."""
@@ -65,13 +74,22 @@ def stack(tmp_path_factory):
     env |= {  # a task whose supervisor is gone is tried again soon
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+        # What tests wait for comes sooner, and what none waits for, reading unchanged files again, is half as often.
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
     }
-    airflow = Airflow(home / "airflow", port=free_port(), env=env, dags={"tests": DAGS})
+    copies = home / "copies"
+    copies.mkdir()
+    morning = Morning(datetime.now(timezone.utc))
+    morning.write_dags(home / "morning")
+    dags = {"tests": DAGS, "copies": copies, "morning": home / "morning"}
+    airflow = Airflow(home / "airflow", port=free_port(), env=env, dags=dags)
     try:
         airflow.start()
         airflow.wait_until_ready()
         airflow.wait_for_dag("daily_report")
-        yield Stack(airflow, catcher, Archive(home / "reports"))
+        yield Stack(airflow, catcher, Archive(home / "reports"), copies, morning)
     finally:
         airflow.stop()
         catcher.stop()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import random
 import signal
 import subprocess
-from email import message_from_string
+import tempfile
+import time
+from collections import Counter
+from datetime import date, timedelta
+from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
 
@@ -15,20 +21,27 @@ import pytest
 
 from demo.airflow import free_port
 from demo.api import Api
+from tests.attacks import often
 from tests.test_packaging import AIRFLOW, DAGS
 from tests.waiting import until
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.engine]
 
 ROOT = Path(__file__).parents[2]
-PROJECT = "daybreak-test"
+# Of this folder alone: another may have its stack beside it.
+PROJECT = f"daybreak-test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 STAND_INS = {
     "AIRFLOW_IMAGE": "airflow",
     "POSTGRES_IMAGE": "postgres",
     "MAILPIT_IMAGE": "mailpit",
     "DOCKER_PROXY_IMAGE": "docker-proxy",
     "REDIS_IMAGE": "redis",
+    "OBJECT_STORE_IMAGE": "object-store",
 }
+PEOPLE = ("ann@example.org", "bo@example.org", "cy@example.org")
+ROUNDS = int(os.environ.get("DAYBREAK_KILLS", often(0, 1)))
+SEED = int(os.environ.get("DAYBREAK_KILLS_SEED", "1"))
+CANARY = "canary-of-the-mail-server"
 OWN_DAG = """
 from time import sleep
 from datetime import timedelta
@@ -43,6 +56,42 @@ def my_own():
     work()
 
 my_own()
+"""
+# A chain that many days of are made while services die.
+NIGHTLY = f"""
+from datetime import datetime, timedelta
+from pathlib import Path
+from airflow.sdk import DAG
+from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
+from airflow_provider_daybreak.operators.report import ReportOperator
+from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
+
+FILES = Path(__file__).parent / "nightly"
+
+with DAG(
+    "nightly",
+    schedule="0 6 * * *",
+    start_date=datetime(2099, 1, 1),
+    catchup=False,
+    max_active_runs=3,
+    default_args={{"retries": 30, "retry_delay": timedelta(seconds=1)}},
+):
+    deploy = VenvDeployOperator(task_id="deploy", name="nightly", source=FILES)
+    run = VenvRunOperator(task_id="run", release=deploy.output, command=["figures.py"], output="json")
+    report = ReportOperator(
+        task_id="render", report="nightly", template=FILES / "report.md.j2", data={{"figures": run.output}}
+    )
+    ReportEmailOperator(task_id="mail", report=report.output, to={PEOPLE!r}, max_lateness=None)
+"""
+FIGURES = """
+import json, os, time
+time.sleep(2)
+day = os.environ["DAYBREAK_REPORT_DATE"]
+print(json.dumps([{"day": day, "units": int(day.replace("-", ""))}]))
+"""
+TEMPLATE = """# {{ report.name }} {{ report.date | date("y-MM-dd") }}
+
+{{ table(figures) }}
 """
 
 
@@ -66,7 +115,16 @@ class Stack:
 
     def __init__(self, folder):
         (folder / "dags").mkdir()
-        (folder / "dags" / "my_own.py").write_text(OWN_DAG)
+        self.folder = folder
+        files = {
+            "my_own.py": OWN_DAG,
+            "nightly.py": NIGHTLY,
+            "nightly/figures.py": FIGURES,
+            "nightly/report.md.j2": TEMPLATE,
+        }
+        for name, text in files.items():
+            (folder / "dags" / name).parent.mkdir(exist_ok=True)
+            (folder / "dags" / name).write_text(text)
         self.env = os.environ | {
             "COMPOSE_PROJECT_NAME": PROJECT,
             "COMPOSE_ENV_FILES": str(folder / ".env"),
@@ -75,6 +133,7 @@ class Stack:
             "BUILD_NETWORK": "host",
             "AIRFLOW_PORT": str(free_port()),
             "MAILPIT_PORT": str(free_port()),
+            "TASK_QUEUED_TIMEOUT": "30",  # what a killed worker took from the queue is looked for sooner
         }
         for variable, target in STAND_INS.items():
             self.env[variable] = f"daybreak-test-{target}"
@@ -84,6 +143,10 @@ class Stack:
                 cwd=ROOT / "tests",
             )
         self.run(documented("make env"))
+        env = folder / ".env"
+        env.write_text(
+            env.read_text().replace('"disable_ssl"', f'"canary": "{CANARY}\\u0027 #", "disable_ssl"')
+        )
         self.password = bash(". ./.env; echo $AIRFLOW_ADMIN_PASSWORD", cwd=folder).strip()
         self.url = f"http://localhost:{self.env['AIRFLOW_PORT']}"
 
@@ -103,22 +166,40 @@ class Stack:
 
     def mails(self):
         """Return the mails that reached the server since it was started."""
-        names = self.run(
-            "docker compose exec --no-TTY mailpit sh -c 'ls /tmp/mail/new 2>/dev/null || true'"
-        ).split()
-        read = "docker compose exec --no-TTY mailpit cat /tmp/mail/new/"
-        return [message_from_string(self.run(read + name), policy=default) for name in names]
+        with tempfile.TemporaryDirectory() as folder:
+            found = f"{folder}/new"
+            self.run(f"docker compose cp mailpit:/tmp/mail/new {found} 2>/dev/null || true")
+            return [
+                message_from_bytes(path.read_bytes(), policy=default) for path in sorted(Path(found).glob("*"))
+            ]
 
     def kill(self, service):
         """Kill a service's processes as a machine does that runs out of memory: Docker starts it again."""
         container = self.run(f"docker compose ps --quiet {service}").split()[0]
-        os.kill(int(bash(f"docker inspect --format '{{{{.State.Pid}}}}' {container}")), signal.SIGKILL)
+        process = int(bash(f"docker inspect --format '{{{{.State.Pid}}}}' {container}"))
+        if process:  # it has not just been killed
+            os.kill(process, signal.SIGKILL)
+
+    def files(self):
+        """Return the digests of the files in the archive and in the release store, on volumes."""
+        command = (
+            "cd /opt/airflow/daybreak && find reports store -type f | sort | xargs --no-run-if-empty sha256sum"
+        )
+        return self.run(
+            f"docker compose run --rm --no-TTY --no-deps --entrypoint sh airflow-scheduler -c '{command}'"
+        )
+
+    def standings(self, report):
+        """Return where each mail of a report stands by the ledger, by day and recipient."""
+        printed = self.airflow(f"daybreak deliveries {report} --output json")
+        rows = json.loads(printed[printed.index("[\n") :])
+        return {(row["date"], row["recipient"]): row["standing"] for row in rows}
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     stack = Stack(tmp_path_factory.mktemp("compose"))
-    everything = {"COMPOSE_PROFILES": "mail,celery"}
+    everything = {"COMPOSE_PROFILES": "mail,celery,s3"}
     stack.run("docker compose down --volumes", **everything)  # what a killed run left has another password
     try:
         stack.run(documented("docker compose up"))
@@ -142,7 +223,7 @@ def test_the_image_shows_provider_plugin_and_dags_once_beside_ones_own(stack, ap
 
     assert providers.count("airflow-provider-daybreak") == 1
     assert plugins.count("daybreak") == 1
-    assert sorted(dags) == sorted([*DAGS, "my_own"])
+    assert sorted(dags) == sorted([*DAGS, "my_own", "nightly"])
 
 
 def test_the_documented_command_says_that_all_answers(stack):
@@ -151,6 +232,26 @@ def test_the_documented_command_says_that_all_answers(stack):
     states = {row["part"]: row["state"] for row in json.loads(printed[printed.index("[\n") :])}
 
     assert states["archive"] == states["releases"] == states["mail server"] == states["Docker engine"] == "ok"
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_image_that_pipelines_build_has_the_dags_of_its_repository(tmp_path):
+    """Its file is that of the page; what stands for the official image has the package already, from this stack's build."""
+    shown = (ROOT / "docs" / "installing" / "Dockerfile").read_text()
+    assert shown.count("FROM apache/airflow:3.3.2\n") == 1
+    (tmp_path / "Dockerfile").write_text(shown.replace("apache/airflow:3.3.2", "daybreak-airflow:3.3.2"))
+    (tmp_path / "requirements.txt").write_text("airflow-provider-daybreak[xlsx]\n")
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "mine.py").write_text(OWN_DAG)
+    image = f"{PROJECT}-pipeline"
+
+    bash(f"docker build --quiet --network host --tag {image} .", cwd=tmp_path)
+
+    printed = bash(
+        f"docker run --rm --network none --entrypoint daybreak {image} check --dags /opt/airflow/dags"
+    )
+    assert "1 file, 1 Dag in " in printed
+    assert "nothing found" in printed
 
 
 def test_a_weak_secret_is_refused_before_anything_runs(stack):
@@ -172,11 +273,13 @@ def test_no_secret_stands_in_a_containers_settings(stack):
         line.partition("=")[2]
         for line in Path(stack.env["ENV_FILE"]).read_text().splitlines()
         if line.partition("=")[0].endswith(("_KEY", "_SECRET", "PASSWORD"))
-    ]
+    ] + [CANARY]
     shown = stack.run("docker inspect $(docker compose ps --all --quiet)")
 
-    assert len(secrets) == 6
+    assert len(secrets) == 8
     assert [secret for secret in secrets if secret in shown] == []
+    seen = stack.run("docker compose exec --no-TTY airflow-scheduler env")
+    assert [secret for secret in secrets if secret in seen] == []
 
 
 @pytest.fixture(scope="module")
@@ -216,18 +319,73 @@ def test_a_run_goes_on_after_its_scheduler_was_killed(stack, api):
     assert api.wait_for_run("my_own", run) == "success"
 
 
-def test_a_backup_is_restored_with_workers_and_mails_nothing_twice(stack, run, tmp_path):
-    stack.run(f"bash compose/backup.sh {tmp_path / 'backup'}")
+@pytest.fixture(scope="module")
+def restored(stack, run, tmp_path_factory):
+    """Return the API of a stack with workers and an object store, restored after the run from a backup of one with volumes."""
+    assert run
+    backup = tmp_path_factory.mktemp("backup") / "backup"
+    stack.run(f"bash compose/backup.sh {backup}")
+    before = stack.files()
     stack.run("docker compose down --volumes")
+    if ROUNDS:  # into volumes first
+        stack.run(f"bash compose/restore.sh {backup}")
+        assert stack.files() == before != ""
+        stack.run("docker compose down --volumes")
 
-    stack.run(f"bash compose/restore.sh {tmp_path / 'backup'}")
-    stack.env |= {"COMPOSE_PROFILES": "mail,celery", "AIRFLOW_EXECUTOR": "CeleryExecutor"}
+    stack.run("bash compose/env.sh celery s3")
+    stack.env["COMPOSE_PROFILES"] = "mail,celery,s3"  # the .env has a line of it already, which stays
+    stack.run(f"bash compose/restore.sh {backup}")
     stack.run("docker compose up --detach --wait")
-    api = stack.api()
+    return stack.api()
+
+
+def test_a_backup_is_restored_with_workers_and_an_object_store_and_mails_nothing_twice(stack, run, restored):
     again = {"dry_run": False, "dag_run_id": run, "only_failed": False, "reset_dag_runs": True}
-    api.api("POST", "/dags/daily_report/clearTaskInstances", json=again)
-    assert api.wait_for_run("daily_report", run) == "success"
-    other = api.trigger("daily_report", conf={"report_date": "2026-11-21"})
-    assert api.wait_for_run("daily_report", other) == "success"
+    restored.api("POST", "/dags/daily_report/clearTaskInstances", json=again)
+    assert restored.wait_for_run("daily_report", run) == "success"
+    other = restored.trigger("daily_report", conf={"report_date": "2026-11-21"})
+    assert restored.wait_for_run("daily_report", other) == "success"
 
     assert ["21 November 2026" in mail.get_body(("plain",)).get_content() for mail in stack.mails()] == [True]
+    assert stack.files() == ""  # all of it is in the object store
+
+
+def ended(api, runs):
+    return {api.runs("nightly")[one] for one in runs} <= {"success", "failed"}
+
+
+@pytest.mark.attack("kills")
+@pytest.mark.timeout(900 + 600 * ROUNDS)
+def test_whatever_service_is_killed_or_restarted_each_day_is_mailed_once(stack, restored, tried):
+    """With DAYBREAK_KILLS each service is killed and restarted that many times; else those are killed once that are not Airflow."""
+    services = stack.run("docker compose ps --services").split()
+    assert len(services) == 11
+    if not ROUNDS:
+        services = [service for service in services if not service.startswith("airflow-")]
+    ways = ["kill", "restart"] * ROUNDS or ["kill"]
+    chance = random.Random(SEED)
+    days = [str(date(2026, 1, 1) + timedelta(days=number)) for number in range(6 * ROUNDS or 2)]
+    restored.wait_for_dag("nightly")
+    stack.airflow(
+        f"backfill create --dag-id nightly --from-date {days[0]} --to-date {days[-1]}T23:00:00 --max-active-runs 3"
+    )
+    runs = restored.runs("nightly")
+    assert len(runs) == len(days)
+    for way in ways:
+        for service in chance.sample(services, len(services)):
+            time.sleep(chance.uniform(1, 4))
+            stack.kill(service) if way == "kill" else stack.run(f"docker compose restart {service}")
+    tried(len(ways) * len(services))
+
+    stack.run("docker compose up --detach --wait")  # each is there again, and well
+    until(lambda: ended(restored, runs), seconds=300 + 60 * len(days))
+
+    mails = Counter((mail["Subject"], mail["X-RcptTo"]) for mail in stack.mails())
+    standings = stack.standings("nightly")
+    print(f"\n{len(ways) * len(services)} by seed {SEED}: {Counter(standings.values())} of {len(days)} days")
+    for day in days:
+        for person in PEOPLE:
+            taken = mails[f"nightly {day}", person]
+            standing = standings[day, person]
+            assert standing in ("sent", "in_doubt")
+            assert taken == 1 if standing == "sent" else taken <= 1

@@ -1,12 +1,13 @@
-"""Clearing an old run under a real scheduler, where the Dag's bundle has versions."""
+"""Clearing an old run under a real scheduler, where the Dag's bundle has versions: those of a git repository."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
+from uv import find_uv_bin
 
 from demo.airflow import Airflow, free_port
 from tests.waiting import until
@@ -28,32 +29,61 @@ with DAG("names", schedule=None, tags=["{tag}"]):
 
 @pytest.fixture
 def push(tmp_path):
-    """Return a function that makes a version of the bundle, with that script, and a Dag that changes with the tag."""
+    """Return a function that commits that script, and a Dag that changes with the tag: the commit."""
+    repository = tmp_path / "repository"
+    (repository / "script").mkdir(parents=True)
 
-    def make_version(name, text, *, tag):
-        folder = tmp_path / f"{name}.new"
-        (folder / "script").mkdir(parents=True)
-        (folder / "script" / "report.py").write_text(f"print({text!r})\n")
-        (folder / "names.py").write_text(DAG.format(tag=tag))
-        shutil.move(folder, tmp_path / "bundle" / name)
+    def git(*words):
+        who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org")
+        done = subprocess.run(
+            ["git", *who, "-C", repository, *words], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
 
-    (tmp_path / "bundle").mkdir()
-    return make_version
+    def commit(text, *, tag):
+        (repository / "script" / "report.py").write_text(f"print({text!r})\n")
+        (repository / "names.py").write_text(DAG.format(tag=tag))
+        git("add", ".")
+        git("commit", "-qm", text)
+        return git("rev-parse", "HEAD")
+
+    git("init", "-q", "-b", "main")
+    return commit
+
+
+@pytest.fixture(scope="module")
+def git_provider(tmp_path_factory):
+    """Return a folder with the git provider, which needs no other version of what is installed."""
+    folder = tmp_path_factory.mktemp("git-provider")
+    packages = ("apache-airflow-providers-git==1.0.1", "GitPython==3.2.1", "gitdb==4.0.12", "smmap==5.0.3")
+    install = [
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--python",
+        sys.executable,
+        "--target",
+        folder,
+        *packages,
+    ]
+    subprocess.run([find_uv_bin(), *install], check=True)
+    return folder
 
 
 @pytest.fixture
-def airflow(tmp_path, push):
-    push("v1", "one", tag="a")
+def airflow(tmp_path, push, git_provider):
+    push("one", tag="a")
     bundle = {
-        "name": "folders",
-        "classpath": "tests.system.bundle_of_folders.FolderBundle",
-        "kwargs": {"folder": str(tmp_path / "bundle"), "refresh_interval": 2},
+        "name": "repository",
+        "classpath": "airflow.providers.git.bundles.git.GitDagBundle",
+        "kwargs": {"repo_url": str(tmp_path / "repository"), "tracking_ref": "main", "refresh_interval": 2},
     }
     running = Airflow(
         tmp_path / "airflow",
         port=free_port(),
         env={
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": str(git_provider),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
             "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "1",
@@ -90,16 +120,15 @@ def test_a_cleared_run_runs_its_own_code_and_leaves_current_what_is(airflow, pus
         until(lambda: airflow.api("GET", "/dags/names")["bundle_version"] == version)
 
     first = run()
-    push("v2", "two", tag="a")  # the script alone: the Dag's version stays the same
-    comes("v2")
+    new = push("two", tag="a")  # the script alone: the Dag's version stays the same
+    comes(new)
     second = run()
     two = current.readlink()
     printed, log = clear(first)
     assert (printed, current.readlink()) == ("one", two)
     assert "an older version of its Dag" in log
 
-    push("v3", "three", tag="b")
-    comes("v3")
+    comes(push("three", tag="b"))
     run()
     three = current.readlink()
     printed, log = clear(second)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -38,8 +39,10 @@ def test_three_days_backfilled_and_cleared_are_three_mails_each_of_its_own_day(s
         assert what_became(chain, run)["already_sent"] == ["you@example.org"]
         assert chain.result(run) == "mailed"
 
-    subjects = [mail["Subject"] for mail in stack.mails("script_once of ")]
-    assert sorted(subjects) == [f"Sales of {day}" for day in days]
+    sent = Counter(
+        mail["Subject"] for mail in stack.mails("script_once of ")
+    )  # the scheduler's own run mails too
+    assert [sent[f"Sales of {day}"] for day in days] == [1, 1, 1]
 
 
 def test_a_worker_killed_in_the_middle_of_the_script_sends_its_mail_once(stack, tmp_path):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date, timedelta
 
 import pytest
+
+from tests.pictures import keep
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.engine, pytest.mark.browser]
 
@@ -55,8 +56,7 @@ def test_a_runs_page_has_a_tab_that_shows_its_report(stack, page, trigger):
     inside = page.frame_locator("iframe")
     inside.get_by_role("heading", name=f"Daily almanac for Berlin, {day:%-d %B %Y}").wait_for()
     assert inside.get_by_role("link", name="Run ").count() == 0
-    if folder := os.environ.get("DAYBREAK_PICTURES"):
-        page.screenshot(path=f"{folder}/run-report.png")
+    keep(page.screenshot(), "run-report")
 
 
 def test_a_past_date_is_archived_and_mailed_once_the_form_says_so_too(stack, page, trigger):

@@ -66,12 +66,32 @@ def test_profiles_bring_their_settings(tmp_path):
     assert json.loads(written["AIRFLOW_CONN_SMTP_DEFAULT"].strip("'"))["host"] == "mailpit"
 
 
+def test_reports_and_releases_of_the_profile_s3_are_in_an_object_store_with_the_key_of_its_own(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("export OBJECT_STORE_KEY=a-key-that-stood-there\n")
+
+    make_env(path, "s3")
+
+    written = values(path)
+    store = json.loads(written["AIRFLOW_CONN_STORE"].strip("'"))
+    assert store["password"] == "a-key-that-stood-there"
+    assert store["extra"]["endpoint_url"] == "http://object-store:9000"
+    assert written["DAYBREAK_ARCHIVE"].startswith("s3://store@")
+    assert written["DAYBREAK_RELEASE_STORE"].startswith("s3://store@")
+
+
 def test_a_profile_that_is_none_is_refused_before_anything_is_written(tmp_path):
-    done = make_env(tmp_path / ".env", "s3")
+    done = make_env(tmp_path / ".env", "s4")
 
     assert done.returncode == 2
-    assert done.stderr == "There is no profile 's3'. Expected mail, celery, or both.\n"
+    assert done.stderr == "There is no profile 's4'. Expected mail, celery or s3.\n"
     assert not (tmp_path / ".env").exists()
+
+
+@pytest.mark.parametrize("secret", ["AIRFLOW_CONN_SMTP_DEFAULT", "AIRFLOW_CONN_STORE"])
+def test_what_holds_a_password_is_in_no_environment(secret):
+    assert f"${{{secret}" not in json.dumps({**COMPOSE, "configs": {}})
+    assert secret in COMPOSE["configs"]["connections"]["content"]
 
 
 @pytest.mark.parametrize("service", COMPOSE["services"])

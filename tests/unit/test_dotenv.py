@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
 
 import pytest
 
@@ -104,8 +105,26 @@ def test_a_line_that_is_no_assignment_is_an_error(dotenv):
 
 
 def test_a_missing_file_is_an_error(tmp_path):
-    with pytest.raises(DotenvUnreadableError, match="No such file"):
+    with pytest.raises(DotenvUnreadableError, match="no such file"):
         read_dotenv(tmp_path / ".env")
+
+
+@pytest.mark.parametrize("name", ["a\ud800b", "a\0b"])
+def test_a_path_that_no_file_can_have_is_an_error_that_can_be_printed(tmp_path, name):
+    with pytest.raises(DotenvUnreadableError, match="no file can have such a path") as caught:
+        read_dotenv(tmp_path / name)
+
+    assert str(caught.value).encode()
+
+
+def test_the_way_out_of_a_path_with_other_bytes_can_be_printed(tmp_path):
+    path = tmp_path / "caf\udce9 bar"
+    path.touch(mode=0o644)
+
+    with pytest.raises(DotenvUnreadableError, match="chmod 600") as caught:
+        read_dotenv(path)
+
+    assert str(caught.value).encode()
 
 
 def test_bytes_that_are_not_utf8_are_an_error_that_shows_none_of_them(dotenv):
@@ -134,3 +153,22 @@ def test_errors_survive_pickling(dotenv):
     copy = pickle.loads(pickle.dumps(caught.value))
 
     assert str(copy) == str(caught.value)
+
+
+@pytest.mark.parametrize("name", [".env.example", ".env.sample", "example.env", "env.template"])
+def test_a_file_that_is_missing_says_which_example_to_copy(tmp_path, name):
+    (tmp_path / name).write_text("EMAIL_SENDER=\n")
+    path = tmp_path / ".env"
+
+    with pytest.raises(DotenvUnreadableError) as refused:
+        read_dotenv(path)
+    sentence = str(refused.value)
+    assert f"there is no such file. Copy the example {name!r} beside it" in sentence
+    command = sentence.partition("(")[2].partition(")")[0]
+    assert subprocess.run(command, shell=True, check=True).returncode == 0
+    assert read_dotenv(path).values == {"EMAIL_SENDER": ""}
+
+
+def test_a_file_that_is_missing_without_an_example_says_what_it_would_hold(tmp_path):
+    with pytest.raises(DotenvUnreadableError, match=r"no such file; expected one of KEY=value lines"):
+        read_dotenv(tmp_path / ".env")

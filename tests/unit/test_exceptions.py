@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import pytest
 
 from airflow_provider_daybreak import exceptions
-from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, TemplateLimitError
+from airflow_provider_daybreak.exceptions import (
+    ClusterError,
+    ContainerFailedError,
+    DaybreakError,
+    EngineError,
+    InvalidValueError,
+    MissingColumnError,
+    NoPreviousReleaseError,
+    ReleaseNotFoundError,
+    TemplateLimitError,
+)
+from airflow_provider_daybreak.exceptions.base import one_of
 
 
 def test_facts_are_given_in_order_or_by_name():
@@ -77,3 +89,103 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes():
 
     assert said == list(drawn(DaybreakError, 0))
     assert sorted(line.strip() for line in said) == exceptions.__all__
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MissingColumnError("sum", "sales", ()),
+        NoPreviousReleaseError("sales", ()),
+        ReleaseNotFoundError("sales", "", ()),
+        InvalidValueError("param", "place", one_of((), having="the Dag")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_where_there_is_nothing_to_choose_from_nobody_is_told_to_choose_none(error):
+    assert not re.search(r"(one of|are|has|holds)[^.]*: none\b", str(error))
+    assert re.search(r"Deploy|of which it has none|since the Dag has none", str(error))
+
+
+def test_a_container_that_lacks_a_module_says_where_it_is_added():
+    error = ContainerFailedError(
+        "daily-1", "sales:1", 1, "exit code 1", "ModuleNotFoundError: No module named 'openpyxl'"
+    )
+
+    assert str(error).endswith("Let the image install the package that brings the module 'openpyxl'.")
+
+
+@pytest.mark.parametrize(
+    ("error", "step"), [(EngineError, "or see its own log."), (ClusterError, "or ask who runs the cluster.")]
+)
+def test_what_another_program_refuses_is_said_in_its_words_with_a_next_step(error, step):
+    assert str(error("start container x", "no space left.")).endswith(
+        f"refused to start container x: no space left. Mend what it says, {step}"
+    )
+
+
+AGAIN = {
+    "AirflowDatabaseError": "it may be there again",
+    "ArchiveAwayError": "it may be there again",
+    "BackfillFailedError": "the backfill before may have ended",
+    "ChecksFailedError": "the data may be there later",
+    "ClockError": "the package of the clock is fetched",
+    "ClusterError": "the cluster may have been busy",
+    "ClusterUnavailableError": "it may be there again",
+    "CondaError": "what it fetches may be there again",
+    "ContainerFailedError": "what the script asks may answer again",
+    "ContainerNameTakenError": "the other container may be gone",
+    "ContainerOutputError": "the next run may write it",
+    "ContainerStoppedError": "nobody may stop it the next time",
+    "DataUnreadableError": "the file may be there later",
+    "DeliveryInFlightError": "the other task may have ended",
+    "DeliveryPendingError": "the server may take it later",
+    "DeployLockTimeoutError": "the other deploy may have ended",
+    "DiskFullError": "there may be room",
+    "EmptyReportError": "the data may be there later",
+    "EngineError": "the engine may have been busy",
+    "EngineUnavailableError": "it may be there again",
+    "FileFailedError": "the mount may be there again",
+    "HostFolderError": "the disk may be there again",
+    "HostUnreachableError": "it may be there again",
+    "ImageBuildError": "what the build fetches may be there again",
+    "ImagePullError": "the registry may be there again",
+    "IndexUnwritableError": "the disk may be there again",
+    "InstallError": "the index may be there again",
+    "InterpreterElsewhereError": "another worker may have it",
+    "LockingError": "the index may be there again",
+    "PackedEnvironmentError": "the store may have it whole",
+    "PodStartError": "a node may be free",
+    "QueryError": "the database may be there again",
+    "RelayUnavailableError": "a port may be free",
+    "RemoteMailError": "the host may take it again",
+    "RemoteProgramError": "the connection may hold",
+    "RemoteRunLostError": "the host may not be restarted",
+    "RemoteRunStoppedError": "nobody may stop it the next time",
+    "ScriptConditionError": "what the script asks may answer again",
+    "ScriptFailedError": "what the script asks may answer again",
+    "SecretsBackendError": "the backend may be there again",
+    "SmtpUnavailableError": "the server may be there again",
+    "SourceChangedError": "nobody may write to it",
+    "StillInUseError": "the job may have ended",
+    "StorageError": "the disk may be there again",
+    "StoredReleaseError": "somebody may have removed it",
+    "VerificationError": "what its check asks may answer again",
+}
+"""Errors that Airflow's retries are for, with what another try may find. All others fail at once, but for a skip."""
+
+
+def raised_classes():
+    """Return the classes that are raised: all that bases of others are not made for."""
+    ours = [cls for cls in every(DaybreakError) if cls.__module__.startswith("airflow_provider_daybreak.")]
+    return sorted(
+        (cls for cls in ours if "__str__" in vars(cls) or not cls.__subclasses__()),
+        key=lambda cls: cls.__name__,
+    )
+
+
+def test_each_error_fails_at_once_or_the_table_says_what_another_try_may_find():
+    tried_again = {cls.__name__ for cls in raised_classes() if not cls.permanent} - {"ScriptSkippedError"}
+
+    assert tried_again == AGAIN.keys(), (
+        "A class that another try can't mend wants permanent=True; any other one a line in AGAIN."
+    )

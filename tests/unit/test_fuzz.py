@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import DaybreakError
 from tests.fuzz import cases, told
+
+pytestmark = pytest.mark.attack("bytes that nobody would write")
 
 LINES = (
     b"EMAIL_PASSWORD=correct-horse\n",

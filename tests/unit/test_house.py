@@ -97,7 +97,8 @@ def test_a_machine_that_lacks_everything_is_told_so_with_two_commands(monkeypatc
 
     conftest._missing.cache_clear()
     assert packages.startswith("lacks Chromium, fonts, mutt, ripmime, spamassassin, the library pango, ")
-    assert ", strace: some tests are skipped. Bring it with: sudo apt install " in packages
+    assert ", strace, Redis" in packages
+    assert ": some tests are skipped. Bring it with: sudo apt install " in packages
     assert engine.endswith(
         "lacks a Docker engine with Compose: some tests are skipped. Bring it with: sudo bash tests/stand_ins/engine.sh"
     )

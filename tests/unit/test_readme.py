@@ -54,7 +54,7 @@ def test_the_dotenv_it_shows_makes_a_connection(tmp_path):
 QUOTED = re.findall(r"^\| `([^|]+)` \|", README.partition("## When something is wrong")[2], re.MULTILINE)
 
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # How our sentences begin, and what in them is the example's own.
 SENTENCE = re.compile(r"^(?:Cannot|Invalid|No|There is no|Unknown) [^\n]*[.:]$", re.MULTILINE)
 OWN = re.compile(r"\'[^\']*\'|\d+")
@@ -88,3 +88,9 @@ def test_an_error_that_it_quotes_is_one_that_a_test_produces(quoted):
 @pytest.mark.parametrize("link", re.findall(r"\]\(((?!http)[^)#]+)\)|src=\"([^\"]+)\"", README))
 def test_what_it_links_to_is_there(link):
     assert (ROOT / "".join(link)).exists()
+
+
+def test_it_links_to_each_document():
+    missing = [page.name for page in (ROOT / "docs").glob("*.md") if f"](docs/{page.name}" not in README]
+
+    assert not missing

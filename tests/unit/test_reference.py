@@ -1,5 +1,5 @@
 """
-What docs/reference.md says of commands and settings is what there is.
+What docs/reference.md, docs/arguments.md and docs/errors.md say of commands, settings, arguments and errors is what there is.
 
 ``DAYBREAK_REFERENCE=1 make test ARGS=tests/unit/test_reference.py`` writes it anew after a change of theirs.
 """
@@ -7,14 +7,23 @@ What docs/reference.md says of commands and settings is what there is.
 from __future__ import annotations
 
 import ast
+import inspect
 import os
 import re
+from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
+from typing import is_typeddict
 
 import pytest
 
+import airflow_provider_daybreak as package
+from airflow_provider_daybreak import exceptions
 from airflow_provider_daybreak.cli import get_cli_commands
 from airflow_provider_daybreak.get_provider_info import get_provider_info
+from airflow_provider_daybreak.reports.templates.components import Components
+from airflow_provider_daybreak.reports.templates.filters import WRITERS
+from airflow_provider_daybreak.reports.templates.template import COMPONENTS
 from airflow_provider_daybreak.secrets.dotenv import SMTP_KEYS
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +74,75 @@ def of_settings():
         yield f"| `{name}` | `{option['default'] or '(empty)'}` | {option['description']} |\n"
 
 
+MODULES = re.findall(r"^    ([a-z]+\.[a-z]+)$", package.__doc__, re.MULTILINE)
+"""The public modules, as the package names them, but for those of errors and versions, which say theirs elsewhere."""
+
+
+def of_arguments():
+    """Yield what each public class and function takes, once, where it is at home."""
+    told = set()
+    for name in MODULES:
+        module = import_module(f"{package.__name__}.{name}")
+        public = [(each, getattr(module, each)) for each in module.__all__]
+        mine = [(each, thing) for each, thing in public if id(thing) not in told]
+        told |= {id(thing) for _, thing in mine}
+        yield f"## `{name}`\n\n"
+        for each, thing in mine:
+            yield from one_of(each, thing)
+        if others := [f"[`{each}`](#{each.lower()})" for each, thing in public if (each, thing) not in mine]:
+            yield f"And as above: {', '.join(others)}.\n\n"
+
+
+def one_of(name, thing):
+    text = inspect.getdoc(thing) or ""
+    head, *fields = re.split(r"^:(?=param |return:|raises )", text, flags=re.MULTILINE)
+    yield f"### {name}\n\n{markdown(head)}\n\n"
+    if is_typeddict(thing):
+        yield f"`{'`, `'.join(thing.__annotations__)}`\n\n"
+        return
+    taken = inspect.signature(thing).parameters if callable(thing) else {}
+    rows = [re.match(r"param (\w+): *(.*)", field, re.DOTALL) for field in fields]
+    for row in filter(None, rows):
+        yield f"- `{row[1]}{default(taken.get(row[1]))}`: {markdown(row[2])}\n"
+    yield "\n"
+    for field in fields:
+        if field.startswith("return:"):
+            yield f"Returns {markdown(field.removeprefix('return:'))}\n\n"
+
+
+def default(parameter):
+    """Return how a parameter's default is written, where it says something."""
+    value = getattr(parameter, "default", inspect.Parameter.empty)
+    if isinstance(value, timedelta):
+        return (
+            f"=timedelta(days={value.days})"
+            if value == timedelta(days=value.days)
+            else f"=timedelta(seconds={value.seconds})"
+        )
+    plain = value is None or isinstance(value, (str, int, float, tuple))
+    return f"={value!r}" if plain and not isinstance(value, type) else ""
+
+
+def markdown(text):
+    """Return the text of a docstring as Markdown."""
+    text = re.sub(r":\w+:`~?\.?(?:[\w.]*\.)?(\w+)`", r"`\1`", text)
+    text = re.sub(r":doc:`/(\w+)`", r"[\1](\1.md)", text).replace("``", "`").replace("::\n", ":\n")
+    return " ".join(text.split())
+
+
+def of_errors():
+    """Yield the tree of errors, each with when it is raised."""
+
+    def below(cls, depth):
+        again = "" if depth and cls.permanent else " Tried again, where a task has retries."
+        yield f"{'  ' * depth}- `{cls.__name__}`: {markdown((cls.__doc__ or '').strip().partition(chr(10) + chr(10))[0])}{again * bool(depth)}\n"
+        for each in sorted(cls.__subclasses__(), key=lambda one: one.__name__):
+            if each.__module__.startswith(exceptions.__name__):
+                yield from below(each, depth + 1)
+
+    yield from below(exceptions.DaybreakError, 0)
+
+
 def generated(name, parts):
     """Return a part of the document as it should be."""
     return (
@@ -72,16 +150,52 @@ def generated(name, parts):
     )
 
 
-@pytest.mark.parametrize(("name", "parts"), [("commands", of_commands), ("settings", of_settings)])
-def test_the_reference_says_what_there_is(name, parts):
-    wanted, text = generated(name, parts()), REFERENCE.read_text()
+@pytest.mark.parametrize(
+    ("page", "name", "parts"),
+    [
+        ("reference.md", "commands", of_commands),
+        ("reference.md", "settings", of_settings),
+        ("arguments.md", "arguments", of_arguments),
+        ("errors.md", "errors", of_errors),
+    ],
+)
+def test_the_reference_says_what_there_is(page, name, parts):
+    document = ROOT / "docs" / page
+    wanted, text = generated(name, parts()), document.read_text()
     pattern = re.compile(rf"<!-- {name}: .*?<!-- end -->", re.DOTALL)
     if os.environ.get("DAYBREAK_REFERENCE"):
-        REFERENCE.write_text(pattern.sub(lambda _: wanted, text))
+        document.write_text(pattern.sub(lambda _: wanted, text))
 
-    [found] = pattern.findall(REFERENCE.read_text())
+    [found] = pattern.findall(document.read_text())
 
     assert found == wanted, "DAYBREAK_REFERENCE=1 make test ARGS=tests/unit/test_reference.py writes it anew"
+
+
+def test_every_argument_of_a_public_class_is_told_of():
+    for name in MODULES:
+        module = import_module(f"{package.__name__}.{name}")
+        for thing in (getattr(module, each) for each in module.__all__):
+            if inspect.isclass(thing) and not is_typeddict(thing) and "__init__" in vars(thing):
+                told = set(re.findall(r"^:param (\w+):", inspect.getdoc(thing), re.MULTILINE))
+                above = {
+                    name for base in thing.__mro__[1:] for name in inspect.signature(base.__init__).parameters
+                }
+                assert set(inspect.signature(thing).parameters) - above - {"kwargs"} <= told, thing
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_every_option_of_a_component_is_told_of(component):
+    text = (ROOT / "docs" / "reports.md").read_text()
+    [row] = re.findall(rf"^\| `{component}\(.*", text, re.MULTILINE)
+    taken = set(inspect.signature(getattr(Components, component)).parameters) - {"self"}
+
+    assert [each for each in sorted(taken) if not re.search(rf"\b{each}\b", row)] == []
+
+
+def test_every_filter_of_ours_has_a_row():
+    text = (ROOT / "docs" / "reports.md").read_text()
+
+    assert [each for each in WRITERS if f"`{each}" not in text] == []
 
 
 def fields_read():

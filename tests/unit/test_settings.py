@@ -21,3 +21,12 @@ def test_a_lifetime_that_is_none_is_refused(monkeypatch, text):
 
     with pytest.raises(InvalidValueError, match=r"\[daybreak\] claim_lifetime .* from 30 to 1200"):
         Settings.load()
+
+
+def test_environments_are_packed_only_where_a_key_signs_them(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__PACK_ENVIRONMENTS", "True")
+    with pytest.raises(InvalidValueError, match=r"pack_environments.*release_key.*openssl rand"):
+        Settings.load()
+
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASE_KEY", "k" * 32)
+    assert Settings.load().pack_environments

@@ -22,7 +22,7 @@ table { font-size: 9pt } th { padding: 3.5pt 5pt } td { padding: 3pt 5pt }
 .metrics { display: flex; flex-wrap: wrap; gap: 6pt; margin: 0 0 8pt }
 .metric { flex: 1 1 70pt; padding: 6pt 8pt } .label, .change, .more, footer { font-size: 8pt }
 .value { font-size: 12pt } .long .value { font-size: 10.5pt } .unit { font-size: 9pt }
-.figure { margin: 0 0 8pt } .notice { margin: 0 0 8pt; padding: 6pt 9pt }
+.figure { margin: 0 0 8pt } .notice { margin: 0 0 8pt; padding: 6pt 9pt } footer { margin-top: 10pt; padding-top: 5pt }
 """
 
 

@@ -16,6 +16,7 @@ from datetime import date, datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+from uuid import uuid4
 
 from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.archive import layout, owner
@@ -217,6 +218,16 @@ class Archive:
             raise OutsideArchiveError(manifest_uri, self.uri)
         return self.revision(*place)
 
+    def open_own(self, manifest_uri: str) -> Revision:
+        """
+        Return the revision that this archive itself names so, wherever the archive lay when that was written.
+
+        :param manifest_uri: as it stands in a file of this archive; one from elsewhere is for :meth:`open`.
+        :raises OutsideArchiveError: no archive keeps a manifest at such a place.
+        :raises RevisionNotFoundError: there is none.
+        """
+        return self.open(f"{self.uri}/{'/'.join(manifest_uri.split('/')[-layout.MANIFEST_DEPTH :])}")
+
     def revisions(
         self, report: str | None = None, *, since: date | None = None, until: date | None = None
     ) -> Iterator[Revision]:
@@ -286,6 +297,20 @@ class Archive:
         :raises InvalidValueError: the name is no plain file name.
         """
         return store_artifact(self.root, name, stream)
+
+    def mark(self) -> str:
+        """
+        Return what tells this archive from all others, also from one at the same address elsewhere: 32 hexadecimal digits.
+
+        :raises OSError: storage refused something.
+        """
+        path = self.root / layout.MARK
+        try:
+            text = storage.read(path)
+        except FileNotFoundError:
+            storage.create_if_absent(path, f"{uuid4().hex}\n".encode())
+            text = storage.read(path)
+        return hashlib.sha256(self.uri.encode() + b"\n" + text).hexdigest()[:32]
 
     def _manifest_uri(self, report: str, report_date: date, number: int) -> str:
         day, name = layout.day_name(report_date), layout.revision_name(number)

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.archive import layout
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow_provider_daybreak.storage import StoragePath
     from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
@@ -50,7 +44,7 @@ def store_artifact(root: StoragePath, name: str, stream: BinaryIO) -> Artifact:
         raise InvalidValueError("name of an artifact", name, "a file name without a folder")
     folder = root / layout.ARTIFACTS
     digest, size = hashlib.sha256(), 0
-    with _temporary_file(folder) as (temporary, file):
+    with storage.temporary_file(folder) as (temporary, file):
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)
@@ -59,19 +53,3 @@ def store_artifact(root: StoragePath, name: str, stream: BinaryIO) -> Artifact:
         target = folder / digest.hexdigest() / name
         storage.upload(target, temporary)  # also where it is: pruning takes it for new again
     return Artifact(storage.uri_of(target), digest.hexdigest(), size)
-
-
-@contextmanager
-def _temporary_file(folder: StoragePath) -> Iterator[tuple[Path, BinaryIO]]:
-    """Yield a file on the disk of the folder, or on this machine's where the folder is far away."""
-    if not isinstance(folder, Path):
-        with NamedTemporaryFile(prefix="daybreak-") as file:
-            yield Path(file.name), cast("BinaryIO", file)
-        return
-    local.make_folder(folder)
-    path = local.temporary_beside(folder / "artifact")
-    try:
-        with local.create_hidden(path) as file:
-            yield path, file
-    finally:
-        path.unlink(missing_ok=True)

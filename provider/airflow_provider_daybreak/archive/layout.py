@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import date
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.storage.path import below
@@ -15,10 +17,14 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.storage import StoragePath
 
 MANIFEST = "manifest.json"
+MANIFEST_DEPTH = 6  # report, year, month, day, revision, manifest
 CLAIM = "claim.json"
 OWNER = "owner.json"
 DELIVERIES = "deliveries"
 ARTIFACTS = "_artifacts"
+DAGS = "_dags"
+SHADOWS = "_shadows"
+MARK = "_mark"
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _REVISION = re.compile(r"r([0-9]{4,})")
@@ -61,6 +67,12 @@ def check_file_name(name: str, *, own: Collection[str] = (MANIFEST, CLAIM)) -> s
         )
         raise InvalidValueError("name of an archived file", name, expected)
     return name
+
+
+def dag_name(dag_id: str) -> str:
+    """Return the name of the file that remembers something of a Dag."""
+    name = quote(dag_id, safe="")
+    return f"{name if len(name) < _LONGEST_NAME else hashlib.sha256(name.encode()).hexdigest()}.json"
 
 
 def report_folder(root: StoragePath, report: str) -> StoragePath:

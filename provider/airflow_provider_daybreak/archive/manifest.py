@@ -93,7 +93,7 @@ class Draft:
     :param outcome: how rendering went, such as ``ok``, ``empty`` or ``failed_checks``.
     :param provider_version: version of this package.
     :param draft: whether it is kept only to be looked at, since its checks failed.
-    :raises InvalidValueError: the slug, or a file's name, can't be used, or two files have one name.
+    :raises InvalidValueError: the slug, a bound of the period or a file's name can't be used, or two files have one name.
     """
 
     report: str
@@ -112,6 +112,7 @@ class Draft:
 
     def __post_init__(self) -> None:
         check_report(self.report)
+        _check_bounds(self.plain_period)
         seen: set[str] = set()
         for file in self.files:
             if check_file_name(file.name) in seen:
@@ -220,6 +221,7 @@ class Manifest:
             if facts.pop("schema") != SCHEMA:
                 raise ManifestUnreadableError(uri, f"its schema is not {SCHEMA}; upgrade Daybreak")
             _check_shape(facts)
+            json.dumps(facts, ensure_ascii=False).encode()  # half of a letter is no text
             facts["report_date"] = date.fromisoformat(facts["report_date"])
             facts["files"] = tuple(ArchivedFile(**file) for file in facts["files"])
             facts["checks"] = tuple(facts["checks"])
@@ -245,8 +247,8 @@ def _check_shape(facts: Mapping[str, Any]) -> None:
     if facts["revision"] < 1:
         raise ValueError("its revision is below 1")
     _each(str, "period", (facts["period"][name] for name in ("name", "start", "end", "timezone")))
-    for moment in (facts["created"], facts["period"]["start"]):
-        date.fromisoformat(moment[:10])
+    date.fromisoformat(facts["created"][:10])
+    _check_bounds(facts["period"])
     _each(int, "rows", facts["rows"].values())
     _each(str, "queries", facts["queries"].values())
     _each(dict, "checks", facts["checks"])
@@ -256,6 +258,21 @@ def _check_shape(facts: Mapping[str, Any]) -> None:
         _each(str, "files", (file["media_type"], file["sha256"]))
         _each(int, "files", (file["bytes"],))
         _each(bool, "files", (file.get("snapshot", False),))
+
+
+def _check_bounds(period: Mapping[str, str]) -> None:
+    """
+    Make sure that a period begins and ends at an instant.
+
+    :raises InvalidValueError: a bound is none.
+    """
+    for bound in ("start", "end"):
+        try:
+            known = datetime.fromisoformat(period[bound]).tzinfo is not None
+        except ValueError:
+            known = False
+        if not known:
+            raise InvalidValueError(f"{bound} of a period", period[bound], "an ISO instant with its offset")
 
 
 def _each(kind: type, name: str, values: Iterable[object]) -> None:

@@ -25,7 +25,7 @@ def owner_of(folder: StoragePath) -> str | None:
     """
     path = folder / layout.OWNER
     try:
-        return str(json.loads(storage.read(path))["dag_id"])
+        return _dag_id(json.loads(storage.read(path))["dag_id"])
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError, KeyError) as error:
@@ -36,6 +36,12 @@ def owner_of(folder: StoragePath) -> str | None:
             raise
         problem = "something else lies in its place; remove that"
         raise ManifestUnreadableError(storage.uri_of(path), problem) from error
+
+
+def _dag_id(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"dag_id is {value!r}, expected a Dag's id")
+    return value
 
 
 def claim(folder: StoragePath, dag_id: str, *, take_over: str | None = None) -> None:

@@ -19,6 +19,9 @@ from airflow.cli.cli_config import (
     lazy_load_command,
 )
 
+from airflow_provider_daybreak.cli.shadow_commands import shadow_commands
+from airflow_provider_daybreak.cli.today_commands import overview_commands
+
 _CLI = "airflow_provider_daybreak.cli"
 _RANGE = (
     Arg(("--since",), metavar="DATE", help="First report date, such as 2026-03-29"),
@@ -39,30 +42,34 @@ _STATES = (
 
 
 def get_cli_commands() -> list[CLICommand]:
-    """Return the group that Airflow adds to its command line (Airflow 3.2 and later ask for it)."""
-    return [
-        GroupCommand(
-            name="daybreak",
-            help="Deployed scripts, reports and their delivery",
-            subcommands=(
-                ActionCommand(
-                    name="check",
-                    help="Say what is configured, what is missing, and what answers",
-                    func=lazy_load_command(f"{_CLI}.check.check"),
-                    args=(ARG_OUTPUT, ARG_VERBOSE),
-                ),
-                GroupCommand(
-                    name="releases",
-                    help="Scripts deployed on this machine",
-                    subcommands=_release_commands(),
-                ),
-                _reports(),
-                _preview(),
-                _new(),
-                *_delivery_commands(),
+    """Return the group that Airflow adds to its command line (Airflow 3.2 and later ask for it), in its reader's language."""
+    from airflow_provider_daybreak.cli.french import in_french, is_french
+
+    commands = _commands()
+    return [in_french(commands)] if is_french() else [commands]
+
+
+def _commands() -> GroupCommand:
+    return GroupCommand(
+        name="daybreak",
+        help="Deployed scripts, reports and their delivery",
+        subcommands=(
+            _check(),
+            GroupCommand(
+                name="releases",
+                help="Scripts deployed on this machine",
+                subcommands=_release_commands(),
             ),
-        )
-    ]
+            _reports(),
+            _preview(),
+            _export(),
+            _new(),
+            _import(),
+            *_delivery_commands(),
+            *overview_commands(),
+            *shadow_commands(),
+        ),
+    )
 
 
 def _arg(flags: tuple[str, ...], **options: Any) -> Arg:
@@ -97,6 +104,55 @@ def _release_commands() -> tuple[ActionCommand, ...]:
     )
 
 
+def _check() -> ActionCommand:
+    formats = ("table", "json", "yaml", "plain", "text", "github", "gitlab", "junit")
+    return ActionCommand(
+        name="check",
+        help="Say what is configured, what is missing, and what answers; or, with --dags, what is wrong in a folder of Dags",
+        description=(
+            "Without --dags: look at settings, mail server, archive and engine. With --dags: parse the Dags of a folder, apart and "
+            "without a database, and look for what would fail or do harm once it runs. Ends with 0 where nothing is wrong, with 1 "
+            "where something is, and with 2 where it could not look."
+        ),
+        func=lazy_load_command(f"{_CLI}.check.check"),
+        args=(
+            Arg(
+                ("--dags",),
+                metavar="FOLDER",
+                help="Look at these Dags instead: a folder of them, or one Dag file",
+            ),
+            Arg(
+                ("--output", "-o"),
+                choices=formats,
+                default="table",
+                metavar="FORMAT",
+                help="table, json, yaml or plain; with --dags text (the default), json, github, gitlab or junit",
+            ),
+            Arg(
+                ("--output-file",),
+                metavar="FILE",
+                help="With --dags: write that format into a file, and text to the terminal",
+            ),
+            Arg(("--strict",), action="store_true", help="With --dags: end with 1 for warnings too"),
+            Arg(
+                ("--timeout",),
+                type=float,
+                default=30,
+                metavar="SECONDS",
+                help="With --dags: how long one Dag file may take to be loaded (default: 30)",
+            ),
+            Arg(
+                ("--memory",),
+                type=int,
+                default=4096,
+                metavar="MEBIBYTES",
+                help="With --dags: how much memory, as address space, one Dag file may take (default: 4096)",
+            ),
+            ARG_VERBOSE,
+        ),
+    )
+
+
 def _preview() -> ActionCommand:
     return ActionCommand(
         name="preview",
@@ -125,6 +181,33 @@ def _preview() -> ActionCommand:
     )
 
 
+def _export() -> ActionCommand:
+    return ActionCommand(
+        name="export",
+        help="Write a task's script as files that run it without Airflow: Compose, a cluster's job, cron or systemd",
+        description=(
+            "Write a folder that runs the script of a VenvRunOperator or ScriptDockerOperator without Airflow: the same files, the "
+            "same lock, variables, zone and limits. Secrets are named in it, and never written."
+        ),
+        func=lazy_load_command(f"{_CLI}.export.export"),
+        args=(
+            Arg(("dag_file",), help="Path of the Dag file"),
+            Arg(("task_id",), help="The task that runs the script"),
+            Arg(("--dag",), metavar="DAG_ID", help="Which Dag, where several of the file have such a task"),
+            Arg(
+                ("--to",),
+                required=True,
+                choices=("compose", "cronjob", "job", "crontab", "systemd"),
+                help="compose: Docker Compose. cronjob, job: of Kubernetes. crontab, systemd: this machine",
+            ),
+            Arg(("--out",), metavar="FOLDER", help="Where to write; export/<dag>/<task> by default"),
+            Arg(("--image",), metavar="NAME", help="What the script's image is called; its name by default"),
+            ARG_OUTPUT,
+            ARG_VERBOSE,
+        ),
+    )
+
+
 def _new() -> ActionCommand:
     return ActionCommand(
         name="new",
@@ -146,6 +229,67 @@ def _new() -> ActionCommand:
             ),
             Arg(("--folder",), help="Folder of Dags; that of Airflow's settings by default"),
             ARG_OUTPUT,
+            ARG_VERBOSE,
+        ),
+    )
+
+
+def _import() -> ActionCommand:
+    kinds = (
+        "crontab", "supercronic", "anacrontab", "systemd", "kubernetes", "github", "gitlab", "jenkins", "compose", "amazon", "google", "terraform", "azure",
+        "prefect", "dagster", "windows", "schtasks",
+    )  # fmt: skip
+    return ActionCommand(
+        name="import",
+        help="Make Dags of another scheduler's jobs, and say of each line what was kept, adapted or refused",
+        description=(
+            "Read crontabs, timers, CronJobs, pipelines, cloud schedules and tasks of Windows, and write for each job "
+            "NAME.py, the folder NAME/ and a line in IMPORT.md. Nothing of them is executed. The Dags are paused. Ends with 0 where "
+            "all was imported, and with 1 where a line was refused or a file that somebody changed was left alone."
+        ),
+        func=lazy_load_command(f"{_CLI}.importing.command.import_jobs"),
+        args=(
+            Arg(
+                ("files",),
+                nargs="*",
+                metavar="FILE",
+                help="Files of another scheduler, such as what crontab -l prints",
+            ),
+            Arg(
+                ("--out",),
+                default="dags",
+                metavar="FOLDER",
+                help="Folder that the Dags go into (default: dags)",
+            ),
+            Arg(
+                ("--timezone",),
+                metavar="ZONE",
+                help="Zone of times that name none, such as Europe/Paris; this machine's by default",
+            ),
+            Arg(
+                ("--kind",),
+                choices=kinds,
+                metavar="KIND",
+                help=f"What the files are, where that can't be told: {', '.join(kinds)}",
+            ),
+            Arg(
+                ("--user-column",),
+                action="store_true",
+                help="Each line of a crontab names its user, as in /etc/crontab",
+            ),
+            Arg(("--dry-run",), action="store_true", help="Say what would be written, and write nothing"),
+            Arg(
+                ("--check",),
+                action="store_true",
+                help="Say which of the files that were imported has changed since",
+            ),
+            Arg(
+                ("--output", "-o"),
+                choices=("text", "md", "json"),
+                default="text",
+                metavar="FORMAT",
+                help="text (the default), md or json",
+            ),
             ARG_VERBOSE,
         ),
     )

@@ -6,13 +6,15 @@ import logging
 import os
 import re
 import shutil
-from contextlib import contextmanager
+import sys
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from airflow_provider_daybreak.cli.command import command, print_result, sentence
+from airflow_provider_daybreak import storage
+from airflow_provider_daybreak.cli.command import command, print_result, program, sentence
 from airflow_provider_daybreak.exceptions import (
     DaybreakError,
     DotenvError,
@@ -47,12 +49,47 @@ class Finding:
     detail: str
 
 
+_OF_SETUP = ("table", "json", "yaml", "plain")
+
+
 @command
 def check(args: Namespace) -> None:
-    """Print a line a part; exit with 1 when one that is configured doesn't work."""
+    """
+    Print a line a part; exit with 1 when one that is configured doesn't work.
+
+    With ``--dags`` that is what is wrong in a folder of Dags: exit with 1 where something is, with 2 where it could not look.
+    """
+    if args.dags is not None:
+        _check_dags(args)
+        return
+    if args.output not in _OF_SETUP:
+        raise InvalidValueError("--output", args.output, f"one of {', '.join(_OF_SETUP)}, or --dags with it")
     findings = list(findings_of_setup())
     print_result(args.output, [asdict(finding) for finding in findings], "")
     if any(finding.state == "failed" for finding in findings):
+        raise SystemExit(1)
+
+
+def _check_dags(args: Namespace) -> None:
+    from airflow_provider_daybreak.cli.dag_checks.check import check_dags
+    from airflow_provider_daybreak.cli.dag_checks.output import OUTPUTS
+    from airflow_provider_daybreak.cli.dag_checks.parsing import Limits
+
+    output = "text" if args.output == "table" else args.output
+    try:
+        if output not in OUTPUTS:
+            raise InvalidValueError("--output", output, f"with --dags one of {', '.join(OUTPUTS)}")
+        with redirect_stdout(sys.stderr):  # what Airflow says meanwhile is for nobody who reads findings
+            result = check_dags(Path(args.dags), Limits.of(args.timeout, args.memory))
+        written = OUTPUTS[output](result)
+        if args.output_file:
+            Path(args.output_file).write_text(f"{written}\n", encoding="utf-8")
+            written = OUTPUTS["text"](result)
+    except (DaybreakError, OSError) as error:
+        print(f"{program()}: {sentence(error)}", file=sys.stderr)
+        raise SystemExit(2) from error
+    print(written)
+    if any(found.severity == "error" or args.strict for found in result.findings):
         raise SystemExit(1)
 
 
@@ -67,6 +104,7 @@ def findings_of_setup() -> Iterator[Finding]:
         (".env", _dotenv),
         ("workers", _workers),
         ("archive", _archive),
+        ("clock", _clock),
         ("releases", _releases),
         ("mail server", _mail_server),
         ("Docker engine", _engine),
@@ -146,11 +184,23 @@ def _archive(settings: Settings) -> Finding:
     archive = archive_of(settings)
     check_shared(archive)
     with _usable("archive", settings.archive):
-        Ledger(archive.root).probe()
+        Ledger(archive.root).probe(at_once=8)
         reports = len(archive.reports())
     return Finding(
         "archive", "ok", f"{archive.uri} can be written, and holds {reports} report{'s' * (reports != 1)}"
     )
+
+
+def _clock(settings: Settings) -> Finding:
+    from airflow_provider_daybreak.context.archive import archive_of
+    from airflow_provider_daybreak.delivery.claims import clocks_apart
+
+    archive = archive_of(settings)
+    with _usable("archive", settings.archive):
+        apart = clocks_apart(archive.root, storage.clock(archive.root))
+    if apart:
+        return Finding("clock", "failed", apart)
+    return Finding("clock", "ok", "this machine's differs from that of the archive by no minute")
 
 
 def _releases(settings: Settings) -> Finding:

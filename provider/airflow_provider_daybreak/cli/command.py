@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import sys
 from functools import wraps
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.context.database import database_error
 from airflow_provider_daybreak.exceptions import DaybreakError
+from airflow_provider_daybreak.version_compat import reading_the_database
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
 
 _PACKAGE = "airflow_provider_daybreak"
 _AIRFLOWS = "airflow daybreak"
+INTERRUPTED = 130
+"""How a shell knows that Ctrl-C has ended a program."""
 
 
 def commands_folder() -> str:
@@ -45,8 +52,12 @@ def command(function: Callable[[Namespace], None]) -> Callable[[Namespace], None
 
     @wraps(function)
     def run(args: Namespace) -> None:
+        _let_print()
         try:
-            function(args)
+            with reading_the_database():
+                function(args)
+        except KeyboardInterrupt:
+            raise SystemExit(INTERRUPTED) from None
         except DaybreakError as error:
             print(f"{program()}: {sentence(error)}", file=sys.stderr)
             raise SystemExit(1) from error
@@ -56,12 +67,25 @@ def command(function: Callable[[Namespace], None]) -> Callable[[Namespace], None
         except Exception as error:
             if args.verbose:
                 raise
-            said = sentence(error)
-            more = "" if isinstance(error.__cause__, DaybreakError) else " (--verbose shows where)"
+            ours = database_error(error) or error.__cause__
+            said = sentence(ours if isinstance(ours, DaybreakError) else error)
+            more = "" if isinstance(ours, DaybreakError) else " (--verbose shows where)"
             print(f"{program()}: {said}{more}", file=sys.stderr)
             raise SystemExit(1) from error
 
     return run
+
+
+def _let_print() -> None:
+    """Let a locale that lacks a report's letters print them as escapes, in the place of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def lines_in(path: Path, trace: str) -> list[int]:
+    """Return the lines of a file that a traceback names, in its order."""
+    return [int(line) for name, line in re.findall(r'File "(.+?)", line (\d+)', trace) if name == str(path)]
 
 
 def sentence(error: BaseException) -> str:
@@ -72,6 +96,9 @@ def sentence(error: BaseException) -> str:
         return sentence(error.__cause__)
     if isinstance(error, DaybreakError):
         return str(error).replace(_AIRFLOWS, program())
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" of {error.filename2 or error.filename}" if error.filename else ""
+        return f"The disk{where} is full. Make room, and call it again."
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename2 or error.filename}: {error.strerror}."
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
@@ -88,11 +115,13 @@ def print_result(output: str, data: Any, nothing: str) -> None:
     """
     from airflow.cli.simple_table import AirflowConsole
 
+    console = AirflowConsole(markup=False, emoji=False)  # [daybreak] and :10: are what they are
     if output == "json":  # the console would colour it, and break its lines
-        print(json.dumps(data, ensure_ascii=False, indent=2))
+        plain = "utf" not in (sys.stdout.encoding or "").lower()  # an escape of Python's is none of JSON's
+        print(json.dumps(data, ensure_ascii=plain, indent=2))
     elif output == "yaml":
-        AirflowConsole().print_as_yaml(data)
+        console.print_as_yaml(data)
     elif data:
-        AirflowConsole().print_as(data=data, output=output)
+        console.print_as(data=data, output=output)
     else:
         print(nothing)

@@ -96,8 +96,8 @@ def _days(args: Namespace, archive: Archive) -> list[date]:
     """
     since, until = dates_of(args)
     if bool(args.date) == bool(since or until):
-        given = args.date or "none"
-        raise InvalidValueError("--date", given, "a report date; or --since and --until, for those in a range")
+        expected = "a report date; or --since and --until, for those in a range"
+        raise InvalidValueError("--date", args.date or "", expected)
     if args.date:
         return [parse_date(args.date, name="--date")]
     found = archive.revisions(args.report, since=since, until=until)

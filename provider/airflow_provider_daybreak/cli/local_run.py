@@ -12,9 +12,12 @@ from datetime import date, datetime, time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.cli.command import lines_in
+from airflow_provider_daybreak.cli.progress import busy
 from airflow_provider_daybreak.context.outlets import outlet_events
 from airflow_provider_daybreak.context.run import zone_of
 from airflow_provider_daybreak.exceptions import DagFileError, InvalidValueError
+from airflow_provider_daybreak.exceptions.base import one_of
 from airflow_provider_daybreak.version_compat import dags_of_file
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _RUN_ID = "preview"
+_MOST_NAMED = 5  # files that an error names
 
 
 def find_task(path: Path, task_id: str, dag_id: str | None = None) -> Any:
@@ -36,10 +40,10 @@ def find_task(path: Path, task_id: str, dag_id: str | None = None) -> Any:
     if dag_id is not None:
         if dag_id not in dags:
             raise DagFileError(
-                str(path), f"it has no Dag {dag_id!r}; expected one of {', '.join(dags) or 'none'}"
+                str(path), f"it has no Dag {dag_id!r}; expected {one_of(dags, having='the file')}"
             )
         dags = {dag_id: dags[dag_id]}
-    having = [name for name, dag in dags.items() if task_id in dag.task_dict]
+    having = sorted(name for name, dag in dags.items() if task_id in dag.task_dict)
     if len(having) == 1:
         return dags[having[0]].get_task(task_id)
     if having:
@@ -47,13 +51,15 @@ def find_task(path: Path, task_id: str, dag_id: str | None = None) -> Any:
             str(path), f"several Dags have a task {task_id!r}; say --dag {' or --dag '.join(having)}"
         )
     tasks = sorted({name for dag in dags.values() for name in dag.task_dict})
-    raise DagFileError(str(path), f"it has no task {task_id!r}; expected one of {', '.join(tasks) or 'none'}")
+    raise DagFileError(str(path), f"it has no task {task_id!r}; expected {one_of(tasks, having='it')}")
 
 
 def _load(path: Path) -> list[Any]:
     """Return the Dags that Airflow finds in the file."""
+    if path.is_dir():
+        raise DagFileError(str(path), f"it is a folder; {_dag_files(path)}")
     if not path.is_file():
-        raise DagFileError(str(path), "no such file")
+        raise DagFileError(str(path), f"no such file; {_dag_files(path.parent)}")
     sys.path.append(str(path.parent))  # as Airflow does with the bundle's folder
     try:
         dags, problem = dags_of_file(path)
@@ -66,11 +72,23 @@ def _load(path: Path) -> list[Any]:
     return dags
 
 
+def _dag_files(folder: Path) -> str:
+    """Say which file of the folder may be meant."""
+    names = sorted(one.name for one in folder.glob("*.py"))
+    if not names:
+        return f"expected the path of a Dag file, and {str(folder)!r} has none"
+    return f"expected a Dag file, such as {', '.join(names[:_MOST_NAMED])} in {str(folder)!r}"
+
+
 def _said(path: Path, problem: str) -> str:
     """Return an error of the file as one line, with the line of the file that it came from."""
-    lines = [number for name, number in re.findall(r'File "(.+?)", line (\d+)', problem) if name == str(path)]
+    lines = lines_in(path, problem)
     last = next((line for line in reversed(problem.splitlines()) if line.strip()), problem)
     said = re.sub(r"^airflow_provider_daybreak\.[\w.]+: ", "", last.strip())
+    if zone := re.fullmatch(r"[\w.]*\bInvalidTimezone: (.+)", said):
+        said = f"there is no time zone {zone[1]!r}; expected one such as Europe/Rome or UTC"
+    if said.startswith("ModuleNotFoundError"):
+        said += "; install what brings it where Dags run, or import it in the script, which has an environment of its own"
     return f"line {lines[-1]}: {said}" if lines else said
 
 
@@ -135,9 +153,10 @@ class LocalRun:
     def pull(self, task_id: str, key: str) -> Any:
         """Return what a task gave, and run it for that if it hasn't run yet."""
         if (task_id, "return_value") not in self.results:
-            print(f"Running {task_id} …", file=sys.stderr)
             task, context = self.rendered(self.dag.get_task(task_id))
-            with deploying_in(self.home):
+            if not sys.stderr.isatty():
+                print(f"Running {task_id} …", file=sys.stderr)
+            with busy(f"Running {task_id}"), deploying_in(self.home):
                 self.results[task_id, "return_value"] = _execute(task, context)
         return self.results.get((task_id, key))
 
@@ -145,7 +164,7 @@ class LocalRun:
         params = self.dag.params.deep_merge({}) if hasattr(self.dag.params, "deep_merge") else self.dag.params
         unknown = sorted(set(self.params) - set(params))
         if unknown:
-            raise InvalidValueError("param", unknown[0], f"one of the Dag's: {', '.join(params) or 'none'}")
+            raise InvalidValueError("param", unknown[0], one_of(params, having=f"the Dag {self.dag.dag_id!r}"))
         values = {name: params[name] for name in params}
         if "report_date" in values:
             values["report_date"] = self.day.isoformat()

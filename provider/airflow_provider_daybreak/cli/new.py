@@ -53,8 +53,8 @@ EXAMPLES = {
     ),
     "sql": _Example(
         "flights_report",
-        "your queries in *.sql and your words in report.md.j2; in the Dag the schedule, and what makes the database, which "
-        "yours needs not",
+        "your queries in *.sql and your words in report.md.j2; in the Dag the schedule; and leave out what makes the "
+        "database, which is there already",
         names=("_day", "_week"),
         preview="render_report",
     ),
@@ -78,10 +78,8 @@ def new(args: Namespace) -> None:
     dag_file = _write(example, name, dags)
     steps = [
         {"step": "change", "what": f"{dags / name}: {example.change}"},
-        {
-            "step": "run it",
-            "what": " && ".join(f"{commands_folder()}airflow dags unpause {one}" for one in example.dags(name)),
-        },
+        {"step": "switch on", "what": _airflow_dags("unpause", example.dags(name))},
+        {"step": "run it now", "what": _airflow_dags("trigger", example.dags(name)[:1])},
     ]
     if example.preview:
         which = f" --dag {example.dags(name)[0]}" if len(example.names) > 1 else ""
@@ -99,6 +97,20 @@ def new(args: Namespace) -> None:
     print(f"{dag_file}\n{dags / name}/")
     for step in steps:
         print(f"  {step['step'] + ':':<12}{step['what']}")
+    print(
+        f"Airflow looks for new Dag files every {_refreshed()} seconds: until then it knows of no Dag {example.dags(name)[0]}."
+    )
+
+
+def _airflow_dags(action: str, dags: list[str]) -> str:
+    return " && ".join(f"{commands_folder()}airflow dags {action} {dag_id}" for dag_id in dags)
+
+
+def _refreshed() -> str:
+    """Return how many seconds may pass before Airflow sees a file."""
+    from airflow.configuration import conf
+
+    return conf.get_mandatory_value("dag_processor", "refresh_interval")
 
 
 def _dags_folder(given: str | None) -> Path:
@@ -163,7 +175,10 @@ def _write(example: _Example, name: str, dags: Path) -> Path:
         (temporary / name).rename(folder)
         (temporary / dag_file.name).rename(dag_file)
     except OSError as error:
-        expected = f"one that this user can write ({error.strerror or error})"
+        said = error.strerror
+        if isinstance(error, shutil.Error):  # one for each file
+            said = str(error.args[0][0][2])
+        expected = f"one that this user can write, with room ({said})"
         raise InvalidValueError("folder of Dags", str(dags), expected) from error
     finally:
         if temporary is not None:

@@ -8,11 +8,10 @@ import os
 import sys
 import time
 import traceback
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.cli.command import command, print_result
@@ -27,10 +26,12 @@ from airflow_provider_daybreak.exceptions import (
 from airflow_provider_daybreak.hooks.report import ReportHook
 from airflow_provider_daybreak.hooks.sources import Reader
 from airflow_provider_daybreak.operators.report import ReportOperator
+from airflow_provider_daybreak.reports.formats.body import period_line
 from airflow_provider_daybreak.reports.period import parse_date
 from airflow_provider_daybreak.reports.rendering import check_formats
 from airflow_provider_daybreak.reports.sources import ScriptSource, SqlSource
 from airflow_provider_daybreak.settings import Settings
+from airflow_provider_daybreak.storage.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -50,6 +51,8 @@ def preview(args: Namespace) -> None:
     dag_file = Path(args.dag_file).resolve()
     day = parse_date(args.date, name="--date")
     given = _json(args.data, "--data"), _json(args.params, "--params")
+    if args.out and Path(args.out).exists() and not Path(args.out).is_dir():
+        raise InvalidValueError("--out", args.out, "a folder, or a path where there is nothing yet")
     preview_ = _Preview(dag_file, args.task_id, args.dag, args.out, *given, output=args.output)
     _remove_old()
     with nullcontext() if args.verbose else _quiet():
@@ -119,10 +122,17 @@ class _Preview:
 
     def load(self, day: date) -> None:
         """Load the Dag file, run what the report's data comes from, and read it."""
+        # What the Dag's own code prints must not stand before what another program reads.
+        with redirect_stdout(sys.stderr) if self.output in ("json", "yaml") else nullcontext():
+            self._load(day)
+
+    def _load(self, day: date) -> None:
         self.data = None
         task = find_task(self.dag_file, self.task_id, self.dag_id)
         if not isinstance(task, ReportOperator):
-            raise InvalidValueError("task", self.task_id, "that of a ReportOperator")
+            reports = [one.task_id for one in task.dag.tasks if isinstance(one, ReportOperator)]
+            expected = f"that of a ReportOperator: {', '.join(reports) or 'the Dag has none'}"
+            raise InvalidValueError("task", self.task_id, expected)
         check_formats(task.formats)
         data = task.data or {}
         for name in self.given.keys() - data.keys():
@@ -176,7 +186,7 @@ class _Preview:
             return
         for remark in remarks:
             print(remark, file=sys.stderr)
-        print(f"{title}: {period}")
+        print(f"{title}: {period_line(rendered.document)}")
         for name in names:
             print(f"  {self.out / name}")
 
@@ -260,7 +270,10 @@ def _write(folder: Path, files: Mapping[str, bytes], *, record: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
+        try:
+            (folder / name).write_bytes(content)
+        except OSError as error:  # of a file that is open already, it names none
+            raise OSError(error.errno, error.strerror, str(folder / name)) from error
     record.write_text(json.dumps({**before, str(folder): sorted(files)}), encoding="utf-8")
 
 
@@ -320,7 +333,7 @@ def _mail(rendered: Rendered, run: Run) -> bytes:
     from airflow_provider_daybreak.delivery.recipients import parse_recipients
 
     recipients = parse_recipients(["reader@example.org"])
-    with TemporaryDirectory(prefix="daybreak-preview-") as folder:
+    with temporary_folder("daybreak-preview-") as folder:
         letter = Message(
             sender=Address("Daybreak preview", "preview", "example.org"),
             subject=rendered.document.title,

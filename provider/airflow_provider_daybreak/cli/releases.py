@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.cli.command import command, print_result
 from airflow_provider_daybreak.cli.progress import busy
+from airflow_provider_daybreak.exceptions import ReleaseNotFoundError
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ _NOTHING = "None."
 @command
 def list_releases(args: Namespace) -> None:
     """Show the releases of one name, or of all."""
-    print_result(args.output, ReleaseHook().states(args.name), _NOTHING)
+    states = ReleaseHook().states(args.name)
+    if args.name and not states:
+        raise ReleaseNotFoundError(args.name, "", ())
+    print_result(args.output, states, "Nothing was deployed on this machine.")
 
 
 @command
@@ -77,7 +81,9 @@ def prune(args: Namespace) -> None:
     """Remove all but the newest releases."""
     with busy("Removing releases"):
         removed = ReleaseHook().prune(args.name, keep=args.keep)
-    print_result(args.output, [{"name": args.name, "removed": release} for release in removed], _NOTHING)
+    print_result(
+        args.output, [{"name": args.name, "removed": release} for release in removed], "Nothing to remove."
+    )
 
 
 @command

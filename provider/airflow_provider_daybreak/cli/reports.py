@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.archive.layout import day_name
 from airflow_provider_daybreak.archive.prune import prune as prune_archive
 from airflow_provider_daybreak.archive.verify import verify as verify_archive
@@ -84,7 +85,9 @@ def prune(args: Namespace) -> None:
         raise InvalidValueError("--keep-days", args.keep_days, f"a number of days from 1 to {_MOST_DAYS}")
     archive = archive_of()
     report = known_report(archive, args.report) if args.report else None
-    before = datetime.now(timezone.utc).date() - timedelta(days=args.keep_days)
+    # Of two clocks the archive's: a machine whose own is years ahead must not remove what is of today.
+    now = storage.clock(archive.root) or datetime.now(timezone.utc)
+    before = now.date() - timedelta(days=args.keep_days)
     done = "would remove" if args.dry_run else "removed"
     lines: list[dict[str, str]] = []
     try:

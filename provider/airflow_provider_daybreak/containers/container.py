@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_daybreak.containers import logs, outputs
 from airflow_provider_daybreak.containers.engine import cannot_execute, errors_of
 from airflow_provider_daybreak.containers.exit_status import ExitStatus
 from airflow_provider_daybreak.containers.identity import LABEL
-from airflow_provider_daybreak.containers.spec import RESULT, SPOOL
+from airflow_provider_daybreak.containers.outage import through_outages
+from airflow_provider_daybreak.containers.spec import SPOOL
 from airflow_provider_daybreak.exceptions import (
     ContainerCommandError,
     ContainerNameTakenError,
     ContainerOutputError,
     ContainerStoppedError,
     EngineError,
-    EngineUnavailableError,
 )
 
 if TYPE_CHECKING:
@@ -34,24 +33,19 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.containers.outputs import CopyLimits, Store
     from airflow_provider_daybreak.containers.spec import ContainerSpec
     from airflow_provider_daybreak.containers.written import Written
-    from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 log = logging.getLogger(__name__)
 
 _CONFLICT = 409
-_RESULT_LIMIT = 48 * 1024
-"""Bytes of a result file: it becomes an XCom, a row in Airflow's database."""
 _KEPT = "-kept-"
 _STOP_GRACE = 2
 """Seconds between SIGTERM and SIGKILL: Airflow gives a task five in all."""
-_ENGINE_PATIENCE = 60
-"""Seconds that an engine may be away while a container runs: a restart takes a few."""
-_ANOTHER_OUTAGE = 30
-"""Seconds without a failure after which an engine has been back: more than a failing connection takes."""
 _CONNECT_ONLY = (10, None)
 """Seconds to connect, and no limit to how long a container may be silent."""
 _ATTEMPTS = 20
-"""How often a name is tried that an ending container still holds, half a second apart."""
+"""How often a name is tried that an ending container still holds, or a container that is on its way out."""
+_AGAIN = 0.5
+"""Seconds between two of them."""
 
 
 @dataclass
@@ -78,6 +72,7 @@ class Container:
     adopted: bool = False
     ended: bool = False
     abandoned: bool = False
+    _kept: bool = False
 
     def claim(self) -> None:
         """
@@ -105,7 +100,7 @@ class Container:
                 return
             log.info("Removing container %s, which an earlier try left %s", self.name, _state(found))
             remove(self.client, str(found["Id"]))
-            time.sleep(0 if self._inspect() is None else 0.5)
+            time.sleep(0 if self._inspect() is None else _AGAIN)
         raise EngineError(f"create container {self.name!r}", "its name stays taken")
 
     def _created(self) -> bool:
@@ -187,31 +182,29 @@ class Container:
         :raises ContainerStoppedError: somebody removed it.
         :raises EngineUnavailableError: the engine stays away.
         """
-        began = last = float("-inf")
-        while True:
-            try:
-                with errors_of(self.client, f"follow container {self.name!r}"):
-                    written.take(self._frames(), self.name)
-                return self._ended(written)
-            except EngineUnavailableError as error:  # noqa: PERF203 - the loop turns once a second of an outage
-                now = time.monotonic()
-                if now - last > _ANOTHER_OUTAGE:  # it had answered for a while: another outage
-                    began = now
-                    log.warning("%s. Waiting %s s for it", error, _ENGINE_PATIENCE)
-                last = now
-                if now - began > _ENGINE_PATIENCE:
-                    raise
-                self.abandoned = True
-                time.sleep(1)
 
-    def _frames(self) -> Iterator[tuple[StreamName, bytes]]:
-        """Yield what it wrote from its first byte on: ``attach`` can't do that for a retry."""
+        def step() -> ExitStatus:
+            with errors_of(self.client, f"follow container {self.name!r}"):
+                written.take(self._frames(follow=True), self.name)
+            return self._ended(written)
+
+        def noticed() -> None:
+            self.abandoned = True
+
+        return through_outages(step, noticed)
+
+    def _frames(self, *, follow: bool) -> Iterator[tuple[StreamName, bytes]]:
+        """
+        Yield what it wrote from its first byte on: ``attach`` can't do that for a retry.
+
+        :param follow: until it has ended.
+        """
         from docker.errors import create_api_error_from_http_exception
         from requests.exceptions import HTTPError
 
         response = self.client.get(
             f"{self.client.base_url}/v{self.client.api_version}/containers/{self.id}/logs",
-            params={"stdout": 1, "stderr": 1, "follow": 1},
+            params={"stdout": 1, "stderr": 1, "follow": int(follow)},
             stream=True,
             timeout=_CONNECT_ONLY,
         )
@@ -227,8 +220,13 @@ class Container:
                 yield from logs.frames(chunks)
 
     def _ended(self, written: Written) -> ExitStatus:
+        from docker.errors import NotFound
+
         with errors_of(self.client, f"wait for container {self.name!r}"):
             code = int(self.client.wait(self.id, timeout=_CONNECT_ONLY)["StatusCode"])  # type: ignore[arg-type]
+            with suppress(NotFound):  # somebody removed it
+                # What follows a container that ends at once may itself end before the last bytes that it wrote.
+                written.take(self._frames(follow=False), self.name)
         self.ended = True
         written.end()
         if code == 0:
@@ -238,19 +236,6 @@ class Container:
             raise ContainerStoppedError(self.name, written.stderr.last)
         return ExitStatus.of(found)
 
-    def collect(self, limits: CopyLimits, store: Store) -> dict[str, ArtifactInfo]:
-        """
-        Return the container's outputs, each kept by the store.
-
-        :raises ContainerOutputError: one is missing, or is not what may come out.
-        """
-        budget = outputs.Budget(limits)
-        stored: dict[str, ArtifactInfo] = {}
-        for name, path in self.spec.outputs.items():
-            with self._archive(name, path) as chunks:
-                stored |= outputs.unpack(name, path, chunks, budget, store)
-        return stored
-
     def unload(self, limits: CopyLimits, store: Store) -> None:
         """
         Give the store the files of the container's spool, whatever became of its command.
@@ -258,30 +243,16 @@ class Container:
         :raises ContainerOutputError: it is missing, or is not what may come out.
         """
         if self.spec.spool:
-            with self._archive(SPOOL, self.spec.spool) as chunks:
+            with self.taken(SPOOL, self.spec.spool) as chunks:
                 outputs.unpack(SPOOL, self.spec.spool, chunks, outputs.Budget(limits), store)
 
-    def value(self) -> Any:
-        """
-        Return the value of the container's result file, or None when the work names none.
-
-        :raises ContainerOutputError: it is missing, no regular file, larger than an XCom should be, or no JSON.
-        """
-        path = self.spec.result
-        if path is None:
-            return None
-        content: list[bytes] = []
-
-        def keep(_: str, stream: BinaryIO) -> ArtifactInfo:
-            content.append(stream.read())
-            return {"uri": "", "sha256": "", "bytes": len(content[-1])}
-
-        with self._archive(RESULT, path) as chunks:
-            outputs.unpack(RESULT, path, chunks, outputs.Budget(outputs.CopyLimits(1, _RESULT_LIMIT)), keep)
-        return _parse_json(path, content[0])
-
     @contextmanager
-    def _archive(self, name: str, path: str) -> Iterator[Iterator[bytes]]:
+    def taken(self, name: str, path: str) -> Iterator[Iterator[bytes]]:
+        """
+        Open a tar of what lies at a path, in pieces.
+
+        :raises ContainerOutputError: there is nothing.
+        """
         from docker.errors import NotFound
 
         with errors_of(self.client, f"copy {path} from container {self.name!r}"):
@@ -289,12 +260,18 @@ class Container:
                 chunks, _ = self.client.get_archive(self.id, path)
             except NotFound as error:
                 raise ContainerOutputError(
-                    name, path, "the container ended well, and wrote no such file"
+                    name,
+                    path,
+                    "the container ended well, and wrote no such file; let it write that one, or correct outputs",
                 ) from error
             try:
                 yield chunks
             finally:
                 chunks.close()
+
+    def dispose(self, *, keep: bool) -> None:
+        """End the container as :meth:`end` does, by the connections of its work."""
+        self.end(self.client, keep=keep)
 
     def end(self, client: APIClient, *, keep: bool) -> None:
         """
@@ -312,8 +289,10 @@ class Container:
             remove(client, ident)
             return
         kept = f"{self.name}{_KEPT}{self.try_number}"
-        with errors_of(client, f"keep container {self.name!r}"):
-            client.rename(ident, kept)
+        if not self._kept:
+            with errors_of(client, f"keep container {self.name!r}"):
+                client.rename(ident, kept)
+            self._kept = True
         stop(client, ident)
         log.warning(
             "Container %s is kept. Look at it with: docker logs %s; docker cp %s:/out . "
@@ -340,14 +319,19 @@ def find(client: APIClient, identity: Identity) -> str | None:
     with errors_of(client, "list containers"):
         listed = client.containers(all=True, filters={"label": [f"{LABEL}.identity={identity.digest}"]})
     names = (str(container["Names"][0]).lstrip("/") for container in listed if container["Names"])
-    return next((name for name in names if not re.search(rf"{_KEPT}\d+$", name)), None)
+    return next((name for name in names if not is_kept(name)), None)
+
+
+def is_kept(name: str) -> bool:
+    """Return whether a container of that name is one that was left for a look."""
+    return re.search(rf"{_KEPT}\d+$", name) is not None
 
 
 def stop(client: APIClient, ident: str) -> None:
     """End a container, if it runs, with SIGTERM, and with SIGKILL when that has not done it in two seconds."""
     from docker.errors import NotFound
 
-    with errors_of(client, f"stop container {ident[:12]}"):
+    with errors_of(client, f"stop container {ident[:12]}", always=True):
         try:
             client.stop(ident, timeout=_STOP_GRACE)
         except NotFound:
@@ -355,15 +339,25 @@ def stop(client: APIClient, ident: str) -> None:
 
 
 def remove(client: APIClient, ident: str) -> None:
-    """Remove a container that may still run, with the volumes that are its own."""
-    from docker.errors import APIError
+    """
+    Remove a container that may still run, with the volumes that are its own.
 
-    with errors_of(client, f"remove container {ident[:12]}"):
-        try:
-            client.remove_container(ident, v=True, force=True)
-        except APIError as error:
-            if error.status_code not in (404, _CONFLICT):  # gone, or on its way out
-                raise
+    :raises EngineError: it stays.
+    """
+    from docker.errors import APIError, NotFound
+
+    for last in reversed(range(_ATTEMPTS)):
+        with errors_of(client, f"remove container {ident[:12]}", always=True):
+            try:
+                client.remove_container(ident, v=True, force=True)
+            except NotFound:
+                return
+            except APIError as error:  # on its way out by another hand, unless that is lost
+                if error.status_code != _CONFLICT or not last:
+                    raise
+            else:
+                return
+        time.sleep(_AGAIN)
 
 
 def _state(found: Mapping[str, Any]) -> str:
@@ -371,10 +365,3 @@ def _state(found: Mapping[str, Any]) -> str:
     if state["Status"] == "exited":
         return f"ended ({ExitStatus.of(found)})"
     return str(state["Status"])
-
-
-def _parse_json(path: str, content: bytes) -> Any:
-    try:
-        return json.loads(content)
-    except ValueError as error:
-        raise ContainerOutputError(RESULT, path, f"it is no JSON ({error})") from error

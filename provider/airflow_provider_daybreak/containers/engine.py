@@ -26,11 +26,13 @@ def default_address() -> str:
 
 
 @contextmanager
-def errors_of(client: APIClient, action: str) -> Iterator[None]:
+def errors_of(client: APIClient, action: str, *, always: bool = False) -> Iterator[None]:
     """
     Turn what the engine's library raises into errors of ours.
 
     :param action: what is being done, such as ``start container x``.
+    :param always: whether an engine can do that always, so that one which fails at it is without what runs its containers,
+        as while containerd is away.
     :raises EngineError: the engine refused.
     :raises EngineUnavailableError: the engine went away.
     """
@@ -41,6 +43,9 @@ def errors_of(client: APIClient, action: str) -> Iterator[None]:
     try:
         yield
     except APIError as error:
+        if always and error.is_server_error():
+            where = f"{address_of(client)} (it answers, and fails to {action})"
+            raise EngineUnavailableError((where,), str(error.explanation or error)) from error
         raise EngineError(action, str(error.explanation or error)) from error
     except (RequestException, HTTPError, DockerException) as error:
         raise unavailable([address_of(client)], str(error)) from error

@@ -6,13 +6,37 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LABEL = "daybreak"
 """Prefix of every label that Daybreak sets."""
+MARK = f"{LABEL}.airflow"
+"""Label that says which Airflow made it."""
+
+
+class Task(NamedTuple):
+    """
+    One task of one run.
+
+    :ivar map_index: -1 when it isn't mapped.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+
+    @classmethod
+    def of(cls, labels: Mapping[str, str]) -> Task | None:
+        """Return the task that labels, or annotations, name, or None where they name none."""
+        try:
+            dag_id, run_id, task_id = (labels[f"{LABEL}.{part}"] for part in ("dag_id", "run_id", "task_id"))
+            return cls(dag_id, run_id, task_id, int(labels[f"{LABEL}.map_index"]))
+        except (KeyError, ValueError):
+            return None
 
 
 @dataclass(frozen=True)
@@ -22,6 +46,8 @@ class Identity:
 
     :param scope: what tells one Airflow from another on the same engine.
     :param map_index: index of a mapped task; -1 when it isn't mapped.
+    :param mark: what tells the Airflow that made the container from all others, also of the same scope; empty where
+        that isn't known, and part of neither name nor digest.
     """
 
     scope: str
@@ -29,6 +55,7 @@ class Identity:
     run_id: str
     task_id: str
     map_index: int
+    mark: str = ""
 
     @property
     def digest(self) -> str:
@@ -52,14 +79,27 @@ class Identity:
         :param try_number: the try that made it.
         """
         return {
+            **self.whose,
             f"{LABEL}.identity": self.digest,
+            f"{LABEL}.try_number": str(try_number),
+            f"{LABEL}.work": work,
+        }
+
+    @property
+    def whose(self) -> dict[str, str]:
+        """Labels by which a container is found, once its task has ended."""
+        return {
             f"{LABEL}.dag_id": self.dag_id,
             f"{LABEL}.run_id": self.run_id,
             f"{LABEL}.task_id": self.task_id,
             f"{LABEL}.map_index": str(self.map_index),
-            f"{LABEL}.try_number": str(try_number),
-            f"{LABEL}.work": work,
+            **({MARK: self.mark} if self.mark else {}),
         }
+
+    @property
+    def task(self) -> Task:
+        """The task that all tries are of."""
+        return Task(self.dag_id, self.run_id, self.task_id, self.map_index)
 
     def made(self, labels: Mapping[str, str] | None) -> bool:
         """Whether a container with these labels is one of this task."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_daybreak.containers.engine import errors_of
 from airflow_provider_daybreak.containers.identity import LABEL, digest
+from airflow_provider_daybreak.containers.tarball import TIME
 from airflow_provider_daybreak.exceptions import ImageBuildError, ImagePullError
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def _add(tar: tarfile.TarFile, root: Path, path: str) -> None:
     header = tar.gettarinfo(str(root / path), arcname=path)
     if header is None or not (header.isreg() or header.isdir() or header.issym() or header.islnk()):
         return  # sockets, pipes and devices are no content
-    header.uid = header.gid = header.mtime = 0
+    header.uid = header.gid = 0
+    header.mtime = TIME
     header.uname = header.gname = ""
     header.mode = 0o755 if header.isdir() or header.mode & 0o100 else 0o644
     if header.islnk():  # a second name of a file that is in the tar: as a file of its own

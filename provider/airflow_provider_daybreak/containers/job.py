@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_daybreak.containers.isolation import Isolation
 from airflow_provider_daybreak.containers.outputs import CopyLimits
+from airflow_provider_daybreak.redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Container as Collection
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.containers.image import ImageBuild
     from airflow_provider_daybreak.containers.work import Keep
+
+
+@dataclass
+class File:
+    """
+    A file or a folder that goes into a container, rather than a text.
+
+    :param path: absolute path on the worker, or a URI such as ``s3://connection@bucket/folder``. (templated)
+    """
+
+    path: str | Path
+
+    template_fields: ClassVar[tuple[str, ...]] = ("path",)
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,7 @@ class ContainerJob:
     :param report_date: ISO date of the run; its own when empty.
     :param timezone: the dates' zone; the Dag's when None.
     :param secrets: contents of files under ``/run/secrets``, by name.
+    :param redactor: knows what must stand in no log and no result.
     :param result: path of a JSON file whose value comes out.
     :param keep: which ended containers are left for a look.
     :param archive: URI of the archive that keeps outputs; the configured one when None.
@@ -54,6 +69,7 @@ class ContainerJob:
     report_date: str = ""
     timezone: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    redactor: Redactor = field(default_factory=lambda: Redactor({}), repr=False)
     result: str | None = None
     force_pull: bool = False
     keep: Keep = "never"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from airflow_provider_daybreak.redact import Redactor
+
 StreamName = Literal["stdout", "stderr"]
 
 _HEADER = 8  # bytes before each frame: stream, three zeros, length (Engine API, "Stream format")
@@ -39,9 +41,14 @@ def frames(chunks: Iterable[bytes]) -> Iterator[tuple[StreamName, bytes]]:
 
 
 class Lines:
-    """Cuts one stream's bytes into lines of text, however the bytes were cut before."""
+    """
+    Cuts one stream's bytes into lines of text, however the bytes were cut before.
 
-    def __init__(self) -> None:
+    :param redactor: knows what must not be cut in two, since half of a secret is masked nowhere.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._rest = ""
 
@@ -50,9 +57,9 @@ class Lines:
         *lines, self._rest = (self._rest + self._decoder.decode(data)).split("\n")
         for line in lines:
             yield line.rstrip()
-        while len(self._rest) > LINE_LIMIT:
-            yield self._rest[:LINE_LIMIT]
-            self._rest = self._rest[LINE_LIMIT:]
+        while (end := self._redactor.cut(self._rest, LINE_LIMIT)) is not None:
+            yield self._rest[:end]
+            self._rest = self._rest[end:]
 
     def end(self) -> Iterator[str]:
         """Yield the line that was begun and never ended."""

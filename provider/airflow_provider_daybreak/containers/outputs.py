@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
-from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from airflow_provider_daybreak.containers.tarball import relative
 from airflow_provider_daybreak.exceptions import ContainerOutputError
+from airflow_provider_daybreak.storage import tar as tar_format
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
     Problem = Callable[[str], ContainerOutputError]
+    Taken = Callable[[str, str], AbstractContextManager[Iterator[bytes]]]
+    """Opens a tar of what lies at a path in the container, for an output's name."""
+
+
+_RESULT_LIMIT = 48 * 1024
+"""Bytes of a result file: it becomes an XCom, a row in Airflow's database."""
 
 
 class Store(Protocol):
@@ -80,7 +89,7 @@ def unpack(
     stored: dict[str, ArtifactInfo] = {}
     problem = partial(ContainerOutputError, name, path)
     with _no_tar_as(problem):
-        tar = tarfile.open(fileobj=_Chunks(chunks, budget.limits), mode="r|", tarinfo=_Header)  # noqa: SIM115 - below
+        tar = tarfile.open(fileobj=_Chunks(chunks, budget.limits), mode="r|", tarinfo=tar_format.SmallHeader)  # noqa: SIM115 - below
     with tar:
         while member := _next(tar, problem):
             within = _within(member, problem)
@@ -88,7 +97,7 @@ def unpack(
                 if too_much := budget.take(0):  # a million empty folders are no less work
                     raise problem(f"it would make {too_much}")
                 continue
-            if not _regular(member):
+            if not tar_format.is_regular(member):
                 raise problem(f"{member.name!r} is {_kind(member)}, and only regular files are taken")
             if too_much := budget.take(member.size):
                 raise problem(f"it would make {too_much}")
@@ -102,6 +111,43 @@ def unpack(
     return stored
 
 
+def collected(
+    paths: Mapping[str, str], taken: Taken, limits: CopyLimits, store: Store
+) -> dict[str, ArtifactInfo]:
+    """
+    Return a container's outputs, each kept by the store.
+
+    :param paths: where they lie in the container, by name.
+    :raises ContainerOutputError: one is missing, or is not what may come out.
+    """
+    budget = Budget(limits)
+    stored: dict[str, ArtifactInfo] = {}
+    for name, path in paths.items():
+        with taken(name, path) as chunks:
+            stored |= unpack(name, path, chunks, budget, store)
+    return stored
+
+
+def json_value(name: str, path: str, taken: Taken) -> Any:
+    """
+    Return the value of a container's JSON file.
+
+    :raises ContainerOutputError: it is missing, no regular file, larger than an XCom should be, or no JSON.
+    """
+    content: list[bytes] = []
+
+    def keep(_: str, stream: BinaryIO) -> ArtifactInfo:
+        content.append(stream.read())
+        return {"uri": "", "sha256": "", "bytes": len(content[-1])}
+
+    with taken(name, path) as chunks:
+        unpack(name, path, chunks, Budget(CopyLimits(1, _RESULT_LIMIT)), keep)
+    try:
+        return json.loads(content[0])
+    except ValueError as error:
+        raise ContainerOutputError(name, path, f"it is no JSON ({error})") from error
+
+
 def _file_name(key: str, path: str) -> str:
     """Return what a file is kept as: what it is called, when that has a suffix, or else what it was written as."""
     called = PurePosixPath(key)
@@ -111,31 +157,9 @@ def _file_name(key: str, path: str) -> str:
 def _next(tar: tarfile.TarFile, problem: Problem) -> tarfile.TarInfo | None:
     with _no_tar_as(problem):
         member = tar.next()
-    if member is not None and (
-        member.size < 0 or member.pax_headers.get("size", str(member.size)) != str(member.size)
-    ):
+    if member is not None and not tar_format.has_size(member):
         raise problem(f"{member.name!r} has no size")
     return member
-
-
-class _Header(tarfile.TarInfo):
-    """A header whose extensions are small: tarfile reads those into memory whole, whatever size they claim."""
-
-    _LARGEST = 64 * 1024
-    _EXTENSIONS = (
-        tarfile.XHDTYPE,
-        tarfile.XGLTYPE,
-        tarfile.SOLARIS_XHDTYPE,
-        tarfile.GNUTYPE_LONGNAME,
-        tarfile.GNUTYPE_LONGLINK,
-    )
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
-        header = super().frombuf(buf, encoding, errors)
-        if header.size < 0 or (header.type in cls._EXTENSIONS and header.size > cls._LARGEST):
-            raise tarfile.ReadError(f"a header claims {header.size} bytes")
-        return header
 
 
 class _Chunks(io.RawIOBase):
@@ -188,7 +212,7 @@ class _File(io.RawIOBase):
 def _no_tar_as(problem: Problem) -> Iterator[None]:
     try:
         yield
-    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
+    except tar_format.DAMAGED as error:
         raise problem(f"the engine sent what is no tar of it ({error})") from error
 
 
@@ -200,10 +224,6 @@ def _within(member: tarfile.TarInfo, problem: Problem) -> str:
         raise problem(f"{member.name!r} is not {error}") from error
     _, _, within = whole.partition("/")
     return within
-
-
-def _regular(member: tarfile.TarInfo) -> bool:
-    return member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and member.sparse is None
 
 
 def _kind(member: tarfile.TarInfo) -> str:

@@ -6,8 +6,10 @@ import json
 import re
 import shlex
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import PurePosixPath
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.containers.engine import cannot_execute, errors_of
@@ -58,12 +60,29 @@ class Probe:
     :param image_id: the image, as the engine names it.
     :param name: what such a container is called: one that a lost worker left is removed by the next question.
     :param environment: variables that its programs are looked up with.
+    :param labels: whose it is.
     """
 
     client: APIClient
     image_id: str
     name: str
     environment: Mapping[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def time(self) -> int:
+        """
+        Return what time it is at least on the engine's machine, in whole seconds since 1970.
+
+        By its answer to a question, since its clock is that of the containers; by this machine's clock where a proxy keeps
+        the time of the answer to itself.
+        """
+        ours = int(time())
+        with errors_of(self.client, "answer"):
+            said = self.client.get(
+                f"{self.client.base_url}/v{self.client.api_version}/_ping", timeout=self.client.timeout
+            )
+        date = said.headers.get("Date")
+        return int(parsedate_to_datetime(date).timestamp()) if date else ours
 
     def python(self, programs: Iterable[str]) -> ImagePython | None:
         """Return the first of the programs that is a Python 3 there, or None."""
@@ -114,7 +133,7 @@ class Probe:
                 command=command,
                 name=self.name,
                 environment=dict(self.environment),
-                labels={f"{LABEL}.probe": self.image_id},
+                labels={**self.labels, f"{LABEL}.probe": self.image_id},
                 host_config=self.client.create_host_config(
                     network_mode="none",
                     read_only=True,

@@ -64,20 +64,43 @@ def stream(entries: Iterable[Entry], *, mode: int = 0o444, owner: int = 0) -> It
     :param owner: numeric user and group of files and folders.
     :raises ContainerInputError: a file is not as long as was said, or does not match its hash.
     """
-    folders: set[str] = set()
-    for entry in entries:
-        for parent in reversed(PurePosixPath(entry.name).parents[:-1]):
-            if str(parent) not in folders:
-                folders.add(str(parent))
-                yield folder(str(parent), mode=0o755, owner=owner)
-        header = tarfile.TarInfo(entry.name)
-        header.size, header.mode, header.uid, header.gid = entry.size, mode, owner, owner
-        yield header.tobuf(tarfile.PAX_FORMAT)
+    for entry, headers in _headers(entries, mode=mode, owner=owner):
+        yield headers
         yield from _content(entry)
         yield b"\0" * (-entry.size % tarfile.BLOCKSIZE)
     yield END
 
 
+def size(entries: Iterable[Entry]) -> int:
+    """Return how many bytes the tar of the entries has, which reads none of them."""
+    padded = (
+        len(headers) + entry.size + -entry.size % tarfile.BLOCKSIZE
+        for entry, headers in _headers(entries, mode=0o444, owner=0)
+    )
+    return sum(padded) + len(END)
+
+
+def _headers(entries: Iterable[Entry], *, mode: int, owner: int) -> Iterator[tuple[Entry, bytes]]:
+    """Yield each entry with what stands before its content: the folders it needs, and its own header."""
+    folders: set[str] = set()
+    for entry in entries:
+        before = b""
+        for parent in reversed(PurePosixPath(entry.name).parents[:-1]):
+            if str(parent) not in folders:
+                folders.add(str(parent))
+                before += folder(str(parent), mode=0o755, owner=owner)
+        header = tarfile.TarInfo(entry.name)
+        header.size, header.mode, header.uid, header.gid = entry.size, mode, owner, owner
+        header.mtime = TIME
+        yield entry, before + header.tobuf(tarfile.PAX_FORMAT)
+
+
+TIME = 315_619_200
+"""
+Of all files: 2 January 1980, always the same.
+
+A script that zips a file, as a workbook's writer may, gets an error for one from before 1980, by its own zone's clock.
+"""
 END = b"\0" * tarfile.RECORDSIZE
 """What a tar ends with."""
 
@@ -90,6 +113,7 @@ def folder(name: str, *, mode: int, owner: int = 0) -> bytes:
     """
     header = tarfile.TarInfo(name)
     header.type, header.mode, header.uid, header.gid = tarfile.DIRTYPE, mode, owner, owner
+    header.mtime = TIME
     return header.tobuf(tarfile.PAX_FORMAT)
 
 
@@ -103,6 +127,11 @@ def _content(entry: Entry) -> Iterator[bytes]:
             sha256.update(piece)
             yield piece
     if seen != entry.size:
-        raise ContainerInputError(entry.name, f"it has {seen} bytes or more, and had {entry.size} a moment ago")
+        raise ContainerInputError(
+            entry.name,
+            f"it has {seen} bytes or more, and had {entry.size} a moment ago; let nobody write to it meanwhile",
+        )
     if entry.sha256 is not None and sha256.hexdigest() != entry.sha256:
-        raise ContainerInputError(entry.name, "it is not the file that was archived: its SHA-256 differs")
+        raise ContainerInputError(
+            entry.name, "it is not the file that was archived: its SHA-256 differs; clear the task that made it"
+        )

@@ -5,22 +5,28 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airflow_provider_daybreak.containers.engine import cannot_execute
+from airflow_provider_daybreak.containers.outage import through_outages
+from airflow_provider_daybreak.containers.outputs import collected, json_value
+from airflow_provider_daybreak.containers.spec import RESULT
 from airflow_provider_daybreak.exceptions import (
     ContainerCommandError,
     ContainerError,
     ContainerFailedError,
+    ContainerGaveUpError,
     ContainerStoppedError,
     DaybreakError,
     EngineUnavailableError,
 )
+from airflow_provider_daybreak.exceptions.base import missing_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
-    from airflow_provider_daybreak.containers.container import Container
+    from airflow_provider_daybreak.containers.exit_status import ExitStatus
     from airflow_provider_daybreak.containers.outputs import CopyLimits, Store
     from airflow_provider_daybreak.containers.written import Written
     from airflow_provider_daybreak.storage.artifact import ArtifactInfo
@@ -28,6 +34,61 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Keep = Literal["never", "failure", "always"]
+
+
+class Asked(Protocol):
+    """What a container is asked to do."""
+
+    @property
+    def image(self) -> str:
+        """The image, as it was named."""
+
+    @property
+    def command(self) -> str | list[str] | None:
+        """Program and arguments; the image's when None."""
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """What comes out: a path in the container by name."""
+
+    @property
+    def result(self) -> str | None:
+        """Path of a JSON file in the container whose value comes out too."""
+
+
+class Worker(Protocol):
+    """The one container, on an engine or in a pod, that does a task's work."""
+
+    @property
+    def name(self) -> str:
+        """What it is called there."""
+
+    @property
+    def spec(self) -> Asked:
+        """What it is to do."""
+
+    @property
+    def adopted(self) -> bool:
+        """Whether it has begun already."""
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether who runs it was away while it ran."""
+
+    def claim(self) -> None:
+        """Make it, or take over the one that an earlier try of the same task has left."""
+
+    def start(self) -> None:
+        """Give it its files, and let it begin."""
+
+    def follow(self, written: Written) -> ExitStatus:
+        """Pass on all that it writes, and return how it ended."""
+
+    def taken(self, name: str, path: str) -> AbstractContextManager[Iterator[bytes]]:
+        """Open a tar of what lies at a path, in pieces; one that is missing is an error of the output's name."""
+
+    def dispose(self, *, keep: bool) -> None:
+        """Let nothing run on, and remove it or leave it for a look."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +108,7 @@ class Result:
 
 
 def perform(
-    container: Container,
+    container: Worker,
     written: Written,
     *,
     limits: CopyLimits,
@@ -63,7 +124,8 @@ def perform(
         well.
     :param accept: whether an exit code is no failure.
     :param stopped: whether the task was told to end meanwhile.
-    :raises ContainerFailedError: it failed: says how, with the last it wrote.
+    :raises ContainerFailedError: it failed: says how, with the last it wrote; a :class:`ContainerGaveUpError` where another
+        try would too.
     :raises ContainerCommandError: its command can't be executed.
     :raises ContainerStoppedError: the task was told to end.
     """
@@ -83,19 +145,24 @@ def perform(
         if reason := cannot_execute(written.stderr.last or ""):
             raise ContainerCommandError(container.spec.image, container.spec.command, reason)
         if not accept(outcome.exit_code):
-            raise ContainerFailedError(
+            said = str(written.stderr) or str(written.stdout)
+            lacking = missing_module(said.rstrip().rpartition("\n")[2])  # as its last word
+            raise (ContainerGaveUpError if lacking else ContainerFailedError)(
                 container.name,
                 container.spec.image,
                 outcome.exit_code,
                 f"{outcome}, and the engine was away meanwhile" if container.abandoned else str(outcome),
-                str(written.stderr) or str(written.stdout),
+                said,
             )
-        return Result(outcome.exit_code, {}, written.stdout.last)
-    return Result(0, container.collect(limits, store), written.stdout.last, container.value())
+        return Result(outcome.exit_code, {}, written.last_line)
+    found = collected(container.spec.outputs, container.taken, limits, store)
+    path = container.spec.result
+    value = None if path is None else json_value(RESULT, path, container.taken)
+    return Result(0, found, written.last_line, written.redactor.for_result(value))
 
 
 @contextmanager
-def _stopped_as_such(container: Container, written: Written, stopped: Callable[[], bool]) -> Iterator[None]:
+def _stopped_as_such(container: Worker, written: Written, stopped: Callable[[], bool]) -> Iterator[None]:
     """Report that the task was told to end, rather than what that did to the block."""
     try:
         yield
@@ -108,13 +175,17 @@ def _stopped_as_such(container: Container, written: Written, stopped: Callable[[
 
 
 @contextmanager
-def disposed(container: Container, keep: Keep, *, ours: Callable[[], bool]) -> Iterator[None]:
+def disposed(container: Worker, keep: Keep, *, ours: Callable[[], bool]) -> Iterator[None]:
     """
     Let no container outlive the block, however it ends, and report the block's own error.
 
     :param keep: which containers are left for a look.
-    :param ours: whether this process is still the one to decide: what a lost one leaves, a retry takes.
+    :param ours: whether this process is still the one to decide: what a lost one leaves, a retry takes. One that is lost
+        before it has begun makes no container, since the retry may be over.
+    :raises ContainerStoppedError: it is lost.
     """
+    if not ours():
+        raise ContainerStoppedError(container.name, None)
     try:
         yield
     except EngineUnavailableError:
@@ -127,8 +198,8 @@ def disposed(container: Container, keep: Keep, *, ours: Callable[[], bool]) -> I
         _dispose(container, keep=keep == "always")
 
 
-def _dispose(container: Container, *, keep: bool) -> None:
+def _dispose(container: Worker, *, keep: bool) -> None:
     try:
-        container.end(container.client, keep=keep)
+        through_outages(lambda: container.dispose(keep=keep))
     except DaybreakError as error:
-        log.warning("Container %s may be left over: %s", container.name, error)
+        log.warning("%s may be left over, until a later task removes it: %s", container.name, error)

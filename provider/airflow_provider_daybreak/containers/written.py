@@ -11,25 +11,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from airflow_provider_daybreak.containers.logs import StreamName
+    from airflow_provider_daybreak.redact import Redactor
 
     Sink = Callable[[StreamName, str], None]
+
+_LAST_LINE = 1000
+"""Characters of the last line that are kept: it becomes an XCom."""
 
 
 class Written:
     """
-    What a container wrote, passed on line by line; the last lines are kept.
+    What a container wrote, passed on line by line, masked; the last lines are kept.
 
     :param sink: called with the stream's name and a line.
     :param limit: bytes after which it has written too much.
+    :param redactor: knows the container's secrets.
     """
 
-    def __init__(self, sink: Sink, limit: int) -> None:
+    def __init__(self, sink: Sink, limit: int, redactor: Redactor) -> None:
+        self.last_line: str | None = None
+        """Last line on stdout that isn't blank, without the secrets in it."""
         self.stdout = logs.Tail()
         self.stderr = logs.Tail()
         self._sink = sink
         self._limit = limit
         self._bytes: dict[StreamName, int] = {"stdout": 0, "stderr": 0}
-        self._lines: dict[StreamName, logs.Lines] = {"stdout": logs.Lines(), "stderr": logs.Lines()}
+        self._lines: dict[StreamName, logs.Lines] = {
+            "stdout": logs.Lines(redactor),
+            "stderr": logs.Lines(redactor),
+        }
+        self.redactor = redactor
 
     def take(self, frames: Iterable[tuple[StreamName, bytes]], container: str) -> None:
         """
@@ -41,10 +52,18 @@ class Written:
         for stream, data in frames:
             new = data[known[stream] :]
             known[stream] -= len(data) - len(new)
-            self._bytes[stream] += len(new)
-            if sum(self._bytes.values()) > self._limit:
-                raise ContainerLogTooLargeError(container, self._limit)
-            self._pass_on(stream, self._lines[stream].feed(new))
+            self.add(stream, new, container)
+
+    def add(self, stream: StreamName, data: bytes, container: str) -> None:
+        """
+        Pass on what follows what was passed on.
+
+        :raises ContainerLogTooLargeError: there is more than the limit.
+        """
+        self._bytes[stream] += len(data)
+        if sum(self._bytes.values()) > self._limit:
+            raise ContainerLogTooLargeError(container, self._limit)
+        self._pass_on(stream, self._lines[stream].feed(data))
 
     def end(self) -> None:
         """Pass on lines that were begun and never ended."""
@@ -54,5 +73,8 @@ class Written:
     def _pass_on(self, stream: StreamName, lines: Iterable[str]) -> None:
         tail = self.stderr if stream == "stderr" else self.stdout
         for line in lines:
-            tail.add(line)
-            self._sink(stream, line)
+            if stream == "stdout" and line and not line.isspace():
+                self.last_line = self.redactor.for_result(line)[:_LAST_LINE]
+            masked = self.redactor.for_log(line)
+            tail.add(masked)
+            self._sink(stream, masked)

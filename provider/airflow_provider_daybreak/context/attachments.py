@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 
+from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.context.archive import file_name_of, storage_path
 from airflow_provider_daybreak.delivery.attachments import Attachment, media_type_of
 from airflow_provider_daybreak.exceptions import DataUnreadableError, InvalidValueError
@@ -80,7 +81,8 @@ def attached_files(given: object) -> list[RenderedFile]:
         else:
             name, uri, path = one.name, one.uri, one.path
         try:
-            content: bytes = path.read_bytes()
+            with storage.connected(path):
+                content: bytes = path.read_bytes()
         except (OSError, ValueError) as error:  # a name that no file can have
             problem = getattr(error, "strerror", None) or str(error)
             raise DataUnreadableError("attachments", uri, problem) from error

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.archive import Revision
     from airflow_provider_daybreak.context.run import Run
     from airflow_provider_daybreak.delivery.approval import Question
-    from airflow_provider_daybreak.delivery.contained_mail import ContainedMail
+    from airflow_provider_daybreak.delivery.contained_mail import ContainedMail, HostMail
     from airflow_provider_daybreak.delivery.intake import Limits
     from airflow_provider_daybreak.delivery.sender import Summary
     from airflow_provider_daybreak.reports.period import Period
@@ -59,7 +59,7 @@ class Script:
     execute: Callable[[Mapping[str, str], Mapping[str, str]], tuple[Any, dict[str, Any]]] = field(repr=False)
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
     users: Sequence[int] = ()
-    relay: Callable[[Path, Limits], Relay | ContainedMail] = Relay
+    relay: Callable[[Path, Limits], Relay | ContainedMail | HostMail] = Relay
 
 
 @dataclass(frozen=True)

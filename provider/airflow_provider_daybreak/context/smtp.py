@@ -11,6 +11,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
+from airflow_provider_daybreak.context.database import ask_database
 from airflow_provider_daybreak.delivery.recipients import ascii_domain, is_domain, parse_sender
 from airflow_provider_daybreak.delivery.request import MailSettings
 from airflow_provider_daybreak.delivery.server import (
@@ -99,6 +100,7 @@ def raise_swallowed(conn_id: str) -> None:
 
     :raises DaybreakError: one of ours failed, with its own words.
     :raises SecretsBackendError: another one did.
+    :raises AirflowDatabaseError: Airflow's database did, which a command asks itself.
     """
     for backend in secrets_backends():
         try:
@@ -107,6 +109,7 @@ def raise_swallowed(conn_id: str) -> None:
             raise
         except Exception as error:  # noqa: BLE001 - of any kind; its text may hold a part of what it could not read
             raise SecretsBackendError(conn_id, type(backend).__name__, type(error).__name__) from None
+    ask_database(conn_id)
 
 
 def _sender(extra: _Extra, login: str) -> Address:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 _NAME = "approval.json"
-_SHOWN = 50  # recipients in a question
+_SHOWN = 50  # reports in a question, and recipients of each
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Question:
 
     :param subject: one line.
     :param body: Markdown.
-    :param manifests: of what it is about.
+    :param manifests: of the reports that the body tells of one by one.
     :param proposal: what an approval sends.
     """
 
@@ -42,16 +42,39 @@ class Question:
     manifests: list[Manifest]
     proposal: ArtifactInfo
 
-    @classmethod
-    def about(cls, pending: Sequence[tuple[Mailing, Sequence[Mail]]], proposal: ArtifactInfo) -> Question:
-        """Return the question that mailings raise, with the mails of each that are to be sent."""
-        first = pending[0][0]
-        return cls(
-            subject=f"Send {first.message.subject!r}?"
-            if len(pending) == 1
-            else f"Send {len(pending)} reports?",
-            body="\n\n".join(_described(mailing, mails) for mailing, mails in pending),
-            manifests=[mailing.manifest for mailing, _ in pending],
+
+class Outline:
+    """What a question tells of: the first reports one by one, and how many more there are, so that it can be read."""
+
+    def __init__(self) -> None:
+        self._subject = ""
+        self._told: list[str] = []
+        self._manifests: list[Manifest] = []
+        self._reports = 0
+        self._mails = 0
+
+    def add(self, mailing: Mailing, mails: Sequence[Mail]) -> None:
+        """Add a report, and those of its mails that are to be sent."""
+        self._reports += 1
+        self._mails += len(mails)
+        if self._reports > _SHOWN:
+            return
+        self._subject = self._subject or mailing.message.subject
+        self._told.append(description(mailing, mails))
+        self._manifests.append(mailing.manifest)
+
+    def question(self, proposal: ArtifactInfo) -> Question:
+        """
+        Return the question.
+
+        :param proposal: what an approval sends.
+        """
+        more = self._reports - len(self._told)
+        rest = f"And {more} more reports: all {self._mails} mails stand in `{proposal['uri']}`."
+        return Question(
+            subject=f"Send {self._subject!r}?" if self._reports == 1 else f"Send {self._reports} reports?",
+            body="\n\n".join([*self._told, rest] if more else self._told),
+            manifests=self._manifests,
             proposal=proposal,
         )
 
@@ -110,23 +133,30 @@ class Proposal:
         :param messages: what would be sent now; others than those of the reports that were shown don't matter.
         :raises ContentChangedError: something would be different.
         """
-        found = {message["report"]: json.loads(json.dumps(message)) for message in messages}
-        for message in self.messages:
-            report = message["report"]
-            place = {key: connection.get(key) for key in self.connection}  # an older version wrote down less
-            now = {"connection": place, **found.get(report, {})}
-            for what, approved in {"connection": self.connection, **message}.items():
-                if approved != now.get(what):
-                    raise ContentChangedError(report, what, *_without_common(approved, now.get(what)))
+        approved = {message["report"]: message for message in self.messages}
+        here = {key: connection.get(key) for key in self.connection}  # an older version wrote down less
+        for message in messages:
+            if expected := approved.pop(message["report"], None):
+                self._compare(expected, {"connection": here, **json.loads(json.dumps(message))})
+        for expected in approved.values():
+            self._compare(expected, {"connection": here})
+
+    def _compare(self, approved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        """Refuse a message that is not as it was shown."""
+        for what, value in {"connection": self.connection, **approved}.items():
+            if value != now.get(what):
+                raise ContentChangedError(approved["report"], what, *_without_common(value, now.get(what)))
 
 
-def _described(mailing: Mailing, mails: Sequence[Mail]) -> str:
+def description(mailing: Mailing, mails: Sequence[Mail]) -> str:
     """Return Markdown of what these mails say and where they go."""
     message, manifest = mailing.message, mailing.manifest
     left_out = [each.name for each in mailing.left_out]
     attached = ", ".join(f"`{each.name}`" for each in message.attachments if each.name not in left_out)
     if left_out:
         attached = f"{attached or 'no attachment'} (too large: {', '.join(f'`{name}`' for name in left_out)})"
+    if message.encryption:
+        attached += f", which opens with the password of the connection `{message.encryption.connection}`"
     answers = f", answers to {', '.join(map(str, message.reply_to))}" if message.reply_to else ""
     entries = mailing.ledger.entries(mail.key for mail in mails[:_SHOWN])
     people = [f"- {_person(mail, entries[mail.key])}" for mail in mails[:_SHOWN]]

@@ -7,11 +7,15 @@ import hashlib
 import mimetypes
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
+from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.exceptions import AttachmentChangedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
     from airflow_provider_daybreak.storage import StoragePath
     from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
@@ -61,19 +65,42 @@ class Attachment:
         full, rest = divmod(self.size, _LINE)
         return full * 78 + (-(-rest // 3) * 4 + 2 if rest else 0)
 
+    @property
+    def readable_size(self) -> str:
+        """Number of its bytes for people, by SI prefixes."""
+        value = float(self.size)
+        for unit in ("bytes", "kB", "MB"):
+            if value < 1000:  # noqa: PLR2004 - SI prefixes
+                return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+            value /= 1000
+        return f"{value:.1f} GB"
+
+    def opened(self) -> AbstractContextManager[IO[bytes]]:
+        """Return the file with its bytes, to be read from its beginning."""
+        return cast("AbstractContextManager[IO[bytes]]", self.path.open("rb"))  # type: ignore[attr-defined]
+
     def encode_into(self, target: BinaryIO) -> None:
         """
         Write its bytes as lines of base64.
 
         :raises AttachmentChangedError: it is gone, or its bytes are not those that were recorded.
         """
+        for chunk in self.chunks():
+            lines = (chunk[at : at + _LINE] for at in range(0, len(chunk), _LINE))
+            target.write(b"".join(base64.b64encode(line) + b"\r\n" for line in lines))
+
+    def chunks(self) -> Iterator[bytes]:
+        """
+        Yield its bytes in pieces that are whole lines of base64.
+
+        :raises AttachmentChangedError: it is gone; or, after the last piece, its bytes are not those that were recorded.
+        """
         digest = hashlib.sha256()
         try:
-            with self.path.open("rb") as source:  # type: ignore[attr-defined]
+            with storage.connected(self.path), self.opened() as source:
                 while chunk := _read_fully(source, _CHUNK):
                     digest.update(chunk)
-                    lines = (chunk[at : at + _LINE] for at in range(0, len(chunk), _LINE))
-                    target.write(b"".join(base64.b64encode(line) + b"\r\n" for line in lines))
+                    yield chunk
         except FileNotFoundError as error:
             raise AttachmentChangedError(self.name, self.uri, "there is no such file") from error
         if digest.hexdigest() != self.sha256:
@@ -97,7 +124,7 @@ def _types() -> mimetypes.MimeTypes:
     return mimetypes.MimeTypes()
 
 
-def _read_fully(source: BinaryIO, size: int) -> bytes:
+def _read_fully(source: IO[bytes], size: int) -> bytes:
     """Read that many bytes, fewer only at the end: what is encoded must end where a line does."""
     parts: list[bytes] = []
     while size and (part := source.read(size)):

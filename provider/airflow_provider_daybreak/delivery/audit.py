@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from airflow_provider_daybreak.archive import Archive
-    from airflow_provider_daybreak.delivery.ledger import Entry, Facts
+    from airflow_provider_daybreak.delivery.facts import Facts
+    from airflow_provider_daybreak.delivery.ledger import Entry
 
 _FAR = timedelta(days=2 * 366)
 """How far from its report date a period begins at most: one of a year, and that before or after it."""
@@ -30,10 +31,12 @@ class Record:
     :param standing: where it stands: new, deferred, in_flight, in_doubt, sent, refused; or held, waiting for an
         approval, rejected, or excluded: kept from getting it before it was begun.
     :param facts: all that the ledger says of it.
+    :param key: its key there.
     """
 
     standing: str
     facts: Mapping[str, Any]
+    key: str = ""
 
     @property
     def report_date(self) -> str:
@@ -78,9 +81,16 @@ def records_of(ledger: Ledger, keys: Iterable[str] | None = None) -> Iterator[Re
 
 def _record(entry: Entry, known: Facts) -> Record:
     asked = known.get("status") in ("waiting", "rejected")
-    if entry.standing == "new" or (asked and str(known["time"]) > str(entry.facts.get("time"))):
-        return Record(str(known.get("status", "new")), {**entry.facts, **known})
-    return Record(entry.standing, {**known, **entry.facts})
+    if entry.standing == "new" or (asked and _is_later(known, entry)):
+        return Record(str(known.get("status", "new")), {**entry.facts, **known}, entry.key)
+    return Record(entry.standing, {**known, **entry.facts}, entry.key)
+
+
+def _is_later(note: Facts, entry: Entry) -> bool:
+    """Return whether a note was written after what became of the mail: by how often it was tried, since clocks are set."""
+    if isinstance(note.get("tried"), int):
+        return entry.standing != "sent" and bool(note["tried"] >= entry.generation)
+    return str(note["time"]) > str(entry.facts.get("time"))  # as older versions wrote it
 
 
 def listed(ledger: Ledger) -> Iterator[Record]:
@@ -97,7 +107,7 @@ def listed(ledger: Ledger) -> Iterator[Record]:
         found[key] = _record(entry, facts)
     index.add({key: each.facts for key, each in found.items() if each.standing == "sent"}, keys)
     for key in keys:
-        yield Record("sent", known[key]) if key in known else found[key]
+        yield Record("sent", known[key], key) if key in known else found[key]
 
 
 def those_who_wait(ledger: Ledger, normal: Collection[str]) -> Iterator[Record]:

@@ -169,9 +169,14 @@ def captured_files(taken: Iterable[RelayedMessage], folder: Path) -> tuple[str, 
     return subjects[0] + more, files
 
 
+def is_captured(revision: Revision) -> bool:
+    """Return whether a revision is one of what a script mailed."""
+    return any(file.name == INDEX for file in revision.manifest.files)
+
+
 def captured_mails(revision: Revision) -> dict[str, CapturedMail]:
     """Return the messages of a revision, by the names of their files; none when it is not one of a script's mail."""
-    if not any(file.name == INDEX for file in revision.manifest.files):
+    if not is_captured(revision):
         return {}
     rows = json.loads(revision.read(INDEX))["mails"]
     mails = [CapturedMail(**{**row, "recipients": tuple(row["recipients"])}) for row in rows]

@@ -19,7 +19,7 @@ from airflow_provider_daybreak.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from airflow_provider_daybreak.delivery.server import Server
 
@@ -79,6 +79,17 @@ class Client(smtplib.SMTP):
         if isinstance(self.file, _Limited):
             self.file.lines = 0
         return super().getreply()
+
+    def send_lines(self, lines: Sequence[str]) -> None:
+        """
+        Send commands in one segment.
+
+        :raises ValueError: one would be two.
+        """
+        for line in lines:
+            if "\r" in line or "\n" in line:
+                raise ValueError("a command with a line end in it")
+        self.send("".join(f"{line}\r\n" for line in lines))
 
     def unasked(self) -> bytes:
         """Return what the server said without being asked, as far as it is here; its end, or an error, shows later."""

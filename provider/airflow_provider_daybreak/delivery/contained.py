@@ -1,8 +1,8 @@
 """
-The relay of a script in a container: beside it there, where it has no other way out.
+The relay of a script in a container, where it has no other way out, or on a host without Airflow: beside it there.
 
-This is the program that the container runs, and it runs the script's command. It and what it imports are copied into
-the container, whose Python has nothing else of ours: no more than Python 3.10, and idna, which is copied too.
+This is the program that the container runs, and it runs the script's command; on a host, it runs beside the script. It and what
+it imports are copied there, where a Python has nothing else of ours: no more than Python 3.10, and idna, which is copied too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.delivery.intake import Limits
-from airflow_provider_daybreak.delivery.relay import Relay
+from airflow_provider_daybreak.delivery.relay import HOST, Relay
+from airflow_provider_daybreak.delivery.script_mail import variables_leading_to
 from airflow_provider_daybreak.exceptions import RelayUnavailableError
 
 if TYPE_CHECKING:
@@ -51,9 +52,48 @@ def main(home: Path, command: Sequence[str]) -> int:
     except RelayUnavailableError as error:
         sys.stderr.write(f"Daybreak: {error}\n")
         return 1
+    _write_index(relay, folder)
+    return code
+
+
+def beside(folder: Path) -> None:
+    """
+    Keep a relay until stdin ends, beside a script that somebody else runs.
+
+    The first line of stdin says what it takes; the one that it answers, what leads a script to it, or why there is none.
+
+    :param folder: for messages; made here.
+    """
+    asked = json.loads(sys.stdin.buffer.readline())
+    folder.mkdir(mode=0o700)
+    certificate = folder / CERTIFICATE
+    with os.fdopen(os.open(certificate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(asked["certificate"])
+    limits = Limits(asked["max_bytes"], asked["max_total"], asked["allowed_domains"], asked["users"])
+    relay = Relay(folder, limits, certificate=certificate)
+    try:
+        with relay:
+            variables = variables_leading_to(
+                HOST, relay.port, relay.tls_port, asked["variables"], given=asked["given"]
+            )
+            _answer(variables=variables, address=f"{HOST}:{relay.port}:{relay.tls_port}")
+            sys.stdin.buffer.read()
+    except RelayUnavailableError as error:
+        _answer(problem=str(error))
+        return
+    finally:
+        certificate.unlink()
+    _write_index(relay, folder)
+
+
+def _answer(**facts: object) -> None:
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+def _write_index(relay: Relay, folder: Path) -> None:
     mails = [[mail.file.name, mail.sender, list(mail.recipients)] for mail in relay.messages]
     (folder / INDEX).write_text(json.dumps({"mails": mails, "refused": relay.refused}))
-    return code
 
 
 def _run(command: Sequence[str]) -> int:

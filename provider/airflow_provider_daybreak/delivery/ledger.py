@@ -5,7 +5,7 @@ It has a folder for each mail, named by its key: report, period, recipient, and 
 
     prepared.json     what will be sent: content, Message-ID and Date
     commit.0          created, if absent, just before DATA: who creates it, and nobody else, may send
-    alive.0           its last change says that the sender was at work then, where that takes long
+    alive.0           says that the sender was at work then, where that takes long: by its last change, and by what it holds
     outcome.0.json    what the server said: sent, refused, deferred; or that nobody knows
     note.json         why nothing was sent at the last occasion that nothing was
 
@@ -17,21 +17,22 @@ or may not have taken the mail, so "at most once" is what can be promised, with 
 from __future__ import annotations
 
 import hashlib
-import json
+import logging
 import re
 import secrets
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from time import sleep
+from typing import TYPE_CHECKING, Literal, cast
 
 from airflow_provider_daybreak import storage
-from airflow_provider_daybreak.delivery.claims import FORMER_LIFETIME, LIFETIME, Claim, Claims, now
-from airflow_provider_daybreak.delivery.process import has_ended, identity
+from airflow_provider_daybreak.delivery.claims import beat, clocks_apart, lifetime_of, now, silence
+from airflow_provider_daybreak.delivery.facts import Facts, dump, parse, read
+from airflow_provider_daybreak.delivery.process import identity
+from airflow_provider_daybreak.delivery.upkeep import Upkeep
 from airflow_provider_daybreak.exceptions import LedgerUnsafeError
 from airflow_provider_daybreak.storage import local
 
@@ -40,10 +41,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.storage import StoragePath
 
+log = logging.getLogger(__name__)
+
 SCHEMA = 1
 
-_SYNC_THREADS = 4
-_MOST_UNSYNCHRONISED = 64  # outcomes
 KEY = re.compile(r"[0-9a-f]{64}")
 """What names a mail's folder."""
 _COMMIT = re.compile(r"commit\.([0-9]{1,6})")
@@ -51,7 +52,6 @@ _OUTCOME = re.compile(r"outcome\.([0-9]{1,6})\.json")
 
 Standing = Literal["new", "deferred", "in_flight", "in_doubt", "sent", "refused"]
 Status = Literal["sent", "refused", "deferred", "unknown"]
-Facts = dict[str, Any]
 _SENDING = ("send", "resend")
 _SETTLED: dict[str, Standing] = {"refused": "refused", "deferred": "deferred"}
 
@@ -84,6 +84,8 @@ class Entry:
     :param generation: number of the commit that the next try to send it would take.
     :param facts: of its last outcome, or else of its last commit: who, when, what, the server's answer.
     :param until: when a mail in flight will be in doubt, unless its sender goes on.
+    :param watch: how long to look for a sign of life before a mail in doubt is sent again, where the storage's clock alone
+        says that there was none.
     """
 
     key: str
@@ -91,6 +93,7 @@ class Entry:
     generation: int = 0
     facts: Facts = field(default_factory=dict)
     until: datetime | None = None
+    watch: timedelta = timedelta()
 
     @property
     def reason(self) -> str:
@@ -103,39 +106,70 @@ class Ledger:
     The ledger of one report's period.
 
     :param folder: its folder. It lies beside the revisions of the day on which the period starts.
-    :param lifetime: how long a commit made here is in flight without being renewed.
+    :param upkeep: what it shares with other ledgers, and who gave it ends; its own when None.
     """
 
-    def __init__(self, folder: StoragePath, *, lifetime: timedelta = LIFETIME) -> None:
+    def __init__(self, folder: StoragePath, *, upkeep: Upkeep | None = None) -> None:
         self.folder = folder
-        self._lifetime = lifetime
-        self._claims = Claims(self._renew, lifetime)
+        self._upkeep = upkeep or Upkeep()
+        self._shares = upkeep is not None
         self._former: frozenset[str] | None = None
-        self._pool: ThreadPoolExecutor | None = None
-        self._lock = Lock()
-        self._synchronising: deque[Future[None]] = deque()
 
     def __repr__(self) -> str:
         return f"Ledger({str(self.folder)!r})"
 
-    def probe(self) -> None:
+    def probe(self, *, at_once: int = 1) -> None:
         """
-        Make sure that of two who create the same file one is told that he did not.
+        Make sure that of several who create the same file one alone is told that he did.
 
-        :raises LedgerUnsafeError: both were told that they did; nothing may be sent.
+        Ledgers that share their upkeep do so once for each disk or bucket.
+
+        :param at_once: how many try at the same time, before another one does. A store that looks first, and then writes, passes
+            where there is one.
+        :raises LedgerUnsafeError: several were told that they did; nothing may be sent.
         """
+        place = storage.place(self.folder)
+        if self._shares and place in self._upkeep.proven:
+            return
         path = self.folder / f"probe.{secrets.token_hex(8)}"
+
+        def create(number: int) -> bool:
+            return storage.create_if_absent(path, b"%d" % number)
+
         try:
-            if not storage.create_if_absent(path, b"1") or storage.create_if_absent(path, b"2"):
+            if at_once == 1:
+                created = [create(0)]
+            else:
+                with ThreadPoolExecutor(at_once) as pool:
+                    created = list(pool.map(create, range(at_once)))
+            if [*created, create(at_once)].count(True) != 1:
                 raise LedgerUnsafeError(str(self.folder))
+            apart = clocks_apart(self.folder, storage.changed(path))
         finally:
             with suppress(FileNotFoundError):
                 path.unlink()
+        if apart:
+            log.warning("%s", apart)
+        self._upkeep.proven.add(place)
 
     def entries(self, keys: Iterable[str]) -> dict[str, Entry]:
         """Return what it says of each of these mails, as it was at some moment of this call."""
         wanted = list(keys)
         return dict(zip(wanted, storage.each(self.folder, self.entry, wanted), strict=True))
+
+    def watched(self, entries: Mapping[str, Entry]) -> dict[str, Entry]:
+        """
+        Return what it says of these mails once nobody can be sending those that are in doubt.
+
+        That takes a while where no more than the storage's clock tells so, which may have been set.
+        """
+        watched = {key: entry.watch for key, entry in entries.items() if entry.watch}
+        if not watched:
+            return dict(entries)
+        longest = max(watched.values()).total_seconds()
+        log.info("%d in doubt: looking for %.0f s whether they are still being sent", len(watched), longest)
+        sleep(longest)
+        return {**entries, **self.entries(watched)}
 
     def entry(self, key: str) -> Entry:
         """Return what it says of one mail."""
@@ -175,11 +209,11 @@ class Ledger:
 
     def _prepare(self, key: str, facts: Mapping[str, object]) -> Facts:
         path = self.folder / key / "prepared.json"
-        known = _parse(_read(path))
-        if known is not None and known.get("digest") == facts.get("digest"):
+        known = parse(read(path))
+        if known is not None and all(known.get(name) == facts.get(name) for name in ("digest", "encrypt")):
             return known
         self._put(path, {"schema": SCHEMA, **facts})
-        return dict(facts)
+        return cast("Facts", facts)
 
     def commit(self, key: str, generation: int, facts: Mapping[str, object], *, intent: str = "send") -> bool:
         """
@@ -192,14 +226,15 @@ class Ledger:
         :param intent: ``send``, or ``refused`` when the server refused it beforehand.
         :return: whether it is ours; somebody else's otherwise, and nothing must be sent.
         """
-        data = _dump(
+        data = dump(
             {
                 "schema": SCHEMA,
                 **facts,
                 "intent": intent,
-                "lifetime": self._lifetime.total_seconds(),
+                "lifetime": self._upkeep.lifetime.total_seconds(),
                 "time": _now(),
                 "owner": identity(),
+                "beat": beat(),
                 "nonce": secrets.token_hex(16),
             }
         )
@@ -207,13 +242,13 @@ class Ledger:
         began = now()
         try:
             # A store's client tries again by itself: then the file that was there is the one it made before.
-            ours = storage.create_if_absent(path, data, durable="name") or _read(path) == data
+            ours = storage.create_if_absent(path, data, durable="name") or read(path) == data
         except OSError as error:
-            if _read(path) == data:  # it is there, but may not be durable: say that nothing was sent by it
+            if read(path) == data:  # it is there, but may not be durable: say that nothing was sent by it
                 self.settle(key, generation, "deferred", f"the ledger can't be written: {error}", facts)
             raise
         if ours and intent in _SENDING:
-            self._claims.hold((key, generation), began)
+            self._upkeep.claims.hold(self._alive(key, generation), began)
         return ours
 
     @contextmanager
@@ -222,15 +257,14 @@ class Ledger:
         try:
             yield
         finally:
-            self._claims.release((key, generation))
+            self._upkeep.claims.release(self._alive(key, generation))
 
     def stands(self, key: str, generation: int) -> bool:
         """Return whether a commit of ours is surely in flight to everybody else too."""
-        return self._claims.stands((key, generation))
+        return self._upkeep.claims.stands(self._alive(key, generation))
 
-    def _renew(self, claim: Claim) -> None:
-        key, generation = claim
-        storage.write(self.folder / key / f"alive.{generation}", b"", durable="none")
+    def _alive(self, key: str, generation: int) -> StoragePath:
+        return self.folder / key / f"alive.{generation}"
 
     def settle(
         self, key: str, generation: int, status: Status, reason: str, facts: Mapping[str, object]
@@ -240,19 +274,11 @@ class Ledger:
 
         Until it is durable a loss of power makes the mail one in doubt, never one that was not sent.
         """
-        data = _dump({"schema": SCHEMA, **facts, "status": status, "reason": reason, "time": _now()})
+        data = dump({"schema": SCHEMA, **facts, "status": status, "reason": reason, "time": _now()})
         path = self.folder / key / f"outcome.{generation}.json"
         storage.create_if_absent(path, data, durable="none")
-        if not isinstance(path, Path):
-            return
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="daybreak-ledger")
-            self._synchronising.append(self._pool.submit(_synchronise, path))
-            full = len(self._synchronising) > _MOST_UNSYNCHRONISED
-            oldest = self._synchronising.popleft() if full else None
-        if oldest is not None:
-            oldest.result()
+        if isinstance(path, Path):
+            self._upkeep.synchronise(path)
 
     def assume_sent(self, key: str, reason: str, facts: Mapping[str, object]) -> None:
         """Write down that the mail counts as sent, unless it was, or is being sent."""
@@ -270,15 +296,9 @@ class Ledger:
         self._put(self.folder / key / "note.json", note)
 
     def synchronise(self) -> None:
-        """Wait until everything is durable that was settled."""
-        try:
-            while self._synchronising:
-                self._synchronising.popleft().result()
-        finally:
-            pool, self._pool = self._pool, None
-            if pool is not None:
-                pool.shutdown()
-            self._claims.end()
+        """Wait until everything is durable that was settled, unless who shares in the upkeep does that for several ledgers."""
+        if not self._shares:
+            self._upkeep.end()
 
     def keys(self) -> list[str]:
         """Return the keys of all mails that it has."""
@@ -294,16 +314,20 @@ class Ledger:
 
     def record(self, key: str) -> tuple[Entry, Facts]:
         """Return one mail's entry, and what else is known of it."""
+        # Most mails are sent by their first commit, and that says all: with a million of them a listing of each is what takes long.
+        facts = parse(read(self.folder / f"{key}/outcome.0.json"))
+        if facts is not None and facts.get("status") == "sent" and "recipient" in facts:
+            return Entry(key, "sent", facts=facts), {}
         folder = self.folder / key
         names = storage.names(folder)
         known: Facts = {}
         for name in ("prepared.json", "note.json"):
             if name in names:
-                known |= _parse(_read(folder / name)) or {}
+                known |= parse(read(folder / name)) or {}
         return self._entry(key, names), known
 
     def _put(self, path: StoragePath, facts: Mapping[str, object]) -> None:
-        storage.write(path, _dump(facts), durable="none")
+        storage.write(path, dump(facts), durable="none")
 
     def _entry(self, key: str, names: Sequence[str]) -> Entry:
         commits = [int(match[1]) for match in map(_COMMIT.fullmatch, names) if match]
@@ -311,7 +335,7 @@ class Ledger:
         settled = {
             number: facts
             for number in outcomes
-            if (facts := _parse(_read(self.folder / key / f"outcome.{number}.json"))) is not None
+            if (facts := parse(read(self.folder / key / f"outcome.{number}.json"))) is not None
         }
         for facts in settled.values():
             if facts.get("status") == "sent":
@@ -322,61 +346,16 @@ class Ledger:
         if last in settled:
             facts = settled[last]
             return Entry(key, _SETTLED.get(str(facts.get("status")), "in_doubt"), last + 1, facts)
-        facts = _parse(_read(self.folder / key / f"commit.{last}")) or {}
+        facts = parse(read(self.folder / key / f"commit.{last}")) or {}
         if facts.get("intent") == "refused":
             return Entry(key, "refused", last + 1, facts)
-        left = self._left(key, last, facts)
-        if left <= timedelta():
-            return Entry(key, "in_doubt", last + 1, facts)
-        until = datetime.now(timezone.utc) + left
+        lifetime = lifetime_of(facts)
+        age, by_storage = silence(self.folder / key, last, facts)
+        if age is None or age >= lifetime:
+            watch = lifetime * 3 / 4 if by_storage and "lifetime" in facts else timedelta()
+            return Entry(key, "in_doubt", last + 1, facts, watch=watch)
+        until = datetime.now(timezone.utc) + lifetime - age
         return Entry(key, "in_flight", last + 1, facts, until)
-
-    def _left(self, key: str, generation: int, facts: Facts) -> timedelta:
-        """Return how long a commit without an outcome is in flight from now on, unless it is renewed."""
-        if not facts or has_ended(facts.get("owner")):
-            return timedelta()
-        folder = self.folder / key
-        ages = [storage.age(folder / f"{kind}.{generation}") for kind in ("alive", "commit")]
-        lifetime = _lifetime(facts)
-        return lifetime - min((age for age in ages if age is not None), default=lifetime)
-
-
-def _lifetime(facts: Facts) -> timedelta:
-    """Return how long a commit is in flight without being renewed, by what it says."""
-    seconds = facts.get("lifetime")
-    if isinstance(seconds, (int, float)) and 0 < seconds <= FORMER_LIFETIME.total_seconds():
-        return timedelta(seconds=seconds)
-    return FORMER_LIFETIME
-
-
-def _read(path: StoragePath) -> bytes | None:
-    try:
-        return storage.read(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        if not storage.is_no_file(error):
-            raise
-        return b""  # a link or a folder in its place says as much as a file that was torn
-
-
-def _synchronise(path: Path) -> None:
-    """Make a local file durable, and its name."""
-    local.synchronise(path)
-    local.synchronise(path.parent)
-
-
-def _parse(data: bytes | None) -> Facts | None:
-    """Return what a file says; None when it is not there, or was torn by a loss of power."""
-    try:
-        facts = json.loads(data or b"")
-    except ValueError:
-        return None
-    return facts if isinstance(facts, dict) else None
-
-
-def _dump(facts: Mapping[str, object]) -> bytes:
-    return (json.dumps(facts, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
 def _now() -> str:

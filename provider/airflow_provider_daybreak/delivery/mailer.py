@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.archive.find import find_revision, find_revisions
-from airflow_provider_daybreak.delivery.approval import Proposal, Question
-from airflow_provider_daybreak.delivery.captured import CapturedMessage, captured_mails
+from airflow_provider_daybreak.archive.find import Revisions, find_revision, find_revisions
+from airflow_provider_daybreak.delivery.approval import Outline, Proposal, Question
+from airflow_provider_daybreak.delivery.batch import Batch
+from airflow_provider_daybreak.delivery.captured import CapturedMessage, captured_mails, is_captured
 from airflow_provider_daybreak.delivery.claims import LIFETIME
-from airflow_provider_daybreak.delivery.connections import work_over
 from airflow_provider_daybreak.delivery.mailing import Mailing, exclude, ledger_of
 from airflow_provider_daybreak.delivery.message import Message
 from airflow_provider_daybreak.delivery.recipients import (
@@ -26,28 +24,30 @@ from airflow_provider_daybreak.delivery.recipients import (
 )
 from airflow_provider_daybreak.delivery.request import (
     MailRequest,
+    ReportMessages,
     attached_files,
-    report_messages,
-    script_message,
+    script_messages,
 )
 from airflow_provider_daybreak.delivery.resending import first_mails, named
 from airflow_provider_daybreak.delivery.rules import OnRefused, Rules, check_choice
 from airflow_provider_daybreak.delivery.sender import Summary
+from airflow_provider_daybreak.delivery.shadow import Shadows
 from airflow_provider_daybreak.delivery.transport import Session
+from airflow_provider_daybreak.delivery.upkeep import Upkeep
 from airflow_provider_daybreak.exceptions import (
+    DagInShadowError,
     InvalidValueError,
     NothingToResendError,
     RecipientNotAllowedError,
-    SmtpUnavailableError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import date, timedelta
 
     from airflow_provider_daybreak.archive import Archive, Manifest, Revision
     from airflow_provider_daybreak.delivery.attachments import Attachment
-    from airflow_provider_daybreak.delivery.connections import Connection
+    from airflow_provider_daybreak.delivery.encryption import Encryption
     from airflow_provider_daybreak.delivery.ledger import Ledger
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.request import MailSettings
@@ -82,9 +82,11 @@ class Mailer:
     :param archive: where the reports are, with the ledger of their mails.
     :param settings: what the connection says.
     :param attachments_of: what an ``attachments`` argument holds: attachments as such, and names as they are.
+    :param encryption_of: what attachments open with, by the id of a connection.
     :param report_date: of which date the latest revision is meant by a report's slug; needed to mail, not to resend.
     :param run: which try of which task mails, for the ledger.
     :param claim_lifetime: how long a mail is in flight whose sender gives no sign of life.
+    :param shadows: which days are whose to mail; what this archive says when None.
     """
 
     def __init__(
@@ -92,17 +94,21 @@ class Mailer:
         archive: Archive,
         settings: MailSettings,
         attachments_of: Callable[[object], Iterable[str | Attachment]],
+        encryption_of: Callable[[object], Encryption],
         *,
         report_date: date | None = None,
         run: Mapping[str, object] | None = None,
         claim_lifetime: timedelta = LIFETIME,
+        shadows: Shadows | None = None,
     ) -> None:
         self.archive = archive
         self.settings = settings
         self._attachments_of = attachments_of
+        self._encryption_of = encryption_of
         self._report_date = report_date
         self._run = run or {}
-        self._claim_lifetime = claim_lifetime
+        self._upkeep = Upkeep(claim_lifetime)
+        self._shadows = shadows or Shadows(archive.root)
         self._connect = partial(Session.open, settings.server)
 
     def send(self, request: MailRequest, *, rules: Rules, on_refused: OnRefused = "fail") -> Delivery:
@@ -116,25 +122,21 @@ class Mailer:
         :raises DeliveryIncompleteError: somebody did not get it, or maybe did not.
         """
         check_choice("on_refused", on_refused, OnRefused)
-        return self._deliver(self._mailings(request, rules), request, on_refused=on_refused)
+        return self._deliver(self._batch(request, rules), request, on_refused=on_refused)
 
     def pending(self, request: MailRequest, *, rules: Rules) -> bool:
         """Return whether there is something that :meth:`send` would send, as far as the ledger says."""
-        return any(mailing.pending() for mailing in self._mailings(request, rules))
+        return any(mailing.pending() for mailing in self._batch(request, rules))
 
     def dry_run(self, request: MailRequest, *, rules: Rules) -> Delivery:
         """Write each mail as ``.eml`` into the archive, and send nothing."""
-        mailings = self._mailings(request, rules)
-        summary = Summary()
-        for mailing in mailings:
+        batch, summary = self._batch(request, rules), Summary()
+        for mailing in batch:
             for mail in mailing.mails():
-                with TemporaryFile() as file:
-                    file.writelines(mailing.render(mail, None)[0])
-                    file.seek(0)
-                    name = f"{mailing.manifest.report}-{mailing.manifest.report_date}-{mail.key[:12]}.eml"
-                    uri = self.archive.store_artifact(name, file).uri
-                mailing.hold(mail, f"dry run, written to {uri}", summary)
-        return Delivery(mailings[0].manifest, summary)
+                mailing.hold(
+                    mail, f"dry run, written to {mailing.write(mail, self.archive.store_artifact)}", summary
+                )
+        return Delivery(batch[0].manifest, summary)
 
     def question(self, request: MailRequest, *, rules: Rules) -> Question | Delivery:
         """
@@ -143,25 +145,31 @@ class Mailer:
         Everything is prepared and checked as for sending: an error shows now, not after the approval. What is shown
         is written down, and that is what an approval sends.
         """
-        mailings = self._mailings(request, rules, approved={})
-        pending = [(mailing, mails) for mailing in mailings if (mails := mailing.pending())]
-        if not pending:
-            return self._deliver(mailings, request)
+        batch = self._batch(request, rules, approved={})
+        outline, messages, keys, doubtful = Outline(), [], [], []
+        revisions = []
+        for mailing in batch:
+            revisions.append(mailing.message.revision.uri)
+            if mails := mailing.pending():
+                messages.append(mailing.shown())
+                keys += [mail.key for mail in mails]
+                doubtful += mailing.doubtful(mails)
+                outline.add(mailing, mails)
+        if not keys:
+            return self._deliver(batch, request)
         proposal = Proposal(
-            request=request.pinned([mailing.message.revision for mailing in mailings]),
+            request=request.pinned(revisions),
             rules={
                 name: getattr(rules, name)
                 for name in ("on_correction", "on_unknown", "max_bytes", "connections")
             },
             connection=self.settings.place(),
-            messages=[mailing.shown() for mailing, _ in pending],
-            keys=[mail.key for _, mails in pending for mail in mails],
-            doubtful=[key for mailing, mails in pending for key in mailing.doubtful(mails)],
+            messages=messages,
+            keys=keys,
+            doubtful=doubtful,
         ).store(self.archive)
-        for mailing, mails in pending:
-            for mail in mails:
-                mailing.hold(mail, "waits for an approval", Summary(), status="waiting")
-        return Question.about(pending, proposal)
+        self._hold(batch, keys, "waits for an approval", "waiting")
+        return outline.question(proposal)
 
     def send_approved(self, shown: Proposal, *, by: str, on_refused: OnRefused = "fail") -> Delivery:
         """
@@ -174,88 +182,69 @@ class Mailer:
         :raises ContentChangedError: the archive or the connection are not what they were. Nothing was sent.
         """
         request, rules = MailRequest(**shown.request), Rules(max_lateness=None, **shown.rules)
-        mailings = self._mailings(request, rules, approved=shown.approved, approved_by=by)
-        shown.check(self.settings.place(), [mailing.shown() for mailing in mailings])
-        return self._deliver(mailings, request, on_refused=on_refused)
+        batch = self._batch(request, rules, approved=shown.approved, approved_by=by)
+        shown.check(self.settings.place(), (mailing.shown() for mailing in batch))
+        return self._deliver(batch, request, on_refused=on_refused)
 
     def reject(self, shown: Proposal, *, by: str) -> Delivery:
         """Send nothing of what somebody rejected, and say so in the ledger."""
-        keys = frozenset(shown.keys)
-        mailings = self._mailings(MailRequest(**shown.request), Rules(max_lateness=None, **shown.rules))
-        summary = Summary()
-        for mailing in mailings:
+        batch = self._batch(MailRequest(**shown.request), Rules(max_lateness=None, **shown.rules))
+        summary = self._hold(batch, shown.keys, f"rejected by {by}", "rejected")
+        return Delivery(batch[0].manifest, summary)
+
+    @staticmethod
+    def _hold(batch: Batch, keys: Iterable[str], reason: str, status: str) -> Summary:
+        """Say in the ledger why those mails are not sent that still would be."""
+        summary, wanted = Summary(), frozenset(keys)
+        for mailing in batch:
             for mail in mailing.pending():
-                if mail.key in keys:
-                    mailing.hold(mail, f"rejected by {by}", summary, status="rejected")
-        return Delivery(mailings[0].manifest, summary)
+                if mail.key in wanted:
+                    mailing.hold(mail, reason, summary, status=status)
+        return summary
 
-    def _deliver(
-        self, mailings: Sequence[Mailing], request: MailRequest, *, on_refused: OnRefused = "fail"
-    ) -> Delivery:
+    def _deliver(self, batch: Batch, request: MailRequest, *, on_refused: OnRefused = "fail") -> Delivery:
         """Send the mailings, and raise if somebody should have got a mail who did not."""
-        summary = Summary()
-        for mailing, found in zip(mailings, self._send_all(mailings), strict=True):
-            summary.add(found, mailing.manifest.report)
+        first = batch[0]
+        with self._upkeep:
+            summary = batch.send(self._connect, connections=first.rules.connections)
         if request.refused:
-            revision = mailings[0].message.revision
-            exclude(self._ledger(revision.manifest), revision, request.refused, self._run)
+            exclude(first.ledger, first.message.revision, request.refused, self._run)
         summary.refused.update(request.refused)
-        summary.check(mailings[0].manifest.report, on_refused=on_refused)
+        summary.check(first.manifest.report, on_refused=on_refused)
         redirected_to = request.redirect_all_to or self.settings.redirect_all_to or ""
-        return Delivery(mailings[0].manifest, summary, redirected_to)
-
-    def _send_all(self, mailings: Sequence[Mailing]) -> list[Summary]:
-        """Send the mailings, many reports over few connections, and return what became of each."""
-        connections = mailings[0].rules.connections
-        if len(mailings) < max(connections, 2):
-            return [mailing.send(self._connect) for mailing in mailings]
-        left = deque(enumerate(mailings))
-        found: dict[int, Summary] = {}
-
-        def work(connection: Connection) -> None:
-            while left:
-                try:
-                    index, mailing = left.popleft()
-                except IndexError:  # another connection took the last
-                    return
-                try:
-                    found[index] = mailing.send(connection.keep, connections=1)
-                except SmtpUnavailableError:
-                    left.append((index, mailing))  # for those that have a connection
-                    raise
-
-        while left:
-            work_over(self._connect, work, connections=min(connections, len(left)))
-        return [found[index] for index in range(len(mailings))]
+        return Delivery(first.manifest, summary, redirected_to)
 
     def _ledger(self, manifest: Manifest) -> Ledger:
-        return ledger_of(self.archive, manifest, lifetime=self._claim_lifetime)
+        return ledger_of(self.archive, manifest, upkeep=self._upkeep)
 
-    def _mailings(
+    def _batch(
         self,
         request: MailRequest,
         rules: Rules,
         *,
         approved: Mapping[str, bool] | None = None,
         approved_by: str | None = None,
-    ) -> list[Mailing]:
+    ) -> Batch:
         """Return a mailing for each report that is wanted, everything checked that can be without the server."""
-        archive, settings = self.archive, self.settings
-        revisions = find_revisions(archive, request.report, report_date=self._report_date)
+        settings, revisions, scripts = self.settings, Revisions(self.archive), []
+        for revision in find_revisions(self.archive, request.report, report_date=self._report_date):
+            revisions.add(revision)
+            if is_captured(revision):
+                scripts.append(revision)
+        if scripts and len(scripts) < len(revisions):
+            expected = (
+                "results of reports alone, or of what scripts mailed alone: mail the others by another task"
+            )
+            raise InvalidValueError("report", scripts[0].manifest.report, expected)
         trial = request.redirect_all_to or settings.redirect_all_to
         occasion = _trial(trial) if trial else ""
-        now = datetime.now(timezone.utc)
         facts = {**self._run, **({"approved_by": approved_by} if approved_by else {})}
         try:
-            messages: Sequence[Message] = [
-                message
-                for revision in revisions.values()
-                if (
-                    message := script_message(
-                        request, settings, revision, self._ledger(revision.manifest), occasion=occasion
-                    )
-                )
-            ] or report_messages(request, settings, revisions, list(self._attachments_of(request.attachments)))
+            messages = (
+                script_messages(request, settings, scripts, self._ledger, occasion=occasion)
+                if scripts
+                else self._report_messages(request, revisions)
+            )
         except RecipientNotAllowedError as error:
             reasons = dict.fromkeys(error.addresses, str(error))
             reports = {each.address: each.report for each in parse_recipients(request.to)}
@@ -263,8 +252,10 @@ class Mailer:
                 mine = {a: reason for a, reason in reasons.items() if reports.get(a) in (None, report)}
                 exclude(self._ledger(revision.manifest), revision, mine, facts)
             raise
-        return [
-            Mailing(
+        now = datetime.now(timezone.utc)
+
+        def mailing_of(message: Message) -> Mailing:
+            return Mailing(
                 replace(message, recipients=redirected(message.recipients, trial)) if trial else message,
                 self._ledger(message.revision.manifest),
                 rules=rules,
@@ -272,9 +263,34 @@ class Mailer:
                 now=now,
                 occasion=occasion,
                 approved=approved,
+                shadow=self._why_in_shadow(message.revision.manifest),
+                store=self.archive.store_artifact,
             )
-            for message in messages
-        ]
+
+        return Batch(messages, mailing_of)
+
+    def _why_in_shadow(self, manifest: Manifest) -> str:
+        """Return why the old job mails what is in a manifest, and nobody here; nothing where it doesn't."""
+        return self._shadows.why_held(self._report_date or manifest.report_date, self._run, manifest.run)
+
+    def _check_no_shadow(self, manifest: Manifest) -> None:
+        """
+        Make sure that the Dag of a report mails at all.
+
+        :raises DagInShadowError: it doesn't yet.
+        """
+        shadow = self._shadows.of(str(manifest.run.get("dag_id", "")))
+        if shadow is not None and shadow.on and not shadow.is_live(manifest.report_date):
+            raise DagInShadowError(shadow.dag_id, f"resend {manifest.report!r}")
+
+    def _report_messages(
+        self, request: MailRequest, revisions: Mapping[str, Revision]
+    ) -> Mapping[str, Message]:
+        attachments = list(self._attachments_of(request.attachments))
+        encryption = None if request.encrypt is None else self._encryption_of(request.encrypt)
+        messages = ReportMessages(request, self.settings, revisions, attachments, encryption=encryption)
+        messages.check()
+        return messages
 
     def resend(self, resending: Resending) -> Delivery:
         """
@@ -286,29 +302,36 @@ class Mailer:
         :return: what became of each mail.
         :raises NothingToResendError: nobody is named who did not get it.
         :raises RevisionNotFoundError: there is no such report.
+        :raises DagInShadowError: its Dag mails nobody yet.
         :raises DeliveryPendingError: another try may reach some.
         :raises DeliveryIncompleteError: somebody did not get it, or maybe did not.
         """
         latest = find_revision(self.archive, resending.report, report_date=resending.report_date)
+        self._check_no_shadow(latest.manifest)
         ledger, trial = self._ledger(latest.manifest), self.settings.redirect_all_to
         wanted = named(resending, first_mails(ledger, resending))
         if not wanted:
             raise NothingToResendError(resending.report, resending.report_date.isoformat())
         check_domains([recipient for recipient, _ in wanted], self.settings.allowed_domains)
         summary = Summary()
-        for recipient, facts in wanted:
-            [one] = redirected([recipient], trial) if trial else [recipient]
-            revision = self.archive.open(facts["manifest"]) if "manifest" in facts else latest
-            mailing = Mailing(
-                self._message_again(revision, one, facts),
-                ledger,
-                rules=Rules(on_unknown="hold"),
-                run={"reason": resending.reason, "by": resending.by},
-                now=datetime.now(timezone.utc),
-                occasion=f"resend:{resending.id}" + (f":{_trial(trial)}" if trial else ""),
-            )
-            sent = mailing.send(self._connect) if trial else mailing.send_again(self._connect, resending.reason)
-            summary.add(sent, resending.report)
+        with self._upkeep:
+            for recipient, facts in wanted:
+                [one] = redirected([recipient], trial) if trial else [recipient]
+                revision = self.archive.open_own(facts["manifest"]) if "manifest" in facts else latest
+                mailing = Mailing(
+                    self._message_again(revision, one, facts),
+                    ledger,
+                    rules=Rules(on_unknown="hold"),
+                    run={"reason": resending.reason, "by": resending.by},
+                    now=datetime.now(timezone.utc),
+                    occasion=f"resend:{resending.id}" + (f":{_trial(trial)}" if trial else ""),
+                )
+                sent = (
+                    mailing.send(self._connect)
+                    if trial
+                    else mailing.send_again(self._connect, resending.reason)
+                )
+                summary.add(sent, resending.report)
         summary.check(resending.report)
         return Delivery(latest.manifest, summary)
 
@@ -317,9 +340,11 @@ class Mailer:
         Return who would get a report again, each with how the mail stands: nothing is sent.
 
         :raises RevisionNotFoundError: there is no such report.
+        :raises DagInShadowError: its Dag mails nobody yet.
         :raises RecipientNotAllowedError: one of them may not be mailed.
         """
         latest = find_revision(self.archive, resending.report, report_date=resending.report_date)
+        self._check_no_shadow(latest.manifest)
         records = first_mails(self._ledger(latest.manifest), resending)
         standing = {normal_form(record.recipient): record.standing for record in records}
         wanted = [recipient for recipient, _ in named(resending, records)]
@@ -343,6 +368,7 @@ class Mailer:
                 attachments=attached_files(self._attachments_of(facts.get("attachments")), revision),
                 recipients=[replace(recipient, alone=True)],
                 own_sender="from" in facts,
+                encryption=self._encryption_of(facts["encrypt"]) if "encrypt" in facts else None,
             )
         if not facts and len(mails) > 1:
             known = sorted({address for mail in mails.values() for address in mail.recipients})

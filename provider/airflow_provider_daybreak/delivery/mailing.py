@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airflow_provider_daybreak.delivery.claims import LIFETIME
 from airflow_provider_daybreak.delivery.keys import key_in
 from airflow_provider_daybreak.delivery.ledger import Ledger
 from airflow_provider_daybreak.delivery.recipients import normal_form, parse_address
@@ -20,26 +20,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_daybreak.archive import Archive, Manifest, Revision
+    from airflow_provider_daybreak.archive.artifacts import Artifact
     from airflow_provider_daybreak.delivery.attachments import Attachment
-    from airflow_provider_daybreak.delivery.ledger import Entry, Facts, Standing, Status
+    from airflow_provider_daybreak.delivery.facts import Facts
+    from airflow_provider_daybreak.delivery.ledger import Entry, Standing, Status
     from airflow_provider_daybreak.delivery.message import Message
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.rules import Rules
     from airflow_provider_daybreak.delivery.transport import Session
+    from airflow_provider_daybreak.delivery.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
 
-def ledger_of(archive: Archive, manifest: Manifest, *, lifetime: timedelta = LIFETIME) -> Ledger:
+def ledger_of(archive: Archive, manifest: Manifest, *, upkeep: Upkeep | None = None) -> Ledger:
     """
     Return the ledger of a report's period.
 
     It lies with the day on which the period starts, whatever the report date: two report dates in a week are
     of one weekly period, and the second mails nothing.
 
-    :param lifetime: as :class:`Ledger` has it.
+    :param upkeep: as :class:`Ledger` has it.
     """
-    return Ledger(archive.deliveries(manifest.report, ledger_day(manifest)), lifetime=lifetime)
+    return Ledger(archive.deliveries(manifest.report, ledger_day(manifest)), upkeep=upkeep)
 
 
 def ledger_day(manifest: Manifest) -> date:
@@ -80,6 +83,8 @@ class Mailing:
     :param occasion: why it is sent, when not as the period's mail: ``resend:<id>``, ``trial:<address>``.
     :param approved: where somebody had to approve them, keys of the mails that may be sent, each with whether it may be
         sent again; all when None.
+    :param shadow: why none of it may go out, since the old job mails that day; nothing where it may.
+    :param store: keeps what would have been sent, given a name and the bytes, and returns where it lies.
     """
 
     def __init__(
@@ -92,6 +97,8 @@ class Mailing:
         now: datetime,
         occasion: str = "",
         approved: Mapping[str, bool] | None = None,
+        shadow: str = "",
+        store: Callable[[str, BinaryIO], Artifact] | None = None,
     ) -> None:
         self.message = message
         self.ledger = ledger
@@ -100,6 +107,8 @@ class Mailing:
         self._now = now
         self._occasion = occasion
         self._approved = approved
+        self._shadow = shadow
+        self._store = store
 
     @property
     def manifest(self) -> Manifest:
@@ -117,11 +126,9 @@ class Mailing:
         :raises ContentChangedError: the server takes less than was approved.
         :raises SmtpError: the server can't be used.
         """
-        held = self._why_held()
-        mails = self.mails()
-        if held is not None:
-            return self._hold(mails, held)
-        corrections, mails = self._split_corrections(mails)
+        if (held := self._why_held()) is not None:
+            return self._hold(self.mails(), held)
+        corrections, mails = self._split_corrections(self.mails())
         sender = Sender(
             self.ledger,
             connect,
@@ -165,6 +172,7 @@ class Mailing:
             "digest": self.manifest.digest,
             "attachments": [{"name": each.name, **each.info()} for each in message.attachments],
             "attachments left out": [each.name for each in self.left_out],
+            **({"encrypt": message.encryption.connection} if message.encryption else {}),
             "recipients": [
                 {
                     **{key: value for key, value in vars(recipient).items() if key != "parameters"},
@@ -180,6 +188,8 @@ class Mailing:
         return [self._mail(recipient, self._occasion) for recipient in self.message.recipients]
 
     def _why_held(self) -> str | None:
+        if self._shadow:  # for trials and resendings too
+            return self._shadow
         if self._occasion:  # somebody asked for just this
             return None
         if self.manifest.draft:
@@ -200,15 +210,35 @@ class Mailing:
         entries = self.ledger.entries(mail.key for mail in mails)
         return [key for key, entry in entries.items() if entry.standing == "in_doubt"]
 
-    def hold(self, mail: Mail, reason: str, summary: Summary, *, status: str = "held") -> None:
+    def hold(
+        self, mail: Mail, reason: str, summary: Summary, *, status: str = "held", more: Facts | None = None
+    ) -> None:
         """
         Send nothing to this recipient, and say why in the ledger, the log and the summary.
 
         :param status: ``held``; or ``waiting`` for an approval, or ``rejected``.
+        :param more: further facts for the ledger.
         """
         summary.held[mail.recipient.label] = reason
-        self.ledger.note(mail.key, status, reason, mail.facts)
+        tried = {} if status == "held" else {"tried": self.ledger.entry(mail.key).generation}
+        self.ledger.note(mail.key, status, reason, {**mail.facts, **tried, **(more or {})})
         log.info("%s: held: %s", mail.recipient.label, reason)
+
+    def write(self, mail: Mail, store: Callable[[str, BinaryIO], Artifact]) -> str:
+        """Keep a mail as it would go out, and return its URI."""
+        name = f"{self.manifest.report}-{self.manifest.report_date}-{mail.key[:12]}.eml"
+        with TemporaryFile() as file:
+            file.writelines(self.render(mail, None)[0])
+            file.seek(0)
+            return store(name, file).uri
+
+    def _captured(self, mail: Mail) -> Facts:
+        """Return, in shadow, that a mail is kept, and where: what a script mailed lies with its revision already."""
+        if not self._shadow:
+            return {}
+        if self._store is None or mail.recipient.message:
+            return {"shadow": True}
+        return {"shadow": True, "eml": self.write(mail, self._store)}
 
     def send_again(self, connect: Callable[[], Session], reason: str) -> Summary:
         """
@@ -255,7 +285,7 @@ class Mailing:
                 known = entries[mail.key].facts.get("message_id", mail.message_id)
                 summary.already_sent[mail.recipient.label] = str(known)
             else:
-                self.hold(mail, reason, summary)
+                self.hold(mail, reason, summary, more=self._captured(mail))
         if summary.held:
             log.warning("archived, not mailed to %d: %s", len(summary.held), reason)
         return summary
@@ -300,18 +330,18 @@ class Mailing:
         answers = first.get("message_id")
         for _, facts in earlier:
             if _revision(facts) == _revision(mail.facts):  # older versions named the occasion by the content
-                return self._mail(mail.recipient, str(facts["occasion"]), answers=answers)
+                return self._mail(mail.recipient, str(facts["occasion"]), answers=answers, place=_place(facts))
         had = [
             first,
             *(facts for standing, facts in earlier if standing in ("sent", "in_doubt", "in_flight")),
         ]
-        last = max(had, key=lambda facts: str(facts.get("time")))
+        last = max(had, key=lambda facts: (_place(facts), str(facts.get("time"))))  # clocks are set, places not
         (day, number), (this_day, this_number) = _revision(last), _revision(mail.facts)
         newer = day == this_day and number > this_number
         if newer or last.get("digest") in (None, mail.facts["digest"]):
             return None
         occasion = f"correction:{self.manifest.report_date.isoformat()} r{self.manifest.revision:04d}"
-        return self._mail(mail.recipient, occasion, answers=answers)
+        return self._mail(mail.recipient, occasion, answers=answers, place=_place(last) + 1)
 
     @cached_property
     def _corrections(self) -> dict[tuple[str, str], list[tuple[Standing, Facts]]]:
@@ -324,7 +354,7 @@ class Mailing:
                 found[box].append((entry.standing, facts))
         return found
 
-    def _mail(self, recipient: Recipient, occasion: str, *, answers: str | None = None) -> Mail:
+    def _mail(self, recipient: Recipient, occasion: str, *, answers: str | None = None, place: int = 0) -> Mail:
         manifest = self.manifest
         parts = ":".join(filter(None, (recipient.part, occasion)))
         key = key_in(self.ledger, manifest, recipient, parts)
@@ -344,7 +374,7 @@ class Mailing:
             **self.message.facts(recipient),
         }
         if answers:
-            facts["answers"] = answers
+            facts |= {"answers": answers, "place": place}
         return Mail(key, recipient, message_id, facts, self.message.envelope_sender(recipient))
 
 
@@ -352,6 +382,12 @@ def _revision(facts: Mapping[str, Any]) -> tuple[str, int]:
     """Return date and number of the revision that the ledger's facts are of; 0 where they don't say."""
     number = facts.get("revision")
     return str(facts.get("report_date")), number if isinstance(number, int) else 0
+
+
+def _place(facts: Facts) -> int:
+    """Return how many mails for the period a recipient had before; 0 of what older versions wrote down."""
+    place = facts.get("place")
+    return place if type(place) is int else 0
 
 
 def _after(before: Entry, resent: Entry) -> Status:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive import Revision
     from airflow_provider_daybreak.delivery.attachments import Attachment
+    from airflow_provider_daybreak.delivery.encryption import Encryption
     from airflow_provider_daybreak.delivery.recipients import Recipient
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Message:
         places for each recipient's address and what its row says: ``{address}``, ``{token}``.
     :param further: further header fields.
     :param own_sender: whether it is from somebody else than what goes out over its connection usually is.
+    :param encryption: what its attachments open with; they go as they are when None. Its text is never encrypted.
     """
 
     sender: Address
@@ -74,6 +76,7 @@ class Message:
     unsubscribe: Sequence[str] = ()
     further: Mapping[str, str] = field(default_factory=dict)
     own_sender: bool = False
+    encryption: Encryption | None = None
 
     def common_head(self) -> bytes:
         """
@@ -160,6 +163,13 @@ class Message:
     def release(self) -> None:
         """Let go of what all recipients get alike. It is made again when it is asked for."""
         self._bodies.clear()
+        self.__dict__.pop("files", None)
+
+    @cached_property
+    def files(self) -> list[Attachment]:
+        """The attachments as they go out."""
+        apply = self.encryption.applied_to if self.encryption else None
+        return [apply(each) if apply else each for each in self.attachments]
 
     def facts(self, recipient: Recipient) -> dict[str, object]:  # noqa: ARG002 - all get the same
         """Return what the ledger writes down of the content that a recipient gets."""
@@ -168,6 +178,7 @@ class Message:
             "subject": self.subject,
             "attachments": [{"name": each.name, **each.info()} for each in self.attachments],
             **({"from": str(self.sender)} if self.own_sender else {}),
+            **({"encrypt": self.encryption.connection} if self.encryption else {}),
         }
 
     def envelope_sender(self, recipient: Recipient) -> str:  # noqa: ARG002 - all have the same
@@ -255,9 +266,9 @@ def build_body(message: Message, *, limit: int | None = None) -> Body:
         for name in dict.fromkeys(match[2] for match in _CHART.finditer(markup or ""))
         if name in names
     }
-    kept = list(message.attachments)
+    kept = list(message.files)
     while True:
-        left_out = tuple(each for each in message.attachments if each not in kept)
+        left_out = tuple(each for each in message.files if each not in kept)
         skeleton = _skeleton(message, text, markup, images, kept, left_out)
         size = len(skeleton) + sum(each.encoded_size - len(_token(each)) - 2 for each in kept)
         if limit is None or size + _HEAD_ROOM <= limit:
@@ -295,7 +306,7 @@ def _skeleton(
     left_out: Sequence[Attachment],
 ) -> bytes:
     """Return the MIME tree with a token for each attachment's bytes."""
-    lines = [f"Left out for its size: {each.name} ({_readable(each.size)}), at {each.uri}" for each in left_out]
+    lines = [f"Left out for its size: {each.name} ({each.readable_size}), at {each.uri}" for each in left_out]
     if lines and text is not None:
         text = text.rstrip("\n") + "\n\n" + "\n".join(lines) + "\n"
     if lines and markup is not None:
@@ -386,12 +397,3 @@ def _attached(attachment: Attachment) -> MIMEPart:
 
 def _token(attachment: Attachment) -> bytes:
     return b"attachment:" + sha256(f"{attachment.name}\0{attachment.sha256}".encode()).hexdigest().encode()
-
-
-def _readable(size: int) -> str:
-    value = float(size)
-    for unit in ("bytes", "kB", "MB"):
-        if value < 1000:  # noqa: PLR2004 - SI prefixes
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.delivery.attachments import Attachment
@@ -21,13 +22,16 @@ from airflow_provider_daybreak.delivery.recipients import (
 from airflow_provider_daybreak.exceptions import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from email.headerregistry import Address
 
-    from airflow_provider_daybreak.archive import Revision
+    from airflow_provider_daybreak.archive import Manifest, Revision
+    from airflow_provider_daybreak.delivery.encryption import Encryption
     from airflow_provider_daybreak.delivery.ledger import Ledger
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.server import Server
+
+_NAMED = 10  # reports that an error names
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class MailRequest:
     subject: str | None = None
     attachments: object = None
     attachment_names: object = None
+    encrypt: object = None
     reply_to: object = ()
     headers: object = None
     unsubscribe: object = ()
@@ -88,60 +93,127 @@ class MailRequest:
     redirect_all_to: str | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
 
-    def pinned(self, revisions: Iterable[Revision]) -> dict[str, Any]:
-        """Return it with these revisions in place of results and slugs, which may mean others later."""
+    def pinned(self, revisions: Iterable[str]) -> dict[str, Any]:
+        """
+        Return it with revisions in place of results and slugs, which may mean others later.
+
+        :param revisions: their URIs.
+        """
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {**values, "report": [{"manifest": revision.uri} for revision in revisions]}
+        return {**values, "report": [{"manifest": uri} for uri in revisions]}
 
 
-def report_messages(
-    request: MailRequest,
-    settings: MailSettings,
-    revisions: Mapping[str, Revision],
-    attachments: Sequence[str | Attachment],
-) -> list[Message]:
+class ReportMessages(Mapping[str, Message]):
     """
-    Return the message of each report, with those who get it.
+    The message of each report, with those who get it. It is made whenever it is asked for, and kept by nobody here.
 
+    :param revisions: by report.
     :param attachments: what the request's are, see :func:`attached_files`.
+    :param encryption: what they open with.
+    :raises InvalidValueError: there is none to encrypt, though that was asked for; or a recipient has no report.
+    :raises RecipientNotAllowedError: somebody may not be mailed.
     """
-    recipients = choose_recipients(
-        request.to,
-        request.cc,
-        request.bcc,
-        default=settings.default_recipients,
-        allowed_domains=request.allowed_domains,
-    )
-    check_domains(recipients, settings.allowed_domains)
-    sender = parse_sender(request.from_email, name="from_email") if request.from_email else settings.sender
-    messages = [
-        Message(
-            sender,
+
+    def __init__(
+        self,
+        request: MailRequest,
+        settings: MailSettings,
+        revisions: Mapping[str, Revision],
+        attachments: Sequence[str | Attachment],
+        *,
+        encryption: Encryption | None = None,
+    ) -> None:
+        if encryption and not request.attachments:
+            expected = "at least one PDF or workbook, since encrypt= leaves the mail's own text in clear"
+            raise InvalidValueError("attachments", request.attachments, expected)
+        recipients = choose_recipients(
+            request.to,
+            request.cc,
+            request.bcc,
+            default=settings.default_recipients,
+            allowed_domains=request.allowed_domains,
+        )
+        check_domains(recipients, settings.allowed_domains)
+        self._groups = by_report(recipients, revisions)
+        self._request = request
+        self._revisions = revisions
+        self._attachments = attachments
+        self._encryption = encryption
+        self._sender = (
+            parse_sender(request.from_email, name="from_email") if request.from_email else settings.sender
+        )
+        self._reply_to = [sending_mailbox(each, name="reply_to") for each in parse_recipients(request.reply_to)]
+        self._unsubscribe = _urls(request.unsubscribe)
+        self._further = _mapping("headers", request.headers, "a mapping of names to values")
+
+    def __getitem__(self, report: str) -> Message:
+        request, revision = self._request, self._revisions[report]
+        return Message(
+            self._sender,
             request.subject or revision.manifest.title,
             revision,
-            attachments=_renamed(attached_files(attachments, revision), request.attachment_names, revision),
-            recipients=group,
-            reply_to=[sending_mailbox(each, name="reply_to") for each in parse_recipients(request.reply_to)],
-            unsubscribe=_urls(request.unsubscribe),
-            further=_mapping("headers", request.headers, "a mapping of names to values"),
+            attachments=_renamed(
+                attached_files(self._attachments, revision),
+                request.attachment_names,
+                revision,
+                complete=not _lacks_some(request.attachments),
+            ),
+            recipients=self._groups[report],
+            reply_to=self._reply_to,
+            unsubscribe=self._unsubscribe,
+            further=self._further,
             own_sender=bool(request.from_email),
+            encryption=self._encryption,
         )
-        for revision, group in by_report(recipients, revisions)
-    ]
-    for message in messages:
-        message.common_head()  # what can't be in a header shows before anything is sent
-        for recipient in message.recipients:
-            message.own_head(recipient)
-    return messages
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._groups)
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def check(self) -> None:
+        """
+        Make sure of all that shows before anything is sent: what can't be in a header, or can't be encrypted.
+
+        :raises InvalidValueError: something can't be in a header.
+        :raises ArchivedFileNotFoundError: a revision has no file of an attachment's name.
+        :raises AttachmentNotEncryptableError: one of the files can't be.
+        """
+        for message in self.values():
+            message.common_head()
+            for recipient in message.recipients:
+                message.own_head(recipient)
+            for attachment in message.attachments:
+                if self._encryption:
+                    self._encryption.check(attachment)
 
 
-def script_message(
+def script_messages(
+    request: MailRequest,
+    settings: MailSettings,
+    revisions: Iterable[Revision],
+    ledger_of: Callable[[Manifest], Ledger],
+    *,
+    occasion: str,
+) -> dict[str, Message]:
+    """
+    Return the message of each revision of what a script mailed. Who gets which of them is settled by the ledger, once.
+
+    :param ledger_of: returns the ledger of a report's period.
+    """
+    return {
+        revision.manifest.report: _script_message(
+            request, settings, revision, ledger_of(revision.manifest), occasion=occasion
+        )
+        for revision in revisions
+    }
+
+
+def _script_message(
     request: MailRequest, settings: MailSettings, revision: Revision, ledger: Ledger, *, occasion: str
-) -> CapturedMessage | None:
-    """Return the message of what a script mailed, or None where the revision is something else."""
+) -> CapturedMessage:
     mails = captured_mails(revision)
-    if not mails:
-        return None
     for name in (
         "to",
         "cc",
@@ -150,13 +222,15 @@ def script_message(
         "subject",
         "attachments",
         "attachment_names",
+        "encrypt",
         "reply_to",
         "headers",
         "unsubscribe",
     ):
-        if getattr(request, name):
+        given = getattr(request, name)
+        if given or (name == "encrypt" and given is not None):  # an id that came out empty asks for it too
             expected = "nothing: what a script mailed goes out as it wrote it, to whom it wrote"
-            raise InvalidValueError(name, getattr(request, name), expected)
+            raise InvalidValueError(name, given, expected)
     manifest = revision.manifest
     recipients = recipients_of(mails.values(), manifest, ledger, occasion=occasion)
     check_domains(recipients, request.allowed_domains)
@@ -164,24 +238,26 @@ def script_message(
     return CapturedMessage(settings.sender, manifest.title, revision, recipients=recipients, mails=mails)
 
 
-def by_report(
-    recipients: Sequence[Recipient], revisions: Mapping[str, Revision]
-) -> list[tuple[Revision, list[Recipient]]]:
+def by_report(recipients: Sequence[Recipient], reports: Collection[str]) -> dict[str, list[Recipient]]:
     """
-    Return each revision with those who get it.
+    Return each report that somebody gets, with those who do, in the order of the reports.
 
     :raises InvalidValueError: a recipient names none of several reports, or one that isn't there.
     """
-    groups: dict[str, list[Recipient]] = {report: [] for report in revisions}
-    only = next(iter(revisions)) if len(revisions) == 1 else None
+    groups: dict[str, list[Recipient]] = {}
+    only = next(iter(reports)) if len(reports) == 1 else None
     for recipient in recipients:
         report = recipient.report or only
-        if report not in groups:
-            raise InvalidValueError(
-                f"report of the recipient {recipient.address}", report, "one of " + ", ".join(revisions)
-            )
-        groups[report].append(recipient)
-    return [(revisions[report], group) for report, group in groups.items() if group]
+        if report is None or report not in reports:
+            raise InvalidValueError(f"report of the recipient {recipient.address}", report, _some_of(reports))
+        groups.setdefault(report, []).append(recipient)
+    return {report: groups[report] for report in reports if report in groups}
+
+
+def _some_of(reports: Collection[str]) -> str:
+    """Return which reports there are, for an error: thousands would hide what it says."""
+    few = list(islice(reports, _NAMED))
+    return f"one of {', '.join(few)}" + (f" and {len(reports) - _NAMED} more" if len(reports) > _NAMED else "")
 
 
 def attached_files(given: Iterable[str | Attachment], revision: Revision) -> list[Attachment]:
@@ -202,15 +278,27 @@ def _of_revision(name: str, revision: Revision) -> Attachment:
     )
 
 
-def _renamed(attachments: Sequence[Attachment], given: object, revision: Revision) -> list[Attachment]:
+def _lacks_some(given: object) -> bool:
+    """Return whether the task of one of the attachments was skipped."""
+    return isinstance(given, (list, tuple)) and None in given
+
+
+def _renamed(
+    attachments: Sequence[Attachment], given: object, revision: Revision, *, complete: bool
+) -> list[Attachment]:
     """
     Return the attachments with the names that they are to have in the mail.
 
     :param given: a name for each name that they have; or one text for all.
+    :param complete: whether all that were to be attached are there, so that there is no other name.
+    :raises InvalidValueError: it names what is not attached, or gives a name that no file can have.
     """
     wanted = (
         given if isinstance(given, str) else _mapping("attachment_names", given, "text, or a mapping of names")
     )
+    there = [each.name for each in attachments]
+    if isinstance(wanted, Mapping) and complete and there and (unknown := sorted(wanted.keys() - set(there))):
+        raise InvalidValueError("name in attachment_names", unknown[0], f"one of {', '.join(there)}")
     manifest = revision.manifest
     found: list[Attachment] = []
     for each in attachments:

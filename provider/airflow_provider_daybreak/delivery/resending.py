@@ -64,4 +64,5 @@ def named(resending: Resending, records: Iterable[Record]) -> list[tuple[Recipie
         for several in known.values()
         for record in several
         if record.standing not in ("sent", "in_flight", "waiting", "rejected", "excluded")
+        and not record.facts.get("shadow")  # the old job has mailed it
     ]

@@ -129,19 +129,33 @@ class ScriptMail:
         :param tls_port: where it speaks TLS from the start, as a script does whose port was 465.
         :param given: what the script would see otherwise.
         """
-        found = {}
-        for name, kind in {**VARIABLES, **self.variables}.items():
-            before = given.get(name, "")
-            if kind == "host":
-                found[name] = host
-            elif kind == "port":
-                found[name] = str(tls_port if before.strip() == str(IMPLICIT_TLS_PORT) else port)
-            elif kind == "password":
-                found[name] = PLACEHOLDER
-            elif before:
-                url = urlsplit(before)
-                tls = url.scheme in ("smtps", "smtp+ssl") or f":{IMPLICIT_TLS_PORT}" in url.netloc
-                user = url.netloc.rpartition("@")[0].partition(":")[0]
-                login = f"{user}:{PLACEHOLDER}@" if user else ""
-                found[name] = urlunsplit(url._replace(netloc=f"{login}{host}:{tls_port if tls else port}"))
-        return found
+        return variables_leading_to(host, port, tls_port, {**VARIABLES, **self.variables}, given=given)
+
+
+def variables_leading_to(
+    host: str, port: int, tls_port: int, kinds: Mapping[str, Kind], *, given: Mapping[str, str]
+) -> dict[str, str]:
+    """
+    Return the variables that make a script mail to a relay.
+
+    :param port: where the relay begins in clear.
+    :param tls_port: where it speaks TLS from the start, as a script does whose port was 465.
+    :param kinds: variables that scripts read their server from, each with what it is.
+    :param given: what the script would see otherwise.
+    """
+    found = {}
+    for name, kind in kinds.items():
+        before = given.get(name, "")
+        if kind == "host":
+            found[name] = host
+        elif kind == "port":
+            found[name] = str(tls_port if before.strip() == str(IMPLICIT_TLS_PORT) else port)
+        elif kind == "password":
+            found[name] = PLACEHOLDER
+        elif before:
+            url = urlsplit(before)
+            tls = url.scheme in ("smtps", "smtp+ssl") or f":{IMPLICIT_TLS_PORT}" in url.netloc
+            user = url.netloc.rpartition("@")[0].partition(":")[0]
+            login = f"{user}:{PLACEHOLDER}@" if user else ""
+            found[name] = urlunsplit(url._replace(netloc=f"{login}{host}:{tls_port if tls else port}"))
+    return found

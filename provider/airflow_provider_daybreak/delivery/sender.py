@@ -177,15 +177,17 @@ class Sender:
         :raises SmtpError: the server can't be used. What was sent before that is in the ledger.
         """
         entries = self.ledger.entries(mail.key for mail in mails)
+        if self._on_unknown != "hold":
+            entries = self.ledger.watched(entries)
         for mail in mails:
             if self._is_to_send(mail, entries[mail.key]):
                 self._pending[mail.key] = mail
         if not self._pending:
             return self.summary
         self.ledger.probe()
-        prepared = self.ledger.prepare({key: mail.facts for key, mail in self._pending.items()})
-        for key, mail in self._pending.items():
-            self._pending[key] = replace(mail, facts={**mail.facts, "date": prepared[key]["date"]})
+        for key, facts in self.ledger.prepare({key: mail.facts for key, mail in self._pending.items()}).items():
+            if facts["date"] != (mail := self._pending[key]).facts["date"]:  # an earlier try's stays
+                self._pending[key] = replace(mail, facts={**mail.facts, "date": facts["date"]})
         log.info("%d to send, %d sent before", len(self._pending), len(self.summary.already_sent))
         try:
             self._go_round()
@@ -268,12 +270,10 @@ class Sender:
         with self._rendering:  # what all mails have alike is made once
             chunks, size = self._render(mail, session.max_bytes)
         sender = self._envelope_sender if mail.envelope_sender is None else mail.envelope_sender
-        reply = session.mail(sender, size, utf8=utf8)
-        if reply.permanent:
+        taken, reply = session.begin(sender, size, mail.recipient.address, utf8=utf8)
+        if taken.permanent:
             server = session.server
-            raise SenderRefusedError(server.host, server.port, f"{reply} (to MAIL FROM:<{sender}>)")
-        if reply.ok:
-            reply = session.recipient(mail.recipient.address)
+            raise SenderRefusedError(server.host, server.port, f"{taken} (to MAIL FROM:<{sender}>)")
         if not reply.ok:
             session.reset()
             if reply.permanent and reply.code != 552:  # noqa: PLR2004 - too many recipients, RFC 5321 §4.5.3.1.10

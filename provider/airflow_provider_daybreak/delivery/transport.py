@@ -62,19 +62,32 @@ class Session:
         """Whether it takes mail for addresses that aren't ASCII (RFC 6531)."""
         return self._client.has_extn("smtputf8")
 
-    def mail(self, sender: str, size: int, *, utf8: bool = False) -> Reply:
-        """
-        Begin a mail of that many bytes.
+    def mail(self, sender: str, size: int) -> Reply:
+        """Begin a mail of that many bytes."""
+        return self._command("MAIL", self._from(sender, size))
 
-        :param utf8: whether its recipient's address isn't ASCII.
+    def begin(self, sender: str, size: int, recipient: str, *, utf8: bool = False) -> tuple[Reply, Reply]:
         """
+        Begin a mail of that many bytes, and say who gets it: in one go where the server takes that (RFC 2920).
+
+        :param utf8: whether the recipient's address isn't ASCII.
+        :return: what the server says of the sender, and of the recipient: the same where it doesn't take the sender.
+        """
+        mail, rcpt = ("MAIL", self._from(sender, size, utf8=utf8)), ("RCPT", f"TO:<{recipient}>")
+        if not self._client.has_extn("pipelining"):
+            first = self._command(*mail)
+            return first, self._command(*rcpt) if first.ok else first
+        self._say(mail, rcpt)
+        first = self._reply("MAIL")
+        if first.permanent:  # this ends the connection, whatever it says of the recipient
+            return first, first
+        second = self._reply("RCPT")
+        return first, second if first.ok else first
+
+    def _from(self, sender: str, size: int, *, utf8: bool = False) -> str:
         options = [f"SIZE={size}"] if self._client.has_extn("size") else []
         options += ["BODY=8BITMIME", "SMTPUTF8"] if utf8 else []
-        return self._command("MAIL", " ".join([f"FROM:<{sender}>", *options]))
-
-    def recipient(self, address: str) -> Reply:
-        """Say who gets it."""
-        return self._command("RCPT", f"TO:<{address}>")
+        return " ".join([f"FROM:<{sender}>", *options])
 
     def reset(self) -> None:
         """Give up the mail that was begun."""
@@ -145,16 +158,21 @@ class Session:
                 socket.socket.shutdown(self._client.sock, socket.SHUT_RDWR)
 
     def _command(self, verb: str, argument: str = "", *, timeout: float | None = None) -> Reply:
+        self._say((verb, argument), timeout=timeout)
+        return self._reply(verb)
+
+    def _say(self, *commands: tuple[str, str], timeout: float | None = None) -> None:
+        """Send commands, verb and argument of each, in one go."""
+        verb = commands[0][0]
         if self._client.sock is None:
             raise Dropped("the connection is closed")
         self._expect_silence(verb)
         try:
             self._client.sock.settimeout(timeout or self.server.timeouts.command)
-            self._client.putcmd(verb, argument)
+            self._client.send_lines([" ".join(filter(None, command)) for command in commands])
         except (OSError, smtplib.SMTPException) as error:
             self.abort()
             raise Dropped(f"the connection was lost at {verb}: {reason_of(error)}") from error
-        return self._reply(verb)
 
     def _expect_silence(self, verb: str) -> None:
         """

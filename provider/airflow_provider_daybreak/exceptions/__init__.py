@@ -1,9 +1,10 @@
 """
 Every deliberate error of Daybreak. Each gives the value, what was expected, and the next step.
 
-They are imported from here, whichever module defines them::
+They are imported from here, whichever module defines them. One module, since it lists them all::
 
     DaybreakError
+        AirflowDatabaseError
         ArchiveError
             ArchivedFileChangedError
             ArchivedFileNotFoundError
@@ -16,6 +17,7 @@ They are imported from here, whichever module defines them::
         ContainerError
             ContainerCommandError
             ContainerFailedError
+                ContainerGaveUpError
             ContainerInputError
             ContainerLogTooLargeError
             ContainerMailError
@@ -23,25 +25,37 @@ They are imported from here, whichever module defines them::
             ContainerOutputError
             ContainerStoppedError
             EngineError
+                ClusterError
             EngineUnavailableError
+                ClusterUnavailableError
             ImageBuildError
             ImagePullError
+            PodNetworkError
+            PodStartError
+        DagInTwoFilesError
         DeliveryError
             ApprovalError
             ArchiveNotSharedError
             AttachmentChangedError
+            AttachmentNotEncryptableError
             ContentChangedError
             DeliveryIncompleteError
             DeliveryPendingError
                 DeliveryInFlightError
+            EncryptionPasswordError
             LedgerUnsafeError
             MailTooLargeError
             NoRecipientsError
                 EmptyRecipientsError
+            NothingInDoubtError
             NothingToResendError
             RecipientNotAllowedError
                 NobodyAllowedError
             RelayUnavailableError
+            ShadowError
+                CutoverError
+                DagInShadowError
+                ShadowUnreadableError
             SmtpError
                 SenderRefusedError
                 SmtpHelloError
@@ -54,11 +68,19 @@ They are imported from here, whichever module defines them::
             DotenvUnreadableError
             DotenvValueError
         FileFailedError
+        ImportJobsError
+            InvalidScheduleError
+            JobsUnreadableError
         InvalidValueError
         MissingConnectionError
         MissingExtraError
         MissingLibraryError
         NameTakenError
+        OverviewError
+            ArchiveAwayError
+            BackfillFailedError
+            IndexUnwritableError
+            ReportNotScheduledError
         OwnedByAnotherDagError
         ReleaseError
             ArtifactUnreadableError
@@ -69,15 +91,30 @@ They are imported from here, whichever module defines them::
             DiskFullError
             InstallError
             InterpreterError
+                InterpreterElsewhereError
             LockingError
+                UnsolvableError
             LocksUnsupportedError
             NoPreviousReleaseError
             NoScriptError
+            NotExportableError
+            PackedEnvironmentError
             ProjectBuildError
             ProjectError
             ReleaseDamagedError
             ReleaseNotFoundError
             ReleasesUnsafeError
+            RemoteError
+                HostFolderError
+                HostKeyChangedError
+                HostKeyUnknownError
+                HostUnreachableError
+                HostUnsuitableError
+                RemoteMailError
+                RemoteProgramError
+                RemoteRunLostError
+                RemoteRunStoppedError
+                SshLoginError
             RequirementRefusedError
             RequirementsError
             RunAsError
@@ -100,6 +137,7 @@ They are imported from here, whichever module defines them::
             VerificationError
         ReportError
             ChecksFailedError
+            DagCheckError
             DagFileError
             DataUnreadableError
             EmptyReportError
@@ -134,6 +172,8 @@ from airflow_provider_daybreak.exceptions.archive import (
     StorageUnsupportedError,
 )
 from airflow_provider_daybreak.exceptions.base import (
+    AirflowDatabaseError,
+    DagInTwoFilesError,
     DaybreakError,
     FileFailedError,
     InvalidValueError,
@@ -144,9 +184,12 @@ from airflow_provider_daybreak.exceptions.base import (
     OwnedByAnotherDagError,
 )
 from airflow_provider_daybreak.exceptions.containers import (
+    ClusterError,
+    ClusterUnavailableError,
     ContainerCommandError,
     ContainerError,
     ContainerFailedError,
+    ContainerGaveUpError,
     ContainerInputError,
     ContainerLogTooLargeError,
     ContainerMailError,
@@ -157,25 +200,34 @@ from airflow_provider_daybreak.exceptions.containers import (
     EngineUnavailableError,
     ImageBuildError,
     ImagePullError,
+    PodNetworkError,
+    PodStartError,
 )
 from airflow_provider_daybreak.exceptions.delivery import (
     ApprovalError,
     ArchiveNotSharedError,
     AttachmentChangedError,
+    AttachmentNotEncryptableError,
     ContentChangedError,
+    CutoverError,
+    DagInShadowError,
     DeliveryError,
     DeliveryIncompleteError,
     DeliveryInFlightError,
     DeliveryPendingError,
     EmptyRecipientsError,
+    EncryptionPasswordError,
     LedgerUnsafeError,
     MailTooLargeError,
     NobodyAllowedError,
     NoRecipientsError,
+    NothingInDoubtError,
     NothingToResendError,
     RecipientNotAllowedError,
     RelayUnavailableError,
     SenderRefusedError,
+    ShadowError,
+    ShadowUnreadableError,
     SmtpError,
     SmtpHelloError,
     SmtpLoginError,
@@ -190,17 +242,27 @@ from airflow_provider_daybreak.exceptions.dotenv import (
     DotenvValueError,
     SecretsBackendError,
 )
+from airflow_provider_daybreak.exceptions.jobs import ImportJobsError, InvalidScheduleError, JobsUnreadableError
+from airflow_provider_daybreak.exceptions.overview import (
+    ArchiveAwayError,
+    BackfillFailedError,
+    IndexUnwritableError,
+    OverviewError,
+    ReportNotScheduledError,
+)
 from airflow_provider_daybreak.exceptions.releases import (
     CondaError,
     CondaMissingError,
     DeployLockTimeoutError,
     DiskFullError,
     InstallError,
+    InterpreterElsewhereError,
     InterpreterError,
     LockingError,
     LocksUnsupportedError,
     NoPreviousReleaseError,
     NoScriptError,
+    PackedEnvironmentError,
     ProjectBuildError,
     ProjectError,
     ReleaseDamagedError,
@@ -217,10 +279,25 @@ from airflow_provider_daybreak.exceptions.releases import (
     StillInUseError,
     StorageError,
     StoredReleaseError,
+    UnsolvableError,
     VerificationError,
+)
+from airflow_provider_daybreak.exceptions.remote import (
+    HostFolderError,
+    HostKeyChangedError,
+    HostKeyUnknownError,
+    HostUnreachableError,
+    HostUnsuitableError,
+    RemoteError,
+    RemoteMailError,
+    RemoteProgramError,
+    RemoteRunLostError,
+    RemoteRunStoppedError,
+    SshLoginError,
 )
 from airflow_provider_daybreak.exceptions.reports import (
     ChecksFailedError,
+    DagCheckError,
     DagFileError,
     DataUnreadableError,
     EmptyReportError,
@@ -245,6 +322,7 @@ from airflow_provider_daybreak.exceptions.reports import (
 from airflow_provider_daybreak.exceptions.scripts import (
     ArtifactUnreadableError,
     ClockError,
+    NotExportableError,
     RunAsError,
     ScriptConditionError,
     ScriptFailedError,
@@ -257,20 +335,27 @@ from airflow_provider_daybreak.exceptions.scripts import (
 )
 
 __all__ = [
+    "AirflowDatabaseError",
     "ApprovalError",
+    "ArchiveAwayError",
     "ArchiveError",
     "ArchiveNotSharedError",
     "ArchivedFileChangedError",
     "ArchivedFileNotFoundError",
     "ArtifactUnreadableError",
     "AttachmentChangedError",
+    "AttachmentNotEncryptableError",
+    "BackfillFailedError",
     "ChecksFailedError",
     "ClockError",
+    "ClusterError",
+    "ClusterUnavailableError",
     "CondaError",
     "CondaMissingError",
     "ContainerCommandError",
     "ContainerError",
     "ContainerFailedError",
+    "ContainerGaveUpError",
     "ContainerInputError",
     "ContainerLogTooLargeError",
     "ContainerMailError",
@@ -278,7 +363,11 @@ __all__ = [
     "ContainerOutputError",
     "ContainerStoppedError",
     "ContentChangedError",
+    "CutoverError",
+    "DagCheckError",
     "DagFileError",
+    "DagInShadowError",
+    "DagInTwoFilesError",
     "DataUnreadableError",
     "DaybreakError",
     "DeliveryError",
@@ -294,18 +383,29 @@ __all__ = [
     "DotenvValueError",
     "EmptyRecipientsError",
     "EmptyReportError",
+    "EncryptionPasswordError",
     "EngineError",
     "EngineUnavailableError",
     "ExpressionError",
     "FileFailedError",
+    "HostFolderError",
+    "HostKeyChangedError",
+    "HostKeyUnknownError",
+    "HostUnreachableError",
+    "HostUnsuitableError",
     "ImageBuildError",
     "ImagePullError",
+    "ImportJobsError",
+    "IndexUnwritableError",
     "InstallError",
+    "InterpreterElsewhereError",
     "InterpreterError",
     "InvalidRowsError",
+    "InvalidScheduleError",
     "InvalidSpecificationError",
     "InvalidThemeError",
     "InvalidValueError",
+    "JobsUnreadableError",
     "LedgerUnsafeError",
     "LockingError",
     "LocksUnsupportedError",
@@ -320,10 +420,16 @@ __all__ = [
     "NoRecipientsError",
     "NoScriptError",
     "NobodyAllowedError",
+    "NotExportableError",
+    "NothingInDoubtError",
     "NothingToResendError",
     "OutsideArchiveError",
+    "OverviewError",
     "OwnedByAnotherDagError",
+    "PackedEnvironmentError",
     "PageTooLargeError",
+    "PodNetworkError",
+    "PodStartError",
     "ProjectBuildError",
     "ProjectError",
     "QueryError",
@@ -333,8 +439,14 @@ __all__ = [
     "ReleaseError",
     "ReleaseNotFoundError",
     "ReleasesUnsafeError",
+    "RemoteError",
+    "RemoteMailError",
+    "RemoteProgramError",
+    "RemoteRunLostError",
+    "RemoteRunStoppedError",
     "ReportError",
     "ReportNotFoundError",
+    "ReportNotScheduledError",
     "ReportTooLargeError",
     "RequirementRefusedError",
     "RequirementsError",
@@ -350,6 +462,8 @@ __all__ = [
     "SecretNotHereError",
     "SecretsBackendError",
     "SenderRefusedError",
+    "ShadowError",
+    "ShadowUnreadableError",
     "ShellSyntaxError",
     "SmtpError",
     "SmtpHelloError",
@@ -361,6 +475,7 @@ __all__ = [
     "SourceLinkError",
     "SourceTooLargeError",
     "SourceUnreadableError",
+    "SshLoginError",
     "StateError",
     "StillInUseError",
     "StorageError",
@@ -372,6 +487,7 @@ __all__ = [
     "TemplateUnreadableError",
     "TooManyRowsError",
     "UnboundParameterError",
+    "UnsolvableError",
     "UnwritableValueError",
     "VerificationError",
 ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from typing_extensions import dataclass_transform
 else:
     dataclass_transform = lambda **_: lambda cls: cls  # noqa: E731 - type checkers alone look at it
 
 _Error = TypeVar("_Error", bound="DaybreakError")
+_NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([^']+)'", re.MULTILINE)
 
 
 def _restore(cls: type[_Error], facts: dict[str, Any]) -> _Error:
@@ -104,6 +108,17 @@ class MissingConnectionError(DaybreakError, permanent=True):
         return f"There is no connection {self.conn_id!r} {self.purpose}. {self.next_step}."
 
 
+class AirflowDatabaseError(DaybreakError):
+    """Airflow's database, which a command asks, and which doesn't answer it."""
+
+    url: str
+    problem: str
+    next_step: str
+
+    def __str__(self) -> str:
+        return f"Airflow's database {self.url} can't be asked: {self.problem}. {self.next_step}."
+
+
 class InvalidValueError(DaybreakError, permanent=True):
     """An argument, parameter or setting that can't be used as it is."""
 
@@ -160,6 +175,38 @@ class OwnedByAnotherDagError(DaybreakError, permanent=True):
             f"Give the {self.what} a name of its own; or, where {self.dag_id!r} is to go on with it, as after a Dag "
             f"was renamed, say take_over={self.owner!r} in the task."
         )
+
+
+class DagInTwoFilesError(DaybreakError, permanent=True):
+    """A Dag whose id two files give theirs, of which the second would publish as the first."""
+
+    dag_id: str
+    file: str
+    other: str
+
+    def __str__(self) -> str:
+        return (
+            f"The Dag {self.dag_id!r} stands in two files, and Airflow runs the one that it read last: {self.file!r}, and "
+            f"{self.other!r}, which ran first. Nothing of this one is deployed or published. Give its Dag a name of its own in "
+            "that file (NAME, or dag_id), or remove one of the two."
+        )
+
+
+def one_of(names: Iterable[str], *, having: str) -> str:
+    """
+    Return what a sentence says was expected, where a name that is none was given.
+
+    :param names: those that there are.
+    :param having: what has them, such as ``the Dag``: where there are none, it says so.
+    """
+    there = ", ".join(names)
+    return f"one of {there}" if there else f"none, since {having} has none"
+
+
+def missing_module(said: str) -> str:
+    """Return the module that Python did not find, by the last lines of what it said, or "" where it missed none."""
+    found = _NO_MODULE.findall(said)
+    return str(found[-1]) if found else ""
 
 
 def shown(value: object, most: int = 200) -> str:

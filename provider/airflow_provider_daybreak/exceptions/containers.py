@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_daybreak.exceptions.base import DaybreakError
+from airflow_provider_daybreak.exceptions.base import DaybreakError, missing_module
 
 
 class ContainerError(DaybreakError):
@@ -30,7 +30,47 @@ class EngineError(ContainerError):
     problem: str
 
     def __str__(self) -> str:
-        return f"The container engine refused to {self.action}: {self.problem}"
+        return f"The container engine refused to {self.action}: {self.problem.rstrip('.')}. Mend what it says, or see its own log."
+
+
+class ClusterUnavailableError(EngineUnavailableError):
+    """A Kubernetes cluster that can't be reached."""
+
+    def __str__(self) -> str:
+        return (
+            f"The Kubernetes API at {', '.join(self.addresses)} does not answer: {self.problem}. Look at the connection of type "
+            "kubernetes that kubernetes_conn_id names; without one, at the worker's service account or its kube config"
+        )
+
+
+class ClusterError(EngineError):
+    """A Kubernetes API that answers, and refuses."""
+
+    def __str__(self) -> str:
+        return f"The Kubernetes API refused to {self.action}: {self.problem.rstrip('.')}. Mend what it says, or ask who runs the cluster."
+
+
+class PodStartError(ContainerError):
+    """A pod that does not come to run its command."""
+
+    name: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"Pod {self.name} does not start: {self.problem}"
+
+
+class PodNetworkError(ContainerError, permanent=True):
+    """A pod that is to have no network, in a namespace where nothing keeps it from one."""
+
+    namespace: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Nothing keeps pods of the namespace {self.namespace!r} from the network: {self.problem}. Let somebody who may "
+            "apply the policy of docs/kubernetes.md there; or say network='cluster' where the script needs a network."
+        )
 
 
 class ImageBuildError(ContainerError):
@@ -122,7 +162,13 @@ class ContainerFailedError(ContainerError):
 
     def __str__(self) -> str:
         last = f"\nThe last it wrote:\n{self.last_lines}" if self.last_lines else " It wrote nothing."
-        return f"Container {self.name} of image {self.image!r} failed: {self.outcome}.{last}"
+        module = missing_module(self.last_lines)
+        step = f"\nLet the image install the package that brings the module {module!r}." if module else ""
+        return f"Container {self.name} of image {self.image!r} failed: {self.outcome}.{last}{step}"
+
+
+class ContainerGaveUpError(ContainerFailedError, permanent=True):
+    """A container that lacks a module of Python: another try would fail so too."""
 
 
 class ContainerMailError(ContainerError, permanent=True):

@@ -47,6 +47,47 @@ class RecipientNotAllowedError(DeliveryError, permanent=True):
         )
 
 
+class ShadowError(DeliveryError, permanent=True):
+    """A Dag that runs beside the job which it is to replace, and what can't be done about that."""
+
+
+class CutoverError(ShadowError):
+    """A switch from an old job to its Dag that can't be made. The old place is as it was."""
+
+    dag_id: str
+    problem: str
+    next_step: str
+
+    def __str__(self) -> str:
+        return f"Cannot cut over to the Dag {self.dag_id!r}: {self.problem}. {self.next_step}."
+
+
+class DagInShadowError(ShadowError):
+    """Something that would mail for a Dag which mails nobody yet. Nothing was sent."""
+
+    dag_id: str
+    what: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot {self.what}: the Dag {self.dag_id!r} is in shadow, and mails nobody. End that by "
+            f"'airflow daybreak cutover {self.dag_id}' once the old job no longer runs."
+        )
+
+
+class ShadowUnreadableError(ShadowError):
+    """The file that says which days a Dag mails, which is damaged. Nothing was sent."""
+
+    uri: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot tell which days are the Dag's to mail: {self.uri} can't be read ({self.problem}). Restore it from a backup, "
+            "or remove it and call 'airflow daybreak shadow start' again before the next run; without it the Dag mails."
+        )
+
+
 class NobodyAllowedError(RecipientNotAllowedError):
     """Recipients all of whom are outside of the allowed domains, as where mail is kept within a house."""
 
@@ -62,6 +103,32 @@ class AttachmentChangedError(DeliveryError, permanent=True):
         return (
             f"Cannot attach {self.name!r}: {self.problem} at {self.uri}. Nothing was sent. "
             f"Make the file again by clearing the task that made it."
+        )
+
+
+class AttachmentNotEncryptableError(DeliveryError, permanent=True):
+    """An attachment that can't be encrypted, though that was asked for. Nothing was sent."""
+
+    name: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot encrypt the attachment {self.name!r}: {self.problem}. Nothing was sent. "
+            f"Attach it as a PDF or a workbook (.xlsx), or mail it by a task without encrypt."
+        )
+
+
+class EncryptionPasswordError(DeliveryError, permanent=True):
+    """A connection whose password is none to encrypt with. Holds no password. Nothing was sent."""
+
+    connection: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot encrypt attachments with the connection {self.connection!r}: {self.problem}. Nothing was sent. Set "
+            f"a password of 12 or more letters, digits and signs that the recipients were told by another way."
         )
 
 
@@ -112,6 +179,18 @@ class NothingToResendError(DeliveryError, permanent=True):
         return (
             f"Nobody to send {self.report!r} of {self.report_date} to again: everybody that the ledger names got it. "
             f"Name who should get it with --to."
+        )
+
+
+class NothingInDoubtError(DeliveryError, permanent=True):
+    """Mails that were to be counted as sent, of which none is in doubt."""
+
+    ledger: str
+
+    def __str__(self) -> str:
+        return (
+            f"Nothing was counted as sent: none of these mails is in doubt in {self.ledger}. "
+            "See: airflow daybreak deliveries"
         )
 
 

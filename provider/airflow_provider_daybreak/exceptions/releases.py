@@ -153,6 +153,10 @@ class LockingError(ReleaseError):
         )
 
 
+class UnsolvableError(LockingError, permanent=True):
+    """Requirements that no packages fit: they conflict, or ask for a package or version that there is not."""
+
+
 class InstallError(ReleaseError):
     """An environment that uv could not build. ``remedy`` is a next step, or ""."""
 
@@ -174,6 +178,18 @@ class InterpreterError(ReleaseError, permanent=True):
         return (
             f"Cannot use the Python {self.python!r}: {self.problem}. Give python as the absolute path of an "
             "interpreter that every user may run, such as /usr/bin/python3.12, or as a version, such as 3.12."
+        )
+
+
+class InterpreterElsewhereError(InterpreterError, permanent=False):
+    """A Python that a release is for and that this worker lacks: another worker may have it."""
+
+    release: str
+
+    def __str__(self) -> str:
+        return (
+            f"This worker has no Python {self.python!r}, which release {self.release} is for: {self.problem} "
+            "A retry may find a worker that has it. Or change python in the deploy's task to one that all workers have."
         )
 
 
@@ -249,13 +265,13 @@ class ReleaseNotFoundError(ReleaseError, permanent=True):
     there: tuple[str, ...]
 
     def __str__(self) -> str:
-        there = ", ".join(self.there) or "none"
+        there = f" There are: {', '.join(self.there)}." if self.there else ""
         which = (
             f"release {self.release!r} of {self.name!r}"
             if self.release
             else f"current release of {self.name!r}"
         )
-        return f"There is no {which} here. There are: {there}. Deploy it with VenvDeployOperator first."
+        return f"There is no {which} here.{there} Deploy it with VenvDeployOperator first."
 
 
 class ReleaseDamagedError(ReleaseError, permanent=True):
@@ -311,6 +327,19 @@ class StoredReleaseError(ReleaseError):
         )
 
 
+class PackedEnvironmentError(ReleaseError):
+    """A packed environment of the store that can't be unpacked."""
+
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot unpack the environment {self.path!r} of the release store: {self.problem}. It is made of its lock on this "
+            "worker. Remove the folder it lies in; the next deploy puts it there anew."
+        )
+
+
 class SecretNotHereError(ReleaseError, permanent=True):
     """A file that looks like a secret, so that it is not in the release store, and that this worker lacks."""
 
@@ -333,5 +362,7 @@ class NoPreviousReleaseError(ReleaseError, permanent=True):
     there: tuple[str, ...]
 
     def __str__(self) -> str:
-        there = ", ".join(self.there) or "none"
+        if not self.there:
+            return f"{self.name!r} has no release to return to. Deploy it with VenvDeployOperator first."
+        there = ", ".join(self.there)
         return f"{self.name!r} has no earlier release to return to. There are: {there}. Name one of them in to."

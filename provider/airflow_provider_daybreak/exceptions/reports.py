@@ -107,10 +107,9 @@ class MissingColumnError(ReportError, permanent=True):
     columns: tuple[str, ...]
 
     def __str__(self) -> str:
-        there = ", ".join(self.columns) or "none"
-        return (
-            f"No column {self.column!r} in data {self.data or 'given'!r}: expected one of its columns: {there}."
-        )
+        there = ", ".join(self.columns)
+        expected = f"one of its columns: {there}" if there else "rows, of which it has none that names a column"
+        return f"No column {self.column!r} in data {self.data or 'given'!r}: expected {expected}."
 
 
 class UnboundParameterError(ReportError, permanent=True):
@@ -203,6 +202,18 @@ class DagFileError(ReportError, permanent=True):
 
     def __str__(self) -> str:
         return f"Cannot preview {self.path!r}: {self.problem}."
+
+
+class DagCheckError(ReportError, permanent=True):
+    """Dag files that could not be parsed because Airflow itself could not be loaded."""
+
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot parse the Dag files: the program that does has failed: {self.problem}. Look whether Airflow works here: "
+            "airflow version."
+        )
 
 
 class TooManyRowsError(ReportError, permanent=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_daybreak.exceptions.base import missing_module
 from airflow_provider_daybreak.exceptions.releases import ReleaseError
 
 
@@ -29,6 +30,21 @@ class ClockError(ReleaseError):
         ).rstrip()
 
 
+class NotExportableError(ReleaseError, permanent=True):
+    """A task that can't be run without Airflow as it is."""
+
+    task: str
+    name: str
+    value: str
+    expected: str
+
+    def __str__(self) -> str:
+        return (
+            f"The task {self.task!r} can't be exported with {self.name} = {self.value}: expected {self.expected}. "
+            "Change it in the Dag, or leave the task with Airflow."
+        )
+
+
 class ScriptFailedError(ReleaseError):
     """
     A script that ended with an exit code other than 0, or by a signal.
@@ -43,11 +59,12 @@ class ScriptFailedError(ReleaseError):
 
     def __str__(self) -> str:
         said = f"Its last lines:\n{self.said}\n" if self.said else "It wrote nothing.\n"
-        return f"{self.command!r} ended with {self.ending}. {said}To run it by hand: {self.by_hand}"
+        step = _add_module(self.said)
+        return f"{self.command!r} ended with {self.ending}. {said}{step}To run it by hand: {self.by_hand}"
 
 
 class ScriptGaveUpError(ScriptFailedError, permanent=True):
-    """A script that ended with an exit code that says that another try would end so too, as 2 does for wrong usage."""
+    """A script whose end says that another try would end so too: exit code 2, for wrong usage, or a module that is missing."""
 
 
 class StateError(ReleaseError, permanent=True):
@@ -94,10 +111,10 @@ class ScriptNotStartedError(ReleaseError, permanent=True):
 
     command: str
     problem: str
-    by_hand: str
+    next_step: str
 
     def __str__(self) -> str:
-        return f"Cannot start {self.command!r}: {self.problem}. To run it by hand: {self.by_hand}"
+        return f"Cannot start {self.command!r}: {self.problem}. {self.next_step}"
 
 
 class ShellSyntaxError(ReleaseError, permanent=True):
@@ -132,3 +149,14 @@ class ArtifactUnreadableError(ReleaseError, permanent=True):
             f"Cannot read {self.path!r}, which the script left: {self.problem}. Expected files that it wrote, and that "
             "nothing it leaves running removes or replaces."
         )
+
+
+def _add_module(said: str) -> str:
+    """Return the next step where a script lacks a module."""
+    module = missing_module(said)
+    if not module:
+        return ""
+    return (
+        f"Its environment has no module {module!r}. Name the package that brings it where the source says what it needs "
+        "(requirements.txt, pyproject.toml, or the script's own '# /// script' lines), and deploy again.\n"
+    )

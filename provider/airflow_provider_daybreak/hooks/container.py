@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow.sdk import BaseHook
 
 from airflow_provider_daybreak.containers import image as images
+from airflow_provider_daybreak.containers import leftovers
 from airflow_provider_daybreak.containers.container import Container, find
 from airflow_provider_daybreak.containers.engine import spare, unavailable
 from airflow_provider_daybreak.containers.identity import Identity, digest
@@ -21,10 +24,11 @@ from airflow_provider_daybreak.containers.work import Keep, Result, disposed, pe
 from airflow_provider_daybreak.containers.written import Written
 from airflow_provider_daybreak.context.archive import archive_at
 from airflow_provider_daybreak.context.container_inputs import entries_of
+from airflow_provider_daybreak.context.ended_tasks import ended
 from airflow_provider_daybreak.context.run import run_of
-from airflow_provider_daybreak.exceptions import EngineError, InvalidValueError
+from airflow_provider_daybreak.exceptions import DaybreakError, EngineError, InvalidValueError
 from airflow_provider_daybreak.settings import Settings
-from airflow_provider_daybreak.version_compat import task_state
+from airflow_provider_daybreak.version_compat import logging_to, task_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,8 +38,13 @@ if TYPE_CHECKING:
     from docker import APIClient
 
     from airflow_provider_daybreak.containers.job import ContainerJob
+    from airflow_provider_daybreak.containers.tarball import Entry
     from airflow_provider_daybreak.hooks.container_mail import KeptMail
     from airflow_provider_daybreak.storage.artifact import ArtifactInfo
+
+log = logging.getLogger(__name__)
+_quiet = logging.getLogger(f"{__name__}.connecting")
+_quiet.setLevel(logging.CRITICAL)
 
 _STATE = "daybreak_container"
 """Key of what the tries of a task share: the engine's address and the container's name."""
@@ -87,6 +96,8 @@ class ContainerHook(BaseHook):
             if self._answers(hook):
                 answered = True
                 yield address, hook
+            elif len(self.addresses) > 1:
+                log.info("No container engine answers at %s", address)
         if not answered:
             raise unavailable(self.addresses, self._problem())
 
@@ -99,12 +110,13 @@ class ContainerHook(BaseHook):
         from docker.errors import APIError
 
         try:
-            hook.get_conn()
+            with logging_to(_quiet, hook):  # as an error it would log what may be none, and before ours
+                hook.get_conn()
         except APIError as error:
             raise EngineError("answer or to log in", str(error.explanation or error)) from error
         except AirflowNotFoundException:
             raise  # the connection that logs in to the registry is missing, or lacks a field
-        except AirflowException:  # the hook has logged why
+        except AirflowException:  # it would only have logged why
             return False
         return True
 
@@ -153,10 +165,11 @@ class ContainerHook(BaseHook):
         :raises ContainerError: an image, an input, the container or an output failed: says which and how.
         """
         settings = Settings.load()
-        identity, try_number = _identity(context, settings.archive)
+        identity, try_number = identity_of(context, settings)
         docker = self._engine_for(identity, context)
         client = docker.get_conn()
         self._spare = spare(client)
+        leftovers.sweep(partial(leftovers.on_engine, client), identity, partial(ended, context["ti"]))
         image = job.image
         if job.build is not None:
             build = job.build if isinstance(job.build, ImageBuild) else ImageBuild(job.build)
@@ -179,12 +192,12 @@ class ContainerHook(BaseHook):
             try_number=try_number,
         )
         self._container, self._keep = container, job.keep
-        with disposed(container, job.keep, ours=self._is_ours):
+        with disposed(container, job.keep, ours=partial(is_ours, self._supervisor, "container")):
             result = perform(
                 container,
-                Written(self._sink, job.log_limit),
+                Written(self._sink, job.log_limit, job.redactor),
                 limits=job.limits,
-                store=self._store(job.archive or settings.archive),
+                store=store_in(job.archive or settings.archive),
                 unload=lambda: container.unload(mail.limits, mail.keep) if mail else None,
                 accept=lambda code: code == 0 or code in job.skip_on_exit_code,
                 stopped=lambda: self._stopped,
@@ -197,13 +210,6 @@ class ContainerHook(BaseHook):
         if self._spare is not None and self._container is not None:
             self.log.info("Stopping container %s", self._container.name)
             self._container.end(self._spare, keep=self._keep != "never")
-
-    def _is_ours(self) -> bool:
-        """Whether Airflow still waits for this process: a lost one leaves its container to the next try."""
-        ours = os.getppid() == self._supervisor
-        if not ours:
-            self.log.warning("Airflow has lost this process. Its container is left for the next try")
-        return ours
 
     def _sink(self, stream: str, line: str) -> None:
         self.log.info("%s%s", _STDERR_PREFIX if stream == "stderr" else "", line)
@@ -236,7 +242,7 @@ class ContainerHook(BaseHook):
         if job.clock is None and mail is None:
             return boot
         given = {**job.environment, **job.private_environment}
-        probe = Probe(client, str(image["Id"]), f"{identity.name}-probe", given)
+        probe = Probe(client, str(image["Id"]), f"{identity.name}-probe", given, identity.whose)
         command = command_of(image, job.create.get("entrypoint"), job.command)
         if job.clock is not None:
             if job.clock != "report_date":
@@ -270,7 +276,7 @@ class ContainerHook(BaseHook):
             },
             host={**job.isolation.host_config(), **job.host},
             create={**job.create, "entrypoint": list(boot.before)} if boot.before else job.create,
-            inputs=list(entries_of(job.inputs, job.archive or settings.archive, Budget(job.limits))),
+            inputs=inputs_of(job, settings),
             secrets=job.secrets,
             boot=boot.files,
             outputs=job.outputs,
@@ -279,15 +285,42 @@ class ContainerHook(BaseHook):
             asked=digest(job.inputs, job.environment, job.isolation, job.host, job.create, *boot.asked),
         )
 
-    @staticmethod
-    def _store(uri: str) -> Store:
-        def keep(name: str, stream: BinaryIO) -> ArtifactInfo:
-            return archive_at(uri).store_artifact(name, stream).info()
 
-        return keep
+def inputs_of(job: ContainerJob, settings: Settings) -> list[Entry]:
+    """Return the files that go in; what other tasks returned lies in the job's own archive or in that of the settings."""
+    archives = list(dict.fromkeys([job.archive or settings.archive, settings.archive]))
+    return list(entries_of(job.inputs, archives, Budget(job.limits)))
 
 
-def _identity(context: Context, scope: str) -> tuple[Identity, int]:
+def is_ours(supervisor: int, what: str) -> bool:
+    """
+    Whether Airflow still waits for this process: a lost one leaves what runs for it to the next try.
+
+    :param supervisor: id of the process that started this one.
+    :param what: what is left then, for the log.
+    """
+    ours = os.getppid() == supervisor
+    if not ours:
+        log.warning("Airflow has lost this process. Its %s is left for the next try", what)
+    return ours
+
+
+def store_in(uri: str) -> Store:
+    """Return what keeps files in the archive at a URI."""
+
+    def keep(name: str, stream: BinaryIO) -> ArtifactInfo:
+        return archive_at(uri).store_artifact(name, stream).info()
+
+    return keep
+
+
+def identity_of(context: Context, settings: Settings) -> tuple[Identity, int]:
+    """Return whose container a task's is, and the number of the try."""
     ti = context["ti"]
     map_index = -1 if ti.map_index is None else ti.map_index
-    return Identity(scope, ti.dag_id, ti.run_id, ti.task_id, map_index), ti.try_number
+    try:
+        mark = archive_at(settings.archive).mark()
+    except (OSError, DaybreakError) as error:  # a task that puts no file there needs no archive
+        log.info("Containers that lost workers left are not looked for: %s", error)
+        mark = ""
+    return Identity(settings.archive, ti.dag_id, ti.run_id, ti.task_id, map_index, mark), ti.try_number

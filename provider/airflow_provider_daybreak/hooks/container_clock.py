@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
@@ -65,7 +65,7 @@ def start_at(
         environment, package = _for_python(instant, ImagePython(**found["python"]), variables)
         files = [*files, *package]
     elif found["library"] is not None:
-        environment = _for_libfaketime(instant, found["library"], variables)
+        environment = _for_libfaketime(instant, found["library"], variables, now=probe.time())
     else:
         problem = (
             f"it has neither a Python 3 (looked for {', '.join(programs)}) nor libfaketime (looked for "
@@ -132,17 +132,25 @@ def _for_python(
         **boot_path(variables),
         "DAYBREAK_CLOCK": instant.isoformat(),
         "DAYBREAK_CLOCK_PATH": f"{FOLDER}/clock",
-        "DAYBREAK_STARTED": repr(time.time()),
+        "DAYBREAK_STARTED": "container",
     }
     return environment, [*boot_files(), *clock]
 
 
-def _for_libfaketime(instant: datetime, library: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return what moves all clocks of all programs by so much, but for those that only measure how long things take."""
+def _for_libfaketime(
+    instant: datetime, library: str, variables: Mapping[str, str], *, now: int
+) -> dict[str, str]:
+    """
+    Return what moves all clocks of all programs by so much, but for those that only measure how long things take.
+
+    By whole seconds, as early versions want it, and rather late than early: before the instant may be the day before.
+
+    :param now: what time it is at least on the machine of the engine, in seconds since 1970.
+    """
     preloaded = variables.get("LD_PRELOAD")
     return {
         "LD_PRELOAD": f"{library}:{preloaded}" if preloaded else library,
-        "FAKETIME": f"{round(instant.timestamp() - time.time()):+d}",
+        "FAKETIME": f"{math.ceil(instant.timestamp() - now):+d}",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",  # what libfaketime before 0.9.9 calls it
         "NO_FAKE_STAT": "1",

@@ -94,13 +94,21 @@ def script_of(
     context: Mapping[str, Any],
     period: str,
     offset: int,
+    week_start: str,
+    fiscal_year_start: int,
 ) -> Script:
     """
     Return the script of a container, as one whose mail is kept.
 
     :param run_job: runs the job with its mail kept there, and returns what the task returns.
     """
-    run = run_of(context, report_date=job.report_date, timezone=job.timezone)
+    run = run_of(
+        context,
+        report_date=job.report_date,
+        timezone=job.timezone,
+        week_start=week_start,
+        fiscal_year_start=fiscal_year_start,
+    )
     relays: list[ContainedMail] = []
 
     def relay(folder: Path, limits: Limits) -> ContainedMail:

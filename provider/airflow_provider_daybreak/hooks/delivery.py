@@ -10,9 +10,11 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_daybreak.context.archive import archive_at, archive_of, storage_path
 from airflow_provider_daybreak.context.attachments import each_attachment
+from airflow_provider_daybreak.context.encryption import encryption_of
 from airflow_provider_daybreak.context.failure_text import failure_text
 from airflow_provider_daybreak.context.hosts import check_shared
 from airflow_provider_daybreak.context.run import run_of
+from airflow_provider_daybreak.context.shadow import shadows_of, why_in_shadow
 from airflow_provider_daybreak.context.smtp import mail_settings, raise_swallowed
 from airflow_provider_daybreak.delivery.approval import Proposal
 from airflow_provider_daybreak.delivery.mailer import Mailer
@@ -134,12 +136,15 @@ class DeliveryHook(BaseHook):
 
     def tell_failure(self, to: object, *, report: object, context: Mapping[str, Any]) -> None:
         """
-        Mail, once, that a task failed, with the error, the log's address, and who got the report.
+        Mail, once, that a task failed, with the error, the log's address, and who got the report; nobody, in shadow.
 
         :param to: addresses.
         :param report: the result of a report task, or a slug; that of the failed task when None.
         :raises DeliveryError: somebody was not told.
         """
+        if why := why_in_shadow(context):
+            self.log.warning("Nobody is told that it failed: %s", why)
+            return
         settings, archive = self.settings(), self.archive
         recipients = choose_recipients(to)
         check_domains(recipients, settings.allowed_domains)
@@ -160,7 +165,13 @@ class DeliveryHook(BaseHook):
         settings, archive = self.settings(), self.archive
         check_shared(archive)
         mailer = partial(
-            Mailer, archive, settings, each_attachment, claim_lifetime=Settings.load().claim_lifetime
+            Mailer,
+            archive,
+            settings,
+            each_attachment,
+            encryption_of,
+            claim_lifetime=Settings.load().claim_lifetime,
+            shadows=shadows_of(),
         )
         if context is None:
             return mailer()

@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_daybreak.context.hosts import remote_executors
-from airflow_provider_daybreak.context.left_files import all_like, store_left
+from airflow_provider_daybreak.context.left_files import store_left
+from airflow_provider_daybreak.context.masking import mask
 from airflow_provider_daybreak.context.package_index import index_of
 from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.exceptions import (
@@ -31,9 +32,9 @@ from airflow_provider_daybreak.releases.projects.installed import check_installe
 from airflow_provider_daybreak.releases.prune import PINNED, check_keep, prune
 from airflow_provider_daybreak.releases.release import get_release, previous_id
 from airflow_provider_daybreak.releases.running.command import split_command
+from airflow_provider_daybreak.releases.running.left import all_like
 from airflow_provider_daybreak.releases.running.privileges import Privileges, find_user, read_limits
-from airflow_provider_daybreak.releases.running.redact import Redactor
-from airflow_provider_daybreak.releases.running.run import Job, check_encoding, dotenv_of, run
+from airflow_provider_daybreak.releases.running.run import Job, check_encoding, dotenv_of, redactor_of, run
 from airflow_provider_daybreak.releases.running.state import State, state_paths
 from airflow_provider_daybreak.releases.running.workspace import files_like, workspace
 from airflow_provider_daybreak.releases.scan import warn_of
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_daybreak.context.run import Run
+    from airflow_provider_daybreak.redact import Redactor
     from airflow_provider_daybreak.releases.deploy import Plan
     from airflow_provider_daybreak.releases.release import Release
     from airflow_provider_daybreak.releases.running.finished import Finished
@@ -124,7 +126,7 @@ class ReleaseHook:
         layout, store = self.layout(name), self.store(name)
         if store is None:
             return get_release(layout, wanted)
-        return ensure(layout, wanted, store=store, index_of=index_of)
+        return ensure(layout, wanted, store=store, index_of=index_of, other_python=True)
 
     def run(
         self,
@@ -141,6 +143,8 @@ class ReleaseHook:
         timezone: str | None = None,
         period: str = "day",
         offset: int = 0,
+        week_start: str = "monday",
+        fiscal_year_start: int = 1,
         clock: Clock | None = None,
         ending: Ending | None = None,
         encoding: str = "utf-8",
@@ -166,8 +170,14 @@ class ReleaseHook:
         if output not in ("last_line", "json", "none"):
             raise InvalidValueError("output", output, "last_line, json or none")
         ending = ending or Ending()
-        run_ = run_of(context, report_date=report_date, timezone=timezone)
-        dates = _dates(run_, period, offset)
+        run_ = run_of(
+            context,
+            report_date=report_date,
+            timezone=timezone,
+            week_start=week_start,
+            fiscal_year_start=fiscal_year_start,
+        )
+        dates = dates_of(run_, period, offset)
         privileges = Privileges(
             user=find_user(run_as) if run_as else None, limits=read_limits(cast("dict[str, Any]", limits or {}))
         )
@@ -175,7 +185,7 @@ class ReleaseHook:
         found = self.release(release)
         job = Job(
             command,
-            {**dates, **_strings(env or {})},
+            {**dates, **strings(env or {})},
             privileges,
             {**_boot(found, run_, clock), **(boot or {})},
             check_encoding(encoding),
@@ -188,7 +198,7 @@ class ReleaseHook:
         with job.state.held() if job.state else nullcontext(), workspace(found.layout) as space:
             command_ = redactor.for_log(shlex.join(job.command))
             log.info("Running %s in release %s of %s", command_, found.id, found.layout.name)
-            on_line = _log_data if output == "json" else _log_line
+            on_line = log_data if output == "json" else log_line
             finished = run(found, job, on_line=on_line, running=running, space=space)
             log.info("It ended with %s after %.1f s", finished.ending, finished.seconds)
             files = partial(files_like, space, found, user=privileges.user)
@@ -201,7 +211,7 @@ class ReleaseHook:
                     )
                     context["ti"].xcom_push(key="artifacts", value=stored)
                 raise
-            value = _output(finished, output)
+            value = finished.result(output)
             if job.state:
                 job.state.keep(space, found, privileges.user)
             if artifacts:
@@ -235,7 +245,7 @@ class ReleaseHook:
         ending = ending or Ending()
         command = split_command("command", command)
         found = self.release(release)
-        variables = {**_dates(run_, period, offset), **_strings(env or {})}
+        variables = {**dates_of(run_, period, offset), **strings(env or {})}
         job = Job(
             command,
             variables,
@@ -245,7 +255,7 @@ class ReleaseHook:
         )
         _mask(found, job)
         with workspace(found.layout) as space:
-            finished = run(found, job, on_line=_log_data, running=running, space=space)
+            finished = run(found, job, on_line=log_data, running=running, space=space)
             ending.check(finished, partial(files_like, space, found))
         log.info("It printed %d bytes of data", finished.written)
         return finished
@@ -334,20 +344,18 @@ class ReleaseHook:
         from airflow_provider_daybreak.context.archive import storage_path
 
         folder = storage_path(self.settings.release_store, name="[daybreak] release_store") / name
-        return Store(folder, self.settings.release_keys)
+        return Store(folder, self.settings.release_keys, self.settings.pack_environments)
 
 
 def _mask(release: Release, job: Job) -> Redactor:
     """Mask the script's values in whatever Airflow logs of this task, and return who knows their other forms."""
-    from airflow.sdk.log import mask_secret
-
-    redactor = Redactor(dotenv_of(release, job.privileges.user, {**job.boot, **job.env}))
-    for value in redactor.hidden:
-        mask_secret(value)
+    redactor = redactor_of(job, dotenv_of(release, job.privileges.user, {**job.boot, **job.env}))
+    mask(redactor)
     return redactor
 
 
-def _dates(run: Run, period: str, offset: int) -> dict[str, str]:
+def dates_of(run: Run, period: str, offset: int) -> dict[str, str]:
+    """Return the variables that tell a script its dates."""
     covered = run.period(period, offset)
     return {
         "DAYBREAK_REPORT_DATE": run.report_date.isoformat(),
@@ -364,30 +372,26 @@ def _boot(release: Release, run_: Run, clock: Clock | None) -> dict[str, str]:
     """
     if clock is None:
         return {}
-    if clock != "report_date":
-        raise InvalidValueError("clock", clock, "report_date, or None for the true time")
-    from airflow_provider_daybreak.releases.clock import start_at
+    from airflow_provider_daybreak.releases.clock import check_clock, start_at
+
+    check_clock(clock)
 
     log.info("Its clock starts at %s", run_.instant.isoformat())
     return start_at(run_.instant, release, index_of=index_of)
 
 
-def _output(finished: Finished, output: Output) -> Any:
-    if output == "none":
-        return None
-    return finished.last_line if output == "last_line" else finished.json()
-
-
-def _log_line(stream: str, line: str) -> None:
+def log_line(stream: str, line: str) -> None:
+    """Log a line of a script."""
     logging.getLogger(f"{__name__}.{stream}").info("%s", line)
 
 
-def _log_data(stream: str, line: str) -> None:
+def log_data(stream: str, line: str) -> None:
     """Log what it says of its work; what is taken for data is for who looks into it."""
     logging.getLogger(f"{__name__}.{stream}").log(
         logging.DEBUG if stream == "stdout" else logging.INFO, "%s", line
     )
 
 
-def _strings(values: Mapping[str, Any]) -> dict[str, str]:
+def strings(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return variables as an environment holds them."""
     return {str(key): str(value) for key, value in values.items()}

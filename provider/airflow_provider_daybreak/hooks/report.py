@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.archive.zones import one_key
+from airflow_provider_daybreak.context.address import address_of
 from airflow_provider_daybreak.context.archive import archive_at, archive_of
 from airflow_provider_daybreak.context.attachments import attached_files
 from airflow_provider_daybreak.context.draft import draft_of
@@ -89,7 +90,10 @@ class ReportHook:
 
     def _rendered(self, spec: ReportSpec, run: Run, found: Gathered) -> Rendered:
         attached = attached_files(spec.attachments)
-        return render_report(spec, run.report_date, found, attached, partial(self._stored, spec, run))
+        address = address_of(spec.report, run.report_date, self.archive) if spec.link else ""
+        return render_report(
+            spec, run.report_date, found, attached, partial(self._stored, spec, run), address=address
+        )
 
     def _stored(self, spec: ReportSpec, run: Run, name: str) -> bytes | None:
         """Return a file that the last report of the period before kept for the next one, or None."""

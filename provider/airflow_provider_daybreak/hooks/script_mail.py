@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shlex
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from airflow_provider_daybreak import __version__
 from airflow_provider_daybreak.archive import Draft, DraftFile
 from airflow_provider_daybreak.archive.layout import check_report
 from airflow_provider_daybreak.context.archive import archive_at, archive_of
+from airflow_provider_daybreak.context.dag_file import check_only_file
 from airflow_provider_daybreak.context.mailing_script import Ended, Mailed, Script
 from airflow_provider_daybreak.context.run import lateness_of, run_of
 from airflow_provider_daybreak.delivery.approval import Question
@@ -37,12 +37,13 @@ from airflow_provider_daybreak.releases.running.booting import RELAY
 from airflow_provider_daybreak.releases.running.command import split_command
 from airflow_provider_daybreak.releases.running.privileges import find_user
 from airflow_provider_daybreak.releases.running.run import dotenv_of
+from airflow_provider_daybreak.storage.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_daybreak.archive import Archive, Revision
-    from airflow_provider_daybreak.delivery.contained_mail import ContainedMail
+    from airflow_provider_daybreak.delivery.contained_mail import ContainedMail, HostMail
     from airflow_provider_daybreak.delivery.intake import RelayedMessage
     from airflow_provider_daybreak.delivery.mailer import Delivery
     from airflow_provider_daybreak.delivery.script_mail import ScriptMail
@@ -67,6 +68,8 @@ def script_of(
     timezone: str | None,
     period: str,
     offset: int,
+    week_start: str,
+    fiscal_year_start: int,
 ) -> Script:
     """
     Return the script that :meth:`ReleaseHook.run` would run.
@@ -77,10 +80,16 @@ def script_of(
     user = find_user(run_as) if run_as else None
     own = {key: str(value) for key, value in (env or {}).items()}
     given = {**dotenv_of(found, user, own), **own}
-    run = run_of(context, report_date=report_date, timezone=timezone)
+    run = run_of(
+        context,
+        report_date=report_date,
+        timezone=timezone,
+        week_start=week_start,
+        fiscal_year_start=fiscal_year_start,
+    )
 
     def execute(variables: Mapping[str, str], boot: Mapping[str, str]) -> tuple[Any, dict[str, Any]]:
-        pushes = _Pushes(context["ti"])
+        pushes = Pushes(context["ti"])
         value = run_script(
             {"name": found.layout.name, "release": found.id},
             {**(env or {}), **variables},
@@ -101,7 +110,7 @@ def script_of(
     )
 
 
-class _Pushes:
+class Pushes:
     """A task instance that remembers which XComs were pushed."""
 
     def __init__(self, ti: Any) -> None:
@@ -112,6 +121,7 @@ class _Pushes:
         return getattr(self._ti, name)
 
     def xcom_push(self, key: str, value: Any) -> None:
+        """Push one, and remember it."""
         self.pushed[key] = value
         self._ti.xcom_push(key=key, value=value)
 
@@ -147,6 +157,7 @@ class ScriptMailHook:
         """
         # What can't be used shows before the script runs.
         check_report(self._report(script))
+        check_only_file(context)
         self._rules(context)
         domains = self.options.allowed_domains
         if self.options.mode != "capture":
@@ -161,7 +172,7 @@ class ScriptMailHook:
                     waiting.uri,
                 )
                 return self._deliver(waiting, _ended(waiting), context, again=True)
-        with tempfile.TemporaryDirectory(prefix="daybreak-mail-") as folder:
+        with temporary_folder("daybreak-mail-") as folder:
             inbox, outbox = Path(folder, "in"), Path(folder, "out")
             inbox.mkdir(mode=0o700)
             outbox.mkdir(mode=0o700)
@@ -249,7 +260,9 @@ class ScriptMailHook:
     def _report(self, script: Script) -> str:
         return self.options.report or script.name
 
-    def _variables(self, relay: Relay | ContainedMail, script: Script) -> tuple[dict[str, str], dict[str, str]]:
+    def _variables(
+        self, relay: Relay | ContainedMail | HostMail, script: Script
+    ) -> tuple[dict[str, str], dict[str, str]]:
         """Return the variables that say where the relay is: to the script, and to its Pythons."""
         variables = self.options.variables_for(HOST, relay.port, relay.tls_port, given=script.given)
         return variables, {RELAY: f"{HOST}:{relay.port}:{relay.tls_port}"}

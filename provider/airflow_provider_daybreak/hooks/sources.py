@@ -137,8 +137,8 @@ class Reader:
             found: Any = BaseHook.get_connection(source.conn_id)
         except AirflowNotFoundException as error:
             expected = (
-                f"one that is defined: as AIRFLOW_CONN_{source.conn_id.upper()}, in a secrets backend, or in the UI, "
-                "where tasks find it but a preview doesn't"
+                f"one that is defined: as AIRFLOW_CONN_{source.conn_id.upper()}, in a secrets backend, or in the UI; "
+                "a preview finds those where Airflow's database is configured"
             )
             raise InvalidValueError(f"connection of data {name!r}", source.conn_id, expected) from error
         try:

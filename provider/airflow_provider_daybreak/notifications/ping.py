@@ -30,7 +30,8 @@ class PingNotifier(BaseNotifier):
     """
     Call a URL when a task or Dag succeeded, so that its silence raises the alarm (as healthchecks.io does).
 
-    For ``on_success_callback``. It never fails the task: what goes wrong is in the log, without the URL's path,
+    For ``on_success_callback``. It calls nothing while its Dag is in shadow, since the job that still runs calls it, or its
+    silence is to be heard. It never fails the task: what goes wrong is in the log, without the URL's path,
     which is a secret.
 
     :param url: https or http URL to call. (templated)
@@ -42,8 +43,13 @@ class PingNotifier(BaseNotifier):
         super().__init__()
         self.url = url
 
-    def notify(self, context: Context) -> None:  # noqa: ARG002 - as Airflow calls it
+    def notify(self, context: Context) -> None:
         """Call the URL."""
+        from airflow_provider_daybreak.context.shadow import why_in_shadow
+
+        if why := why_in_shadow(context):
+            log.info("Not pinged: %s", why)
+            return
         parts = urlsplit(self.url if isinstance(self.url, str) else "")
         if parts.scheme not in ("https", "http") or not parts.hostname:
             log.warning("Not pinged: expected an https or http URL, and there is none of these")

@@ -93,7 +93,10 @@ class ReportEmailOperator(BaseOperator):
         the revision; None for none. (templated)
     :param attachment_names: what attachments are called in the mail: a name for each name, such as ``{"sales.csv":
         "sales-{report_date:%d.%m.%Y}.csv"}``, or one text for all, such as ``"{stem}-{report_date}{suffix}"``. There are
-        ``{name}``, ``{stem}``, ``{suffix}``, ``{report}``, ``{report_date}`` and ``{revision}``. (templated)
+        ``{name}``, ``{stem}``, ``{suffix}``, ``{report}``, ``{report_date}`` and ``{revision}``. A name that no attachment
+        has is refused, unless a task that makes one was skipped, or there is none at all. (templated)
+    :param encrypt: id of the connection whose password the attachments open with: PDFs and workbooks (.xlsx) by AES-256,
+        and nothing else is sent then. What the mail itself says is not encrypted. Needs the extra ``encrypt``.
     :param max_bytes: bytes that a mail may have. Attachments over that, or over what the server takes, are left
         out with a line in the mail that says where they are.
     :param connections: how many connections to the server the mails go out over at once, as far as it takes them: for
@@ -144,6 +147,7 @@ class ReportEmailOperator(BaseOperator):
         allowed_domains: Sequence[str] = (),
         attachments: Any = None,
         attachment_names: dict[str, str] | str | None = None,
+        encrypt: str | None = None,
         max_bytes: int | None = MAX_BYTES,
         connections: int = Rules.connections,
         reply_to: Any = (),
@@ -169,6 +173,7 @@ class ReportEmailOperator(BaseOperator):
         self.allowed_domains = allowed_domains
         self.attachments = attachments
         self.attachment_names = attachment_names
+        self.encrypt = encrypt
         self.max_bytes = max_bytes
         self.connections = connections
         self.reply_to = reply_to
@@ -221,7 +226,7 @@ class ReportEmailOperator(BaseOperator):
         """Return Markdown links to the reports' pages, which those in the archive of the settings have."""
         if self.archive:
             return []
-        from airflow_provider_daybreak.web.links import report_address
+        from airflow_provider_daybreak.context.address import report_address
 
         addresses = (report_address(m.report, m.report_date.isoformat(), m.revision) for m in manifests)
         return [f"[Open {m.report}]({address})" for m, address in zip(manifests, addresses, strict=True)]
@@ -243,6 +248,7 @@ class ReportEmailOperator(BaseOperator):
             subject=self.subject,
             attachments=self.attachments,
             attachment_names=self.attachment_names,
+            encrypt=self.encrypt,
             reply_to=self.reply_to,
             headers=self.headers,
             unsubscribe=self.list_unsubscribe,

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow.providers.docker.operators.docker import DockerOperator
 
 from airflow_provider_daybreak.containers.image import ImageBuild
 from airflow_provider_daybreak.containers.isolation import HOME, TMPFS, Isolation
-from airflow_provider_daybreak.containers.job import ContainerJob
+from airflow_provider_daybreak.containers.job import ContainerJob, File
 from airflow_provider_daybreak.containers.outputs import CopyLimits
+from airflow_provider_daybreak.context.container_inputs import check_texts
+from airflow_provider_daybreak.context.masking import mask
 from airflow_provider_daybreak.delivery.script_mail import ScriptMail
 from airflow_provider_daybreak.dotenv import read_dotenv
-from airflow_provider_daybreak.exceptions import EngineUnavailableError, InvalidValueError
-from airflow_provider_daybreak.hooks.container import ContainerHook, ContainerRun
+from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.hooks.container import ContainerHook
+from airflow_provider_daybreak.operators.container_result import (
+    ContainerResult,
+    result_of,
+    skipped_without_engine,
+)
 from airflow_provider_daybreak.operators.permanent import fail_at_once
-from airflow_provider_daybreak.releases.running.redact import Redactor
+from airflow_provider_daybreak.redact import Redactor, secrets_among
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.providers.docker.hooks.docker import DockerHook
     from airflow.sdk import Context
     from docker.types import Mount
-    from typing_extensions import NotRequired
 
     from airflow_provider_daybreak.containers.work import Keep
     from airflow_provider_daybreak.context.mailing_script import Ended, Mailed
@@ -37,23 +42,7 @@ if TYPE_CHECKING:
 
 Keeping = Literal["never", "success", "force"]
 
-__all__ = ["ContainerResult", "CopyLimits", "ImageBuild", "ScriptDockerOperator", "ScriptMail"]
-
-
-class ContainerResult(TypedDict):
-    """
-    What a container task returns.
-
-    ``container`` is the container's name, ``image`` the image as it was named, ``last_line`` the last line on stdout.
-    ``result`` is there when the operator was given ``result``.
-    """
-
-    container: str
-    image: str
-    exit_code: int
-    outputs: dict[str, ArtifactInfo]
-    last_line: str | None
-    result: NotRequired[Any]
+__all__ = ["ContainerResult", "CopyLimits", "File", "ImageBuild", "ScriptDockerOperator", "ScriptMail"]
 
 
 class ScriptDockerOperator(DockerOperator):
@@ -69,7 +58,7 @@ class ScriptDockerOperator(DockerOperator):
     :param build: folder with a Dockerfile to build the image from, or an
         :class:`~airflow_provider_daybreak.containers.image.ImageBuild`; instead of ``image``.
     :param command: program and arguments as a list, or a line of them. (templated)
-    :param inputs: what goes under ``/in``: by path there, a text, a URI of a file or folder, or what a
+    :param inputs: what goes under ``/in``: by path there, a text, a :class:`File` for a file or folder, or what a
         report or container task returned (all its files, under that path; ``"."`` is ``/in`` itself). (templated)
     :param outputs: what comes out into the archive: a path in the container by name. A folder gives each of
         its files, as ``<name>/<path>``. (templated)
@@ -83,6 +72,8 @@ class ScriptDockerOperator(DockerOperator):
     :param timezone: that date's zone; the Dag's when None.
     :param period: length of the period that its mail is for: day, week, month, quarter or year.
     :param offset: how many periods later, or, negative, earlier.
+    :param week_start: the day that weeks begin on, ``monday`` to ``sunday``.
+    :param fiscal_year_start: the month, 1 to 12, that years begin with and quarters are counted from.
     :param mail: what becomes of the mail that the script sends by itself, as for
         :class:`~airflow_provider_daybreak.operators.venv.VenvRunOperator`: ``direct``, ``once``, ``capture`` or a
         :class:`ScriptMail`. It is kept by a relay in the container, which takes a Python 3.10 or later in the image. Its
@@ -135,6 +126,8 @@ class ScriptDockerOperator(DockerOperator):
         timezone: str | None = None,
         period: str = "day",
         offset: int = 0,
+        week_start: str = "monday",
+        fiscal_year_start: int = 1,
         mail: Literal["direct", "once", "capture"] | ScriptMail = "direct",
         archive: str | None = None,
         copy_limits: CopyLimits | None = None,
@@ -184,6 +177,7 @@ class ScriptDockerOperator(DockerOperator):
         self.mounts = list(mounts or ())
         self._private_variables = private_environment or {}
         self.build = build
+        check_texts(inputs)
         self.inputs = inputs
         self.outputs = outputs
         self.result = result
@@ -193,6 +187,8 @@ class ScriptDockerOperator(DockerOperator):
         self.timezone = timezone
         self.period = period
         self.offset = offset
+        self.week_start = week_start
+        self.fiscal_year_start = fiscal_year_start
         self.mail = mail
         self.archive = archive
         self.copy_limits = copy_limits
@@ -205,11 +201,20 @@ class ScriptDockerOperator(DockerOperator):
         self.skip_if_unavailable = skip_if_unavailable
         self._running: ContainerHook | None = None
 
+    @property
+    def private_names(self) -> tuple[str, ...]:
+        """Names of the variables whose values nothing shows."""
+        return tuple(self._private_variables)
+
     def execute(self, context: Context) -> ContainerResult:  # type: ignore[override]
         """Run the container, or take over the one that an earlier try left, and see to its mail."""
         values = cast("Mapping[str, Any]", context)
-        with fail_at_once(), self._skip_without_engine():
-            options = ScriptMail.of(self.mail)
+        from airflow_provider_daybreak.operators.script_mail import kept
+
+        with fail_at_once(), skipped_without_engine(skip=self.skip_if_unavailable):
+            # Without a network it mails nobody, and its image may lack what a relay takes.
+            mails = self.network_mode != "none"
+            options = kept(self.mail, context) if mails else ScriptMail.of(self.mail)
             if options is None:
                 return self._run(context)
             from airflow_provider_daybreak.hooks.container_mail import script_of
@@ -221,6 +226,8 @@ class ScriptDockerOperator(DockerOperator):
                 context=values,
                 period=self.period,
                 offset=self.offset,
+                week_start=self.week_start,
+                fiscal_year_start=self.fiscal_year_start,
             )
             mailed = ScriptMailHook(options).run(script, values)
         return self._told(mailed, context)
@@ -253,7 +260,7 @@ class ScriptDockerOperator(DockerOperator):
         run = self._running.run(self._job(context), context, mail=mail)
         if run.result.exit_code in self.skip_on_exit_code:
             raise AirflowSkipException(f"Container {run.container} ended with exit code {run.result.exit_code}")
-        return _result(run, self.result)
+        return result_of(run, self.result)
 
     def _docker(self, address: str) -> DockerHook:
         """Return the hook of the engine at one address: the operator's own, which takes a list of them too."""
@@ -265,14 +272,18 @@ class ScriptDockerOperator(DockerOperator):
         return one.hook
 
     def _job(self, context: Context) -> ContainerJob:
+        of_file, secrets = self._variables_of_file(), self._secrets(context)
+        values = {**secrets_among(self.environment), **of_file, **self._private_variables}
+        redactor = Redactor(values, secrets.values())
+        mask(redactor)
         return ContainerJob(
             image=self.image,
             build=self.build,
             container_name=self.container_name,
             command=self.format_command(self.command),
             user=self.user,
-            environment={**self._variables_of_file(), **self.environment},
-            private_environment=_masked(self._private_variables),
+            environment={**of_file, **self.environment},
+            private_environment=self._private_variables,
             isolation=Isolation(
                 network_mode=self.network_mode,
                 mem_limit=self.mem_limit,
@@ -294,7 +305,8 @@ class ScriptDockerOperator(DockerOperator):
             },
             inputs=self.inputs or {},
             outputs=self.outputs or {},
-            secrets=self._secrets(context),
+            secrets=secrets,
+            redactor=redactor,
             clock=self.clock,
             report_date=self.report_date,
             timezone=self.timezone,
@@ -326,25 +338,17 @@ class ScriptDockerOperator(DockerOperator):
         }
 
     def _variables_of_file(self) -> Mapping[str, str]:
-        """Return what ``env_file`` sets, masked in logs: a path on the worker, or lines that were written out."""
+        """Return what ``env_file`` sets: a path on the worker, or lines that were written out."""
         if not self.env_file:
             return {}
         if "=" in self.env_file:
-            return _masked(cast("Mapping[str, str]", self.unpack_environment_variables(self.env_file)))
+            return cast("Mapping[str, str]", self.unpack_environment_variables(self.env_file))
         own = {"HOME": HOME, **self.environment, **self._private_variables}
-        values = read_dotenv(Path(self.env_file), own).values  # the worker's HOME is none of the container's
-        return _masked(values)
+        return read_dotenv(Path(self.env_file), own).values  # the worker's HOME is none of the container's
 
     def _secrets(self, context: Context) -> dict[str, str]:
-        """Return the secrets' contents, masked in logs. They stay in local values: no field of a task is kept so."""
-        from airflow.sdk.log import mask_secret
-
-        contents = {
-            name: str(self.render_template(text, context)) for name, text in (self.secrets or {}).items()
-        }
-        for content in contents.values():
-            mask_secret(content)
-        return contents
+        """Return the secrets' contents. They stay in local values: no field of a task is kept so."""
+        return {name: str(self.render_template(text, context)) for name, text in (self.secrets or {}).items()}
 
     @property
     def _keep(self) -> Keep:
@@ -356,40 +360,7 @@ class ScriptDockerOperator(DockerOperator):
     def _addresses(self) -> list[str]:
         return [self.docker_url] if isinstance(self.docker_url, str) else list(self.docker_url)
 
-    @contextmanager
-    def _skip_without_engine(self) -> Iterator[None]:
-        from airflow_provider_daybreak.version_compat import AirflowSkipException
-
-        try:
-            yield
-        except EngineUnavailableError as error:
-            if not self.skip_if_unavailable:
-                raise
-            raise AirflowSkipException(str(error)) from error
-
     def on_kill(self) -> None:
         """End and remove the container, within the five seconds that Airflow leaves."""
         if self._running is not None:
             self._running.stop()
-
-
-def _result(run: ContainerRun, result: str | None) -> ContainerResult:
-    value: ContainerResult = {
-        "container": run.container,
-        "image": run.image,
-        "exit_code": run.result.exit_code,
-        "outputs": dict(run.result.outputs),
-        "last_line": run.result.last_line,
-    }
-    if result is not None:
-        value["result"] = run.result.value
-    return value
-
-
-def _masked(values: Mapping[str, str]) -> Mapping[str, str]:
-    """Mask values in logs, but for plain words and switches, and return them."""
-    from airflow.sdk.log import mask_secret
-
-    for value in Redactor(values).hidden:
-        mask_secret(value)
-    return values

@@ -33,36 +33,39 @@ _OF_FILES = (
 _MARGIN = timedelta(seconds=5)  # after which nobody's clock holds a mail for one in flight
 
 
-@contextmanager
-def fail_at_once() -> Iterator[None]:
+class fail_at_once:  # noqa: N801 - it is called as what it does, as contextlib.suppress is
     """
     Turn a permanent error into one that Airflow doesn't retry, with the error as its cause.
 
-    A deliberate error says all in its sentence, so that Airflow's log shows that, and not first twenty places in other
-    libraries: those are logged at the level DEBUG.
+    A deliberate error says all in its sentence, so that Airflow's log shows that, and not first twenty places in ours and in
+    other libraries: those are logged at the level DEBUG. (A generator can't do it: contextlib gives an error that passes
+    through one the places back.)
 
     :raises AirflowFailException: the block raised a permanent :class:`DaybreakError`.
     :raises AirflowSkipException: a script asked to be skipped.
     :raises FileFailedError: the system would not read or write a file.
     """
-    from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowSkipException
 
-    try:
-        yield
-    except ScriptSkippedError as error:
-        raise AirflowSkipException(str(error)) from error
-    except DaybreakError as error:
-        log.debug("Where it failed", exc_info=True)
-        error.__cause__, error.__suppress_context__ = None, True
-        if not error.permanent:
-            raise error.with_traceback(None)  # noqa: B904 - see above
-        raise AirflowFailException(str(error)) from error.with_traceback(None)
-    except OSError as error:
-        if type(error) not in _OF_FILES or error.errno is None:  # a connection's, or a library's own
-            raise
-        log.debug("Where it failed", exc_info=True)
-        problem = error.strerror or str(error)
-        raise FileFailedError(str(error.filename or ""), problem) from error.with_traceback(None)
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        """Raise what Airflow is to see of the error."""
+        from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowSkipException
+
+        if isinstance(error, ScriptSkippedError):
+            raise AirflowSkipException(str(error)) from error
+        if isinstance(error, DaybreakError):
+            log.debug("Where it failed", exc_info=error)
+            error.__cause__, error.__suppress_context__ = None, True
+            if not error.permanent:
+                raise error.with_traceback(None)
+            raise AirflowFailException(str(error)) from error.with_traceback(None)
+        # a connection's errors, and a library's own, are none of a file
+        if isinstance(error, OSError) and type(error) in _OF_FILES and error.errno is not None:
+            log.debug("Where it failed", exc_info=error)
+            problem = error.strerror or str(error)
+            raise FileFailedError(str(error.filename or ""), problem) from error.with_traceback(None)
 
 
 @contextmanager

@@ -79,6 +79,8 @@ class ReportOperator(BaseOperator):
     :param fiscal_year_start: the month, 1 to 12, that years begin with and quarters are counted from.
     :param csv_dialect: ``standard``, as programs read it, or with the separator and decimal sign that spreadsheets of a
         locale open: ``excel-de``; ``excel`` takes the report's locale. (templated)
+    :param link: whether the report ends with its name, its period and a link to its page, where ``[api] base_url`` says
+        where Airflow is. (It says no revision: the page does.)
     :param archive: URI of the archive; that of ``[daybreak] archive`` when None. (templated)
     :param take_over: id of the Dag whose the report was: a report belongs to the Dag that published it first, and
         any other is refused unless it names that one, as after a Dag was renamed.
@@ -121,6 +123,7 @@ class ReportOperator(BaseOperator):
         week_start: str = "monday",
         fiscal_year_start: int = 1,
         csv_dialect: str = "standard",
+        link: bool = True,
         archive: str | None = None,
         take_over: str | None = None,
         **kwargs: Any,
@@ -142,6 +145,7 @@ class ReportOperator(BaseOperator):
         self.week_start = week_start
         self.fiscal_year_start = fiscal_year_start
         self.csv_dialect = csv_dialect
+        self.link = link
         self.archive = archive
         self.take_over = take_over
         self._announced: tuple[str, str | None] | None = (
@@ -166,9 +170,11 @@ class ReportOperator(BaseOperator):
 
     def execute(self, context: Context) -> ReportInfo:
         """Render and publish."""
+        from airflow_provider_daybreak.context.dag_file import check_only_file
         from airflow_provider_daybreak.hooks.report import ReportHook
 
         with fail_at_once():
+            check_only_file(context)
             run = self.run_in(context)
             hook = ReportHook(self.archive)
             revision = hook.publish(self.spec(context["dag"]), run, take_over=self.take_over)
@@ -212,6 +218,7 @@ class ReportOperator(BaseOperator):
             checks=self.checks,
             when_empty=self.when_empty,
             csv_dialect=self.csv_dialect,
+            link=self.link,
         )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.delivery.script_mail import ScriptMail
 from airflow_provider_daybreak.operators.approval import ask
 from airflow_provider_daybreak.operators.delivery import DeliveryInfo, info_of
 
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
     from airflow_provider_daybreak.context.mailing_script import Mailed
+
+log = logging.getLogger(__name__)
 
 
 class ScriptMailInfo(DeliveryInfo):
@@ -23,6 +27,23 @@ class ScriptMailInfo(DeliveryInfo):
 
     manifest: str
     messages: int
+
+
+def kept(mail: str | ScriptMail, context: Context) -> ScriptMail | None:
+    """
+    Return what becomes of the mail that a script sends by itself, or None where it sends it directly.
+
+    In shadow nothing leaves: what would be sent directly is archived instead.
+
+    :param mail: what the task says of it.
+    """
+    from airflow_provider_daybreak.context.shadow import why_in_shadow
+
+    options = ScriptMail.of(mail)
+    if options is None and (why := why_in_shadow(context)):
+        log.info("What the script mails is archived, and not sent: %s", why)
+        return ScriptMail(mode="capture")
+    return options
 
 
 def tell(operator: BaseOperator, mailed: Mailed, context: Context, *, then: str) -> Any:
@@ -51,7 +72,7 @@ def tell(operator: BaseOperator, mailed: Mailed, context: Context, *, then: str)
         for key, pushed in mailed.ended["xcoms"].items():
             ti.xcom_push(key=key, value=pushed)
     ti.xcom_push(key="mail", value=_info(mailed))
-    if mailed.nothing:
+    if mailed.nothing and ScriptMail.of(operator.mail) is not None:  # type: ignore[attr-defined]  # each of ours has it
         if value is not None:
             ti.xcom_push(key="return_value", value=value)
         raise AirflowSkipException(f"The script ended well, and nothing was mailed: {mailed.nothing}")

@@ -1,4 +1,8 @@
-"""Deploy a Python script as a release, run it, and roll it back."""
+"""
+Deploy a Python script as a release, run it, and roll it back.
+
+One module, since a Dag that deploys a script runs it too, and most of it documents their parameters.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,13 @@ from airflow_provider_daybreak.delivery.script_mail import ScriptMail
 from airflow_provider_daybreak.operators.permanent import fail_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from airflow.sdk import Context, XComArg
 
-    from airflow_provider_daybreak.context.mailing_script import Ended, Mailed
+    from airflow_provider_daybreak.context.mailing_script import Ended, Mailed, Script
     from airflow_provider_daybreak.hooks.releases import Clock, Output
+    from airflow_provider_daybreak.hooks.remote import KeptThere, RemoteReleases
     from airflow_provider_daybreak.releases.conditions import Condition, Ending
     from airflow_provider_daybreak.releases.info import ReleaseInfo
     from airflow_provider_daybreak.releases.running.privileges import Limits
@@ -58,6 +63,7 @@ class VenvDeployOperator(BaseOperator):
     :param take_over: id of the Dag whose the name was: it belongs to the Dag that deployed under it first, and any
         other is refused unless it names that one, as after a Dag was renamed.
     :param store_secrets: put files that look like secrets into the release store too.
+    :param ssh_conn_id: SSH connection of the host to deploy on, which needs no Airflow: see docs/ssh.md. This worker when None.
     :return: the release now current, as :class:`ReleaseInfo`.
     """
 
@@ -81,6 +87,7 @@ class VenvDeployOperator(BaseOperator):
         lock_timeout: float = 600,
         take_over: str | None = None,
         store_secrets: bool = False,
+        ssh_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -99,14 +106,18 @@ class VenvDeployOperator(BaseOperator):
         self.lock_timeout = lock_timeout
         self.take_over = take_over
         self.store_secrets = store_secrets
+        self.ssh_conn_id = ssh_conn_id
+        self._remote: RemoteReleases | None = None
 
     def execute(self, context: Context) -> ReleaseInfo:
         """Deploy, and return the release."""
+        from airflow_provider_daybreak.context.dag_file import check_only_file
         from airflow_provider_daybreak.context.run import dag_version_of
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
         from airflow_provider_daybreak.releases.deploy import Plan
 
         with fail_at_once():
+            check_only_file(context)
             plan = Plan(
                 source=Path(self.source).expanduser(),
                 requirements=self.requirements,
@@ -126,7 +137,17 @@ class VenvDeployOperator(BaseOperator):
                 take_over=self.take_over,
                 store_secrets=self.store_secrets,
             )
+            if self.ssh_conn_id:
+                from airflow_provider_daybreak.hooks.remote import RemoteReleases
+
+                self._remote = RemoteReleases(self.ssh_conn_id, context)
+                return self._remote.deploy(self.name, plan)
             return ReleaseHook().deploy(self.name, plan)
+
+    def on_kill(self) -> None:
+        """End the deploy on its host."""
+        if self._remote is not None:
+            self._remote.kill()
 
 
 def _commands_of(deploy: VenvDeployOperator) -> Iterator[Sequence[str] | str]:
@@ -181,17 +202,20 @@ class VenvRunOperator(BaseOperator):
         ``DAYBREAK_STATE_DIR`` names. It is kept when a run has ended well, as a whole; one run at a time has it.
     :param encoding: of what the script prints. What is none is an error, and never an unreadable character in a report.
     :param retry_exit_codes: exit codes after which another try may do better, and for which the task's retries are. A script
-        that ends with any other fails at once. Any but 2 when None, which programs end with where what they are given is
-        wrong. What ends by a signal is always tried again.
+        that ends with any other fails at once. When None any but 2, which programs end with where what they are given is
+        wrong, unless the last that the script said is that a module is missing. What ends by a signal is always tried again.
     :param report_date: ISO date; the run's own when empty. (templated)
     :param timezone: the dates' zone; the Dag's when None.
     :param period: length of the period that the script is told: day, week, month, quarter or year.
     :param offset: how many periods later, or, negative, earlier.
+    :param week_start: the day that weeks begin on, ``monday`` to ``sunday``.
+    :param fiscal_year_start: the month, 1 to 12, that years begin with and quarters are counted from.
     :param mail: what becomes of the mail that the script sends by itself. ``direct`` leaves it alone: a second run
         mails twice. With ``once`` a relay stands where its mail server stood; what it mails is archived as a
         revision and goes out over ``smtp_default`` once for each message, recipient and period, after the
         script has ended well. ``capture`` archives it alone. A :class:`ScriptMail` says more. What became of it is
         this task's XCom ``mail``: :class:`ScriptMailInfo`. A run that mailed nothing ends as skipped.
+    :param ssh_conn_id: SSH connection of the host to run it on, which needs no Airflow: see docs/ssh.md. This worker when None.
     :return: the output.
     """
 
@@ -217,7 +241,10 @@ class VenvRunOperator(BaseOperator):
         timezone: str | None = None,
         period: str = "day",
         offset: int = 0,
+        week_start: str = "monday",
+        fiscal_year_start: int = 1,
         mail: Literal["direct", "once", "capture"] | ScriptMail = "direct",
+        ssh_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -238,33 +265,55 @@ class VenvRunOperator(BaseOperator):
         self.timezone = timezone
         self.period = period
         self.offset = offset
+        self.week_start = week_start
+        self.fiscal_year_start = fiscal_year_start
         self.mail = mail
-        self._running: Running | None = None
+        self.ssh_conn_id = ssh_conn_id
+        self._running: Running | RemoteReleases | None = None
 
     def execute(self, context: Context) -> Any:
         """Run the command to its end, and return its output."""
+        from airflow_provider_daybreak.operators.script_mail import kept
+
         with fail_at_once():
-            options = ScriptMail.of(self.mail)
+            options = kept(self.mail, context)
             ending = self._ending(mail=options is not None)
             if options is None:
                 return self._run(self.release, self.env or {}, context, ending)
-            from airflow_provider_daybreak.hooks.script_mail import ScriptMailHook, script_of
+            from airflow_provider_daybreak.hooks.script_mail import ScriptMailHook
             from airflow_provider_daybreak.releases.conditions import NoMail
 
-            script = script_of(
-                self.release,
-                self.command,
-                partial(self._run, context=context, ending=ending),
-                context=context,
-                env=self.env,
-                run_as=self.run_as,
-                report_date=self.report_date,
-                timezone=self.timezone,
-                period=self.period,
-                offset=self.offset,
-            )
+            script = self._script(options, partial(self._run, ending=ending), context)
             mailed = ScriptMailHook(options, must_mail=NoMail() in ending.fail_on).run(script, context)
         return self._result(mailed, context)
+
+    def _period(self) -> dict[str, Any]:
+        """Return what says of which days a run is."""
+        return {
+            "report_date": self.report_date,
+            "timezone": self.timezone,
+            "period": self.period,
+            "offset": self.offset,
+            "week_start": self.week_start,
+            "fiscal_year_start": self.fiscal_year_start,
+        }
+
+    def _script(self, options: ScriptMail, run_script: Callable[..., Any], context: Context) -> Script:
+        """Return the script, whose mail is kept."""
+        when: dict[str, Any] = {
+            "context": context,
+            "env": self.env,
+            **self._period(),
+        }
+        if self.ssh_conn_id:
+            from airflow_provider_daybreak.hooks import remote_mail
+
+            return remote_mail.script_of(
+                self.ssh_conn_id, self.release, self.command, run_script, options, **when
+            )
+        from airflow_provider_daybreak.hooks.script_mail import script_of
+
+        return script_of(self.release, self.command, run_script, run_as=self.run_as, **when)
 
     def execute_answered(
         self, context: Context, event: dict[str, Any], manifest: str, ended: Ended, proposal: ArtifactInfo
@@ -304,31 +353,30 @@ class VenvRunOperator(BaseOperator):
         context: Mapping[str, Any],
         ending: Ending,
         boot: Mapping[str, str] | None = None,
+        mail: KeptThere | None = None,
     ) -> Any:
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
         from airflow_provider_daybreak.releases.running.process import Running
 
-        self._running = Running()
-        return ReleaseHook().run(
-            release,
-            self.command,
-            context=context,
-            env=env,
-            output=self._output,
-            artifacts=self.artifacts,
-            run_as=self.run_as,
-            limits=self.limits,
-            clock=self.clock,
-            ending=ending,
-            state_dir=self.state_dir,
-            encoding=self.encoding,
-            report_date=self.report_date,
-            timezone=self.timezone,
-            period=self.period,
-            offset=self.offset,
-            boot=boot,
-            running=self._running,
-        )
+        asked: dict[str, Any] = {
+            "env": env,
+            "output": self._output,
+            "artifacts": self.artifacts,
+            "run_as": self.run_as,
+            "limits": self.limits,
+            "clock": self.clock,
+            "ending": ending,
+            "state_dir": self.state_dir,
+            "encoding": self.encoding,
+            **self._period(),
+        }
+        if self.ssh_conn_id:
+            from airflow_provider_daybreak.hooks.remote import RemoteReleases
+
+            self._running = remote = RemoteReleases(self.ssh_conn_id, context)
+            return remote.run(release, self.command, **asked, mail=mail)
+        self._running = running = Running()
+        return ReleaseHook().run(release, self.command, **asked, context=context, boot=boot, running=running)
 
     def on_kill(self) -> None:
         """End the script and everything it started."""
@@ -342,19 +390,27 @@ class VenvRollbackOperator(BaseOperator):
 
     :param name: name the release was deployed under. (templated)
     :param to: id of the release to return to; the one before the current when None. (templated)
+    :param ssh_conn_id: SSH connection of the host to roll back on, which needs no Airflow: see docs/ssh.md. This worker when None.
     :return: the release now current, as :class:`ReleaseInfo`.
     """
 
     template_fields: Sequence[str] = ("name", "to")
 
-    def __init__(self, *, name: str, to: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, name: str, to: str | None = None, ssh_conn_id: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.name = name
         self.to = to
+        self.ssh_conn_id = ssh_conn_id
 
-    def execute(self, context: Context) -> ReleaseInfo:  # noqa: ARG002 - as Airflow calls it
+    def execute(self, context: Context) -> ReleaseInfo:
         """Switch, and return the release now current."""
         from airflow_provider_daybreak.hooks.releases import ReleaseHook
 
         with fail_at_once():
+            if self.ssh_conn_id:
+                from airflow_provider_daybreak.hooks.remote import RemoteReleases
+
+                return RemoteReleases(self.ssh_conn_id, context).roll_back(self.name, to=self.to)
             return ReleaseHook().roll_back(self.name, to=self.to)

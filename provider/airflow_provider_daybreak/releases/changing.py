@@ -62,6 +62,9 @@ def _take_over_history(layout: Layout, store: Store) -> None:
         if current_id(layout):
             _share(layout, ours, store)
         return
+    if theirs == ours[: len(theirs)]:  # of the store's, some are gone or were never signed
+        _share(layout, ours[len(theirs) :], store)
+        return
     replace_history(layout, theirs)
     wanted = history_of(theirs).current
     if wanted and is_ready(layout, wanted):

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import logging
+import os
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.exceptions import ClockError, InstallError, VerificationError
+from airflow_provider_daybreak.exceptions import ClockError, InstallError, InvalidValueError, VerificationError
 from airflow_provider_daybreak.releases.changing import changing
 from airflow_provider_daybreak.releases.environments import environment as environments
-from airflow_provider_daybreak.releases.environments.environment import Environment, facts_of, is_complete
+from airflow_provider_daybreak.releases.environments.environment import (
+    COMPLETE,
+    Environment,
+    facts_of,
+    is_complete,
+)
 from airflow_provider_daybreak.releases.environments.interpreter import Interpreter
 from airflow_provider_daybreak.releases.environments.lock import Lock, parse
-from airflow_provider_daybreak.releases.layout import Layout
+from airflow_provider_daybreak.releases.files import discard
+from airflow_provider_daybreak.releases.layout import Layout, ids_in
 from airflow_provider_daybreak.releases.package_indexes import indexes_in
 from airflow_provider_daybreak.releases.running.booting import BOOT
 
@@ -28,11 +36,23 @@ log = logging.getLogger(__name__)
 
 FOLDER = ".boot"  # no name that a script is deployed under begins with a dot
 _NAME = "time-machine"
+_NOTED_EACH = 86_400  # seconds
+_KEPT_FOR = 90 * 86_400  # seconds; no script runs that long
 LOCK = BOOT / "time-machine.lock"
 LEAST_PYTHON = (3, 8)
 ZONES = tuple(
     map(Path, ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"))
 )
+
+
+def check_clock(clock: object) -> None:
+    """
+    Make sure that there is such a clock.
+
+    :raises InvalidValueError: there is none.
+    """
+    if clock != "report_date":
+        raise InvalidValueError("clock", clock, "report_date, or None for the true time")
 
 
 def start_at(instant: datetime, release: Release, *, index_of: Callable[[str], Index]) -> dict[str, str]:
@@ -80,6 +100,7 @@ def _package(release: Release, index_of: Callable[[str], Index]) -> Path:
         try:
             with changing(layout, lock_timeout=600):
                 _build(environment, layout, indexes_in(release.manifest, index_of))
+                _remove_unused(layout, environment.id)
         except (InstallError, VerificationError) as error:
             problem = (
                 "the package time-machine could not be installed for it, from the index of the release or of the worker. "
@@ -87,11 +108,27 @@ def _package(release: Release, index_of: Callable[[str], Index]) -> Path:
                 "set UV_DEFAULT_INDEX to one that can, for the first run."
             )
             raise ClockError(what, problem, str(error)) from error
+    _note_use(path / COMPLETE)
     facts = facts_of(path)
     problem = facts["imports"].get("time_machine", "it is missing") if facts else "it is damaged"
     if problem:
         raise ClockError(what, f"the package time-machine in {str(path)!r} can't be imported: {problem}.")
     return next(path.glob("lib/python*/site-packages"))
+
+
+def _note_use(mark: Path) -> None:
+    """Note once a day that it is used, so that it is kept, where this user may write."""
+    if time.time() - mark.stat().st_mtime > _NOTED_EACH and os.access(mark, os.W_OK, effective_ids=True):
+        os.utime(mark)
+
+
+def _remove_unused(layout: Layout, new: str) -> None:
+    """Remove those of interpreters that no clock was started for in a long time. Only who holds the deploy lock may call this."""
+    for one in ids_in(layout.environments):
+        path = layout.environment(one)
+        if one != new and time.time() - (path / COMPLETE).stat().st_mtime > _KEPT_FOR:
+            log.info("Removing what started clocks of another Python, unused for 90 days: %s", one)
+            discard(path, layout.trash)
 
 
 def _build(environment: Environment, layout: Layout, index: Indexes | None) -> None:

@@ -14,6 +14,7 @@ from airflow_provider_daybreak.exceptions import (
     ScriptGaveUpError,
     ScriptSkippedError,
 )
+from airflow_provider_daybreak.exceptions.base import missing_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,8 +56,8 @@ class Ending:
     """
     How a script's end is read.
 
-    :param retry_exit_codes: after which another try may do better; any but 2 when None. Whatever ends by a signal was
-        ended by something else, and may do better too.
+    :param retry_exit_codes: after which another try may do better; when None any but 2, unless the last that it said is that a
+        module is missing. Whatever ends by a signal was ended by something else, and may do better too.
     :param skip_on_exit_code: with which it says that there is nothing to do.
     :param fail_on: when it has failed although it ended with exit code 0.
     """
@@ -115,7 +116,12 @@ class Ending:
         if code in self.skip_on_exit_code:
             raise ScriptSkippedError(finished.command, code)
         if code:
-            again = code != _USAGE if self.retry_exit_codes is None else code in self.retry_exit_codes
+            lacking = missing_module(finished.said.rstrip().rpartition("\n")[2])  # as its last word
+            again = (
+                code != _USAGE and not lacking
+                if self.retry_exit_codes is None
+                else code in self.retry_exit_codes
+            )
             error = ScriptFailedError if again or code < 0 else ScriptGaveUpError
             raise error(finished.command, finished.ending, finished.said, finished.by_hand)
         for found in self._holding(finished, left):

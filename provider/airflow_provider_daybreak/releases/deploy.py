@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak import __version__
+from airflow_provider_daybreak.dotenv import example_of
 from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
     NoPreviousReleaseError,
@@ -245,6 +246,8 @@ def _deploy(
         files = [file["path"] for file in source.files if file["path"] not in builds]
         findings = scan(source.folder, files, roots)
         check_imports(findings, layout.environment(environment.id))
+        if dotenv is None and not layout.dotenv.exists() and (example := example_of(source.folder / ".env")):
+            findings.example = example.name
         if find_release(layout, release_id) is None:
             manifest = _manifest(layout, release_id, source, environment, choice, input_digest, plan)
             make_release(layout, manifest, source.read)

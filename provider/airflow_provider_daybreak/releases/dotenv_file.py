@@ -8,7 +8,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.dotenv import read_dotenv
+from airflow_provider_daybreak.dotenv import missing_file, read_dotenv
 from airflow_provider_daybreak.exceptions import DotenvError, DotenvUnreadableError
 from airflow_provider_daybreak.storage import local
 
@@ -31,7 +31,9 @@ def read_env_file(path: Path, *, follow: bool = True) -> bytes:
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe would be waited for
         descriptor = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
     except OSError as error:
-        problem = error.strerror or str(error)
+        problem = f"{error.strerror or error}; expected a file that the worker's user can read"
+        if error.errno == errno.ENOENT:
+            problem = missing_file(path)
         if error.errno == errno.ELOOP:
             problem = "it is a symbolic link. Name the file that it leads to in env_file"
         raise DotenvUnreadableError(str(path), problem) from error

@@ -9,6 +9,7 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.exceptions import DiskFullError
 from airflow_provider_daybreak.storage import local
 
@@ -30,7 +31,8 @@ def write_json(path: Path, value: Any, *, mode: int = 0o644) -> None:
 def read_json(path: StoragePath) -> dict[str, Any] | None:
     """Return the object in the file, or None when it is missing or was cut off."""
     try:
-        value = json.loads(path.read_bytes())
+        with storage.connected(path):
+            value = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return value if isinstance(value, dict) else None
@@ -139,17 +141,20 @@ def _empty(folder: int, top: int) -> list[str]:
 
 def _change_modes(tree: Path, change: Callable[[int], int]) -> None:
     """Change the modes from the top down: a folder may have to be made readable before it is listed."""
-    _change_mode(tree, change)
-    for entry in list(tree.iterdir()):
-        if entry.is_symlink():
-            continue
-        if entry.is_dir():
-            _change_modes(entry, change)
-        else:
-            _change_mode(entry, change)
+    _change_mode(str(tree), tree.lstat().st_mode, change)
+    folders = [str(tree)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                mode = entry.stat(follow_symlinks=False).st_mode
+                if stat.S_ISLNK(mode):
+                    continue
+                _change_mode(entry.path, mode, change)
+                if stat.S_ISDIR(mode):
+                    folders.append(entry.path)
 
 
-def _change_mode(path: Path, change: Callable[[int], int]) -> None:
-    mode = path.lstat().st_mode
-    if change(mode) != stat.S_IMODE(mode):
-        path.chmod(change(mode))
+def _change_mode(path: str, mode: int, change: Callable[[int], int]) -> None:
+    """Change the mode of a path, as text: an environment has thousands of files."""
+    if (wanted := change(mode)) != stat.S_IMODE(mode):
+        os.chmod(path, wanted)  # noqa: PTH101 - see above

@@ -29,7 +29,7 @@ class Layout:
                      releases/<id>/        src/, environment -> ../../environments/<id>, .lease, MANIFEST.json last
                      shared/.env           0600
                      current -> releases/<id>
-                     state/                deploy.lock history.jsonl interpreters.json
+                     state/                deploy.lock history.jsonl history-seen.json interpreters.json
                      runs/<id>/            work/, output/ and tmp/ of a script that runs
                      runs/kept-<id>/       a large release's copy for its next run
                      trash/                what is being removed
@@ -86,6 +86,11 @@ class Layout:
     def history(self) -> Path:
         """A JSON line for each time that ``current`` changed."""
         return self.state / "history.jsonl"
+
+    @cached_property
+    def history_seen(self) -> Path:
+        """The number of the last entry that this worker has seen in the history that all share, where that is signed."""
+        return self.state / "history-seen.json"
 
     @cached_property
     def runs(self) -> Path:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.exceptions import InterpreterError, StillInUseError, VerificationError
+from airflow_provider_daybreak.exceptions import (
+    InterpreterElsewhereError,
+    InterpreterError,
+    StillInUseError,
+    VerificationError,
+)
 from airflow_provider_daybreak.releases.changing import changing
 from airflow_provider_daybreak.releases.environments import environment as environments
 from airflow_provider_daybreak.releases.environments.conda import interpreter_in, packages_in
 from airflow_provider_daybreak.releases.environments.environment import LOCK_NAME, Environment, builds_in
+from airflow_provider_daybreak.releases.environments.environment import id_of as id_of_environment
 from airflow_provider_daybreak.releases.environments.interpreter import find_interpreter
 from airflow_provider_daybreak.releases.environments.lock import Lock
 from airflow_provider_daybreak.releases.files import check_room, discard, protect_source, write_json
@@ -18,14 +24,16 @@ from airflow_provider_daybreak.releases.lease import exclusively
 from airflow_provider_daybreak.releases.package_indexes import indexes_in
 from airflow_provider_daybreak.releases.projects.installed import write_installed
 from airflow_provider_daybreak.releases.projects.project import read_projects
-from airflow_provider_daybreak.releases.release import MANIFEST, get_release
-from airflow_provider_daybreak.releases.source import Source, copy_files
+from airflow_provider_daybreak.releases.release import MANIFEST, get_release, id_of
+from airflow_provider_daybreak.releases.source import Source, copy_files, digest_of
 from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from airflow_provider_daybreak.releases.environments.interpreter import Interpreter
+    from airflow_provider_daybreak.releases.environments.packed import Packed
     from airflow_provider_daybreak.releases.layout import Layout
     from airflow_provider_daybreak.releases.projects.project import Project
     from airflow_provider_daybreak.releases.release import Release
@@ -75,27 +83,61 @@ def build_for(
     index_of: Callable[[str], Index],
     *,
     anew: bool = False,
+    interpreter: Interpreter | None = None,
+    packed: Packed | None = None,
 ) -> None:
     """
     Build the environment of a release that was made before, here or on another worker, under its id.
 
+    :param interpreter: the Python that it is made of; what its manifest says when None.
+    :param packed: what another worker packed of it.
     :raises InterpreterError: the Python of its manifest is another one here.
     :raises ReleaseError: see the classes under it.
     """
-    if packages := packages_in(lock.text):
-        interpreter = interpreter_in(packages)
-    else:
-        interpreter = find_interpreter(manifest["python"], cache=layout.state / "interpreters.json")
+    if interpreter is None:
+        interpreter = _interpreter_of(layout, manifest["python"], lock)
     if interpreter.identity() != manifest["interpreter"]:
         made, here = manifest["interpreter"], asdict(interpreter)
         different = ", ".join(
             f"{key} {here[key]!r} for {made[key]!r}" for key in made if here[key] != made[key]
         )
-        problem = f"release {manifest['release']} was made for another one: here is {different}. Use one image on all workers"
+        problem = f"release {manifest['release']} was made for another one: here is {different}. Deploy again, and it is made for this one"
         raise InterpreterError(interpreter.path, problem)
     environment = Environment(lock, interpreter, builds_in(manifest))
     index = indexes_in(manifest, index_of)
-    environments.build(environment, manifest["environment"], layout, index=index, anew=anew)
+    environments.build(environment, manifest["environment"], layout, index=index, anew=anew, packed=packed)
+
+
+def _interpreter_of(layout: Layout, wanted: str | None, lock: Lock) -> Interpreter:
+    if packages := packages_in(lock.text):
+        return interpreter_in(packages)
+    return find_interpreter(wanted, cache=layout.state / "interpreters.json")
+
+
+def interpreter_here(layout: Layout, manifest: Mapping[str, Any], lock: Lock) -> Interpreter:
+    """
+    Return this worker's Python for a release that was made on another one, whose Python may be a later or an earlier one.
+
+    Where it lies at no such path here: the one of the same minor version, or else the worker's own.
+
+    :raises InterpreterElsewhereError: the release is for a version of Python that this worker lacks.
+    """
+    named = manifest["python"]
+    minor = ".".join(manifest["interpreter"]["version"].split(".")[:2])
+    for wanted in (named, minor, None) if named.startswith("/") else (named,):
+        try:
+            return _interpreter_of(layout, wanted, lock)
+        except InterpreterError as error:  # noqa: PERF203 - three at most
+            problem = str(error)
+    raise InterpreterElsewhereError(named, problem, manifest["release"])
+
+
+def remade(manifest: Mapping[str, Any], interpreter: Interpreter) -> dict[str, Any]:
+    """Return the manifest of the release that the same lock and files make with another Python: its id is its own."""
+    identity = interpreter.identity()
+    environment = id_of_environment(manifest["lock_sha256"], identity, manifest["installer"])
+    made = id_of(environment, digest_of(manifest["files"]), manifest)
+    return {**manifest, "interpreter": identity, "environment": environment, "release": made}
 
 
 def frozen_lock(release: Release) -> Lock:

@@ -100,3 +100,4 @@ def prune_store(layout: Layout, store: Store, *, keep: int) -> None:
     for release in store.release_ids():
         if release not in kept:
             store.remove(release)
+    store.remove_environments()

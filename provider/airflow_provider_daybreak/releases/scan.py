@@ -51,12 +51,14 @@ class Findings:
     :param clock_calls: where it asks for the time, such as ``report.py line 12: datetime.date.today``: a backfilled
         day would get today's.
     :param mails: a place that imports smtplib, the nearest to the top of the source, or "".
+    :param example: name of an example of a ``.env`` that the source has, where it has no such file itself, or "".
     :param escapes: where it mails, or starts Python, in a way that ``mail=`` and ``clock=`` don't reach, with what is meant.
     """
 
     imports: dict[str, str] = field(default_factory=dict)
     clock_calls: list[str] = field(default_factory=list)
     mails: str = ""
+    example: str = ""
     escapes: list[str] = field(default_factory=list)
 
 
@@ -78,7 +80,9 @@ def scan(folder: Path, files: Sequence[str], roots: Sequence[str] = ()) -> Findi
             for module, line in _needed(tree):
                 if module not in own and module not in sys.stdlib_module_names:
                     found.imports.setdefault(module, f"{place} line {line}")
-            found.clock_calls += [f"{place} line {line}: {name}" for line, name in sorted(set(_calls(tree)))]
+            found.clock_calls += [
+                f"{place} line {line}: {name}" for line, name in sorted(set(clock_calls(tree)))
+            ]
             if line := _line_of_import(tree, "smtplib"):
                 mailers.append((path.count("/"), place, line))
             found.escapes += [f"{place} line {line}: {what}" for line, what in _told_past_us(tree)]
@@ -106,6 +110,12 @@ def warn_of(found: Findings, name: str) -> None:
             "unless mail='once' is set where it runs, which sends it once for its day.",
             found.mails,
         )
+    if found.example:
+        log.warning(
+            "%s has %s, and no .env: what the script reads of it is not set. Copy the example to .env beside it, with mode 600, "
+            "write your values into the copy, and deploy again; or name the file in env_file.",
+            name, found.example,
+        )  # fmt: skip
     if found.escapes:
         more = f"\n… and {len(found.escapes) - _SHOWN_CALLS} more" if len(found.escapes) > _SHOWN_CALLS else ""
         log.warning(
@@ -194,7 +204,8 @@ def _for_types(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
 
 
-def _calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def clock_calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield where a syntax tree asks for the time of day: the line, and what it asks."""
     known = dict(_imported(tree))
     for node in ast.walk(tree):
         if isinstance(node, (ast.Attribute, ast.Name)):

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.releases.source import FileEntry
 
+DOTENV_OF = r"\.env\.(?!example$|sample$|template$|dist$).+"
+"""Expression of the names of ``.env`` files for one use, which hold what no example does."""
 _NAMES = re.compile(
-    r"\.env\.(?!example$|sample$|template$|dist$).+|[._]netrc|\.pgpass|\.pypirc|\.my\.cnf|\.git-credentials|\.htpasswd"
+    rf"{DOTENV_OF}|[._]netrc|\.pgpass|\.pypirc|\.my\.cnf|\.git-credentials|\.htpasswd"
     r"|id_(rsa|dsa|ecdsa|ed25519)|credentials\.json|client_secret.*\.json|service[-_]account.*\.json"
     r"|.+\.(p12|pfx|jks|kdbx|ppk)",
     re.IGNORECASE,
@@ -31,11 +33,16 @@ def secrets_in(folder: Path, files: Sequence[FileEntry]) -> list[str]:
     return [
         file["path"]
         for file in files
-        if file["sha256"] and _looks_like_one(folder / file["path"], file["bytes"])
+        if file["sha256"] and looks_like_secret(folder / file["path"], file["bytes"])
     ]
 
 
-def _looks_like_one(path: Path, size: int) -> bool:
+def looks_like_secret(path: Path, size: int) -> bool:
+    """
+    Return whether a file looks like secrets: by its name, and ``.pem`` and ``.key`` by a private key in it.
+
+    :param size: its bytes.
+    """
     if _NAMES.fullmatch(path.name):
         return True
     return bool(_KEYS.fullmatch(path.name)) and size < _MOST and _PRIVATE in path.read_bytes()

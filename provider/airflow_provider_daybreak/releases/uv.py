@@ -8,13 +8,13 @@ import re
 import subprocess
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.releases.locking import held_locks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,9 @@ _SOURCE_ONLY = re.compile(
 )
 _OTHER_SYSTEM = re.compile(rf"{_PACKAGE}(==[\w.!+-]+)? has no wheels with a matching platform tag")
 _OTHER_PYTHON = re.compile(rf"{_PACKAGE}(==[\w.!+-]+)? has no wheels with a matching Python")
-
-
+_NOT_ASKED = re.compile(r"index URL \(([^)]*)\) (?:could not be queried|returned)[^(]*\((\d{3} [^)]*)\)")
+_NO_SUCH_PACKAGE = re.compile(rf"Because {_PACKAGE} was not found in the package registry")
+_NO_SUCH_VERSION = re.compile(rf"(?:Because|and) there is no version of {_PACKAGE}[=<>~!]")
 _UVS_OWN = (
     (re.compile(r"\n*hint: [^\n]*`?--(no-build|only-binary|no-binary)[^\n]*"), ""),
     (re.compile(r"`--index-strategy (unsafe-[a-z-]+)`"), r"VenvDeployOperator(index_strategy='\1')"),
@@ -204,8 +205,27 @@ class UvResult:
         return said.strip()
 
 
+def is_unsolvable(explanation: str) -> bool:
+    """Return whether uv knew all that it asked for, and found that no packages fit: asked again, it finds the same."""
+    explanation = re.sub(r"\s+", " ", explanation)
+    if _NOT_ASKED.search(explanation):
+        return False
+    return "No solution found when resolving" in explanation and "Packages were unavailable" not in explanation
+
+
 def remedy_for(explanation: str) -> str:
-    """Return what to do where uv found a package that would have to be built, or that is for something else, or ""."""
+    """Return what to do where uv found that no packages fit, or one that is to be built or for something else; or ""."""
+    explanation = re.sub(r"\s+", " ", explanation)  # uv before 0.12 breaks its lines
+    return _of_index(explanation) or _of_packages(explanation)
+
+
+def _of_index(explanation: str) -> str:
+    if found := _NOT_ASKED.search(explanation):
+        return f"The index at {found[1]} answered {found[2]}. Correct the login and the password of the connection that index_conn_id names."
+    return ""
+
+
+def _of_packages(explanation: str) -> str:
     if found := _SOURCE_ONLY.search(explanation):
         name = found[1] or found[2] or found[3]
         return (
@@ -219,7 +239,13 @@ def remedy_for(explanation: str) -> str:
             f"{found[1]}{found[2] or ''} has wheels for other versions of Python alone. Ask for a version that has one for this, or "
             f"deploy with python set to one that it has; VenvDeployOperator(only_binary={{{found[1]!r}: False}}) lets it be built."
         )
-    return ""
+    if found := _NO_SUCH_PACKAGE.search(explanation):
+        return f"Correct the name {found[1]!r} in the requirements; or, where it is a package of your own, name its index by index_conn_id."
+    if found := _NO_SUCH_VERSION.search(explanation):
+        return f"Ask for a version of {found[1]} that there is."
+    return (
+        "Loosen one of these requirements, so that they fit each other." if is_unsolvable(explanation) else ""
+    )
 
 
 def run_uv(arguments: Sequence[str], *, cwd: Path, index: Index | Indexes | None = None) -> UvResult:
@@ -245,12 +271,28 @@ def run_uv(arguments: Sequence[str], *, cwd: Path, index: Index | Indexes | None
     return UvResult(finished.returncode, finished.stdout, finished.stderr)
 
 
+_brought: dict[str, str] = {}
+
+
+def bring(path: str | None, version: str) -> None:
+    """
+    Take a uv that is no installed package.
+
+    :param path: where it is; None where nothing needs it.
+    """
+    _brought.update({"path": path, "version": version} if path else {"version": version})
+
+
 @lru_cache(maxsize=1)
-def binary() -> str:
-    """Return the path of uv itself: a version manager's shim costs a tenth of a second a call."""
+def _installed() -> str:
     from uv import find_uv_bin
 
     return str(find_uv_bin())
+
+
+def binary() -> str:
+    """Return the path of uv itself: a version manager's shim costs a tenth of a second a call."""
+    return _brought.get("path") or _installed()
 
 
 @lru_cache(maxsize=1)
@@ -258,9 +300,22 @@ def version() -> str:
     """Return uv's version, without running it."""
     from importlib.metadata import version
 
-    return version("uv")
+    return _brought.get("version") or version("uv")
 
 
 def _environment(index: Index | Indexes | None) -> Mapping[str, str]:
     passed_on = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
-    return passed_on | _FIXED | (index.variables() if index else {})
+    without_cache = {} if _has_cache(passed_on) else {"UV_NO_CACHE": "1"}
+    return passed_on | _FIXED | without_cache | (index.variables() if index else {})
+
+
+def _has_cache(variables: Mapping[str, str]) -> bool:
+    """Return whether uv can keep what it fetches where it wants to: some hosts let nobody write at home."""
+    if said := variables.get("UV_CACHE_DIR"):
+        wanted = Path(said)
+    elif said := variables.get("XDG_CACHE_HOME"):
+        wanted = Path(said, "uv")
+    else:
+        wanted = Path(variables.get("HOME", "/"), ".cache", "uv")
+    there = next(path for path in (wanted.absolute(), *wanted.absolute().parents) if path.exists())
+    return os.access(there, os.W_OK | os.X_OK)

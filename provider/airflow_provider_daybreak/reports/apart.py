@@ -149,6 +149,7 @@ def _work(
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
             signal.signal(number, signal.SIG_DFL)
         gc.freeze()  # what is the parent's stays in its pages
+        faulthandler.disable()  # of a library that gives up, the parent says what it was at
         # Of C, so that it comes through where no step of Python's ends.
         faulthandler.dump_traceback_later(limits.seconds + _GRACE, exit=True, file=stopped.fileno())
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

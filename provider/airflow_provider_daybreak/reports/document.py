@@ -241,6 +241,7 @@ class Document:
     :param blocks: all blocks in the order of the template.
     :param template_sha256: digest of the template and of everything it included.
     :param names: what expressions in these name: data, columns, keys.
+    :param address: where readers find the report, or nothing.
     """
 
     report: str
@@ -252,6 +253,7 @@ class Document:
     blocks: tuple[Block, ...]
     template_sha256: str = ""
     names: frozenset[str] = frozenset()
+    address: str = ""
 
     @property
     def tables(self) -> Iterator[Table]:

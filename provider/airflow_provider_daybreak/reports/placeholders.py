@@ -38,10 +38,11 @@ _FROM_DIGITS = str.maketrans(_DIGITS, "0123456789")
 _BLOCK = re.compile(f"{BLOCK_OPEN}([{_DIGITS}]+){BLOCK_CLOSE}")
 _SAFE_LINK = re.compile(r"(https?://|mailto:|tel:|#)", re.IGNORECASE)
 _PRIVATE = dict.fromkeys(map(ord, (BEGINS, BLOCK_OPEN, BLOCK_CLOSE)))
-# Placeholders, and what neither HTML nor XML can hold: control characters, and halves of characters.
+# Placeholders, and what neither HTML nor XML can hold: control characters, and halves of characters. Those after ASCII are
+# commands to a terminal too; the line's end among them (U+0085) is kept as any other.
 _UNPRINTABLE: dict[int, str | None] = {
     **_PRIVATE,
-    **dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, 0xFFFE, 0xFFFF]),
+    **dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 0x85), *range(0x86, 160), 0xFFFE, 0xFFFF]),
     **dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}"),
 }
 

@@ -52,6 +52,7 @@ class ReportSpec:
     checks: Sequence[Check] = ()
     when_empty: str = "send"
     csv_dialect: str = "standard"
+    link: bool = True
 
 
 @dataclass(frozen=True)
@@ -151,12 +152,15 @@ def render_report(
     found: Gathered,
     attached: Iterable[RenderedFile],
     stored: Callable[[str], bytes | None],
+    *,
+    address: str = "",
 ) -> Rendered:
     """
     Return the report's document and files.
 
     :param attached: files that go with it.
     :param stored: returns the file of that name that the last report of the period before kept for this one, or None.
+    :param address: where readers find the report, or nothing.
     :raises TemplateError: the template, or a value in it, is wrong.
     """
     language, theme = Language(spec.locale), find_theme(spec.template.parent)
@@ -174,6 +178,7 @@ def render_report(
         answer=stored,
         rows=[value for value in found.data.values() if isinstance(value, Rows)],
     )
+    document = replace(document, address=address)
     if found.failed:
         document = with_notice(document, Notice(language.word("draft"), "danger", language.word("danger")))
     files = (*rendering.render(document, spec.formats, theme, csv_dialect=spec.csv_dialect), *attached)

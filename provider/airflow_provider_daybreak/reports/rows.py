@@ -22,11 +22,11 @@ _OWN = _SIMPLE | {list, dict}
 
 
 class Watched(dict[str, Any]):
-    """A mapping that says when it is read without a key being named: all of it may be meant then."""
+    """A mapping that says which key of it is read, or None when it is read without one: all of it may be meant then."""
 
     __slots__ = ("_seen",)
 
-    def __init__(self, values: Any, seen: Callable[[], None]) -> None:
+    def __init__(self, values: Any, seen: Callable[[str | None], None]) -> None:
         super().__init__(values)
         self._seen = seen
 
@@ -38,23 +38,46 @@ class Watched(dict[str, Any]):
         return dict(dict.items(self))
 
     def __iter__(self) -> Iterator[str]:
-        self._seen()
+        self._seen(None)
         return super().__iter__()
 
     def keys(self) -> Any:
         """All of them."""
-        self._seen()
+        self._seen(None)
         return super().keys()
 
     def values(self) -> Any:
         """All of them."""
-        self._seen()
+        self._seen(None)
         return super().values()
 
     def items(self) -> Any:
         """All of them."""
-        self._seen()
+        self._seen(None)
         return super().items()
+
+    def __getitem__(self, key: str) -> Any:
+        self._seen(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key, or the default."""
+        self._seen(key)
+        return super().get(key, default)
+
+    def __eq__(self, other: object) -> bool:
+        self._seen(None)
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        self._seen(None)
+        return super().__ne__(other)
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        self._seen(None)
+        return super().__repr__()
 
 
 class Rows:
@@ -79,7 +102,7 @@ class Rows:
         self._file: IO[bytes] | None = None
         self._batches: list[tuple[int, int]] = []  # where each begins in the file, and its length in bytes
         self._count = 0
-        self._seen: Callable[[], None] | None = None
+        self._seen: Callable[[str | None], None] | None = None
         iterator = iter(tuples)
         while batch := list(islice(iterator, _BATCH)):
             own = _OWN.issuperset(map(type, chain.from_iterable(batch)))
@@ -174,6 +197,11 @@ class Rows:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return map(self._mapping, self.tuples())
 
+    def __contains__(self, row: object) -> bool:
+        if self._seen is not None:
+            self._seen(None)  # where there are no rows too: the next report compares with what is kept now
+        return any(row == each for each in self)
+
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             start, stop, step = index.indices(self._count)
@@ -201,11 +229,11 @@ class Rows:
     def __repr__(self) -> str:
         return f"<Rows {self.name or 'unnamed'}: {self._count} of {', '.join(self.columns)}>"
 
-    def watched(self, seen: Callable[[], None]) -> Rows:
+    def watched(self, seen: Callable[[str | None], None]) -> Rows:
         """
-        Return the same rows, which say when they are read without a column being named.
+        Return the same rows, which say which column of them is read.
 
-        :param seen: is called then.
+        :param seen: is called with its name, or with None where they are read without a column being named.
         """
         rows = copy(self)
         rows._seen = seen  # noqa: SLF001 - one of its own kind
@@ -218,7 +246,7 @@ class Rows:
     def all_columns(self) -> tuple[str, ...]:
         """Return the columns for one who names none of them."""
         if self._seen is not None:
-            self._seen()
+            self._seen(None)
         return self.columns
 
     def position(self, column: str) -> int:
@@ -227,6 +255,8 @@ class Rows:
 
         :raises MissingColumnError: there is no such column.
         """
+        if self._seen is not None:
+            self._seen(column)
         try:
             return self._index[column]
         except KeyError:

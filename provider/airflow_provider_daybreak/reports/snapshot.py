@@ -1,8 +1,8 @@
 """
 What a report's data was, kept with it as JSON, so that the next report can tell what has changed.
 
-Only what the template reads is kept: the columns and keys that its expressions name, or all where it goes through them
-without a name. A column of salaries that it doesn't read is in no archive.
+Only what the template reads is kept: the columns and keys that its expressions name or work out, or all where it goes through
+or compares them without a name. A column of salaries that it doesn't read is in no archive.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Container, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from airflow_provider_daybreak.exceptions import InvalidValueError, SnapshotUnreadableError
@@ -44,7 +43,7 @@ class Previous:
     def __init__(self, data: Mapping[str, Any], stored: Callable[[str], bytes | None]) -> None:
         self._stored = stored
         self._asked: dict[str, None] = {}
-        self._whole: set[str] = set()
+        self._read: dict[str, set[str | None]] = {name: set() for name in data}
         self._data = data
         self.data = {name: self._watched(name, value) for name, value in data.items()}
 
@@ -72,10 +71,15 @@ class Previous:
 
         :param names: what the template's expressions name.
         """
-        return {name: None if name in self._whole else names for name in self._asked}
+        return {name: self._needed(self._read[name], names) for name in self._asked}
+
+    @staticmethod
+    def _needed(read: set[str | None], names: frozenset[str]) -> frozenset[str] | None:
+        named = {key for key in read if key is not None}
+        return None if len(named) < len(read) else names | named
 
     def _watched(self, name: str, value: Any) -> Any:
-        return _watched(value, partial(self._whole.add, name))
+        return _watched(value, self._read[name].add)
 
 
 def keep(name: str, value: Any, names: Container[str] | None = None) -> RenderedFile:
@@ -132,7 +136,7 @@ def _row(line: str, columns: int) -> tuple[Any, ...]:
     return row
 
 
-def _watched(value: Any, seen: Callable[[], None]) -> Any:
+def _watched(value: Any, seen: Callable[[str | None], None]) -> Any:
     if isinstance(value, Rows):
         return value.watched(seen)
     if type(value) is dict:

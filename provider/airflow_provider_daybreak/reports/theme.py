@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import InvalidThemeError
-from airflow_provider_daybreak.reports.picture import SIGNATURE
+from airflow_provider_daybreak.reports.picture import SIGNATURE, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -169,4 +169,6 @@ def _logo(path: Path, name: str) -> tuple[str, bytes]:
         raise InvalidThemeError(
             str(path), f"logo {name!r} is no {media_type} inside; export the picture in that format"
         )
+    if problem := problem_of(content):
+        raise InvalidThemeError(str(path), f"logo {name!r}: {problem}; export the picture again")
     return media_type, content

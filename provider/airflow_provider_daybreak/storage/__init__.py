@@ -9,14 +9,17 @@ it, and offer what only one of them can.
 from __future__ import annotations
 
 import errno
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 from airflow_provider_daybreak.storage import local, s3
 from airflow_provider_daybreak.storage.path import StoragePath, below, uri_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
     from airflow_provider_daybreak.storage.local import Durability
@@ -26,15 +29,21 @@ __all__ = [
     "age",
     "below",
     "changed",
+    "clock",
+    "connected",
     "create_if_absent",
     "each",
     "files_below",
     "is_no_file",
+    "marks",
     "names",
+    "place",
     "read",
+    "reading",
     "remove",
     "remove_empty",
     "synchronise",
+    "temporary_file",
     "upload",
     "uri_of",
     "write",
@@ -107,6 +116,21 @@ def files_below(folder: StoragePath) -> list[tuple[str, datetime]]:
     return local.files_below(folder) if isinstance(folder, Path) else s3.files_below(folder)
 
 
+def marks(folder: StoragePath, *, depth: int = 1) -> list[tuple[str, int]]:
+    """
+    Return what lies in a folder with when it was last changed, sorted: whatever is created there changes what this returns.
+
+    Hidden names are left out. There is nothing where there is no such folder.
+
+    :param depth: on a disk, how many folders deep is looked; of an object store every object below is told.
+    :return: relative names with times in nanoseconds.
+    """
+    if isinstance(folder, Path):
+        return sorted(local.marks(folder, depth))
+    stamps = ((name, int(time.timestamp() * 1e9)) for name, time in s3.files_below(folder))
+    return sorted((name, time) for name, time in stamps if "/." not in f"/{name}")
+
+
 def changed(path: StoragePath) -> datetime | None:
     """Return when a file was last changed, as of now, or None where there is none."""
     return local.changed(path) if isinstance(path, Path) else s3.changed(path)
@@ -115,6 +139,29 @@ def changed(path: StoragePath) -> datetime | None:
 def age(path: StoragePath) -> timedelta | None:
     """Return how long ago a file was last changed, both by the clock of where it lies, or None where there is none."""
     return local.age(path) if isinstance(path, Path) else s3.age(path)
+
+
+def clock(folder: StoragePath) -> datetime | None:
+    """
+    Return what time it is by the clock of where a folder lies, to a second, or None where that can't be known.
+
+    :param folder: one that is there.
+    """
+    return local.clock(folder) if isinstance(folder, Path) else s3.clock(folder)
+
+
+def place(folder: StoragePath) -> Hashable:
+    """Return what tells the disk or the bucket that a folder lies on, or would lie on, from any other."""
+    return local.device(folder) if isinstance(folder, Path) else s3.bucket_of(folder)
+
+
+def connected(path: StoragePath) -> AbstractContextManager[None]:
+    """
+    Return a context for the path's own methods, in which what stands between us and its store is an ``OSError`` too.
+
+    What is asked for here needs none.
+    """
+    return s3.connected() if getattr(path, "protocol", "") in s3.PROTOCOLS else nullcontext()
 
 
 def remove(folder: StoragePath, relative: Iterable[str]) -> None:
@@ -137,6 +184,33 @@ def upload(path: StoragePath, file: Path) -> None:
         local.move(file, path)
     else:
         s3.upload(path, file)
+
+
+@contextmanager
+def reading(path: StoragePath) -> Iterator[BinaryIO]:
+    """
+    Open a file to read it in pieces, and nothing that a symbolic link in its place leads to.
+
+    :raises OSError: it could not be opened; reading raises it too.
+    """
+    with local.reading(path) if isinstance(path, Path) else s3.reading(path) as file:
+        yield file
+
+
+@contextmanager
+def temporary_file(folder: StoragePath) -> Iterator[tuple[Path, BinaryIO]]:
+    """Yield a new file on the disk of the folder, or on this machine's where the folder is far away: see :func:`upload`."""
+    if not isinstance(folder, Path):
+        with NamedTemporaryFile(prefix="daybreak-") as file:
+            yield Path(file.name), cast("BinaryIO", file)
+        return
+    local.make_folder(folder)
+    path = local.temporary_beside(folder / "artifact")
+    try:
+        with local.create_hidden(path) as file:
+            yield path, file
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def synchronise(folders: Iterable[StoragePath]) -> None:

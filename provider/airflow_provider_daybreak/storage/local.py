@@ -110,6 +110,11 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
 
 
+def reading(path: Path) -> BinaryIO:
+    """Open a file to read it, and nothing that a symbolic link in its place leads to."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+
+
 def move(file: Path, path: Path) -> None:
     """Make a file of the same disk durable, and move it there in place of the one that was."""
     with opened(file) as descriptor:
@@ -188,6 +193,22 @@ def files_below(folder: Path) -> list[tuple[str, datetime]]:
     return found
 
 
+def marks(folder: Path | str, depth: int, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Yield the names in a folder, and in those in it, that are not hidden, with when each was changed, in nanoseconds."""
+    try:
+        with os.scandir(folder) as entries:
+            inside = [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
+        return
+    for entry in inside:
+        with suppress(FileNotFoundError):  # it was removed meanwhile
+            yield f"{prefix}{entry.name}", entry.stat(follow_symlinks=False).st_mtime_ns
+            if depth > 1 and entry.is_dir(follow_symlinks=False):
+                yield from marks(entry.path, depth - 1, f"{prefix}{entry.name}/")
+
+
 def changed(path: Path) -> datetime | None:
     """Return when a file was last changed, or None where there is none."""
     try:
@@ -205,14 +226,30 @@ def age(path: Path) -> timedelta | None:
     then = changed(path)
     if then is None:
         return None
-    temporary = temporary_beside(path)
+    now = clock(path.parent) or datetime.now(
+        timezone.utc
+    )  # who may only read has no other clock than this host's
+    return now - then
+
+
+def clock(folder: Path) -> datetime | None:
+    """Return what time it is by the clock that stamps the files in a folder, or None where none can be made."""
+    temporary = temporary_beside(folder / "clock")
     try:
         with create_hidden(temporary) as file:
             now = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, timezone.utc)
         temporary.unlink(missing_ok=True)
-    except OSError:  # who may only read has no other clock than this host's
-        now = datetime.now(timezone.utc)
-    return now - then
+    except OSError:  # who may only read
+        return None
+    return now
+
+
+def device(folder: Path) -> int:
+    """Return the number of the file system that a folder lies on, or that of what it would be made in."""
+    try:
+        return folder.stat().st_dev
+    except FileNotFoundError:
+        return device(folder.parent)
 
 
 def remove(folder: Path, relative: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from airflow_provider_daybreak.exceptions import (
     MissingExtraError,
@@ -22,13 +22,13 @@ from airflow_provider_daybreak.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator, Mapping
     from datetime import timedelta
     from pathlib import Path
 
     from airflow_provider_daybreak.storage.path import StoragePath
 
-_PROTOCOLS = ("s3", "s3a")
+PROTOCOLS = ("s3", "s3a")
 _NONCE = "daybreak-nonce"
 _PAUSES = (
     0.05,
@@ -58,7 +58,7 @@ def filesystem_of(path: StoragePath) -> tuple[Any, str]:
     :raises MissingExtraError: what speaks S3 is not installed.
     """
     given = cast("_ObjectPath", path)
-    if given.protocol not in _PROTOCOLS:
+    if given.protocol not in PROTOCOLS:
         raise StorageUnsupportedError(str(path))
     try:
         return given.fs, given.path
@@ -167,6 +167,14 @@ def upload(path: StoragePath, file: Path) -> None:
         filesystem.put_file(str(file), name)
 
 
+@contextmanager
+def reading(path: StoragePath) -> Iterator[BinaryIO]:
+    """Open an object to read it in pieces."""
+    filesystem, name = filesystem_of(path)
+    with connected(), filesystem.open(name, "rb") as file:
+        yield file
+
+
 def files_below(folder: StoragePath) -> list[tuple[str, datetime]]:
     """Return the name relative to the folder, and the time of the last change, of each object below it."""
     filesystem, name = filesystem_of(folder)
@@ -202,8 +210,28 @@ def age(path: StoragePath) -> timedelta | None:
     if head is None:
         return None
     modified: datetime = head["LastModified"]
-    date = head.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    return (parsedate_to_datetime(date) if date else datetime.now(timezone.utc)) - modified
+    return (_date(head) or datetime.now(timezone.utc)) - modified
+
+
+def clock(folder: StoragePath) -> datetime | None:
+    """Return what time it is by the store's clock, in whole seconds, or None where it doesn't say."""
+    filesystem, name = filesystem_of(folder)
+    bucket, key, _version = filesystem.split_path(name)
+    with connected():
+        listed = filesystem.call_s3("list_objects_v2", Bucket=bucket, Prefix=key, MaxKeys=1)
+    return _date(listed)
+
+
+def bucket_of(folder: StoragePath) -> Hashable:
+    """Return what tells a folder's bucket from any other, those of other stores too."""
+    filesystem, name = filesystem_of(folder)
+    return filesystem, filesystem.split_path(name)[0]
+
+
+def _date(answer: Mapping[str, Any]) -> datetime | None:
+    """Return when the store answered, by its own clock, if it says so."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return parsedate_to_datetime(date) if date else None
 
 
 def remove(path: StoragePath) -> None:

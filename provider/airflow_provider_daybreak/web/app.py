@@ -12,33 +12,49 @@ from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote
 
-from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import get_user
-from airflow.models.dag import DagModel
 from fastapi import Depends, FastAPI, Request, Response  # noqa: TID253 - see above
-from fastapi.responses import JSONResponse, RedirectResponse  # noqa: TID253 - see above
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse  # noqa: TID253 - see above
 from starlette.exceptions import HTTPException
 
 from airflow_provider_daybreak.archive import Revision
+from airflow_provider_daybreak.context.address import report_address
 from airflow_provider_daybreak.context.archive import archive_of
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileChangedError,
     ArchivedFileNotFoundError,
     ArchiveError,
+    DaybreakError,
+    IndexUnwritableError,
     InvalidValueError,
 )
+from airflow_provider_daybreak.web import session
+from airflow_provider_daybreak.web.access import may_read
+from airflow_provider_daybreak.web.api import describe, show_badge, tell_figures
+from airflow_provider_daybreak.web.calendar import fill, show_calendar, show_filling
 from airflow_provider_daybreak.web.content import (
     HEADERS,
     Content,
     content_of,
+    large_file,
     list_page,
     page_of,
     problem_page,
     with_way_back,
 )
+from airflow_provider_daybreak.web.day import mail, show_day, show_mailing
+from airflow_provider_daybreak.web.deliveries import (
+    mail_many,
+    show_deliveries,
+    show_mailing_many,
+    tell_deliveries,
+)
+from airflow_provider_daybreak.web.releases import roll_back, show_lock, show_releases
 from airflow_provider_daybreak.web.runs import reports_of
+from airflow_provider_daybreak.web.tabs import show_dag, show_day_of_run
+from airflow_provider_daybreak.web.today import show_static, show_today, tell_today
+from airflow_provider_daybreak.web.words import COOKIE, language_of
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +76,14 @@ def make_app() -> FastAPI:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(ArchivedFileNotFoundError, _absent)
     app.add_exception_handler(ArchivedFileChangedError, _changed)
-    app.get("/runs/{dag_id}/{run_id:path}")(show_run)
-    app.get("/reports/{report}/{report_date}/{number}")(show_in_folder)
-    app.get("/reports/{report}/{report_date}/{number}/")(show_report)
-    app.get("/reports/{report}/{report_date}/{number}/{name:path}")(show_file)
+    app.add_exception_handler(IndexUnwritableError, _no_index)
+    app.add_exception_handler(DaybreakError, _refused_to)
+    for path, act in _ACTIONS:
+        app.post(path)(act)
+    for path, show in _PAGES:
+        app.api_route(path, methods=["GET", "HEAD"])(
+            show
+        )  # the server leaves out the body of what answers HEAD
     return app
 
 
@@ -76,31 +96,33 @@ def readable(
     :raises HTTPException: 404 for all that is absent, forbidden or no address at all: who may not read a
         report is not told whether there is one.
     """
+    if not _NUMBER.fullmatch(number):
+        raise HTTPException(404, "Not found")
+    return _found(report, report_date, int(number), user)
+
+
+def latest_readable(report: str, report_date: str, user: Annotated[BaseUser, Depends(get_user)]) -> Revision:
+    """
+    Return the latest revision for a date that is no draft, for a user who may read the Dag that made it.
+
+    :raises HTTPException: 404, as of :func:`readable`.
+    """
+    return _found(report, report_date, None, user)
+
+
+def _found(report: str, report_date: str, number: int | None, user: BaseUser) -> Revision:
     absent = HTTPException(404, "Not found")
-    if not _NUMBER.fullmatch(number) or not _DATE.fullmatch(report_date):
+    if not _DATE.fullmatch(report_date):
         raise absent
     try:
-        revision = archive_of().revision(report, date.fromisoformat(report_date), int(number))
+        archive, day = archive_of(), date.fromisoformat(report_date)
+        revision = archive.latest(report, day) if number is None else archive.revision(report, day, number)
     except (ArchiveError, InvalidValueError, ValueError) as error:
         log.info("No report to show: %s", error)
         raise absent from error
-    dag_id = revision.manifest.run.get("dag_id")
-    if not _may_read(user, dag_id):
+    if revision is None or not may_read(user, revision.manifest.run.get("dag_id")):
         raise absent
     return revision
-
-
-def _may_read(user: BaseUser, dag_id: object) -> bool:
-    """Return whether a user may read what the Dag's tasks returned."""
-    # Auth managers take "~", and no id, for any Dag.
-    if not isinstance(dag_id, str) or dag_id in ("", "~"):
-        return False
-    return get_auth_manager().is_authorized_dag(
-        method="GET",
-        access_entity=DagAccessEntity.XCOM,  # as any other result of a task
-        details=DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id)),
-        user=user,
-    )
 
 
 def show_run(
@@ -111,12 +133,11 @@ def show_run(
 
     :raises HTTPException: 404 where the user may not read the Dag, as for one that is not there.
     """
-    if not _may_read(user, dag_id):
+    if not may_read(user, dag_id):
         raise HTTPException(404, "Not found")
-    prefix = f"{request.base_url.path}daybreak/reports"
     addresses = {
         f"{one.report}, {one.report_date}, revision {one.revision}": (
-            f"{prefix}/{quote(one.report)}/{quote(one.report_date)}/{one.revision}/?{_FRAMED}"
+            f"{request.base_url.path}{report_address(one.report, one.report_date, one.revision)}?{_FRAMED}"
         )
         for one in reports_of(dag_id, run_id)
     }
@@ -124,6 +145,13 @@ def show_run(
         [address] = addresses.values()
         return RedirectResponse(address, headers=dict(HEADERS))
     return Response(list_page(addresses), headers={**HEADERS, "Content-Type": "text/html; charset=utf-8"})
+
+
+def show_latest(request: Request, revision: Annotated[Revision, Depends(latest_readable)]) -> Response:
+    """Send the browser to the latest revision: what links in reports lead to, which know no revision."""
+    manifest = revision.manifest
+    address = report_address(manifest.report, manifest.report_date.isoformat(), manifest.revision)
+    return RedirectResponse(f"{request.base_url.path}{address}", headers=dict(HEADERS))
 
 
 def show_in_folder(number: str) -> Response:
@@ -137,11 +165,20 @@ def show_report(request: Request, revision: Annotated[Revision, Depends(readable
         return _response(page_of(revision))
     dag_id, run_id = (str(revision.manifest.run.get(name, "")) for name in ("dag_id", "run_id"))
     run = f"{request.base_url.path}dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
-    return _response(with_way_back(page_of(revision), run, f"Run {run_id} of {dag_id}"))
+    return _response(with_way_back(page_of(revision), run, f"Run {run_id} of {dag_id}", _which(revision)))
+
+
+def _which(revision: Revision) -> str:
+    """Return which report a page shows, since the report itself knows no revision."""
+    manifest = revision.manifest
+    draft = ", a draft" if manifest.draft else ""
+    return f"{manifest.report}, {manifest.report_date}, revision {manifest.revision}{draft}"
 
 
 def show_file(name: str, revision: Annotated[Revision, Depends(readable)]) -> Response:
-    """Show or hand over one file of the report."""
+    """Show or hand over one file of the report: a large one in pieces, and from where a download goes on."""
+    if (large := large_file(revision, name)) is not None:
+        return FileResponse(large.path, headers=dict(large.headers), media_type=large.media_type)
     return _response(content_of(revision, name))
 
 
@@ -152,6 +189,11 @@ def _response(content: Content) -> Response:
 def _refused(request: Request, error: Exception) -> Response:
     """Send a browser that is not logged in to the login page, which leads back here."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    if error.status_code == HTTPStatus.UNAUTHORIZED and request.headers.get("sec-fetch-dest") == "iframe":
+        language = language_of(request.cookies.get(COOKIE, ""), request.headers.get("accept-language", ""))
+        return Response(
+            session.session_page(request.base_url.path, language), 401, headers=dict(session.HEADERS)
+        )
     if error.status_code == HTTPStatus.UNAUTHORIZED and "text/html" in request.headers.get("accept", ""):
         back = quote(request.url.path, safe="")
         return RedirectResponse(f"{request.base_url.path}api/v2/auth/login?next={back}", headers=dict(HEADERS))
@@ -169,9 +211,53 @@ def _changed(request: Request, error: Exception) -> Response:
     return _told(request, detail, 500)
 
 
+def _no_index(request: Request, error: Exception) -> Response:
+    log.error("The overview of reports can't be shown: %s", error)
+    return _told(request, "The overview can't be shown now. The API server's log says why.", 503)
+
+
+def _refused_to(request: Request, error: Exception) -> Response:
+    log.warning("Something that a page asked for can't be done: %s", error)
+    return _told(request, str(error), 409)
+
+
 def _told(request: Request, detail: str, status: int) -> Response:
     """Say what is wrong: a browser in a page that leads back, a program in JSON."""
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"detail": detail}, status, headers=dict(HEADERS))
     page = problem_page(detail, request.base_url.path)
     return Response(page, status, headers={**HEADERS, "Content-Type": "text/html; charset=utf-8"})
+
+
+_ACTIONS = (
+    ("/deliveries/mail", mail_many),
+    ("/releases/{name}/roll_back", roll_back),
+    ("/calendar/{report}/fill", fill),
+    ("/day/{report}/{report_date}/mail", mail),
+)
+
+_PAGES = (
+    ("/deliveries", show_deliveries),
+    ("/deliveries/mail", show_mailing_many),
+    ("/deliveries.csv", tell_deliveries),
+    ("/releases", show_releases),
+    ("/releases/{name}/{release}/lock", show_lock),
+    ("/dags/{dag_id}", show_dag),
+    ("/tasks/{dag_id}/{run_id:path}", show_day_of_run),
+    ("/api/metrics", tell_figures),
+    ("/api/badge/{report}.svg", show_badge),
+    ("/api/openapi.json", describe),
+    ("/calendar/{report}", show_calendar),
+    ("/calendar/{report}/fill", show_filling),
+    ("/day/{report}/{report_date}", show_day),
+    ("/day/{report}/{report_date}/mail", show_mailing),
+    ("/today", show_today),
+    ("/api/today", tell_today),
+    ("/static/{name}", show_static),
+    ("/runs/{dag_id}/{run_id:path}", show_run),
+    ("/reports/{report}/{report_date}", show_latest),
+    ("/reports/{report}/{report_date}/", show_latest),
+    ("/reports/{report}/{report_date}/{number}", show_in_folder),
+    ("/reports/{report}/{report_date}/{number}/", show_report),
+    ("/reports/{report}/{report_date}/{number}/{name:path}", show_file),
+)

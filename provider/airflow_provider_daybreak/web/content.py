@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
+import stat
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_daybreak.exceptions import ArchivedFileNotFoundError
+from airflow_provider_daybreak.exceptions import ArchivedFileChangedError, ArchivedFileNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +26,7 @@ PAGES = ("page.html", "report.html", "report.txt")
 _SHOWN = frozenset({"text/html", "text/plain", "image/gif", "image/jpeg", "image/png", "image/webp"})
 """Media types that a browser shows; it saves the others. SVG and PDF are left out: both can hold script."""
 
+_LARGE = 1 << 20  # bytes
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+")
 
 HEADERS: Mapping[str, str] = {
@@ -47,6 +52,15 @@ class Content:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class LargeFile:
+    """What a response consists of that is sent in pieces."""
+
+    path: Path
+    media_type: str
+    headers: Mapping[str, str]
+
+
 def page_of(revision: Revision) -> Content:
     """
     Return the report as a page.
@@ -68,18 +82,53 @@ def content_of(revision: Revision, name: str) -> Content:
     :raises ArchivedFileNotFoundError: the revision has no such file.
     :raises ArchivedFileChangedError: it is no longer what was published.
     """
-    body = revision.read(name)
-    media_type = revision.file(name).media_type.partition(";")[0].strip().lower()
-    if not _MEDIA_TYPE.fullmatch(media_type):
-        media_type = "application/octet-stream"
+    body, media_type = revision.read(name), _media_type(revision, name)
     if media_type == "text/html":
         body = with_images_inside(body, revision)
-    shown = media_type in _SHOWN
-    return Content(
-        body,
-        f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type,
-        HEADERS if shown else {**HEADERS, "Content-Disposition": _attachment(name)},
-    )
+    return Content(body, *_shown_as(media_type, name))
+
+
+def large_file(revision: Revision, name: str) -> LargeFile | None:
+    """
+    Return a file on a disk that is better sent in pieces than read as a whole, or None where that is not so.
+
+    :raises ArchivedFileNotFoundError: the revision has no such file.
+    :raises ArchivedFileChangedError: it is no longer what was published.
+    """
+    file, path, media_type = revision.file(name), revision.path(name), _media_type(revision, name)
+    if not isinstance(path, Path) or file.bytes < _LARGE or media_type == "text/html":
+        return None
+    try:
+        about = path.lstat()
+        if not stat.S_ISREG(about.st_mode):
+            raise ArchivedFileChangedError(revision.uri, name, "something else lies in its place")
+        digest = _digest_of(path, about.st_mtime_ns, about.st_size, about.st_ino)
+    except FileNotFoundError as error:
+        raise ArchivedFileChangedError(revision.uri, name, "it is gone") from error
+    if digest != file.sha256:
+        raise ArchivedFileChangedError(revision.uri, name, "its bytes are not those that were published")
+    return LargeFile(path, *_shown_as(media_type, name))
+
+
+@lru_cache(maxsize=256)
+def _digest_of(path: Path, *_about: int) -> str:
+    """Return a file's SHA-256: once for each state of the file, since who asks for pieces asks often."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _media_type(revision: Revision, name: str) -> str:
+    media_type = revision.file(name).media_type.partition(";")[0].strip().lower()
+    return media_type if _MEDIA_TYPE.fullmatch(media_type) else "application/octet-stream"
+
+
+def _shown_as(media_type: str, name: str) -> tuple[str, Mapping[str, str]]:
+    """Return the media type and the headers that a file is sent with."""
+    said = f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
+    return said, HEADERS if media_type in _SHOWN else {**HEADERS, "Content-Disposition": _attachment(name)}
 
 
 def with_images_inside(html: bytes, revision: Revision) -> bytes:
@@ -102,18 +151,20 @@ def with_images_inside(html: bytes, revision: Revision) -> bytes:
     return source.sub(inside, html)
 
 
-def with_way_back(content: Content, address: str, text: str) -> Content:
+def with_way_back(content: Content, address: str, text: str, which: str) -> Content:
     """
-    Return a page with a link above it; anything else as it is.
+    Return a page with a link above it, and what it is; anything else as it is.
 
     :param address: where the link leads to.
     :param text: what it says.
+    :param which: what the page is.
     """
     if not content.media_type.startswith("text/html"):
         return content
     link = (
         '<p style="margin:0;padding:10px 16px;font:14px system-ui,sans-serif;background:#8881">'
-        f'<a href="{escape(address)}" style="color:inherit">← {escape(text)}</a></p>'
+        f'<a href="{escape(address)}" style="color:inherit">← {escape(text)}</a>'
+        f" · {escape(which)}</p>"
     ).encode()
     body, found = re.subn(rb"(<body[^>]*>)", lambda match: match[1] + link, content.body, count=1)
     return replace(content, body=body if found else link + content.body)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperatorLink
 
+from airflow_provider_daybreak.context.address import report_address
+
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
-
-APP_PREFIX = "/daybreak"
 
 
 class OpenReportLink(BaseOperatorLink):
@@ -37,12 +37,3 @@ class OpenReportLink(BaseOperatorLink):
         if not mailed and not (isinstance(manifest, str) and manifest.startswith(f"{archive_of().uri}/")):
             return ""
         return report_address(result["report"], result["report_date"], result["revision"])
-
-
-def report_address(report: str, report_date: str, revision: int) -> str:
-    """
-    Return where a revision is shown, relative to the UI's base: Airflow may sit under a path prefix.
-
-    :param report_date: ISO date.
-    """
-    return f"{APP_PREFIX.lstrip('/')}/reports/{report}/{report_date}/{revision}/"

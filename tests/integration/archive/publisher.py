@@ -36,7 +36,12 @@ def draft(text: str, report: str = "daily_report") -> Draft:
     return Draft(
         report=report,
         report_date=DAY,
-        period={"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"},
+        period={
+            "name": "day",
+            "start": "2026-03-29T00:00:00+00:00",
+            "end": "2026-03-30T00:00:00+00:00",
+            "timezone": "UTC",
+        },
         title="Almanac",
         files=[DraftFile("report.html", "text/html", text.encode() * 1000), *charts],
         rows={},

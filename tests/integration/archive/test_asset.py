@@ -29,7 +29,7 @@ with DAG("makes_the_report", schedule=None, start_date=datetime(2026, 1, 1)):
             Draft(
                 report="daily_report",
                 report_date=date(2026, 3, 29),
-                period={"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"},
+                period={"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "2026-03-30T00:00:00+00:00", "timezone": "UTC"},
                 title="Almanac",
                 files=[DraftFile("report.html", "text/html", b"<p>")],
                 rows={"almanac": 7},

@@ -14,9 +14,10 @@ import pytest
 
 from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.archive import Archive, Draft, DraftFile
+from tests.attacks import often
 
 PUBLISHER = [sys.executable, str(Path(__file__).with_name("publisher.py"))]
-EVERY = 1 if os.environ.get("DAYBREAK_KILL_EVERYWHERE") else 7
+EVERY = often(7, 1)
 DAY = date(2026, 3, 29)
 
 
@@ -24,7 +25,12 @@ def draft(text="<p>Hello</p>", report="daily_report"):
     return Draft(
         report=report,
         report_date=DAY,
-        period={"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"},
+        period={
+            "name": "day",
+            "start": "2026-03-29T00:00:00+00:00",
+            "end": "2026-03-30T00:00:00+00:00",
+            "timezone": "UTC",
+        },
         title="Almanac",
         files=[
             DraftFile("report.html", "text/html", text.encode()),
@@ -40,10 +46,11 @@ def run(*words):
     return json.loads(done.stdout)
 
 
-def test_wherever_publishing_is_killed_the_revision_is_absent_or_complete(tmp_path, record_property):
+@pytest.mark.attack("kills")
+def test_wherever_publishing_is_killed_the_revision_is_absent_or_complete(tmp_path, tried):
     found = run("sweep", str(tmp_path), str(EVERY))
 
-    record_property("kill points", found)
+    tried(sum(found.values()))
     assert set(found) == {"absent", "complete"}
     assert sum(found.values()) * EVERY > 500
 
@@ -56,9 +63,12 @@ def test_racing_processes_get_consecutive_numbers_and_lose_none(tmp_path):
     assert len({each.read("report.html") for each in Archive(tmp_path).revisions()}) == 40
 
 
+@pytest.mark.attack("errors of a disk or a socket")
 @pytest.mark.parametrize("call", ["open", "fsync", "link", "mkdir", "rename"])
-@pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
-def test_whatever_the_disk_refuses_the_revision_is_absent_or_complete(tmp_path, monkeypatch, call, error):
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EDQUOT", "EROFS"])
+def test_whatever_the_disk_refuses_the_revision_is_absent_or_complete(
+    tmp_path, monkeypatch, call, error, tried
+):
     import errno
 
     archive = Archive(tmp_path)
@@ -89,9 +99,11 @@ def test_whatever_the_disk_refuses_the_revision_is_absent_or_complete(tmp_path, 
         assert archive.publish(draft(report=report)).number == 1
         assert archive.publish(draft("other", report)).number == 2
 
+    tried(len(outcomes), "full disks" if error in ("ENOSPC", "EDQUOT") else "")
     assert set(outcomes) == {error}
 
 
+@pytest.mark.attack("full disks")
 def test_a_disk_that_is_full_in_the_middle_of_a_file_leaves_nothing_of_it(tmp_path):
     archive = Archive(tmp_path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -110,25 +122,3 @@ def test_a_disk_that_is_full_in_the_middle_of_a_file_leaves_nothing_of_it(tmp_pa
     left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
     assert left == ["claim.json"]
     assert archive.publish(draft("x" * (2 << 20))).number == 1
-
-
-def test_wherever_an_object_store_fails_the_revision_is_absent_or_complete(archive, store):
-    archive.publish(draft(report="first"))  # the store has proven itself, and requests can be counted
-    outcomes = []
-    for point in range(20):
-        for applied in (False, True):
-            report = f"report_{point}_{applied}".lower()
-            store.break_after(point, applied=applied)
-            try:
-                archive.publish(draft(report=report))
-                outcomes.append("published")
-            except PermissionError:
-                outcomes.append("refused")
-            store.mend()
-            there = archive.latest(report, DAY)
-            assert there is None or there.read("charts/a.png") == b"PNG"
-            assert archive.publish(draft(report=report)).number == 1
-            assert archive.publish(draft("other", report)).number == 2
-
-    assert outcomes[:8] == ["refused"] * 8
-    assert outcomes[-1] == "published"

@@ -31,7 +31,12 @@ def draft(text="<p>Hello</p>", **changes):
     made = Draft(
         report="daily_report",
         report_date=DAY,
-        period={"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"},
+        period={
+            "name": "day",
+            "start": "2026-03-29T00:00:00+00:00",
+            "end": "2026-03-30T00:00:00+00:00",
+            "timezone": "UTC",
+        },
         title="Almanac",
         files=[
             DraftFile("report.html", "text/html", text.encode()),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 import uuid
 
 import pytest
 
+from airflow_provider_daybreak.exceptions import ContainerStoppedError
 from tests.integration.containers.proxy import Proxy
 
 IMAGE = "python:3.12-slim"
+fork = multiprocessing.get_context("fork")
 
 
 @pytest.fixture
@@ -70,3 +75,28 @@ def proxy():
     yield start
     for started in proxies:
         started.close()
+
+
+@pytest.fixture
+def worker(context):
+    """Return a function that starts a try of a task in a process of its own, as a worker does."""
+    processes = []
+
+    def start(operator, **what):
+        def work():
+            signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
+            try:
+                operator.execute(context(**what))
+            except BaseException as error:  # noqa: BLE001 - what the test looks at
+                os._exit(20 if isinstance(error, ContainerStoppedError) else 1)
+            os._exit(0)
+
+        process = fork.Process(target=work)
+        process.start()
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.join()

@@ -11,6 +11,10 @@ from contextlib import suppress
 
 ENGINE = "/var/run/docker.sock"
 REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 21\r\nConnection: close\r\n\r\nnot allowed by rules\n"
+FAILURE = (
+    b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: 39\r\n"
+    b'Connection: close\r\n\r\n{"message": "connection to containerd"}'
+)
 
 
 class Proxy:
@@ -18,6 +22,7 @@ class Proxy:
     Listens on a port, of the loopback interface unless another address is named; one request a connection.
 
     :param rules: a pattern of paths for each method; None lets all through.
+    :ivar broken: methods at which the engine fails, as one does whose containerd is away.
     """
 
     def __init__(self, rules=None, address=("127.0.0.1", 0)):
@@ -25,6 +30,7 @@ class Proxy:
         self.calls = []
         self.refused = []
         self.away = False
+        self.broken = set()
         self._open = set()
         self._listener = socket.create_server(address)
         self.url = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -68,6 +74,9 @@ class Proxy:
                 client.sendall(REFUSAL)
                 return
             self.calls.append((method, path))
+            if method in self.broken:
+                client.sendall(FAILURE)
+                return
             with socket.socket(socket.AF_UNIX) as engine:
                 engine.connect(ENGINE)
                 rest = re.sub(rb"(?i)connection: keep-alive\r\n", b"", rest, count=1)

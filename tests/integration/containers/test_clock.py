@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+import time
+from datetime import datetime, timedelta, timezone
 
 import pytest
+import time_machine
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_daybreak.exceptions import ClockError
@@ -81,6 +83,40 @@ def test_an_image_without_python_takes_libfaketime(run, context, no_python):
     result = run("date +%FT%H%z", image=image, clock="report_date", in_context=context(logical_date=DUE))
 
     assert result["last_line"] == "2026-03-29T09+0200"
+
+
+def test_libfaketime_never_begins_before_the_instant(run, context, no_python):
+    image = no_python("RUN apt-get update -qq && apt-get install -yqq --no-install-recommends libfaketime")
+    instant = datetime.fromtimestamp(
+        time.time() - 1_000_000.55, timezone.utc
+    )  # the nearest second is an earlier one
+
+    result = run("date +%s.%N", image=image, clock="report_date", in_context=context(logical_date=instant))
+
+    assert 0 <= float(result["last_line"]) - instant.timestamp() < 600
+
+
+@pytest.mark.parametrize("minutes", [-5, 5])
+def test_a_clock_begins_at_its_instant_where_worker_and_engine_do_not_agree_what_time_it_is(
+    run, context, no_python, minutes
+):
+    image = no_python("RUN apt-get update -qq && apt-get install -yqq --no-install-recommends libfaketime")
+    given = {"clock": "report_date", "in_context": context(logical_date=DUE)}
+
+    with time_machine.travel(datetime.now(timezone.utc) + timedelta(minutes=minutes)):
+        by_python = run(command=["python", "-c", ASK], **given)
+        by_library = run("date +%s", image=image, **given)
+
+    assert 0 <= json.loads(by_python["last_line"])["time"] - DUE.timestamp() < 200
+    assert 0 <= int(by_library["last_line"]) - DUE.timestamp() < 200
+
+
+def test_pythons_that_begin_one_after_another_in_a_container_have_one_clock(run, context):
+    ask = "python -c 'import time; print(time.time())'"
+
+    result = run(f"{ask}; sleep 2; {ask}", clock="report_date", in_context=context(logical_date=DUE))
+
+    assert 2 <= float(result["last_line"]) - DUE.timestamp() < 600
 
 
 def test_an_image_with_neither_is_refused_with_what_was_looked_for(run, no_python):

@@ -27,7 +27,7 @@ def test_the_example_sums_up_sales(run, content):
     result = run(
         image="",
         build=ImageBuild(files, network="host"),
-        inputs={"sales.csv": (files / "sales.csv").as_uri()},
+        inputs={"sales.csv": files / "sales.csv"},
         outputs={"summary.md": "/out/summary.md"},
     )
 

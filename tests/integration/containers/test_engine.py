@@ -130,7 +130,7 @@ def test_an_engine_that_restarts_is_waited_for(run, proxy, content, caplog):
 def test_an_engine_that_stays_away_leaves_the_container_to_the_next_try(
     run, proxy, content, monkeypatch, context
 ):
-    monkeypatch.setattr("airflow_provider_daybreak.containers.container._ENGINE_PATIENCE", 2)
+    monkeypatch.setattr("airflow_provider_daybreak.containers.outage._PATIENCE", 2)
     between = proxy()
     threading.Timer(1, between.leave).start()
     script = "sleep 2; echo x >/out/x"

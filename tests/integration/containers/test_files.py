@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from airflow_provider_daybreak.exceptions import ContainerInputError, ContainerOutputError
-from airflow_provider_daybreak.operators.docker import CopyLimits
+from airflow_provider_daybreak.exceptions import ContainerInputError, ContainerOutputError, InvalidValueError
+from airflow_provider_daybreak.operators.docker import CopyLimits, File, ScriptDockerOperator
 from airflow_provider_daybreak.version_compat import AirflowFailException
 
 pytestmark = pytest.mark.engine
@@ -18,7 +18,7 @@ def test_files_go_in_and_come_out_into_the_archive(run, content, tmp_path):
 
     result = run(
         "cat /in/title.txt /in/data/figures.csv > /out/report.txt; echo done",
-        inputs={"title.txt": "Today\n", "data/figures.csv": (tmp_path / "figures.csv").as_uri()},
+        inputs={"title.txt": "Today\n", "data/figures.csv": File(tmp_path / "figures.csv")},
         outputs={"report": "/out/report.txt"},
     )
 
@@ -95,16 +95,60 @@ def test_an_output_that_may_not_come_out_is_an_error(run, volumes, script, probl
 
 def test_an_input_that_is_missing_is_an_error_before_a_container_is_made(run, tmp_path):
     with pytest.raises(AirflowFailException) as raised:
-        run("true", inputs={"a": (tmp_path / "gone").as_uri()})
+        run("true", inputs={"a": File(tmp_path / "gone")})
 
     assert isinstance(raised.value.__cause__, ContainerInputError)
 
 
+def test_what_a_parameter_says_is_never_the_path_of_a_file(make_context, dag_id, tmp_path):
+    (tmp_path / "secret").write_text("of the worker")
+    context = make_context(
+        dag_id=dag_id, task_id="work", run_id="run", params={"text": (tmp_path / "secret").as_uri()}
+    )
+    operator = ScriptDockerOperator(
+        task_id="work", image="python:3.12-slim", command="true", inputs={"a": "{{ params.text }}"}
+    )
+    operator.render_template_fields(context)
+
+    with pytest.raises(AirflowFailException, match="expected File"):
+        operator.execute(context)
+
+    with pytest.raises(InvalidValueError, match="expected File"):
+        ScriptDockerOperator(task_id="work", image="python:3.12-slim", inputs={"a": "file:///etc/passwd"})
+
+
+def test_the_path_of_a_file_may_be_a_template(make_context, dag_id, tmp_path, archive):
+    (tmp_path / "2026-03-29.csv").write_text("1,2")
+    context = make_context(dag_id=dag_id, task_id="work", run_id="run", params={"day": "2026-03-29"})
+    operator = ScriptDockerOperator(
+        task_id="work",
+        image="python:3.12-slim",
+        command=["cat", "/in/a"],
+        archive=archive,
+        inputs={"a": File(f"{tmp_path}/{{{{ params.day }}}}.csv")},
+    )
+    operator.render_template_fields(context)
+
+    assert operator.execute(context)["last_line"] == "1,2"
+
+
 def test_an_input_that_was_tampered_with_does_not_go_in(run, tmp_path, volumes):
-    (tmp_path / "a").write_text("changed")
-    artifact = {"uri": (tmp_path / "a").as_uri(), "sha256": "0" * 64, "bytes": 7}
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "a").write_text("changed")
+    artifact = {"uri": (tmp_path / "archive" / "a").as_uri(), "sha256": "0" * 64, "bytes": 7}
 
     with pytest.raises(AirflowFailException, match="it is not the file that was archived"):
         run("true", inputs={"a": artifact})
 
     assert volumes() == set()
+
+
+def test_what_the_engine_does_not_follow_to_its_end_is_read_when_the_container_has_ended(run, monkeypatch):
+    from airflow_provider_daybreak.containers.container import Container
+
+    frames = Container._frames
+    monkeypatch.setattr(
+        Container, "_frames", lambda self, *, follow: iter(()) if follow else frames(self, follow=follow)
+    )
+
+    assert run("printf 'a\\nlast'")["last_line"] == "last"

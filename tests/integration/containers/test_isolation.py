@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 import pytest
 
 from airflow_provider_daybreak.exceptions import ContainerFailedError
@@ -55,6 +58,25 @@ def test_a_secret_is_a_file_for_the_containers_user_alone(run):
     )
 
     assert "s3cr3t" not in result["last_line"]
+
+
+def test_a_secret_that_a_container_writes_is_masked_in_log_and_results_in_whatever_form(run, caplog):
+    secret = 'pä"ss\\wörd'
+    program = (
+        "import base64, json, os; s = os.environ['DB_PASSWORD']; json.dump({'as': [s]}, open('/out/r.json', 'w')); "
+        "print(s); print(json.dumps(s)); print('token:', base64.b64encode(s.encode()).decode())"
+    )
+
+    result = run(
+        command=["python", "-c", program],
+        private_environment={"DB_PASSWORD": secret},
+        result="/out/r.json",
+    )
+
+    assert result["last_line"] == "token: ***"
+    assert result["result"] == {"as": ["***"]}
+    forms = (secret, json.dumps(secret), base64.b64encode(secret.encode()).decode())
+    assert [form for form in forms if form in caplog.text + str(result)] == []
 
 
 def test_a_secret_is_not_in_what_the_engine_tells_of_a_container(run, engine, containers, caplog):

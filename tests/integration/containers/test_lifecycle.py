@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import time
 
 import pytest
@@ -14,7 +13,6 @@ from airflow.sdk.execution_time.timeout import timeout
 from airflow_provider_daybreak.exceptions import (
     ContainerFailedError,
     ContainerNameTakenError,
-    ContainerStoppedError,
 )
 from airflow_provider_daybreak.hooks.container import ContainerHook
 from airflow_provider_daybreak.operators.docker import ScriptDockerOperator
@@ -42,31 +40,6 @@ def operator(archive):
         return ScriptDockerOperator(task_id="work", command=["sh", "-c", script], **arguments)
 
     return make
-
-
-@pytest.fixture
-def worker(context):
-    """Return a function that starts a try of a task in a process of its own, as a worker does."""
-    processes = []
-
-    def start(operator, **what):
-        def work():
-            signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())
-            try:
-                operator.execute(context(**what))
-            except BaseException as error:  # noqa: BLE001 - what the test looks at
-                os._exit(20 if isinstance(error, ContainerStoppedError) else 1)
-            os._exit(0)
-
-        process = fork.Process(target=work)
-        process.start()
-        processes.append(process)
-        return process
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.join()
 
 
 def running(containers):

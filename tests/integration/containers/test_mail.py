@@ -87,6 +87,13 @@ def test_what_a_script_in_a_container_mails_goes_out_once_for_its_own_day(mailin
     assert kept().manifest.rows == {"mails": 1}
 
 
+def test_a_week_of_a_container_begins_where_its_dag_says(mailing, server):
+    for day in (28, 29):
+        mailing(when=DAY.replace(day=day), period="week", week_start="sunday")
+
+    assert server.recipients() == ["ann@example.org"] * 2
+
+
 def test_nothing_is_sent_of_a_container_that_fails_and_its_mail_is_kept_as_a_draft(mailing, server, tmp_path):
     with pytest.raises(ContainerFailedError, match="exit code 3"):
         mailing(f"{SCRIPT}\nsys.exit(3)")

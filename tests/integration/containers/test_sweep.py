@@ -1,7 +1,7 @@
 """
 A real scheduler, whose task processes and their supervisors are killed all over a run.
 
-Two points by default; ``DAYBREAK_SWEEP=20`` kills at twenty points of either.
+At one point of either as a rule, and at ten in a sweep.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ import httpx
 import pytest
 
 from demo.airflow import Airflow, free_port
+from tests.attacks import often
+from tests.waiting import until
 
 pytestmark = [pytest.mark.engine, pytest.mark.scheduler]
 
-POINTS = int(os.environ.get("DAYBREAK_SWEEP", "1"))
+POINTS = often(1, 10)
 LONGEST = 3.5  # seconds that a run of the task takes
 DAG = """
     import os
@@ -47,6 +49,14 @@ DAG = """
             pre_execute=note,
             retries=6,
             retry_delay=timedelta(seconds=1),
+        )
+
+    with DAG("once", schedule=None, params={{"script": "true"}}):
+        ScriptDockerOperator(
+            task_id="work",
+            image="python:3.12-slim",
+            command=["sh", "-c", "{{{{ params.script }}}}"],
+            pre_execute=note,
         )
 """
 
@@ -95,18 +105,11 @@ def events(engine):
 def killed_run(airflow, engine, events, victim, delay):
     """Trigger a run, kill its task's process or supervisor so many seconds after it began, and say what came of it."""
     run_id = airflow.trigger("sweep")
-    note = airflow.home / "pids" / f"{run_id}.1"
-    deadline = time.monotonic() + 120
-    while not note.exists() or not note.read_text().endswith("\n"):
-        assert time.monotonic() < deadline, f"{run_id} never began"
-        time.sleep(0.02)
-    process, supervisor = (int(pid) for pid in note.read_text().split())
+    process, supervisor = _begun(airflow, run_id)
     time.sleep(delay)
     with suppress(ProcessLookupError):  # it was done before
         os.kill(process if victim == "process" else supervisor, signal.SIGKILL)
-    while (state := _state(airflow, run_id)) not in ("success", "failed"):
-        assert time.monotonic() < deadline + 120, f"{run_id} never ended"
-        time.sleep(0.5)
+    state = _ended(airflow, "sweep", run_id)
     of_run = [event for event in events if event["Actor"]["Attributes"]["daybreak.run_id"] == run_id]
     return {
         "run_id": run_id,
@@ -121,9 +124,28 @@ def killed_run(airflow, engine, events, victim, delay):
     }
 
 
-def _state(airflow, run_id):
+def _begun(airflow, run_id):
+    """Wait until a run's task begins, and return the ids of its process and its supervisor."""
+    note = airflow.home / "pids" / f"{run_id}.1"
+    deadline = time.monotonic() + 120
+    while not note.exists() or not note.read_text().endswith("\n"):
+        assert time.monotonic() < deadline, f"{run_id} never began"
+        time.sleep(0.02)
+    return (int(pid) for pid in note.read_text().split())
+
+
+def _ended(airflow, dag_id, run_id):
+    """Wait until a run ends, and return its state."""
+    deadline = time.monotonic() + 240
+    while (state := _state(airflow, dag_id, run_id)) not in ("success", "failed"):
+        assert time.monotonic() < deadline, f"{run_id} never ended"
+        time.sleep(0.5)
+    return state
+
+
+def _state(airflow, dag_id, run_id):
     with suppress(httpx.TimeoutException):  # a busy machine
-        return airflow.api("GET", f"/dags/sweep/dagRuns/{run_id}")["state"]
+        return airflow.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
 
 
 def _most_at_once(events):
@@ -142,7 +164,10 @@ def _content(airflow, run_id):
     return Path(unquote(urlsplit(uri).path)).read_text()
 
 
-def test_wherever_a_worker_is_killed_there_is_one_container_and_the_right_result(airflow, engine, events):
+@pytest.mark.attack("kills")
+def test_wherever_a_worker_is_killed_there_is_one_container_and_the_right_result(
+    airflow, engine, events, tried
+):
     points = [
         (victim, LONGEST * (number + 0.5) / POINTS)
         for number in range(POINTS)
@@ -151,6 +176,7 @@ def test_wherever_a_worker_is_killed_there_is_one_container_and_the_right_result
     with ThreadPoolExecutor(3) as pool:
         results = list(pool.map(lambda point: killed_run(airflow, engine, events, *point), points))
 
+    tried(len(results))
     print(*results, sep="\n")
     for result in results:
         assert result["state"] == "success", result
@@ -165,3 +191,23 @@ def _no_canary(airflow):
     canary = b"canary-2-of-the-sweep"
     found = [path for path in airflow.home.rglob("*") if path.is_file() and canary in path.read_bytes()]
     assert found == []
+
+
+def test_what_a_worker_leaves_that_is_lost_in_its_last_try_is_removed_by_a_later_run(airflow, engine):
+    def left(run_id):
+        return engine.containers(all=True, filters={"label": f"daybreak.run_id={run_id}"})
+
+    airflow.wait_for_dag("once")
+    lost = airflow.trigger("once", conf={"script": "sleep 600"})
+    process, supervisor = _begun(airflow, lost)
+    until(lambda: left(lost))
+    for pid in (supervisor, process):
+        os.kill(pid, signal.SIGKILL)
+
+    assert _ended(airflow, "once", lost) == "failed"
+    assert len(left(lost)) == 1
+    later = airflow.trigger("once")
+    assert _ended(airflow, "once", later) == "success"
+
+    assert left(lost) == left(later) == []
+    assert f"was left when task work of run {lost} ended" in airflow.task_log("once", later, "work")

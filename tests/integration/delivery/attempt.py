@@ -40,12 +40,14 @@ TRACED = {
         for name in (
             "sender",
             "ledger",
+            "facts",
             "claims",
             "mailing",
             "connecting",
             "connections",
             "transport",
             "process",
+            "upkeep",
         )
     ),
     *(str(STORAGE / f"{name}.py") for name in ("__init__", "local")),
@@ -72,7 +74,7 @@ def mailing(folder, number, kinds=KINDS, **rules):
 
 def attempt(one, port):
     """Return what became of an attempt, as plain JSON."""
-    timeouts = Timeouts(connect=5, greeting=5, command=5, data=5, block=5, final=20)
+    timeouts = Timeouts(connect=5, greeting=5, command=5, data=60, block=5, final=20)
     server = Server("127.0.0.1", port, security="none", timeouts=timeouts)
     try:
         summary = one.send(lambda: Session.open(server))

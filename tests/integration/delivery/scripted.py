@@ -36,10 +36,14 @@ class ScriptedServer:
     """
     :param pause: seconds before the reply to a final dot.
     :param most: connections that it takes at a time.
+    :param pipelining: whether it takes commands in one go, as most servers do.
+    :ivar together: how many commands came so.
     """
 
-    def __init__(self, *, pause=0.0, most=1000):
+    def __init__(self, *, pause=0.0, most=1000, pipelining=True):
         self.most = most
+        self.pipelining = pipelining
+        self.together = 0
         self.open = Counter()
         self.taken = Counter()
         self.tries = Counter()
@@ -105,7 +109,17 @@ class _Handler(socketserver.StreamRequestHandler):
                 return
 
     def _ehlo(self, _line):
-        self._say("250-scripted\r\n250 SIZE 50000000")
+        offered = "250-PIPELINING\r\n" if self.server.owner.pipelining else ""
+        self._say(f"250-scripted\r\n{offered}250 SIZE 50000000")
+        return True
+
+    def _mail(self, _line):
+        self.connection.settimeout(0)
+        more = self.rfile.peek()
+        self.connection.settimeout(None)
+        with self.server.owner.lock:
+            self.server.owner.together += more.startswith(b"RCPT")
+        self._say("250 ok")
         return True
 
     def _rcpt(self, line):

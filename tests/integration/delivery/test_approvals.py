@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
+import openpyxl
 import pytest
+import time_machine
 
+from airflow_provider_daybreak.archive import DraftFile
 from airflow_provider_daybreak.delivery import ledger as ledger_module
+from airflow_provider_daybreak.delivery.attachments import media_type_of
 from airflow_provider_daybreak.delivery.audit import deliveries
 from airflow_provider_daybreak.delivery.ledger import key_of
 from airflow_provider_daybreak.delivery.mailing import ledger_of
@@ -128,6 +133,39 @@ def test_what_was_shown_is_sent_whatever_the_fields_have_become(hold, server, ar
     assert message["X-Daybreak-Revision"] == "2026-03-29 r0001"
     assert (message["From"], server.senders[0]) == ("Desk <desk@example.org>", "desk@example.org")
     assert message["List-Unsubscribe"] == "<https://example.org/stop>"
+
+
+def test_what_was_shown_as_encrypted_goes_out_encrypted(hold, server, archive, monkeypatch):
+    msoffcrypto = pytest.importorskip("msoffcrypto")
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_READERS", json.dumps({"conn_type": "generic", "password": "Kite-9-orchard!tin"})
+    )
+    book = BytesIO()
+    openpyxl.Workbook().save(book)
+    archive.publish(draft(files=[DraftFile("rows.xlsx", media_type_of("rows.xlsx"), book.getvalue())]))
+    held = hold(attachments=["rows.xlsx"], encrypt="readers")
+
+    held.answer(encrypt=None)
+
+    [part] = server.mails[0].message.iter_attachments()
+    assert "opens with the password of the connection `readers`" in held.asked["body"]
+    assert msoffcrypto.OfficeFile(BytesIO(part.get_content())).is_encrypted()
+
+
+def test_a_question_about_many_reports_tells_of_the_first_and_counts_the_others(hold, server, archive):
+    reports = [archive.publish(draft(f"sales_{number}")).manifest.report for number in range(53)]
+    rows = [{"address": f"{report}@example.org", "report": report} for report in reports]
+
+    held = hold(rows, report=reports)
+
+    assert held.asked["subject"] == "Send 53 reports?"
+    told = [report for report in reports if f"Revision 1 of `{report}`" in held.asked["body"]]
+    assert told == reports[:50]
+    assert (
+        f"And 3 more reports: all 53 mails stand in `{held.kwargs['proposal']['uri']}`." in held.asked["body"]
+    )
+    assert server.connections == 0
+    assert held.answer()["sent"] == [row["address"] for row in rows]
 
 
 def test_who_else_gets_it_and_what_has_no_room_is_shown(hold):
@@ -267,6 +305,17 @@ def test_what_waits_or_was_rejected_says_so_and_is_resent_only_by_name(hold, arc
         resend()
     assert server.mails == []
     assert list(resend("jane@example.org").sent) == ["jane@example.org"]
+
+
+def test_what_waits_says_so_though_the_clock_was_set_back_since_it_came_in_doubt(hold, doubt, archive):
+    doubt()
+
+    with time_machine.travel(datetime.now(timezone.utc) - timedelta(hours=3)):
+        held = hold(on_unknown="resend")
+    assert [record.standing for record in deliveries(archive)] == ["waiting"]
+
+    held.answer()
+    assert [record.standing for record in deliveries(archive)] == ["sent"]
 
 
 def test_a_held_mail_that_was_sent_before_asks_nobody(mail):

@@ -25,9 +25,10 @@ import json, sys
 from datetime import timedelta
 from pathlib import Path
 from airflow_provider_daybreak.delivery.ledger import Ledger
+from airflow_provider_daybreak.delivery.upkeep import Upkeep
 from tests.integration.delivery.attempt import attempt, mailing
 one = mailing(Path(sys.argv[1]), 1, ["good"])
-one.ledger = Ledger(one.ledger.folder, lifetime=timedelta(seconds=float(sys.argv[3])))
+one.ledger = Ledger(one.ledger.folder, upkeep=Upkeep(timedelta(seconds=float(sys.argv[3]))))
 print(json.dumps(attempt(one, int(sys.argv[2]))))
 """
 

@@ -158,7 +158,7 @@ def test_a_range_is_resent_to_those_of_each_date_who_wait(daybreak, mail, server
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "Invalid --date 'none'"),
+        ((), "Invalid --date ''"),
         (("--date", "2026-03-29", "--since", "2026-03-29"), "or --since and --until"),
         (("--since", "2026-04-01"), "expected one that has a report of 'daily_report'"),
     ],

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
+import re
 import signal
 import threading
 from collections import Counter
 from email.headerregistry import Address
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -20,6 +24,7 @@ from airflow_provider_daybreak.delivery.server import Server, Timeouts
 from airflow_provider_daybreak.delivery.transport import Session
 from airflow_provider_daybreak.exceptions import InvalidValueError, SenderRefusedError, SmtpUnavailableError
 from airflow_provider_daybreak.version_compat import AirflowFailException
+from tests.integration.delivery.forked import forked
 from tests.integration.delivery.scripted import KINDS, ScriptedServer, address
 from tests.mail import Listener, draft
 from tests.waiting import until
@@ -71,14 +76,25 @@ def test_a_server_that_takes_fewer_connections_gets_all_mails_over_those(mail_to
     assert server.taken == Counter(people)
 
 
+def test_sender_and_recipient_are_told_in_one_go_where_the_server_takes_that(mail_to):
+    people = [address("good", number) for number in range(10)]
+    with ScriptedServer() as takes, ScriptedServer(pipelining=False) as does_not:
+        mail_to(takes.port, people[:5])
+        mail_to(does_not.port, people[5:])
+
+    assert (takes.together, does_not.together) == (5, 0)
+    assert takes.taken + does_not.taken == Counter(people)
+
+
 def test_a_server_that_takes_no_connection_is_tried_again_later(mail_to):
     with ScriptedServer(most=0) as server, pytest.raises(SmtpUnavailableError, match="421 too many"):
         mail_to(server.port, [address("good", number) for number in range(9)])
 
 
-def test_what_becomes_of_one_mail_is_the_same_over_several_connections(mail_to):
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_what_becomes_of_one_mail_is_the_same_over_several_connections(mail_to, pipelining):
     people = [address(kind, number) for number in range(6) for kind in KINDS]
-    with ScriptedServer() as server:
+    with ScriptedServer(pipelining=pipelining) as server:
         summaries = [mail_to(server.port, people) for _ in range(3)]
 
     last = summaries[-1]
@@ -112,16 +128,44 @@ def test_reports_that_a_server_takes_over_fewer_connections_are_all_mailed(mail,
         connect_to(server, disable_tls=True, disable_ssl=True, allow_insecure=True, connection={"login": ""})
         result = mail(reports, rows, connections=5)
 
-    assert len(result["sent"]) == 20
+    assert result["sent"] == [row["address"] for row in rows]
     assert server.taken == Counter(row["address"] for row in rows)
 
 
-def test_a_sender_that_is_refused_ends_all_connections(mail_to):
+def test_six_hundred_reports_take_the_memory_of_a_hundred(mail, archive, monkeypatch, caplog):
+    monkeypatch.setattr(os, "fsync", lambda _file: None)  # nothing here outlasts a loss of power
+    caplog.set_level(logging.ERROR, "mail.log")
+    reports = [archive.publish(draft(f"sales_{number}")).manifest.report for number in range(600)]
+
+    def most_memory(count, domain):
+        """Return the most kilobytes that mailing so many takes, and how many were mailed."""
+        logging.disable()  # what a test captures stays in memory
+        gc.collect()
+        gc.freeze()  # or what the other tests left keeps garbage from being collected
+        rows = [{"address": f"{report}@{domain}", "report": report} for report in reports[:count]]
+        sent = len(mail(reports[:count], rows, connections=2)["sent"])
+        status = Path("/proc/self/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]), sent
+
+    few, many = (
+        forked(lambda count=count, domain=domain: most_memory(count, domain))
+        for count, domain in ((100, "example.org"), (600, "example.com"))
+    )
+
+    assert (few[1], many[1]) == (100, 600)
+    assert many[0] - few[0] < 500 * 6, "kB: of each report its row and what became of it alone are kept"
+
+
+@pytest.mark.parametrize("pipelining", [b"250-PIPELINING\r\n", b""])
+@pytest.mark.parametrize("then", [b"503 no sender\r\n", b"421 and go\r\n", b""])
+def test_a_sender_that_is_refused_ends_all_connections(mail_to, pipelining, then):
+    says = {b"EHLO": pipelining + b"250 ok\r\n", b"MAIL": b"550 not from you\r\n", b"RCPT": then}
+
     def refuse(client):
         with client, client.makefile("rb") as lines:
             client.sendall(b"220 hi\r\n")
             for line in lines:
-                client.sendall(b"550 not from you\r\n" if line.startswith(b"MAIL") else b"250 ok\r\n")
+                client.sendall(says.get(line[:4].upper(), b"250 ok\r\n"))
 
     server = Listener(refuse)
 

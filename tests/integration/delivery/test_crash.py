@@ -1,7 +1,7 @@
 """
 What survives a crash: no duplicate, nothing called sent that was not, and nothing lost without a word.
 
-Each sweep takes a sample of the points that there are; DAYBREAK_CRASH_POINTS=1000 takes so many of them.
+A sample of the points that there are is tried, and more of them in a sweep.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -18,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_daybreak.archive import Archive
+from tests.attacks import often
 from tests.integration.delivery.scripted import KINDS, TAKEN, ScriptedServer
 from tests.mail import draft
 
-POINTS = int(os.environ.get("DAYBREAK_CRASH_POINTS", "8"))
+POINTS = often(8, 200)
 LINES = 4800  # that an attempt runs, or somewhat more
 ATTEMPT = Path(__file__).with_name("attempt.py")
 ENVIRONMENT = {
@@ -88,8 +88,9 @@ def test_without_a_crash_each_is_settled_and_the_silent_one_held(folder, server)
     assert outcome["last"]["error"] == "DeliveryIncompleteError"
 
 
+@pytest.mark.attack("kills")
 @pytest.mark.parametrize("connections", [1, 4])
-def test_killed_at_any_line(folder, server, connections):
+def test_killed_at_any_line(folder, server, connections, tried):
     step = max(1, LINES // (POINTS * 2))
     command = [
         *(sys.executable, ATTEMPT, "lines", folder, str(server.port)),
@@ -100,6 +101,7 @@ def test_killed_at_any_line(folder, server, connections):
         for line in sweep.stdout:
             outcome = json.loads(line)
             check(outcome, server, totals)
+    tried(totals["points"])
     print("lines:", dict(totals))
 
     assert sweep.returncode == 0
@@ -177,21 +179,27 @@ def sweep_of_calls(folder, server, action_of):
         for _ in range(3):
             outcome = once(folder, server, name)
         check(outcome, server, totals)
+        totals["ENOSPC"] += "ENOSPC" in inject
     return totals
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed: apt install strace")
-def test_killed_at_any_system_call(folder, server):
+@pytest.mark.attack("kills")
+@pytest.mark.strace
+def test_killed_at_any_system_call(folder, server, tried):
     totals = sweep_of_calls(folder, server, lambda _call: "signal=SIGKILL")
+    tried(totals["points"])
     print("system calls:", dict(totals))
 
     assert totals["points"] >= min(POINTS, 400)
     assert faults(totals) == {}
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed: apt install strace")
-def test_with_an_error_from_any_system_call(folder, server):
+@pytest.mark.attack("errors of a disk or a socket")
+@pytest.mark.strace
+def test_with_an_error_from_any_system_call(folder, server, tried):
     totals = sweep_of_calls(folder, server, lambda call: f"error={ERRORS[call]}" if call in ERRORS else None)
+    tried(totals["ENOSPC"], "full disks")
+    tried(totals["points"] - totals["ENOSPC"])
     print("errors:", dict(totals))
 
     assert totals["points"] >= min(POINTS, 400)

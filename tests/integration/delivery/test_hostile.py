@@ -75,15 +75,17 @@ READ = {
 }
 
 
+@pytest.mark.attack("injections")
 @pytest.mark.parametrize("field", READ)
 def test_a_hostile_value_arrives_as_it_was_meant_or_is_refused(
-    field, mail, server, archive, revision, tmp_path
+    field, mail, server, archive, revision, tmp_path, tried
 ):
     assert revision
     path = tmp_path / "file"
     path.write_bytes(b"content")
     refused = 0
     for seed in range(75):
+        tried()
         value = hostile(f"{field}{seed}")
         arguments = {"to": [f"p{seed}@example.org"]}
         if field == "subject":

@@ -126,6 +126,13 @@ def test_attachments_are_called_as_they_are_to_be_also_when_sent_again(mail, ser
     assert len(server.mails) == 2
 
 
+def test_the_name_of_an_attachment_whose_task_was_skipped_is_no_mistake(mail, server):
+    mail(attachments=["data/rows.csv", None], attachment_names={"almanac.pdf": "a.pdf", "rows.csv": "r.csv"})
+
+    [received] = server.mails
+    assert [part.get_filename() for part in received.message.iter_attachments()] == ["r.csv"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -143,6 +150,7 @@ def test_attachments_are_called_as_they_are_to_be_also_when_sent_again(mail, ser
         {"attachment_names": "{when}.csv", "attachments": ["data/rows.csv"]},
         {"attachment_names": "{stem:>9}.csv", "attachments": ["data/rows.csv"]},
         {"attachment_names": "../{name}", "attachments": ["data/rows.csv"]},
+        {"attachment_names": {"rows.csvv": "sales.csv"}, "attachments": ["data/rows.csv"]},
         {"attachment_names": "same", "attachments": ["data/rows.csv", "charts/daylight.png"]},
         {"list_unsubscribe": "https://example.org/>, <mailto:evil@example.com"},
         {"reply_to": "nobody"},

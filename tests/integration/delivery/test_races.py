@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_daybreak.archive import Archive
+from tests.attacks import often
 from tests.integration.delivery.scripted import ScriptedServer, address
 from tests.mail import draft
 
 PROCESSES = 12
-KEYS = int(os.environ.get("DAYBREAK_RACED_KEYS", "60"))
+KEYS = often(60, 600)
 ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]),
@@ -45,7 +46,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_of_twelve_processes_at_the_same_mails_each_mail_is_sent_once(folder):
+@pytest.mark.attack("races")
+def test_of_twelve_processes_at_the_same_mails_each_mail_is_sent_once(folder, tried):
+    tried(KEYS)
     with ScriptedServer() as server:
         race(folder, server.port)
         race(folder, server.port)

@@ -70,6 +70,18 @@ def begin(archive, revision, monkeypatch):
     return commit
 
 
+def test_the_reports_of_an_archive_that_was_moved_are_found_where_it_is_now(archive, mail, connect_to, server):
+    connect_to(server)
+    mail()
+    archive.root.rename(archive.root.with_name("restored"))
+    wanted = Resending("daily_report", date(2026, 3, 29), [JANE], reason="lost", by="ann", id="1")
+
+    summary = DeliveryHook(archive=archive.root.with_name("restored").as_uri()).resend(wanted).summary
+
+    assert list(summary.sent) == [JANE]
+    assert server.recipients().count(JANE) == 2
+
+
 def test_what_a_task_is_sending_is_left_to_it(resend, begin, server):
     begin()
 

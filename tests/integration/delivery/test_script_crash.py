@@ -1,7 +1,7 @@
 """
 What survives a crash of a task whose script mails by itself: no duplicate, no loss, nothing of a script that failed.
 
-Each sweep takes a sample of the lines that there are; DAYBREAK_CRASH_POINTS=400 takes so many of them.
+A sample of the lines that there are is tried, and more of them in a sweep.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.attacks import often
 from tests.integration.delivery.scripted import TAKEN, ScriptedServer
 
-POINTS = int(os.environ.get("DAYBREAK_CRASH_POINTS", "8"))
+POINTS = often(8, 100)
 LINES = 11_500  # that an attempt runs, or somewhat more
 ATTEMPT = Path(__file__).with_name("script_attempt.py")
 
@@ -49,7 +50,8 @@ def sweep(tmp_path):
     return run
 
 
-def test_killed_at_any_line(sweep):
+@pytest.mark.attack("kills")
+def test_killed_at_any_line(sweep, tried):
     totals = Counter()
     with ScriptedServer() as server:
         for outcome in sweep(server, 0):
@@ -67,18 +69,21 @@ def test_killed_at_any_line(sweep):
             totals["points"] += 1
             totals["killed"] += outcome["killed"]
             totals["runs_of_retries"] += outcome["runs"]
+    tried(totals["points"])
     print("script:", dict(totals))
 
     assert totals["points"] >= POINTS // 2
     assert {name: totals[name] for name in ("duplicates", "false_sent", "lost", "silent") if totals[name]} == {}
 
 
-def test_nothing_is_sent_of_a_script_that_fails_wherever_its_task_is_killed(sweep):
+@pytest.mark.attack("kills")
+def test_nothing_is_sent_of_a_script_that_fails_wherever_its_task_is_killed(sweep, tried):
     totals = Counter()
     with ScriptedServer() as server:
         for outcome in sweep(server, 3):
             totals["points"] += 1
             totals["wrong"] += outcome["last"]["error"] != "ScriptFailedError"
+    tried(totals["points"])
     print("failing script:", dict(totals))
 
     assert totals["points"] >= 1

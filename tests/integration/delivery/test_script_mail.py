@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
 from datetime import date, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +13,7 @@ from airflow_provider_daybreak.exceptions import DeliveryPendingError, ScriptFai
 from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
 from airflow_provider_daybreak.operators.venv import ScriptMail, VenvDeployOperator, VenvRunOperator
 from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowSkipException
+from tests.mail import draft
 
 DAY = date(2026, 3, 29)
 
@@ -89,7 +88,7 @@ def script(releases, server, archive, connect_to, context, make_context, monkeyp
     monkeypatch.setattr("airflow_provider_daybreak.delivery.sender.sleep", lambda _seconds: None)
 
     def run(text, *, try_number=1, day=DAY, env=None, files=None, command=("report.py",), run_id="scheduled",
-            **options):  # fmt: skip
+            task=None, **options):  # fmt: skip
         source = tmp_path / "source"
         source.mkdir(exist_ok=True)
         for name, content in {"report.py": text, **(files or {})}.items():
@@ -99,7 +98,12 @@ def script(releases, server, archive, connect_to, context, make_context, monkeyp
         release = VenvDeployOperator(task_id="deploy", name="sales", source=source).execute(make_context())
         options = {"max_lateness": None, "archive": archive.uri, **options}
         operator = VenvRunOperator(
-            task_id="run", release=release, command=list(command), mail=ScriptMail(**options), env=env
+            task_id="run",
+            release=release,
+            command=list(command),
+            mail=ScriptMail(**options),
+            env=env,
+            **(task or {}),
         )
         here = context(try_number=try_number, day=day, run_id=run_id)
         run.context = here
@@ -307,14 +311,33 @@ def test_capture_archives_and_sends_nothing_until_a_mail_task_does(
     script(CUSTOMERS, mode="capture", try_number=2)  # which needs no mail server
 
 
-def test_a_mail_task_takes_no_other_recipients_for_it(script, archive, context):
+def test_a_week_that_begins_on_sunday_has_a_mail_of_its_own(script, server):
+    for day in (DAY.replace(day=28), DAY):
+        script(CUSTOMERS, day=day, task={"period": "week", "week_start": "sunday"})
+
+    assert len(server.mails) == 2 * 3
+
+
+@pytest.mark.parametrize("given", [{"to": "x@example.org"}, {"encrypt": "readers"}, {"encrypt": ""}])
+def test_a_mail_task_takes_no_other_recipients_for_it_and_encrypts_nothing_of_it(
+    script, archive, context, given
+):
     result = script(CUSTOMERS, mode="capture")
-    operator = ReportEmailOperator(
-        task_id="mail", report=result["mail"], to="x@example.org", archive=archive.uri
-    )
+    operator = ReportEmailOperator(task_id="mail", report=result["mail"], archive=archive.uri, **given)
 
     with pytest.raises(AirflowFailException, match="what a script mailed goes out as it wrote it"):
         operator.execute(context())
+
+
+def test_a_report_beside_what_a_script_mailed_is_refused_and_not_left_out(script, archive, context, server):
+    report = archive.publish(draft())
+    results = [script(CUSTOMERS, mode="capture")["mail"], {"manifest": report.uri}]
+    operator = ReportEmailOperator(task_id="mail", report=results, archive=archive.uri)
+
+    with pytest.raises(AirflowFailException, match="mail the others by another task"):
+        operator.execute(context())
+
+    assert server.mails == []
 
 
 def test_mail_that_waits_is_delivered_without_running_the_script_again(script, server, tmp_path):
@@ -551,22 +574,19 @@ def test_a_rejected_one_ends_as_skipped(script, server, monkeypatch):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may run as another user")
 @pytest.mark.skipif(not os.access("/usr/bin/python3", os.X_OK), reason="needs a Python that every user may run")
 def test_a_script_run_as_another_user_is_led_to_the_relay_too(
-    server, archive, connect_to, context, make_context, monkeypatch
+    server, archive, connect_to, context, make_context, monkeypatch, public
 ):
     connect_to(server)
-    with tempfile.TemporaryDirectory(prefix="daybreak-public-") as name:
-        public = Path(name)
-        public.chmod(0o755)
-        monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASES", str(public / "releases"))
-        (public / "report.py").write_text(ONE)
-        deploy = VenvDeployOperator(
-            task_id="deploy", name="sales", source=public / "report.py", python="/usr/bin/python3"
-        )
-        release = deploy.execute(make_context())
-        mail = ScriptMail(archive=archive.uri, max_lateness=None)
-        run = VenvRunOperator(task_id="run", release=release, command=["report.py"], run_as="nobody", mail=mail)
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASES", str(public / "releases"))
+    (public / "report.py").write_text(ONE)
+    deploy = VenvDeployOperator(
+        task_id="deploy", name="sales", source=public / "report.py", python="/usr/bin/python3"
+    )
+    release = deploy.execute(make_context())
+    mail = ScriptMail(archive=archive.uri, max_lateness=None)
+    run = VenvRunOperator(task_id="run", release=release, command=["report.py"], run_as="nobody", mail=mail)
 
-        assert run.execute(context()) == "sent"
+    assert run.execute(context()) == "sent"
 
     assert len(server.mails) == 3
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 
 import pytest
+import time_machine
 from airflow.exceptions import AirflowException
 
 from airflow_provider_daybreak.archive import DraftFile
@@ -94,6 +95,17 @@ def test_what_goes_back_to_what_it_was_corrects_the_correction(mail, server, arc
         archive.publish(draft(text=text))
         mail(on_correction="send")
         mail(on_correction="send")
+
+    texts = [received.message.get_body(("plain",)).get_content().strip() for received in server.mails]
+    assert texts == ["As it was", "Corrected", "As it was"]
+
+
+def test_a_clock_that_is_set_back_keeps_no_correction_from_its_reader(mail, server, archive):
+    now = datetime.now(timezone.utc)
+    for text, hours in (("As it was\n", 0), ("Corrected\n", -3), ("As it was\n", -3)):
+        archive.publish(draft(text=text))
+        with time_machine.travel(now + timedelta(hours=hours)):
+            mail(on_correction="send")
 
     texts = [received.message.get_body(("plain",)).get_content().strip() for received in server.mails]
     assert texts == ["As it was", "Corrected", "As it was"]

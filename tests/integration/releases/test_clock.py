@@ -18,6 +18,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 
 from airflow_provider_daybreak.delivery.relay import HOST, Relay
 from airflow_provider_daybreak.exceptions import ClockError
@@ -178,6 +179,19 @@ def test_the_clock_ticks_on_through_a_change_of_the_zones_own(at):
     assert before.startswith("2026-03-29 01:59:59.")
     assert after.startswith("2026-03-29 03:00:0")
     assert after.endswith(" 2:00:00")
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_a_runs_clock_goes_on_evenly_when_that_of_its_machine_is_set(released, hours):
+    release = released("from datetime import datetime\nprint(datetime.now().isoformat())\n")
+    one = datetime(2026, 3, 28, 1, tzinfo=BERLIN)
+
+    with time_machine.travel(
+        datetime.now(timezone.utc) + timedelta(hours=hours)
+    ):  # and set right once it has begun
+        finished = run_at(release, one)
+
+    assert first_line_of(finished).startswith("2026-03-28T01:")
 
 
 @pytest.mark.parametrize("year", [1901, 1969, 2099])
@@ -454,6 +468,19 @@ def in_a_dag(own_root, source, make_context, monkeypatch):
         return operator.execute(make_context(logical_date=instant))
 
     return run_day
+
+
+def test_what_started_the_clocks_of_a_python_that_is_gone_is_removed_when_another_is_made(in_a_dag, own_root):
+    in_a_dag(date(2026, 11, 22), clock="report_date")
+    [made] = (own_root / ".boot" / "time-machine" / "environments").iterdir()
+    for name in ("0" * 16, "1" * 16):
+        shutil.copytree(made, made.with_name(name), symlinks=True)
+    os.utime(made.with_name("0" * 16) / "COMPLETE.json", (0, 0))
+    shutil.rmtree(made)
+
+    in_a_dag(date(2026, 11, 23), clock="report_date")
+
+    assert sorted(path.name for path in made.parent.iterdir()) == sorted(["1" * 16, made.name])
 
 
 def test_each_day_of_a_backfill_is_the_scripts_own(in_a_dag):

@@ -1,4 +1,4 @@
-"""Deploys, runs and prunes at the same time. ``DAYBREAK_ROUNDS`` says how many, such as 200."""
+"""Deploys, runs and prunes at the same time, and more of them in a sweep."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from airflow_provider_daybreak.releases.deploy import Plan, deploy
 from airflow_provider_daybreak.releases.release import get_release, releases_of
 from airflow_provider_daybreak.releases.running.run import Job, run
 from airflow_provider_daybreak.releases.switch import new_entry, switch
+from tests.attacks import often
 
-ROUNDS = int(os.environ.get("DAYBREAK_ROUNDS", "30"))
+ROUNDS = often(30, 200)
 
 # Each module of a release says its number, and the last is imported late: a mixture would show.
 SCRIPT = "import a, time\ntime.sleep(0.05)\nimport b, c\nassert a.n == b.n == c.n == {n}, (a.n, b.n, c.n)\nprint({n})\n"
@@ -51,7 +52,9 @@ print(failures, reads)
 """
 
 
-def test_a_reader_never_sees_current_missing_or_mixed(numbered, layout, tmp_path):
+@pytest.mark.attack("races")
+def test_a_reader_never_sees_current_missing_or_mixed(numbered, layout, tmp_path, tried):
+    tried(max(100, 5 * ROUNDS))
     releases = [numbered(number).id for number in range(2)]
     stop = tmp_path / "stop"
     command = [sys.executable, "-c", READER, layout.current, str(os.getpid()), stop]
@@ -66,7 +69,9 @@ def test_a_reader_never_sees_current_missing_or_mixed(numbered, layout, tmp_path
     print(f"\n{max(100, 5 * ROUNDS)} switches under {reads} reads: {failures} failures")
 
 
-def test_no_job_loses_a_file_to_deploys_and_prunes(numbered, layout):
+@pytest.mark.attack("races")
+def test_no_job_loses_a_file_to_deploys_and_prunes(numbered, layout, tried):
+    tried(ROUNDS)
     numbered(0)
     ended, problems, gone = [], [], []
     stop = threading.Event()

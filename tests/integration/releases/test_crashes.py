@@ -1,18 +1,18 @@
 """
 Deploys that are killed, or whose disk fails, at any point.
 
-Some points of each kind are tried here. ``DAYBREAK_CRASH_POINTS`` says how many of each, such as 600.
+Some points of each kind are tried, and more of them in a sweep.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 
 import pytest
 
 from airflow_provider_daybreak.exceptions import DiskFullError
+from tests.attacks import often
 from tests.integration.releases.scene import Scene
 
 CHANGING = (
@@ -22,7 +22,8 @@ CHANGING = (
 WRITING = (
     "mkdir,mkdirat,rename,renameat,renameat2,symlink,symlinkat,write,pwrite64,fsync,link,linkat,copy_file_range"
 )
-POINTS = int(os.environ.get("DAYBREAK_CRASH_POINTS", "8"))
+POINTS = often(8, 100)
+FULL_DISKS = often(8, 160)
 
 
 def spread(points, number):
@@ -39,9 +40,8 @@ def scene(tmp_path, index):
     logging.disable(logging.NOTSET)
 
 
-def test_a_kill_at_any_line_leaves_a_release_that_runs_and_the_next_deploy_mends_the_rest(
-    scene, record_property
-):
+@pytest.mark.attack("kills")
+def test_a_kill_at_any_line_leaves_a_release_that_runs_and_the_next_deploy_mends_the_rest(scene, tried):
     seen, different = scene.points()
     points = spread(different, POINTS)
     points += spread(sorted(set(range(1, seen + 1)) - set(points)), max(0, POINTS - len(points)))
@@ -51,16 +51,30 @@ def test_a_kill_at_any_line_leaves_a_release_that_runs_and_the_next_deploy_mends
         killed += scene.deploy_and_die_at(point)
         scene.check()
         scene.heal()
-    record_property("lines", f"{killed} kills of {seen} lines, {len(different)} different")
+    tried(killed)
     print(f"\n{killed} kills at {len(points)} points; {seen} lines, {len(different)} different")
     assert killed >= len(points) * 0.9
 
 
+FAULTS = {
+    "signal=SIGKILL": "kills",
+    "error=ENOSPC": "full disks",
+    "error=EIO": "errors of a disk or a socket",
+}
+
+
 @pytest.mark.strace
-@pytest.mark.parametrize("fault", ["signal=SIGKILL", "error=ENOSPC", "error=EIO"])
-def test_a_fault_at_any_system_call_leaves_a_release_that_runs_and_the_next_deploy_mends_the_rest(scene, fault):
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=pytest.mark.attack(FAULTS[fault])) for fault in FAULTS]
+)
+def test_a_fault_at_any_system_call_leaves_a_release_that_runs_and_the_next_deploy_mends_the_rest(
+    scene, fault, tried
+):
     found = scene.system_calls(WRITING if fault.startswith("error") else CHANGING)
-    points = spread([(call, number) for call, most in found.items() for number in range(1, most + 1)], POINTS)
+    points = spread(
+        [(call, number) for call, most in found.items() for number in range(1, most + 1)],
+        FULL_DISKS if fault == "error=ENOSPC" else POINTS,
+    )
     ended = Counter()
     for call, number in points:
         scene.restore()
@@ -69,6 +83,7 @@ def test_a_fault_at_any_system_call_leaves_a_release_that_runs_and_the_next_depl
         ended[scene.deploy_with(f"{call}:{fault}:when={when}")] += 1
         scene.check()
         scene.heal()
+    tried(len(points))
     print(f"\n{fault}: {len(points)} points of {sum(found.values())} in {len(found)} calls: {dict(ended)}")
     assert set(ended) <= {
         "killed",

@@ -8,17 +8,29 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 from airflow.sdk import ObjectStoragePath
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from airflow_provider_daybreak.exceptions import ReleaseNotFoundError, StoredReleaseError
+from airflow_provider_daybreak.context.archive import storage_path
+from airflow_provider_daybreak.exceptions import (
+    InterpreterElsewhereError,
+    ReleaseNotFoundError,
+    StoredReleaseError,
+)
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.releases.deploy import Plan
+from airflow_provider_daybreak.releases.environments.interpreter import find_interpreter
+from airflow_provider_daybreak.releases.environments.lock import Lock
+from airflow_provider_daybreak.releases.layout import Layout
+from airflow_provider_daybreak.releases.making import interpreter_here
 from airflow_provider_daybreak.releases.store import Store
+from airflow_provider_daybreak.releases.uv import run_uv
 from airflow_provider_daybreak.settings import Settings
 from tests.integration.releases.package_index import PackageIndex
 
@@ -107,22 +119,22 @@ def shared(request, tmp_path, monkeypatch, index):
             "password": "test",
             "extra": {"region_name": "us-east-1", "endpoint_url": endpoint},
         }
-        monkeypatch.setenv("AIRFLOW_CONN_STORE", json.dumps(connection))
+        monkeypatch.setenv("AIRFLOW_CONN_WORKERS_STORE", json.dumps(connection))
         bucket = f"releases-{secrets.token_hex(4)}"
-        ObjectStoragePath(f"s3://store@{bucket}").fs.mkdir(bucket)
-        store = f"s3://store@{bucket}/shared"
+        ObjectStoragePath(f"s3://workers_store@{bucket}").fs.mkdir(bucket)
+        store = f"s3://workers_store@{bucket}/shared"
     monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASE_STORE", store)
     monkeypatch.setenv("AIRFLOW_CONN_PACKAGES", json.dumps({"conn_type": "package_index", "host": index.url}))
     return store
 
 
 @pytest.fixture
-def worker(shared, tmp_path):
-    """Return a function that starts a worker of that name."""
+def worker(shared, public):
+    """Return a function that starts a worker of that name, in a folder that a script's first line has room for."""
     started = []
 
     def start(name):
-        new = Worker(tmp_path / name, {"AIRFLOW__DAYBREAK__RELEASE_STORE": shared})
+        new = Worker(public / name, {"AIRFLOW__DAYBREAK__RELEASE_STORE": shared})
         started.append(new)
         return new
 
@@ -209,6 +221,18 @@ def test_a_project_and_its_private_index_are_the_same_on_every_worker(worker, so
         for w in (one, two)
     ]
     assert made[0] == made[1] != []
+
+
+def test_a_packed_environment_goes_through_any_store(worker, folder, index, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__PACK_ENVIRONMENTS", "True")
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASE_KEY", secrets.token_hex(32))
+    info = worker("one")("deploy", "daily", str(folder), **DEPLOY)
+    index.requests.clear()
+    two = worker("two")
+
+    assert two("run", info, ["report.py"]) == "1.0"
+    assert "Unpacked environment" in two.log.read_text()
+    assert index.requests == []
 
 
 def test_twenty_tasks_at_once_on_a_cold_worker_build_once(worker, folder, tmp_path):
@@ -326,3 +350,63 @@ def test_an_entry_of_the_shared_history_that_is_damaged_is_an_error_that_names_i
         StoredReleaseError, match=rf"Cannot use '{entry}' .* it is no entry of a history. Remove it"
     ):
         store.entries()
+
+
+@pytest.fixture
+def pythons():
+    """Return two Pythons of this machine that are not the same one, the worker's own first."""
+    own = find_interpreter(None, cache=Path(tempfile.gettempdir()) / f"daybreak-pythons-{os.getpid()}.json")
+    outcome = run_uv(["python", "list", "--only-installed", "--output-format", "json"], cwd=Path.cwd())
+    others = [
+        each["path"]
+        for each in json.loads(outcome.stdout)
+        if each["implementation"] == "cpython"
+        and (each["version_parts"]["major"], each["version_parts"]["minor"]) >= (3, 10)
+        and each["version"] != own.version
+        and not each["path"].startswith(sys.prefix)
+    ]
+    if not others:
+        pytest.skip("needs a second Python, of 3.10 or later")
+    return own, others[0]
+
+
+@pytest.mark.parametrize("shared", ["folder"], indirect=True)
+@pytest.mark.parametrize("gone", [False, True], ids=["another at its path", "nothing at its path"])
+def test_a_worker_of_another_python_makes_a_release_anew_of_its_lock(worker, folder, tmp_path, pythons, gone):
+    own, other = pythons
+    at = tmp_path / "image" / "python"  # what is at one path in two images
+    at.parent.mkdir()
+    at.symlink_to(other)
+    first = worker("a")
+    deployed = first("deploy", "names", str(folder), python=str(at), **DEPLOY)
+    at.unlink()
+    if not gone:
+        at.symlink_to(own.path)
+
+    second = worker("b")
+    ran = second("run", deployed, ["python", "-c", "import thing; print('ran')"])
+    again = second("run", deployed, ["python", "-c", "print('again')"])
+
+    assert (ran, again) == ("ran", "again")
+    made = sorted(path.name for path in (second.root / "names" / "releases").iterdir())
+    assert len(made) == 1
+    assert made != [deployed["release"]]
+    assert not (second.root / "names" / "current").exists()
+    assert "it is made anew of its lock" in second.log.read_text()
+
+
+@pytest.mark.parametrize("shared", ["folder"], indirect=True)
+def test_a_version_of_python_that_a_worker_lacks_is_looked_for_elsewhere(worker, folder, shared, tmp_path):
+    deployed = worker("a")("deploy", "names", str(folder), **DEPLOY)
+    store = Store(storage_path(shared, name="store") / "names")
+    manifest = store.manifest(deployed["release"])
+    layout = Layout(tmp_path, "names")
+    layout.make()
+    lacking = {**manifest, "python": "3.99"}
+
+    with pytest.raises(
+        InterpreterElsewhereError, match=r"no Python '3\.99', which release .* A retry may find"
+    ) as raised:
+        interpreter_here(layout, lacking, Lock(store.lock(manifest)))
+
+    assert not raised.value.permanent

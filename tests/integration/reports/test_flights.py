@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import runpy
+import subprocess
 import sys
 import zipfile
 from collections import Counter
@@ -19,6 +21,7 @@ from airflow_provider_daybreak.cli.local_run import LocalRun, find_task
 from airflow_provider_daybreak.context.archive import archive_at
 from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.version_compat import AirflowSkipException
+from tests import pictures
 
 DAGS = Path(__file__).parents[3] / "dags"
 
@@ -54,9 +57,9 @@ def run_report(database, tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_FLIGHTS", json.dumps({"conn_type": "sqlite", "host": str(database)}))
     archive = (tmp_path / "archive").as_uri()
 
-    def run(dag_id, day):
+    def run(dag_id, day, *, formats=None):
         task = find_task(DAGS / "flights_report.py", "render_report", dag_id)
-        task.archive = archive
+        task.archive, task.formats = archive, formats or task.formats
         operator, context = LocalRun(task.dag, day, tmp_path).rendered(task)
         return archive_at(archive).open(operator.execute(context)["manifest"])
 
@@ -79,6 +82,17 @@ def test_a_week_has_seven_days_and_is_compared_with_the_week_before(run_report, 
     assert revision.manifest.rows["days"] == 7
     assert f"Flights: {weeks[1]:,}" in text
     assert f"{abs(weeks[1] - weeks[0]) / weeks[0]:.1%} against the week before" in text
+
+
+@pytest.mark.pango
+def test_a_week_is_printed_with_its_carriers_named_beside_their_bars(run_report, tmp_path):
+    paper = tmp_path / "flights.pdf"
+    paper.write_bytes(run_report("flights_week", date(2013, 3, 11), formats=("pdf",)).read("report.pdf"))
+
+    said = subprocess.run(["pdftotext", paper, "-"], capture_output=True, text=True, check=True).stdout
+    assert said.count("ExpressJet Airlines Inc.") >= 2  # in the chart and in a table, not shortened
+    if os.environ.get("DAYBREAK_PICTURES"):
+        pictures.keep_beside(pictures.paper(paper, pages=3), "flights-pdf")
 
 
 def test_the_workbook_has_what_the_mail_leaves_out(run_report):

@@ -32,6 +32,16 @@ class EachTheirOwn(SimpleAuthManager):
         anywhere = details is None or details.id in (None, "~")
         return anywhere or details.id.startswith(user.username)
 """
+NASTY = (
+    "<script>document.title='acted'</script>",
+    "\"><img src=x onerror=document.title='acted'>",
+    "' onmouseover='document.title=1' x='",
+    "javascript:document.title='acted'",
+    "{{ 7*7 }}{% raw %}${7*7}",
+    "</title></style></textarea><svg onload=document.title='acted'>",
+    "\u202e<!--&lt;script&gt;",
+)
+"""What no value of a report may become in a page."""
 USERS = {"ada": "viewer", "bob": "admin"}
 
 
@@ -58,17 +68,25 @@ class Server:
             client.headers["Authorization"] = f"Bearer {self.token(user)}"
         return client
 
-    def publish(self, *, dag_id: str, report: str, files: dict[str, tuple[str, bytes]]) -> str:
+    def publish(
+        self, *, dag_id: str, report: str, files: dict[str, tuple[str, bytes]], draft: bool = False
+    ) -> str:
         """Publish a report of a Dag and return its address, relative to the base."""
         self.archive.publish(
             Draft(
                 report=report,
                 report_date=date(2026, 3, 29),
-                period={"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"},
+                period={
+                    "name": "day",
+                    "start": "2026-03-29T00:00:00+00:00",
+                    "end": "2026-03-30T00:00:00+00:00",
+                    "timezone": "UTC",
+                },
                 title="Almanac",
                 files=[DraftFile(name, *file) for name, file in files.items()],
                 rows={},
                 run={"dag_id": dag_id},
+                draft=draft,
             )
         )
         return f"daybreak/reports/{report}/2026-03-29/1/"

@@ -127,6 +127,7 @@ def test_the_application_does_not_describe_itself(server, path):
     assert server.client().get(path).status_code == 404
 
 
+@pytest.mark.attack("injections")
 @pytest.mark.parametrize(
     "path",
     [
@@ -150,6 +151,7 @@ def test_only_the_files_that_the_manifest_lists_are_served(server, adas, path):
     assert (status, body) == (404, b'{"detail":"Not found"}')
 
 
+@pytest.mark.attack("injections")
 @pytest.mark.parametrize(
     "path",
     [
@@ -172,6 +174,86 @@ def test_an_address_that_names_no_revision_is_absent(server, path):
     headers = {"Authorization": f"Bearer {server.token('ada')}"}
 
     assert raw(server, f"daybreak/reports/{path}", headers)[0] == 404
+
+
+def test_a_date_leads_to_its_latest_revision_and_the_page_says_which_it_is(server):
+    for text in (b"<h1>First</h1>", b"<h1>Second</h1>"):
+        address = server.publish(dag_id="ada_daily", report="dated", files={"report.html": ("text/html", text)})
+    server.publish(
+        dag_id="ada_daily", report="dated", files={"report.html": ("text/html", b"Draft")}, draft=True
+    )
+    client = server.client("ada", follow_redirects=True)
+
+    for dated in (address.removesuffix("1/"), address.removesuffix("/1/")):
+        answer = client.get(dated)
+        assert (answer.status_code, answer.url) == (200, f"{server.base}{address.removesuffix('1/')}2/")
+        assert "dated, 2026-03-29, revision 2<" in answer.text
+        assert "<h1>Second</h1>" in answer.text
+
+
+@pytest.mark.usefixtures("adas")
+def test_who_may_not_read_the_latest_revision_of_a_date_can_not_tell_whether_there_is_one(server):
+    client = server.client("bob")
+
+    for slash in ("", "/"):
+        forbidden = client.get(f"daybreak/reports/daily_report/2026-03-29{slash}")
+        absent = client.get(f"daybreak/reports/other_report/2026-03-29{slash}")
+        assert (forbidden.status_code, forbidden.text) == (absent.status_code, absent.text)
+        assert (forbidden.status_code, forbidden.history) == (404, [])
+        assert server.client().get(f"daybreak/reports/daily_report/2026-03-29{slash}").status_code == 401
+
+
+def test_a_reader_who_follows_a_mails_link_logs_in_and_comes_back(server):
+    client = server.client(headers={"Accept": "text/html"}, follow_redirects=True)
+
+    answer = client.get("daybreak/reports/daily_report/2026-03-29")
+
+    assert answer.url.path == "/airflow/auth/login"
+    assert parse_qs(answer.url.query.decode())["next"] == ["/airflow/daybreak/reports/daily_report/2026-03-29"]
+
+
+@pytest.mark.attack("injections")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "daily_report/2026-03-30",
+        "daily_report/2026-02-31",
+        "daily_report/20260329",
+        "daily_report/2026-03-29%00",
+        "..%2fmy%20reports%2fdaily_report/2026-03-29",
+        "%2e%2e/2026-03-29",
+        "DAILY_REPORT/2026-03-29/",
+        "daily_report/%d9%a2%d9%a0%d9%a2%d9%a6-03-29",
+        "daily_report/2026-03-29%0d%0aSet-Cookie:%20a=b/",
+        "~/2026-03-29",
+        f"{'a' * 3000}/2026-03-29",
+    ],
+)
+@pytest.mark.usefixtures("adas")
+def test_a_date_that_names_no_report_is_absent(server, path):
+    headers = {"Authorization": f"Bearer {server.token('ada')}", "Accept": "text/html"}
+
+    status, body = raw(server, f"daybreak/reports/{path}", headers)
+
+    assert status == 404
+    assert b"Sonnenaufgang" not in body
+    assert b"Traceback" not in body
+
+
+@pytest.mark.attack("injections")
+@pytest.mark.usefixtures("adas")
+@pytest.mark.parametrize(
+    "path",
+    ["daily_report%2f2026-03-29", "daily_report/2026-03-29%2f1", "daily_report/2026-03-29%2f1%2freport.txt"],
+)
+def test_an_encoded_slash_opens_to_nobody_what_a_slash_does_not(server, path):
+    headers = {"Authorization": f"Bearer {server.token('bob')}"}
+
+    status, body = raw(server, f"daybreak/reports/{path}", headers)
+
+    assert status in (404, 307)
+    assert b"Sonnenaufgang" not in body
+    assert raw(server, f"daybreak/reports/{path}/", headers)[0] == 404
 
 
 def test_a_report_that_was_changed_is_not_shown(server):
@@ -202,3 +284,40 @@ def test_a_report_leads_back_to_the_run_that_made_it(server, adas):
 
     assert 'href="/airflow/dags/ada_daily/runs/' in text
     assert text.index("dags/ada_daily/runs/") < text.index("<h1>Almanac</h1>")
+
+
+@pytest.mark.parametrize("rest", ["", "report.txt", "no-such.txt"])
+def test_who_asks_for_the_head_alone_is_answered_as_who_asks_for_the_page(server, adas, rest):
+    for client in (server.client("ada"), server.client("bob"), server.client()):
+        whole, head = client.get(adas + rest), client.head(adas + rest)
+
+        assert head.status_code == whole.status_code
+        assert head.content == b""
+        for name in ("content-type", "content-security-policy", "content-length"):
+            assert head.headers.get(name) == whole.headers.get(name)
+
+
+def test_a_large_file_comes_in_pieces_and_not_once_it_was_changed(server):
+    data = bytes(range(256)) * 8192
+    address = server.publish(
+        dag_id="ada_daily",
+        report="of_two_megabytes",
+        files={"report.txt": ("text/plain", b"The text"), "all.csv": ("text/csv", data)},
+    )
+    ada = server.client("ada")
+
+    whole = ada.get(f"{address}all.csv")
+    assert whole.content == data
+    assert whole.headers["Content-Disposition"].startswith("attachment")
+    assert "sandbox" in whole.headers["Content-Security-Policy"]
+    piece = ada.get(f"{address}all.csv", headers={"Range": "bytes=1000000-1000009"})
+    assert (piece.status_code, piece.content) == (206, data[1000000:1000010])
+    assert ada.get(f"{address}all.csv", headers={"Range": "bytes=9999999-"}).status_code == 416
+    assert ada.head(f"{address}all.csv").headers["Content-Length"] == str(len(data))
+    assert server.client("bob").get(f"{address}all.csv", headers={"Range": "bytes=0-9"}).status_code == 404
+    path = server.archive.root / "of_two_megabytes/2026/03/29/r0001/all.csv"
+    path.chmod(0o644)
+    path.write_bytes(data[::-1])
+    changed = ada.get(f"{address}all.csv", headers={"Range": "bytes=0-9"})
+    assert changed.status_code == 500
+    assert "was changed after it was published" in changed.json()["detail"]

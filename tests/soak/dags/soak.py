@@ -41,6 +41,7 @@ with DAG(
         command=["sh", "-c", "cat /in/*.csv | wc -c > /out/bytes; sleep 0.3"],
         inputs={".": report.output},
         outputs={"bytes": "/out/bytes"},
+        docker_url=os.environ["SOAK_ENGINE"] or None,
     )
     mail = ReportEmailOperator(
         task_id="mail",

@@ -123,7 +123,14 @@ def test_content_that_passes_its_checks_later_is_a_new_revision(archive):
 def test_the_latest_can_be_asked_for_by_period(archive):
     day = archive.publish(draft())
     week = archive.publish(
-        draft(period={"name": "week", "start": "2026-03-23T00:00:00+01:00", "end": "x", "timezone": "UTC"})
+        draft(
+            period={
+                "name": "week",
+                "start": "2026-03-23T00:00:00+01:00",
+                "end": "2026-03-31T00:00:00+00:00",
+                "timezone": "UTC",
+            }
+        )
     )
 
     assert archive.latest("daily_report", DAY) == week
@@ -240,6 +247,17 @@ def test_a_manifest_of_another_place_is_not_opened(archive, tmp_path):
     ):
         with pytest.raises(OutsideArchiveError, match="is no manifest in the archive"):
             archive.open(uri)
+
+
+def test_what_an_archive_says_of_its_own_reports_holds_where_it_was_moved_to(tmp_path):
+    before = Archive(tmp_path / "before").publish(draft()).uri
+    (tmp_path / "before").rename(tmp_path / "after")
+
+    opened = Archive(tmp_path / "after").open_own(before)
+
+    assert opened.uri == before.replace("before", "after")
+    with pytest.raises(OutsideArchiveError):
+        Archive(tmp_path / "after").open_own("file:///daily_report/2026/02/31/r0001/manifest.json")
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"schema": 1}', b'{"schema": 99}'])
@@ -397,6 +415,22 @@ def test_an_artifact_whose_stream_breaks_leaves_nothing(archive):
 
 def test_deliveries_of_a_date_have_a_folder_of_their_own(archive):
     assert archive.deliveries("daily_report", DAY) == archive.root / "daily_report/2026/03/29/deliveries"
+
+
+def test_an_archive_is_told_from_another_at_the_same_address(archive, tmp_path):
+    mark = archive.mark()
+    assert Archive(archive.root).mark() == mark
+
+    archive.root.rename(tmp_path / "moved away")
+
+    assert archive.mark() != mark
+
+
+def test_a_mark_of_any_bytes_is_one(archive):
+    archive.root.mkdir()
+    (archive.root / "_mark").write_bytes(b"\xff\0")
+
+    assert len(bytes.fromhex(archive.mark())) == 16
 
 
 def test_racing_publishers_get_consecutive_numbers(archive):

@@ -23,6 +23,8 @@ from airflow_provider_daybreak.exceptions import DaybreakError
 from tests.fuzz import cases, told
 from tests.mail import draft
 
+pytestmark = pytest.mark.attack("bytes that nobody would write")
+
 DAY = date(2026, 3, 29)
 NAMES = ("charts/", "report.html", "manifest.json", "claim.json", "..", ".", "/", "a" * 250, "ü" * 120)
 
@@ -90,9 +92,9 @@ def test_names_and_keys_are_taken_or_refused(archive):
                 lambda name=name: archive.open(f"{archive.uri}/{name}"),
                 lambda name=name: archive.latest(name, DAY),
                 lambda name=name: list(archive.revisions(name)),
-                lambda name=name: find_revisions(archive, name, report_date=DAY),
+                lambda name=name: list(find_revisions(archive, name, report_date=DAY)),
                 lambda name=name: draft(files=[replace(draft().files[0], name=name)]),
-                lambda fuzz=fuzz: find_revisions(archive, fuzz.json(), report_date=DAY),
+                lambda fuzz=fuzz: list(find_revisions(archive, fuzz.json(), report_date=DAY)),
             ):
                 with suppress(DaybreakError):
                     ask()

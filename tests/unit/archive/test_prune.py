@@ -32,7 +32,12 @@ def publish(archive):
         draft = Draft(
             report=report,
             report_date=report_date,
-            period={"name": period, "start": f"{start}T00:00:00+00:00", "end": "x", "timezone": "UTC"},
+            period={
+                "name": period,
+                "start": f"{start}T00:00:00+00:00",
+                "end": "2026-03-31T00:00:00+00:00",
+                "timezone": "UTC",
+            },
             title="Almanac",
             files=[
                 DraftFile("report.html", "text/html", text.encode()),

@@ -21,7 +21,12 @@ def revision(archive):
         Draft(
             report="daily_report",
             report_date=date(2026, 3, 29),
-            period={"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"},
+            period={
+                "name": "day",
+                "start": "2026-03-29T00:00:00+00:00",
+                "end": "2026-03-31T00:00:00+00:00",
+                "timezone": "UTC",
+            },
             title="Almanac",
             files=[DraftFile("report.html", "text/html", b"<p>"), DraftFile("data/a.csv", "text/csv", b"a")],
             rows={},

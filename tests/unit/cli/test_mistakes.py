@@ -111,7 +111,7 @@ def said(place, capsys):
         )
 
     def steady(command):
-        text = re.sub(r"/(releases|environments)/[0-9a-f]{16}", r"/\1/…", run(command))
+        text = re.sub(r"/(releases|environments|runs)/[0-9a-f]{16}", r"/\1/…", run(command))
         return re.sub(
             rf"{HOST}:\d+|\(_ssl\.c:\d+\)", lambda found: found[0].rpartition(":")[0] + ":…", text
         ).replace(str(place), "/home/you")
@@ -154,6 +154,61 @@ def pixi(place):
     (place / "script" / "pixi.toml").write_text('[dependencies]\nrequests = "*"\n')
 
 
+def no_template(place):
+    (place / "report.md.j2").unlink()
+
+
+def brace_in_template(place):
+    (place / "report.md.j2").write_text("{{ table(sales) }\n")
+
+
+def zone_in_dag(place):
+    wrong = DAG.replace("schedule=None", 'schedule=CronTriggerTimetable("0 8 * * *", timezone="Europe/Roma")')
+    (place / "sales.py").write_text(f"from airflow.timetables.trigger import CronTriggerTimetable\n{wrong}")
+
+
+def import_in_dag(place):
+    (place / "sales.py").write_text(f"import no_such_module\n{DAG}")
+
+
+def syntax_in_dag(place):
+    (place / "sales.py").write_text(f"{DAG}\nwith DAG('other'\n")
+
+
+def two_dags(place):
+    (place / "sales.py").write_text(
+        DAG + DAG[DAG.index("with DAG") :].replace('DAG("sales"', 'DAG("sales_too"')
+    )
+
+
+def no_script(place):
+    (place / "script" / "report.py").rename(place / "script" / "other.py")
+
+
+def no_folder(place):
+    (place / "script").rename(place / "scripts")
+
+
+def prints_no_json(place):
+    (place / "script" / "report.py").write_text("print('done')\n")
+
+
+def no_dotenv(place):
+    (place / ".env").unlink()
+
+
+def example_of_dotenv(place):
+    (place / ".env").rename(place / ".env.example")
+
+
+def module_in_script(place):
+    (place / "script" / "report.py").write_text("try:\n    import no_such\nexcept ValueError:\n    pass\n")
+
+
+def file_as_out(place):
+    (place / "out").write_text("mine")
+
+
 def nothing(_place):
     pass
 
@@ -171,9 +226,41 @@ MISTAKES = {
     "a column that the data has not": (column_in_template, "preview sales.py render_report --date 2026-03-29"),
     "a script that fails": (script_refuses, "preview sales.py render_report --date 2026-03-29"),
     "requirements that nothing installs from": (pixi, "preview sales.py render_report --date 2026-03-29"),
+    "a Dag file that is not there": (nothing, "preview sale.py render_report --date 2026-03-29"),
+    "a Dag that is not there": (nothing, "preview sales.py render_report --date 2026-03-29 --dag sale"),
+    "a folder in the place of a Dag file": (nothing, "preview script render_report --date 2026-03-29"),
+    "a task that renders nothing": (nothing, "preview sales.py deploy --date 2026-03-29"),
+    "a template that is not there": (no_template, "preview sales.py render_report --date 2026-03-29"),
+    "a brace that is missing": (brace_in_template, "preview sales.py render_report --date 2026-03-29"),
+    "a Dag that imports what is not there": (import_in_dag, "preview sales.py render_report --date 2026-03-29"),
+    "a zone that is none": (zone_in_dag, "preview sales.py render_report --date 2026-03-29"),
+    "a Dag that is no Python": (syntax_in_dag, "preview sales.py render_report --date 2026-03-29"),
+    "two Dags in a file": (two_dags, "preview sales.py render_report --date 2026-03-29"),
+    "a script by another name": (no_script, "preview sales.py render_report --date 2026-03-29"),
+    "a folder of scripts by another name": (no_folder, "preview sales.py render_report --date 2026-03-29"),
+    "a script that prints no data": (prints_no_json, "preview sales.py render_report --date 2026-03-29"),
+    "a param that the Dag has not": (
+        nothing,
+        'preview sales.py render_report --date 2026-03-29 --params {"place":"Rome"}',
+    ),
+    "data that is no JSON": (nothing, "preview sales.py render_report --date 2026-03-29 --data {sales}"),
+    "a file in the place of the folder to write to": (
+        file_as_out,
+        "preview sales.py render_report --date 2026-03-29 --out out",
+    ),
+    "no .env": (no_dotenv, "check .env"),
+    "no .env beside an example of one": (example_of_dotenv, "check .env"),
+    "a module that the requirements lack": (
+        module_in_script,
+        "preview sales.py render_report --date 2026-03-29",
+    ),
+    "a Dag whose name is none": (nothing, "new my-réport!"),
     "a report that is not there": (nothing, "deliveries dayly_report"),
     "a resending without a date": (nothing, "resend daily_report --reason lost"),
 }
+
+
+OF_A_SCRIPT = "a module that the requirements lack"  # whose own words its last lines are
 
 
 def golden():
@@ -195,4 +282,4 @@ def test_a_common_mistake_prints_what_it_should(place, said, mistake):
         GOLDEN.write_text(f"{text}# {mistake}\n$ airflow daybreak {shown}\n{printed}\n", encoding="utf-8")
     assert golden()[mistake] == printed
     assert 1 <= len(printed.splitlines()) <= MOST_LINES
-    assert "Traceback" not in printed
+    assert printed.count("Traceback") == (mistake == OF_A_SCRIPT)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -78,7 +79,13 @@ def test_it_says_where_it_is_and_what_comes_next(new, dags):
 
     assert printed.startswith(f"{dags / 'sales.py'}\n{dags / 'sales'}/\n")
     assert f"airflow daybreak preview {dags / 'sales.py'} render_report --date 2026-03-29" in printed
-    assert "airflow dags unpause sales" in printed
+    assert "  switch on:  airflow dags unpause sales\n" in printed
+    assert "  run it now: airflow dags trigger sales\n" in printed
+    assert "Airflow looks for new Dag files every 300 seconds" in printed
+
+
+def test_a_dag_without_a_schedule_is_not_only_switched_on(new):
+    assert "airflow dags trigger sums" in new("sums", "--from", "container")
 
 
 @pytest.mark.parametrize("there", ["sales.py", "sales/notes.txt"])
@@ -114,3 +121,16 @@ def test_a_name_that_cannot_be_is_refused_with_the_reason(new, dags, words, mess
 
 def test_a_folder_that_is_not_there_is_said_so(new, tmp_path):
     assert "Invalid --folder" in new("sales", folder=tmp_path / "nowhere")
+
+
+def test_a_disk_without_room_is_said_once_not_for_each_file(new, dags, monkeypatch):
+    full = [(name, name, f"[Errno 28] No space left on device: '{name}'") for name in ("a", "c")]
+
+    def copytree(*_, **__):
+        raise shutil.Error(full)
+
+    monkeypatch.setattr("shutil.copytree", copytree)
+
+    said = f"'{dags}': expected one that this user can write, with room ([Errno 28] No space left on device: 'a').\n"
+    assert new("sales").endswith(said)
+    assert list(dags.iterdir()) == []

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import email
 import email.policy
+import io
 import json
 import os
 import sqlite3
+import sys
 import threading
 import time
 from argparse import Namespace
@@ -82,6 +84,43 @@ def test_nothing_is_left_in_the_users_home_and_each_dag_has_its_folder(dag_file,
     assert {"page.html", "mail.eml", "charts/sold.png"} <= set(facts["files"])
     assert (facts["title"], facts["remarks"]) == ("Sales of Rome", [])
     assert not (dag_file.parent / "home").exists()
+
+
+def test_what_the_dags_own_code_prints_is_not_before_the_json(dag_file, capsys):
+    text = DAG.replace("        return [", "        print('counted')\n        return [")
+    dag_file.write_text(f"print('loaded')\n{text}")
+
+    preview(arguments(dag_file, output="json"))
+
+    printed = capsys.readouterr()
+    assert "counted" not in printed.out
+    assert "loaded" not in printed.out
+    assert "counted" in printed.err
+
+
+def test_a_date_that_the_title_says_is_not_said_again(dag_file, capsys):
+    dag_file.write_text(DAG.replace("Sales of {{ params.place }}", "Sales of 29 March 2026"))
+
+    preview(arguments(dag_file))
+
+    printed = capsys.readouterr().out
+    assert "Sales of 29 March 2026: Sunday · UTC\n" in printed
+    assert printed.count("March") == 1
+
+
+def test_a_person_sees_that_a_task_is_being_run(dag_file, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+
+    preview(arguments(dag_file, output="json"))
+
+    assert "Running count" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\x1b[2K")  # it goes when the task has ended
 
 
 def test_what_a_preview_before_has_written_and_this_one_has_not_is_removed(dag_file):
@@ -233,7 +272,7 @@ def test_nothing_is_archived_where_reports_are(dag_file, tmp_path, monkeypatch):
         ({"task_id": "count"}, "Invalid task 'count': expected that of a ReportOperator"),
         ({"date": "29.3."}, "Invalid --date '29.3.'"),
         ({"data": "[1]"}, "Invalid --data '[1]'"),
-        ({"params": '{"city": 1}'}, "Invalid param 'city': expected one of the Dag's: place"),
+        ({"params": '{"city": 1}'}, "Invalid param 'city': expected one of place"),
     ],
 )
 def test_a_wrong_argument_is_one_sentence(dag_file, capsys, options, message):

@@ -56,7 +56,7 @@ def test_list_shows_what_holds_of_each_release(cli, deploy):
 
 @pytest.mark.usefixtures("hook")
 def test_list_of_nothing_says_so(cli):
-    assert cli("list") == "None.\n"
+    assert cli("list") == "Nothing was deployed on this machine.\n"
     assert json.loads(cli("list", "-o", "json")) == []
 
 
@@ -138,6 +138,7 @@ def test_prune_spares_what_is_pinned(cli, deploy):
     assert [row["removed"] for row in json.loads(cli("prune", "daily", "--keep", "1", "-o", "json"))] == [
         releases[0]
     ]
+    assert cli("prune", "daily", "--keep", "1") == "Nothing to remove.\n"
 
 
 def test_lock_writes_the_lock_out(cli, deploy):
@@ -148,7 +149,7 @@ def test_lock_writes_the_lock_out(cli, deploy):
 
 
 @pytest.mark.usefixtures("hook")
-@pytest.mark.parametrize("command", ["show", "rollback", "verify", "rebuild", "prune", "lock"])
+@pytest.mark.parametrize("command", ["list", "show", "rollback", "verify", "rebuild", "prune", "lock"])
 def test_a_name_that_is_not_deployed_is_one_sentence_and_leaves_nothing(cli, capsys, command, tmp_path):
     with pytest.raises(SystemExit):
         cli(command, "nothing")

@@ -23,7 +23,12 @@ def publish(archive, day, text, *further):
         Draft(
             report="daily_report",
             report_date=day,
-            period={"name": "day", "start": f"{day}T00:00:00+00:00", "end": "x", "timezone": "UTC"},
+            period={
+                "name": "day",
+                "start": f"{day}T00:00:00+00:00",
+                "end": "2026-03-30T00:00:00+00:00",
+                "timezone": "UTC",
+            },
             title="Almanac",
             files=[DraftFile("report.html", "text/html", text.encode()), *further],
             rows={"almanac": 3, "holidays": 2},
@@ -179,6 +184,14 @@ def test_pruning_removes_what_its_dry_run_listed(old, archive, daybreak):
     assert (code, json.loads(out)) == (0, [{"removed": "revision", "uri": each.uri} for each in old])
     assert len(list(archive.revisions())) == 3
     assert daybreak("reports", "prune", "--keep-days", "400") == (0, "Nothing to remove.\n", "")
+
+
+def test_a_machine_whose_clock_is_years_ahead_prunes_by_that_of_the_archive(archive, daybreak):
+    with time_machine.travel(datetime(2099, 1, 1, tzinfo=timezone.utc)):
+        code, out, _ = daybreak("reports", "prune", "--keep-days", "400")
+
+    assert (code, out) == (0, "Nothing to remove.\n")
+    assert len(list(archive.revisions())) == 3
 
 
 def test_what_was_removed_is_printed_also_when_pruning_fails(old, daybreak):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_daybreak.containers.logs import LINE_LIMIT, Lines, Tail, frames
+from airflow_provider_daybreak.redact import Redactor
 
 
 def frame(stream, data):
@@ -23,7 +24,7 @@ def test_a_frame_that_breaks_off_is_dropped():
 
 
 def test_a_line_and_a_character_may_come_in_pieces():
-    lines = Lines()
+    lines = Lines(Redactor({}))
 
     assert list(lines.feed("Übers".encode()[:1])) == []
     assert list(lines.feed("Übers".encode()[1:] + b"icht  \n  next")) == ["Übersicht"]
@@ -32,11 +33,11 @@ def test_a_line_and_a_character_may_come_in_pieces():
 
 
 def test_bytes_that_are_no_text_are_shown_as_such():
-    assert list(Lines().feed(b"\xff\xfe ok\n")) == ["\ufffd\ufffd ok"]
+    assert list(Lines(Redactor({})).feed(b"\xff\xfe ok\n")) == ["\ufffd\ufffd ok"]
 
 
 def test_a_line_that_never_ends_does_not_pile_up():
-    lines = Lines()
+    lines = Lines(Redactor({}))
 
     cut = [line for _ in range(100) for line in lines.feed(b"x" * 10_000)]
 

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import tarfile
+import zipfile
 
 import pytest
 
@@ -19,9 +23,9 @@ def member(name, kind=tarfile.REGTYPE, content=b"", **fields):
     return header, content
 
 
-def tar_of(*members, kind=tarfile.PAX_FORMAT):
+def tar_of(*members, kind=tarfile.PAX_FORMAT, headers=None):
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=kind) as tar:
+    with tarfile.open(fileobj=buffer, mode="w", format=kind, pax_headers=headers) as tar:
         for header, content in members:
             tar.addfile(header, io.BytesIO(content) if content else None)
     return buffer.getvalue()
@@ -95,6 +99,42 @@ def broken(offset, value):
     return bytes(tar)
 
 
+def ustar(name, prefix):
+    """Return a tar whose header has the front of the name in a field of its own."""
+    header = bytearray(member(name, content=b"x")[0].tobuf(tarfile.USTAR_FORMAT))
+    header[345 : 345 + len(prefix)] = prefix
+    return summed(header) + b"x".ljust(512, b"\0") + b"\0" * 1024
+
+
+def summed(header):
+    """Return a header with the sum that it should have."""
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+def base256(size):
+    """Return a tar that says its file's size as GNU's does where octal digits don't reach."""
+    header = bytearray(member("report.pdf")[0].tobuf(tarfile.USTAR_FORMAT))
+    header[124:136] = (size & (2**96 - 1) | (1 << 95)).to_bytes(12, "big")
+    return summed(header) + b"x" * 1024
+
+
+def raw_pax(record):
+    """Return a tar whose extended header is that record."""
+    header = member("x", tarfile.XHDTYPE)[0]
+    header.size = len(record)
+    return header.tobuf(tarfile.USTAR_FORMAT) + record.ljust(512, b"\0") + GOOD
+
+
+def zipped(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
 GOOD = tar_of(member("report.pdf", content=b"x"))
 HOSTILE = {
     "symlink": tar_of(member("report.pdf", tarfile.SYMTYPE, linkname="/etc/passwd")),
@@ -155,10 +195,69 @@ HOSTILE = {
     "nothing": b"",
     "cut in the header": GOOD[:300],
     "cut in the content": tar_of(member("report.pdf", content=b"x" * 900))[:900],
-    "compressed": __import__("gzip").compress(GOOD),
+    "compressed": gzip.compress(GOOD),
+    "compressed with bzip2": bz2.compress(GOOD),
+    "compressed with xz": lzma.compress(GOOD),
+    "a bomb that is compressed": gzip.compress(tar_of(member("report.pdf", content=b"\0" * 10**6))),
+    "a zip": zipped({"report.pdf": b"x"}),
+    "a zip behind a tar": tar_of(member("d", tarfile.DIRTYPE)) + zipped({"../x": b"x"}),
+    "climbs out by a prefix": ustar("etc/passwd", prefix=b"../.."),
+    "absolute by a prefix": ustar("passwd", prefix=b"/etc"),
+    "climbs out by a long gnu name": tar_of(
+        member("../" * 40 + "etc/passwd", content=b"x"), kind=tarfile.GNU_FORMAT
+    ),
+    "a folder that climbs out": tar_of(member("d/../..", tarfile.DIRTYPE), member("d/x", content=b"x")),
+    "a device in a folder": tar_of(
+        member("d", tarfile.DIRTYPE), member("d/null", tarfile.CHRTYPE, devmajor=1, devminor=3)
+    ),
+    "a pipe in a folder": tar_of(member("d", tarfile.DIRTYPE), member("d/x", tarfile.FIFOTYPE)),
+    "a link to a folder above, then its file": tar_of(
+        member("d", tarfile.DIRTYPE),
+        member("d/up", tarfile.SYMTYPE, linkname=".."),
+        member("d/up/x", content=b"x"),
+    ),
+    "a hard link to itself": tar_of(member("report.pdf", tarfile.LNKTYPE, linkname="report.pdf")),
+    "a hard link by pax": tar_of(member("a", tarfile.LNKTYPE, pax_headers={"linkpath": "../../etc/shadow"})),
+    "a link with content": tar_of(member("report.pdf", tarfile.SYMTYPE, b"x" * 600, linkname="x")),
+    "a file, then a folder of its name": tar_of(
+        member("d/a", content=b"x"), member("d/a/b", tarfile.DIRTYPE), member("d/a", content=b"y")
+    ),
+    "the same name with a dot": tar_of(member("d/a", content=b"x"), member("d/./a", content=b"y")),
+    "the same name with two slashes": tar_of(member("d/a", content=b"x"), member("d//a", content=b"y")),
+    "the same name in a folder of another": tar_of(member("d/a", content=b"x"), member("e/a", content=b"y")),
+    "a name of right to left": tar_of(member("d/\u202efdp.exe", content=b"x")),
+    "a name with a line separator": tar_of(member("d/a\u2028b", content=b"x")),
+    "a name that is no text": tar_of(member("d/\udcff", content=b"x")),
+    "an empty name by pax": pax("report.pdf", path=""),
+    "a name of spaces and a nul by pax": pax("report.pdf", path=" \0../x"),
+    "a global path for all": tar_of(member("d/a", content=b"x"), headers={"path": "../../x"}),
+    "a global size for all": tar_of(member("report.pdf", content=b"x"), headers={"size": "900"}),
+    "a pax size that is a fraction": pax("report.pdf", size="1.5"),
+    "a pax size of digits that are none of ASCII": pax("report.pdf", size="\u0661\u0660"),
+    "a pax record that is longer than it says": raw_pax(b"5 path=../../etc/passwd\n"),
+    "a pax record without end": raw_pax(b"99 path=x\n"),
+    "a pax record of length nought": raw_pax(b"0 path=x\n"),
+    "a pax sparse file of version 1": pax(
+        "report.pdf", **{"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "../x"}
+    ),
+    "a pax sparse name": pax(
+        "report.pdf",
+        **{
+            "GNU.sparse.name": "../../x",
+            "GNU.sparse.realsize": str(2**60),
+            "GNU.sparse.major": "0",
+            "GNU.sparse.minor": "1",
+        },
+    ),
+    "a size in base 256": base256(2**40),
+    "a size below nought in base 256": base256(-(2**40)),
+    "a size that is no number": broken(124, ord("x")),
+    "a tar in a tar that is cut": tar_of(member("report.pdf", content=GOOD[:900]))[:1000],
+    "ten thousand empty headers": tar_of(*(member("d", tarfile.DIRTYPE) for _ in range(10_000))),
 }
 
 
+@pytest.mark.attack("hostile archives")
 @pytest.mark.parametrize("tar", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_archive_is_refused(tar, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -170,6 +269,23 @@ def test_a_hostile_archive_is_refused(tar, tmp_path, monkeypatch):
 
     assert list(tmp_path.iterdir()) == []
     assert not any("/" in name or name in (".", "..") for name in kept)
+
+
+ODD = {
+    "a pax size that is smaller": pax("report.pdf", size="0"),
+    "a pax record of no length": raw_pax(b"path=x\n"),
+    "a pax record below nought": raw_pax(b"-9 path=x\n"),
+    "a checksum of spaces": broken(148, ord(" ")),
+}
+
+
+@pytest.mark.attack("hostile archives")
+@pytest.mark.parametrize("tar", ODD.values(), ids=ODD.keys())
+def test_of_an_odd_archive_nothing_is_taken_but_the_file_that_was_asked_for(tar):
+    _, kept = take(tar)
+
+    assert list(kept) == ["report.pdf"]
+    assert kept["report.pdf"] in (b"x", b"")
 
 
 def test_an_engine_that_sends_without_end_is_cut_off():

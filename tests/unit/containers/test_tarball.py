@@ -3,10 +3,12 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+import time
+import zipfile
 
 import pytest
 
-from airflow_provider_daybreak.containers.tarball import Entry, relative, stream
+from airflow_provider_daybreak.containers.tarball import Entry, relative, size, stream
 from airflow_provider_daybreak.exceptions import ContainerInputError
 
 
@@ -42,7 +44,9 @@ def test_a_file_that_changes_while_it_is_copied_is_an_error(size):
 def test_an_archived_file_that_was_changed_is_an_error():
     entry = Entry("a", 3, lambda: io.BytesIO(b"abd"), hashlib.sha256(b"abc").hexdigest())
 
-    with pytest.raises(ContainerInputError, match="it is not the file that was archived: its SHA-256 differs"):
+    with pytest.raises(
+        ContainerInputError, match="it is not the file that was archived: its SHA-256 differs; clear the task"
+    ):
         list(stream([entry]))
 
 
@@ -57,3 +61,26 @@ def test_paths_in_the_folder_are_taken(path):
 def test_paths_that_lead_out_of_the_folder_are_refused(path):
     with pytest.raises(ValueError, match="a path"):
         relative(path)
+
+
+def test_the_size_of_a_tar_is_known_before_anything_is_read():
+    names = ["a", "deep/er/" + "n" * 200, "deep/b", "ä" * 60]
+    entries = [Entry.of(name, b"x" * length) for name, length in zip(names, (0, 1, 512, 513), strict=True)]
+
+    assert size(entries) == len(b"".join(stream(entries)))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Honolulu", "Pacific/Kiritimati"])
+def test_a_script_may_zip_what_it_was_given_whatever_its_zone(tmp_path, monkeypatch, zone):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream([Entry.of("data/a.csv", b"a")])))) as tar:
+        tar.extractall(tmp_path, filter="data")
+
+    try:
+        with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:
+            for path in ("data", "data/a.csv"):
+                packed.write(tmp_path / path)
+    finally:
+        monkeypatch.undo()
+        time.tzset()

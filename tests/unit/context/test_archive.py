@@ -97,7 +97,12 @@ def test_a_uri_that_cannot_be_used_is_named_after_where_it_was_given(tmp_path):
 
 def test_a_revision_is_announced_as_an_event_of_its_asset(tmp_path):
     archive = archive_at(tmp_path.as_uri())
-    period = {"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"}
+    period = {
+        "name": "day",
+        "start": "2026-03-29T00:00:00+00:00",
+        "end": "2026-03-30T00:00:00+00:00",
+        "timezone": "UTC",
+    }
     revision = archive.publish(
         Draft(
             report="daily_report",

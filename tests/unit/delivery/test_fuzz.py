@@ -27,6 +27,8 @@ from airflow_provider_daybreak.exceptions import DaybreakError
 from tests.fuzz import cases, told
 from tests.mail import Listener, draft
 
+pytestmark = pytest.mark.attack("bytes that nobody would write")
+
 NOW = datetime(2026, 3, 30, 7, tzinfo=timezone.utc)
 PEOPLE = (
     "ann@example.org",
@@ -184,6 +186,7 @@ class RandomServer(Listener):
         return good if self.fuzz.random() < 0.8 else self.fuzz.bytes(REPLIES, 3)
 
 
+@pytest.mark.attack("faults of a mail server")
 def test_whatever_a_server_says_a_mail_is_sent_once_at_most_or_an_error_of_ours(tmp_path):
     archive = Archive(tmp_path / "reports")
     revision = archive.publish(draft())

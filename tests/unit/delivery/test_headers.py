@@ -42,6 +42,7 @@ def test_a_subject_arrives_as_it_was_meant(subject):
     assert field.isascii()
 
 
+@pytest.mark.attack("injections")
 @pytest.mark.parametrize(
     "value",
     [
@@ -83,6 +84,7 @@ def test_further_headers_are_those_that_are_allowed(name):
     assert read(headers.further_field(name, "value")) == "value"
 
 
+@pytest.mark.attack("injections")
 @pytest.mark.parametrize(
     "name",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import shlex
@@ -14,13 +15,15 @@ from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import httpx
 import pytest
+from PIL import Image
 
 from airflow_provider_daybreak.archive import Archive
-from demo import __main__ as demo
-from demo.airflow import Airflow
+from demo import chain as demo
+from demo.airflow import Airflow, stop_leftover
 from demo.api import AirflowBusyError, AirflowFailedError, gist
 from demo.mailbox import Mailbox
 from demo.setting import write_commands
@@ -49,6 +52,22 @@ if int(tries.read_text()) <= {failures}:
     sys.exit({said!r})
 print("created")
 """
+
+
+@pytest.fixture
+def mailbox(tmp_path):
+    """The page of a folder with one mail: text and HTML, a picture and a PDF."""
+    mail = EmailMessage()
+    mail["Subject"], mail["From"], mail["X-RcptTo"] = "Sales <today>", "a@example.org", "you@example.org"
+    mail.set_content("12 sold")
+    mail.add_alternative('<p>12 <b>sold</b></p><img src="cid:chart@x">', subtype="html")
+    mail.get_payload()[1].add_related(png(), "image", "png", cid="<chart@x>")
+    mail.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="sales.pdf")
+    (tmp_path / "0001-sales.eml").write_bytes(mail.as_bytes())
+    mailbox = Mailbox(tmp_path)
+    mailbox.start()
+    yield mailbox
+    mailbox.stop()
 
 
 @pytest.fixture
@@ -114,6 +133,23 @@ def test_a_backfill_waits_for_a_busy_database_and_clears_what_a_try_has_left(air
 
     assert said == ["  Airflow's database is busy: trying again …"] * 2
     assert [asked for asked in rest.asked if asked[0] == "PUT"] == [("PUT", "/backfills/2/cancel")]
+
+
+def test_of_a_task_that_failed_the_last_try_is_shown_since_one_before_may_never_have_begun(airflow, rest):
+    run = "/dags/daily_report/dagRuns/r"
+    rest.answers["GET", run] = [(200, {"state": "failed"})]
+    tasks = [
+        {"task_id": "deploy", "state": "failed", "try_number": 2},
+        {"task_id": "mail", "state": "upstream_failed", "try_number": 0},
+    ]
+    rest.answers["GET", f"{run}/taskInstances"] = [(200, {"task_instances": tasks})]
+    log = f"{run}/taskInstances/deploy/logs/"
+    rest.answers["GET", f"{log}1"] = [(404, {"detail": "TaskInstance not found"})]
+    rest.answers["GET", f"{log}2"] = [(200, {"content": [{"event": "Cannot read the source"}]})]
+
+    assert airflow(failures=0).wait_for_run("daily_report", "r") == (
+        "failed: {'deploy': 'failed', 'mail': 'upstream_failed'}\nCannot read the source"
+    )
 
 
 def test_a_database_that_stays_busy_is_said_in_a_line(airflow, rest, tmp_path, monkeypatch):
@@ -193,6 +229,8 @@ def test_an_airflow_that_is_gone_is_a_sentence(tmp_path, monkeypatch):
 def test_the_gist_of_a_traceback_is_its_last_error():
     assert gist(LOCKED) == "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) database is locked"
     assert gist("") == "it printed nothing"
+    said = "x\nInstallError: Cannot build it. uv says:\nerror: Request failed\n  cause: Failed to fetch\n"
+    assert gist(said) == "InstallError: Cannot build it. uv says: error: Request failed cause: Failed to fetch"
 
 
 def run_demo(*arguments):
@@ -203,6 +241,15 @@ def run_demo(*arguments):
         check=False,
         timeout=60,
     )
+
+
+def test_two_airflows_of_a_machine_share_no_file(tmp_path):
+    one, other = (Airflow(tmp_path / name, port=8080).settings for name in ("one", "other"))
+
+    same = {name for name in one if one[name] == other[name]}
+    assert {name for name in same if name.endswith(("_PATH", "_FOLDER", "_DIRECTORY", "_CONN"))} == set()
+    bundles = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH"  # which is one folder of the machine by default
+    assert one[bundles] == str(tmp_path / "one" / "dag_bundles")
 
 
 def test_a_second_demo_says_where_the_first_one_is(tmp_path):
@@ -279,7 +326,7 @@ def test_what_a_former_demo_left_unmailed_is_not_counted(tmp_path, capsys):
     mails.pop()
     assert not demo._summary(catcher, {"2026-11-25", "2026-11-26"})
     assert (
-        "2 report dates are archived, 1 mails arrived: expected 2, and one mail a date."
+        "2 report dates are archived, 1 mail arrived: expected 2, and one mail a date."
         in capsys.readouterr().out
     )
 
@@ -295,31 +342,68 @@ def test_what_it_says_to_try_can_be_pasted(tmp_path, capsys):
     pasted = [line[18:] for line in capsys.readouterr().out.splitlines() if "/bin/" in line]
     assert {shlex.split(line)[0].rpartition("/")[2] for line in pasted} == {"airflow", "daybreak"}
     new = next(line for line in pasted if line.endswith("new sales"))
-    done = subprocess.run(new, shell=True, cwd=Path.cwd(), capture_output=True, text=True, check=False)
+    env = os.environ | {"PYTHONWARNINGS": "error"}  # meant for other programs
+    done = subprocess.run(new, shell=True, env=env, capture_output=True, text=True, check=False)
     assert done.stdout.startswith(str(home / "airflow" / "dags" / "sales.py")), done.stderr
-    assert f"run it:     {home}/bin/airflow dags unpause sales" in done.stdout
+    assert f"switch on:  {home}/bin/airflow dags unpause sales" in done.stdout
 
 
-def test_the_page_of_the_mails_shows_each_as_it_looks(tmp_path):
-    mail = EmailMessage()
-    mail["Subject"], mail["From"], mail["X-RcptTo"] = "Sales <today>", "a@example.org", "you@example.org"
-    mail.set_content("12 sold")
-    mail.add_alternative('<p>12 <b>sold</b></p><img src="cid:chart@x">', subtype="html")
-    mail.get_payload()[1].add_related(png(), "image", "png", cid="<chart@x>")
-    mail.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="sales.pdf")
-    (tmp_path / "0001-sales.eml").write_bytes(mail.as_bytes())
-    mailbox = Mailbox(tmp_path)
-    mailbox.start()
+NAMED_ANEW = """
+import setproctitle, time
+setproctitle.setproctitle("airflow worker -- LocalExecutor: <idle>" + " " * 200)
+print("named", flush=True)
+time.sleep(300)
+"""
 
+
+def test_what_outlives_who_started_it_is_found_though_it_has_named_itself_anew(tmp_path):
+    airflow = Airflow(tmp_path / "airflow", port=9)
+    left = subprocess.Popen(
+        [sys.executable, "-c", NAMED_ANEW],
+        env=airflow.env | {"DAYBREAK_DEMO_OF": str(airflow.home)},
+        stdout=subprocess.PIPE,
+    )
+    assert left.stdout.readline() == b"named\n"
+
+    stop_leftover(airflow.home)
+
+    assert left.wait(10) == -signal.SIGTERM
+
+
+def test_the_page_of_the_mails_shows_each_as_it_looks(mailbox):
     def get(path):
         answer = httpx.get(mailbox.url + path)
         return answer.status_code, answer.text
 
-    try:
-        assert "Sales &lt;today&gt;</a> <small>to you@example.org" in get("/")[1]
-        assert 'href="/0001-sales.eml/0">sales.pdf</a>' in get("/0001-sales.eml/")[1]
-        assert '<b>sold</b></p><img src="data:image/png;base64,' in get("/0001-sales.eml/body")[1]
-        assert get("/0001-sales.eml/0") == (200, "%PDF")
-        assert [get(path)[0] for path in ("/x.eml/", "/0001-sales.eml/7", "/..%2f..%2fetc/passwd")] == [404] * 3
-    finally:
-        mailbox.stop()
+    assert "Sales &lt;today&gt;</a> <small>to you@example.org, with sales.pdf" in get("/")[1]
+    assert 'href="/0001-sales.eml/0">sales.pdf</a>' in get("/0001-sales.eml/")[1]
+    assert '<b>sold</b></p><img src="data:image/png;base64,' in get("/0001-sales.eml/body")[1]
+    assert get("/0001-sales.eml/0") == (200, "%PDF")
+    assert [get(path)[0] for path in ("/x.eml/", "/0001-sales.eml/7", "/..%2f..%2fetc/passwd")] == [404] * 3
+
+
+@pytest.mark.browser
+def test_the_page_of_the_mails_is_dark_for_who_wants_it_and_fits_a_phone(mailbox, browser):
+    page = browser.new_page(
+        viewport={"width": 375, "height": 700}, color_scheme="dark", is_mobile=True, has_touch=True
+    )
+    page.goto(mailbox.url)
+    page.get_by_role("link", name="Sales <today>").click()
+    page.get_by_role("heading", name="Sales <today>").wait_for()
+
+    assert page.evaluate("innerWidth") == page.evaluate("document.documentElement.scrollWidth") == 375
+    red, green, blue = Image.open(io.BytesIO(page.screenshot())).convert("RGB").getpixel((2, 2))
+    assert max(red, green, blue) < 64
+    page.close()
+
+
+def test_a_task_that_fails_is_said_with_the_reason(tmp_path, monkeypatch, capsys):
+    airflow = mock.create_autospec(Airflow, instance=True, home=tmp_path / "airflow", url="http://localhost:1")
+    airflow.run_state.side_effect = ["running", "failed"]
+    airflow.tasks.return_value = {"deploy": "up_for_retry"}
+    airflow.task_log.return_value = "start\nInstallError: No index answers.\n::endgroup::"
+    monkeypatch.setattr(demo, "sleep", lambda _seconds: None)
+
+    assert not demo._follow(airflow, ["manual"])
+
+    assert capsys.readouterr().out.count("InstallError: No index answers.") == 1

@@ -18,7 +18,7 @@ class Engines:
 
     def __call__(self, address):
         self.asked.append(address)
-        return SimpleNamespace(address=address, get_conn=lambda: self._connect(address))
+        return SimpleNamespace(address=address, get_conn=lambda: self._connect(address), _log=None)
 
     def _connect(self, address):
         found = self.engines[address]

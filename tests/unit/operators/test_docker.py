@@ -33,13 +33,17 @@ def test_what_could_harm_the_worker_is_refused_with_the_alternative(argument, al
         ScriptDockerOperator(task_id="t", image="x", **{argument: True})
 
 
-def test_an_engine_that_is_away_is_an_error_with_the_address_and_the_next_step(make_context):
+def test_an_engine_that_is_away_is_an_error_with_the_address_and_the_next_step(make_context, caplog):
     operator = ScriptDockerOperator(task_id="t", image="x", docker_url=GONE)
 
     with pytest.raises(
         EngineUnavailableError, match="Tried unix:///nowhere/docker.sock .there is no such file"
     ):
         operator.execute(make_context())
+
+    assert [
+        record for record in caplog.records if record.levelname == "ERROR"
+    ] == []  # Airflow logs the sentence
 
 
 def test_an_engine_that_is_away_skips_the_task_where_that_is_asked_for(make_context):

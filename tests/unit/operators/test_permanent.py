@@ -10,11 +10,27 @@ from airflow_provider_daybreak.exceptions import (
     DeliveryPendingError,
     FileFailedError,
     InvalidValueError,
+    ScriptSkippedError,
     SmtpUnavailableError,
 )
+from airflow_provider_daybreak.exceptions.base import _fields
+from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
+from airflow_provider_daybreak.operators.docker import ScriptDockerOperator
 from airflow_provider_daybreak.operators.permanent import fail_at_once, look_again_later
+from airflow_provider_daybreak.operators.pod import ScriptPodOperator
+from airflow_provider_daybreak.operators.report import ReportOperator
+from airflow_provider_daybreak.operators.venv import (
+    VenvDeployOperator,
+    VenvRollbackOperator,
+    VenvRunOperator,
+)
 from airflow_provider_daybreak.storage.local import write
-from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowRescheduleException
+from airflow_provider_daybreak.version_compat import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+)
+from tests.unit.test_exceptions import raised_classes
 
 
 @pytest.mark.parametrize(
@@ -103,3 +119,107 @@ def test_a_full_disk_is_said_with_the_file_that_had_no_room(tmp_path, monkeypatc
 def test_an_error_of_a_connection_is_none_of_a_file(error):
     with pytest.raises(type(error)), fail_at_once():
         raise error
+
+
+REPORT = {"task_id": "t", "report": "daily_report"}
+OPERATORS = {
+    "deploy": (
+        lambda: VenvDeployOperator(task_id="t", name="sales", source="/sales"),
+        "hooks.releases.ReleaseHook.deploy",
+    ),
+    "run": (
+        lambda: VenvRunOperator(task_id="t", release="sales", command="report.py"),
+        "hooks.releases.ReleaseHook.run",
+    ),
+    "run that mails": (
+        lambda: VenvRunOperator(task_id="t", release="sales", command="report.py", mail="once"),
+        "hooks.script_mail.script_of",
+    ),
+    "run over SSH": (
+        lambda: VenvRunOperator(task_id="t", release="sales", command="report.py", ssh_conn_id="far"),
+        "hooks.remote.RemoteReleases.__init__",
+    ),
+    "roll back": (
+        lambda: VenvRollbackOperator(task_id="t", name="sales"),
+        "hooks.releases.ReleaseHook.roll_back",
+    ),
+    "report": (lambda: ReportOperator(**REPORT, template="report.md.j2"), "hooks.report.ReportHook.publish"),
+    "mail": (lambda: ReportEmailOperator(**REPORT, to="a@example.org"), "hooks.delivery.DeliveryHook.send"),
+    "mail that is held": (
+        lambda: ReportEmailOperator(**REPORT, to="a@example.org", mode="hold"),
+        "hooks.delivery.DeliveryHook.question",
+    ),
+    "mail for a trial": (
+        lambda: ReportEmailOperator(**REPORT, to="a@example.org", mode="dry_run"),
+        "hooks.delivery.DeliveryHook.dry_run",
+    ),
+    "container": (
+        lambda: ScriptDockerOperator(task_id="t", image="sales"),
+        "hooks.container.ContainerHook.run",
+    ),
+    "container that mails": (
+        lambda: ScriptDockerOperator(task_id="t", image="sales", mail="once"),
+        "hooks.script_mail.ScriptMailHook.run",
+    ),
+    "pod": (
+        lambda: ScriptPodOperator(task_id="t", image="sales"),
+        "operators.pod.ScriptPodOperator._template",
+    ),
+}
+NOBODY = ("EmptyRecipientsError", "NobodyAllowedError")
+
+
+def made(cls):
+    """Return an error of the class, with facts that only its sentence looks at."""
+    facts = dict.fromkeys(_fields(cls), "fact")
+    for name in facts.keys() & {"refused", "unknown", "deferred"}:
+        facts[name] = {"ann@example.org": "later"}
+    return cls(**facts | {name: number for name, number in NUMBERS.items() if name in facts})
+
+
+NUMBERS = {"line": 1, "column": 1, "rows": 1, "size": 1, "limit": 1, "waited": 1.0, "code": 99, "sent": 0}
+NUMBERS |= {"until": "2026-03-29T07:02:00+00:00", "exit_code": 1}
+
+
+@pytest.mark.parametrize("kind", OPERATORS)
+def test_an_operator_leaves_to_the_retries_what_another_try_may_mend_and_nothing_else(
+    kind, make_context, monkeypatch
+):
+    make, called = OPERATORS[kind]
+    operator, wrong = make(), []
+    for cls in raised_classes():
+        error = made(cls)
+        sentence = str(error)
+
+        def fail(*_args, error=error, **_named):
+            raise error
+
+        monkeypatch.setattr(f"airflow_provider_daybreak.{called}", fail)
+        expected = AirflowFailException if cls.permanent else cls
+        if cls is ScriptSkippedError or (kind.startswith("mail") and cls.__name__ in NOBODY):
+            expected = AirflowSkipException
+        elif kind.startswith("mail") and cls is DeliveryInFlightError:
+            expected = AirflowRescheduleException
+        try:
+            operator.execute(make_context())
+        except Exception as raised:  # noqa: BLE001 - whatever it is, it is told below
+            ours = [f.filename for f in traceback.extract_tb(raised.__traceback__)[1:]]
+            if type(raised) is not expected or (
+                expected is not AirflowRescheduleException and str(raised) != sentence
+            ):
+                wrong.append(f"{cls.__name__}: {type(raised).__name__}: {raised}")
+            if any(not name.endswith(("operators/" + MODULES[kind.split()[0]], *PASSED)) for name in ours):
+                wrong.append(f"{cls.__name__} shows where in our packages it was: {ours}")
+
+    assert not wrong
+
+
+MODULES = {
+    "deploy": "venv.py",
+    "run": "venv.py",
+    "roll": "venv.py",
+    "report": "report.py",
+    "mail": "delivery.py",
+}
+MODULES |= {"container": "docker.py", "pod": "pod.py"}
+PASSED = ("operators/permanent.py", "operators/container_result.py", "contextlib.py", "bases/operator.py")

@@ -89,6 +89,22 @@ def test_what_was_published_can_be_read(run_report, tmp_path):
     assert b"Sold: 2" in revision.read("report.txt")
 
 
+@pytest.mark.parametrize(("link", "linked"), [(True, True), (False, False)])
+def test_a_report_leads_to_its_page_and_made_again_is_the_same_revision(
+    run_report, tmp_path, monkeypatch, link, linked
+):
+    archive = (tmp_path / "archive").as_uri()
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE", archive)
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.org/")
+    address = b"https://airflow.example.org/daybreak/reports/daily_report/2026-03-29"
+
+    infos = [run_report(link=link) for _ in range(2)]
+
+    assert [info["revision"] for info in infos] == [1, 1]
+    revision = archive_at(archive).open(infos[0]["manifest"])
+    assert (address in revision.read("report.html"), address in revision.read("report.txt")) == (linked, linked)
+
+
 def test_a_copied_dag_is_refused_at_once_and_a_renamed_one_goes_on(run_report, make_context):
     run_report()
 

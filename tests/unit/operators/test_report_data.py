@@ -107,7 +107,7 @@ def test_a_query_in_a_file_that_fails_names_the_file(run_report, database, tmp_p
     ("connection", "problem"),
     [
         ({"conn_type": "sqlite", "host": "/nowhere/at/all.db"}, "unable to open database file"),
-        ({"conn_type": "postgres"}, "pip install apache-airflow-providers-postgres"),
+        ({"conn_type": "mysql"}, "pip install apache-airflow-providers-mysql"),
     ],
 )
 def test_a_database_that_cannot_be_opened_is_named(run_report, monkeypatch, connection, problem):

@@ -216,6 +216,13 @@ def test_the_script_knows_its_dates_in_the_dags_zone(deploy, run):
     )
 
 
+def test_the_weeks_and_years_of_a_script_begin_where_its_dag_says(deploy, run):
+    release = deploy("import os; print(os.environ['DAYBREAK_PERIOD_START'][:10])")
+
+    assert run(release, period="week", week_start="sunday") == "2026-03-29"
+    assert run(release, period="year", fiscal_year_start=4) == "2025-04-01"
+
+
 def test_a_clock_that_there_is_none_of_fails_at_once(deploy, run):
     with pytest.raises(AirflowFailException, match="Invalid clock 'yesterday': expected report_date, or None"):
         run(deploy(""), clock="yesterday")

@@ -38,6 +38,7 @@ def refused(source, wanted="auto"):
     return str(caught.value)
 
 
+@pytest.mark.attack("lines of requirements")
 @pytest.mark.parametrize("option", ["-r", "-c"])
 @pytest.mark.parametrize(
     "path", ["../foreign.txt", "{foreign}", "/proc/self/environ", "/dev/stdin", ".env", ".git/config", "lib"]
@@ -62,6 +63,7 @@ def test_an_include_of_an_include_leads_nowhere_else_either(folder, foreign):
     assert str(foreign) not in said
 
 
+@pytest.mark.attack("lines of requirements")
 @pytest.mark.parametrize(
     "text", [SECRET, "--find-links canary", "canary canary", "--index-url canary", "canary @ x"]
 )
@@ -81,6 +83,7 @@ def test_a_link_to_the_dotenv_is_not_read_as_requirements(folder, name):
     assert "there is no such file in the source" in refused(source, name)
 
 
+@pytest.mark.attack("lines of requirements")
 @pytest.mark.parametrize("wanted", ["../foreign.txt", "/proc/self/environ", ".env", "link.txt", "pipe"])
 def test_the_requirements_that_are_named_lie_in_the_source(folder, foreign, wanted):
     source = folder(report_py="")

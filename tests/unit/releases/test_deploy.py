@@ -21,6 +21,7 @@ from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.lease import leased
 from airflow_provider_daybreak.releases.locking import deploy_locked
 from airflow_provider_daybreak.releases.release import get_release, releases_of
+from airflow_provider_daybreak.releases.scan import Findings, warn_of
 from airflow_provider_daybreak.releases.switch import current_id
 
 
@@ -281,3 +282,20 @@ def test_a_dotenv_that_only_the_workers_group_can_read_is_taken(deployed, layout
     os.chown(dotenv, -1, next(gid for gid in range(40000, 41000) if gid not in os.getgroups()))
     with pytest.raises(DotenvUnreadableError, match="others can read it"):
         deployed("print('another')\n")
+
+
+def test_a_script_that_comes_with_an_example_of_a_dotenv_and_without_one_is_told_to_copy_it(
+    folder, deployed, caplog
+):
+    source = folder(report_py="print(1)")
+    (source / ".env.example").write_text("TOKEN=\n")
+
+    assert deployed("print(1)").findings.example == ".env.example"
+
+    (source / ".env").write_text("TOKEN=secret\n")
+    (source / ".env").chmod(0o600)
+    assert deployed("print(2)").findings.example == ""
+    (source / ".env").unlink()
+    assert deployed("print(3)").findings.example == ""  # that of the name is kept
+    warn_of(Findings(example=".env.example"), "sales")
+    assert "sales has .env.example, and no .env" in caplog.text

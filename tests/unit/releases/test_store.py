@@ -102,6 +102,7 @@ def test_a_local_release_whose_lock_is_another_one_is_found_by_comparing_it(rele
         check_source(get_release(release.layout))
 
 
+@pytest.mark.attack("hostile archives")
 @pytest.mark.parametrize(
     "files",
     [
@@ -171,3 +172,115 @@ def test_a_new_key_signs_what_an_old_one_or_none_had(layout, folder, store, rele
     assert Store(store.folder, KEYS[1:]).manifest(release.id)
     store.remove(release.id)
     assert not [path for path in store.folder.glob("releases/*/*") if path.is_file()]
+
+
+@pytest.fixture
+def history(layout, folder, tmp_path):
+    """Return a store with a key, in whose history the second of two releases is current, and their ids."""
+    store = Store(tmp_path / "store" / "daily_report", KEYS[:1])
+    ids = [deploy(layout, Plan(folder(report_py=f"print({n})\n")), store=store).release.id for n in (1, 2)]
+    return store, ids
+
+
+@pytest.fixture
+def current(tmp_path):
+    """Return a function that returns the release that is current on another worker, by the store's history."""
+    return lambda store: (
+        ensure(Layout(tmp_path / "other", "daily_report"), None, store=store, index_of=Index).id
+    )
+
+
+def entry(store, number):
+    return store.folder / "history" / f"{number:08d}.json"
+
+
+def test_with_a_key_a_signed_history_says_what_is_current(history, current):
+    store, ids = history
+
+    assert current(store) == ids[1]
+    assert [each["release"] for each in store.entries()] == ids
+    assert current(Store(store.folder, KEYS[::-1])) == ids[1]
+    assert current(Store(store.folder)) == ids[1]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda first, _: {key: value for key, value in first.items() if key != "signature"},
+        lambda first, _: first,
+        lambda first, last: {**last, "release": first["release"]},
+        lambda first, last: {**last, "action": "rollback", "release": first["release"]},
+        lambda first, _: {**first, "signature": "0" * 64},
+        lambda first, _: {**first, "signature": None},
+        lambda first, _: {**first, "signature": "\ud800"},
+        lambda first, _: {**first, "signature": ["x"]},
+    ],
+)
+def test_who_has_no_key_makes_no_other_release_current(history, written):
+    store, ids = history
+    first, last = (json.loads(entry(store, number).read_text()) for number in (1, 2))
+    for number in (3, 4):
+        entry(store, number).write_text(json.dumps(written(first, last)))
+
+    assert [each["release"] for each in store.entries()] == ids
+    assert store.length() == 2
+
+
+def test_a_history_whose_end_was_removed_is_refused_by_who_has_seen_it_and_mended_by_a_deploy(
+    history, current, layout, folder
+):
+    store, ids = history
+    assert current(store) == ids[1]
+    entry(store, 2).unlink()
+
+    with pytest.raises(
+        StoredReleaseError, match="it went up to entry 2, and ends with 1: somebody removed or changed some"
+    ):
+        current(store)
+    deploy(layout, Plan(folder()), store=store)
+
+    assert current(store) == ids[1]
+    assert store.length() == 2
+
+
+def test_an_entry_that_is_gone_from_the_middle_holds_no_deploy_back(history, current, layout, folder):
+    store, _ = history
+    deploy(layout, Plan(folder(report_py="print(3)\n")), store=store)
+    for number in (1, 2):
+        entry(store, number).unlink()
+
+    last = deploy(layout, Plan(folder(report_py="print(4)\n")), store=store).release.id
+
+    assert current(store) == last
+
+
+def test_a_key_that_was_replaced_and_is_gone_takes_no_deploy_with_it(history, current, layout, folder):
+    store, _ = history
+    both, new = Store(store.folder, KEYS[::-1]), Store(store.folder, KEYS[1:])
+    last = deploy(layout, Plan(folder(report_py="print(3)\n")), store=both).release.id
+    assert current(both) == last
+
+    assert current(new) == last
+    assert [each["release"] for each in new.entries()] == [last]
+
+
+def test_a_history_of_another_name_is_none_of_this_one(history):
+    store, _ = history
+    other = Store(store.folder.with_name("another"), store.keys)
+    shutil.copytree(store.folder, other.folder)
+
+    with pytest.raises(StoredReleaseError, match="none of the keys"):
+        other.check_history(0)
+
+
+def test_a_history_from_before_there_was_a_key_is_signed_by_the_next_deploy(
+    layout, folder, store, release, current
+):
+    signing = Store(store.folder, KEYS[:1])
+    with pytest.raises(StoredReleaseError, match="none of the keys .* has signed it. Deploy on a worker"):
+        current(signing)
+
+    deploy(layout, Plan(folder()), store=signing)
+
+    assert current(signing) == release.id
+    assert [each["release"] for each in signing.entries()] == [release.id]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_daybreak.exceptions import TemplateError
-from airflow_provider_daybreak.reports.picture import SIGNATURE
 from airflow_provider_daybreak.reports.theme import Theme
+from tests.mail import png
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
@@ -97,7 +97,7 @@ def keep(files):
 
 def test_the_theme_loads(tmp_path):
     (code,) = blocks("toml")
-    (tmp_path / "logo.png").write_bytes(SIGNATURE)
+    (tmp_path / "logo.png").write_bytes(png())
     (tmp_path / "theme.toml").write_text(code)
 
     assert Theme.load(tmp_path / "theme.toml").footer == "Questions? sales@example.org"

@@ -53,14 +53,14 @@ KINDS = {
 
 
 @st.composite
-def tables(draw, kinds=tuple(KINDS), widest=40):
+def tables(draw, kinds=tuple(KINDS), widest=40, text=TEXT):
     """Draw names of columns, each with its kind, and rows under them."""
     names = draw(
-        st.lists(TEXT.filter(str.strip), max_size=widest, unique_by=lambda name: printable(name).strip())
+        st.lists(text.filter(str.strip), max_size=widest, unique_by=lambda name: printable(name).strip())
     )
     names = [name for name in names if printable(name).strip()]
     columns = {name: draw(st.sampled_from(kinds)) for name in names}
-    values = [st.none() | KINDS[kind] for kind in columns.values()]
+    values = [st.none() | (text if kind == "text" else KINDS[kind]) for kind in columns.values()]
     return columns, [draw(st.tuples(*values)) for _ in range(draw(st.integers(0, 4)))]
 
 
@@ -225,6 +225,27 @@ def test_csv_is_read_as_the_same_rows(files_of, folder, table):
             ] or all(type(value) is not str or value == "" for value in found), name
         else:
             assert found == expected, name
+
+
+PRINTED = st.text(
+    st.sampled_from("abc XYZ äöüßéñçŁő αβγΩ жщЮ 0123456789 .,;:!?()[]{}<>&\"'/\\|@#$%^*_+=~-€"), max_size=30
+)
+
+
+@pytest.mark.pango
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext")
+@examples(6)
+@given(tables(kinds=tuple(kind for kind in KINDS if kind not in ("path", "list", "mapping")), text=PRINTED))
+def test_a_pdf_has_every_value_as_other_formats_have_it(files_of, folder, table):
+    document, files = files_of(table, ("pdf",))
+    path = folder / "report.pdf"
+    path.write_bytes(files["report.pdf"])
+
+    text = subprocess.run(["pdftotext", "-raw", path, "-"], capture_output=True, text=True, check=True).stdout
+
+    if table[0] and table[1]:
+        whole = "".join(text.split())
+        assert [cell for row in written(document) for cell in row if cell not in whole] == []
 
 
 @pytest.mark.pango

@@ -98,6 +98,7 @@ def test_a_csv_has_all_rows_as_programs_read_them(render_files):
     ]
 
 
+@pytest.mark.attack("injections")
 @pytest.mark.parametrize(
     "text",
     ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "  =1", "\u00a0=1", "\u2003=1", "\u200b=1", "＝1"],  # noqa: RUF001 - the full-width sign is the point
@@ -110,14 +111,16 @@ SEPARATORS = (";", "|", "\t", "\n", "\r\n", ",", ";;", '";', ' ; "', ";\u200b", 
 FORMULAS = ("=1+1", "+A1", "-2+3", "@SUM(A1)", " =1", "＝1", '=HYPERLINK("x";"y")')  # noqa: RUF001 - as above
 
 
+@pytest.mark.attack("injections")
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_no_locales_separator_makes_a_formula_of_the_middle_of_a_cell(render_files, delimiter):
+def test_no_locales_separator_makes_a_formula_of_the_middle_of_a_cell(render_files, delimiter, tried):
     cells = [
         f"{before}{sign}{formula}" for before in ("x", '"', "") for sign in SEPARATORS for formula in FORMULAS
     ]
     rows = [{"a": cell, "b": cell} for cell in cells]
 
     content = render_files("{{ table(rows) }}\n", {"rows": rows}, formats=("csv",))["data/rows.csv"]
+    tried(len(cells))
 
     read = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=delimiter)
     shown = [cell.lstrip(" \u200b") for line in read for cell in line]
@@ -132,6 +135,7 @@ def test_a_cell_with_separators_and_no_formula_stays_as_it_is(text):
     assert neutral(text) == text
 
 
+@pytest.mark.attack("injections")
 @pytest.mark.parametrize("text", ["\x00=1", "\x0b=1", "\ue000=1"])
 def test_what_cannot_be_shown_hides_no_formula(text):
     assert neutral(text) == "'=1"
@@ -360,6 +364,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.attack("injections")
 @pytest.mark.parametrize("title", HOSTILE)
 @pytest.mark.parametrize("format_", ["html", "page"])
 def test_a_title_is_text_in_every_page(render_files, title, format_):
@@ -375,6 +380,7 @@ def test_a_title_is_text_in_every_page(render_files, title, format_):
     assert "img" not in tags
 
 
+@pytest.mark.attack("injections")
 @pytest.mark.parametrize("title", HOSTILE)
 def test_the_footer_of_a_pdf_says_the_title_and_nothing_else(make_document, title):
     document = make_document("Sold.\n", title=title)

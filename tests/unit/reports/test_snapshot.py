@@ -130,12 +130,42 @@ def test_a_key_that_no_template_reads_is_not_kept(kept):
         "{{ sales[0] | tojson }} {{ previous('sales') | length }}",
         "{{ sales[0] }} {{ previous('sales') | length }}",
         "{{ sales[0].salary ~ sales[0].shop ~ sales[0].amount }} {{ previous('sales') | length }}",
+        "{{ sales | map('string') | list | length }} {{ previous('sales') | length }}",
+        "{{ sales[0] in sales }} {{ previous('sales') | length }}",
+        "{% for row in sales if row not in previous('sales') %}{{ row.shop }}{% endfor %}",
+        "{% for row in sales %}{% for c in sales.columns %}{{ row[c] }}{% endfor %}{% endfor %}{{ previous('sales') | length }}",
     ],
 )
 def test_all_columns_that_a_template_reads_are_kept(kept, source):
     (content,) = kept(source, sales=SALES).values()
 
     assert list(snapshot.restore("sales", content)) == SALES
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ DATA | map(attribute='sal' ~ 'ary') | sum }}",
+        "{% set c = 'sal' ~ 'ary' %}{{ DATA | sum(attribute=c) }}",
+        "{% for c in DATA.columns if c.startswith('sal') %}{{ DATA | sum(attribute=c) }}{% endfor %}",
+        "{{ DATA[0]['sal' ~ 'ary'] }}",
+        "{{ DATA[0].get('sal' ~ 'ary') }}",
+        "{{ table(DATA, ['sal' ~ 'ary']) }}",
+        "{{ table(DATA, {'sal' ~ 'ary': 'Salary'}) }}",
+        "{{ DATA | sort(attribute='sal' ~ 'ary') | length }}",
+        "{{ DATA | selectattr('sal' ~ 'ary', '>', 1) | list | length }}",
+        "{% macro one(row) %}{{ row['sal' ~ 'ary'] }}{% endmacro %}{{ one(DATA[0]) }}",
+    ],
+)
+def test_a_column_whose_name_a_template_works_out_is_kept_and_found_by_the_next(kept, source):
+    both = source.replace("DATA", "sales") + source.replace("DATA", "previous('sales')")
+    now = kept(
+        "{{ sales[0].amount }} {{ previous('sales') | length }} " + source.replace("DATA", "sales"), sales=SALES
+    )
+    (content,) = now.values()
+
+    assert set(snapshot.restore("sales", content).columns) == {"amount", "salary"}
+    assert kept(both.replace("'sales'.columns", "sales.columns"), now, sales=SALES)
 
 
 def test_a_column_that_a_template_reads_since_today_means_that_nothing_was_kept(kept):

@@ -7,6 +7,7 @@ import pytest
 from airflow_provider_daybreak.exceptions import InvalidThemeError
 from airflow_provider_daybreak.reports.picture import SIGNATURE
 from airflow_provider_daybreak.reports.theme import Theme, find_theme
+from tests.mail import png
 
 
 def test_a_theme_lies_beside_the_template_or_one_folder_up(tmp_path):
@@ -95,7 +96,7 @@ def test_a_logo_is_what_its_name_says(tmp_path):
     with pytest.raises(InvalidThemeError, match="logo 'logo.png' is no image/png inside"):
         Theme.load(tmp_path / "theme.toml")
 
-    (tmp_path / "logo.png").write_bytes(SIGNATURE)
+    (tmp_path / "logo.png").write_bytes(png())
     assert Theme.load(tmp_path / "theme.toml").logo[0] == "image/png"
 
 

@@ -116,7 +116,7 @@ def test_a_missing_file_is_said_in_the_log(tmp_path, caplog):
     with pytest.raises(DotenvError):
         DotenvBackend(path=str(tmp_path / "none")).get_variable("colour")
 
-    assert "No such file" in caplog.text
+    assert "there is no such file" in caplog.text
 
 
 def test_what_the_file_does_not_hold_is_asked_of_the_fallback(backend, tmp_path):

@@ -3,11 +3,12 @@ from __future__ import annotations
 import os
 import threading
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 import time_machine
 
-from airflow_provider_daybreak.storage import age, create_if_absent
+from airflow_provider_daybreak.storage import age, create_if_absent, place
 
 
 def test_a_file_is_created_once(tmp_path):
@@ -54,3 +55,8 @@ def test_a_file_is_as_old_as_the_clock_of_its_file_system_says(tmp_path):
         assert timedelta(seconds=90) <= age(path) < timedelta(minutes=30)
     assert list(tmp_path.iterdir()) == [path]
     assert age(tmp_path / "absent") is None
+
+
+def test_a_folder_that_is_not_made_yet_lies_where_it_would_be_made(tmp_path):
+    assert place(tmp_path / "a" / "b") == place(tmp_path) == tmp_path.stat().st_dev
+    assert place(tmp_path) != place(Path("/proc/self"))

@@ -19,7 +19,12 @@ def publish(tmp_path):
             Draft(
                 report="daily_report",
                 report_date=date(2026, 3, 29),
-                period={"name": "day", "start": "2026-03-29T00:00:00+00:00", "end": "x", "timezone": "UTC"},
+                period={
+                    "name": "day",
+                    "start": "2026-03-29T00:00:00+00:00",
+                    "end": "2026-03-30T00:00:00+00:00",
+                    "timezone": "UTC",
+                },
                 title="Almanac",
                 files=[DraftFile(name, media_type, content) for name, (media_type, content) in files.items()]
                 + kept,

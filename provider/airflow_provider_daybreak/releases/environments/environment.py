@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import re
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -16,9 +15,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from airflow_provider_daybreak.exceptions import DiskFullError, InstallError, StillInUseError
+from airflow_provider_daybreak.exceptions import (
+    DiskFullError,
+    InstallError,
+    PackedEnvironmentError,
+    StillInUseError,
+)
 from airflow_provider_daybreak.releases import uv
 from airflow_provider_daybreak.releases.environments import conda
+from airflow_provider_daybreak.releases.environments.packed import fits, unpack
 from airflow_provider_daybreak.releases.environments.verify import (
     check_consistency,
     check_imports,
@@ -34,12 +39,14 @@ from airflow_provider_daybreak.releases.files import (
 from airflow_provider_daybreak.releases.layout import ids_in
 from airflow_provider_daybreak.releases.lease import exclusively
 from airflow_provider_daybreak.storage import local
+from airflow_provider_daybreak.storage.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_daybreak.releases.environments.interpreter import Interpreter
     from airflow_provider_daybreak.releases.environments.lock import Lock
+    from airflow_provider_daybreak.releases.environments.packed import Packed
     from airflow_provider_daybreak.releases.layout import Layout
 
 log = logging.getLogger(__name__)
@@ -128,6 +135,7 @@ def build(
     *,
     index: uv.Index | uv.Indexes | None = None,
     anew: bool = False,
+    packed: Packed | None = None,
 ) -> Path:
     """
     Return the environment's folder, built unless it is there already.
@@ -137,6 +145,7 @@ def build(
     :param environment_id: its own, or, when another worker deployed it, the one it has there.
     :param anew: build it though it is there, and of packages that are fetched again: uv's cache, which its files
         are linked from, may be damaged as they are.
+    :param packed: what another worker packed of it, which is unpacked in place of building it; where that can't be used, it is built.
     :raises StillInUseError: it is there and damaged, and a job runs from it.
     :raises DiskFullError: there is too little room for it.
     :raises InstallError: uv could not make it.
@@ -149,8 +158,31 @@ def build(
         if path.exists():
             log.info("Removing environment %s, which is damaged or was never completed", environment_id)
             discard(path, layout.trash)
-        _build(environment, path, index, cached=not anew)
+        if packed is None or not _unpack(environment, path, layout, packed):
+            _build(environment, path, index, cached=not anew)
     return path
+
+
+def _unpack(environment: Environment, path: Path, layout: Layout, packed: Packed) -> bool:
+    """Return whether the environment is there now, from what another worker packed and verified."""
+    if not fits(packed, path):
+        log.info(
+            "Environment %s is packed for a folder of another kind than %s: it is built", path.name, path.parent
+        )
+        return False
+    started = time.monotonic()
+    check_room(path.parent, packed.unpacked)
+    _make_empty(environment, path)
+    try:
+        unpack(packed, path)
+    except PackedEnvironmentError as error:
+        log.warning("%s", error)
+        discard(path, layout.trash)
+        return False
+    facts = packed.facts
+    _complete(environment, path, facts["files"], facts["imports"], facts["modules"])
+    log.info("Unpacked environment %s in %.1f s", path.name, time.monotonic() - started)
+    return True
 
 
 @contextmanager
@@ -182,11 +214,20 @@ def _build(environment: Environment, path: Path, index: uv.Index | uv.Indexes | 
     )
     check_room(path.parent, _LEAST_ROOM if packages else 0)
     _install(environment, path, index, cached=cached)
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(2) as beside:
         importing = beside.submit(copy_context().run, check_imports, path)
+        comparing = beside.submit(copy_context().run, check_consistency, path)
         files = check_record(path, _DAMAGED)
-        check_consistency(path)
+        comparing.result()
         imports, modules = importing.result()
+    _complete(environment, path, files, imports, modules)
+    log.info("Built environment %s in %.1f s", path.name, time.monotonic() - started)
+
+
+def _complete(
+    environment: Environment, path: Path, files: int, imports: Mapping[str, str], modules: Sequence[str]
+) -> None:
+    """Let nobody change the environment from here on, and say that it is complete."""
     protect(path)
     path.chmod(0o755)  # its last file is still to come
     local.synchronise_file_system(path)
@@ -205,25 +246,28 @@ def _build(environment: Environment, path: Path, index: uv.Index | uv.Indexes | 
         },
         mode=0o444,
     )
-    log.info("Built environment %s in %.1f s", path.name, time.monotonic() - started)
+
+
+def _make_empty(environment: Environment, path: Path) -> None:
+    """Make an environment without packages, and put its lock there."""
+    _call(path, ["venv", "--quiet", "--no-project", "--python", environment.interpreter.path, str(path)], None)
+    path.chmod(0o755)
+    local.write(path / LOCK_NAME, environment.lock.text.encode(), mode=0o644)
 
 
 def _install(
     environment: Environment, path: Path, index: uv.Index | uv.Indexes | None, *, cached: bool
 ) -> None:
-    if packages := conda.packages_in(environment.lock.text):
+    packages = conda.packages_in(environment.lock.text)
+    if packages:
         conda.create(path, packages)
+        path.chmod(0o755)
+        local.write(path / LOCK_NAME, environment.lock.text.encode(), mode=0o644)
     else:
-        _call(
-            path,
-            ["venv", "--quiet", "--no-project", "--python", environment.interpreter.path, str(path)],
-            index,
-        )
-    path.chmod(0o755)
-    local.write(path / LOCK_NAME, environment.lock.text.encode(), mode=0o644)
+        _make_empty(environment, path)
     indexes = index if isinstance(index, uv.Indexes) else uv.Indexes(index)
     by_index = environment.lock.by_index
-    with tempfile.TemporaryDirectory(prefix="daybreak-lock-") as name:
+    with temporary_folder("daybreak-lock-") as name:
         for url, text in by_index.items():
             part = Path(name, "lock.txt")
             part.write_text(text)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import sys
-import tempfile
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,12 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from airflow_provider_daybreak.exceptions import InvalidValueError, LockingError, RequirementsError
+from airflow_provider_daybreak.exceptions import (
+    InvalidValueError,
+    LockingError,
+    RequirementsError,
+    UnsolvableError,
+)
 from airflow_provider_daybreak.releases.environments import conda
 from airflow_provider_daybreak.releases.requirements.lines import Line, lines_of
 from airflow_provider_daybreak.releases.requirements.lockfiles import (
@@ -24,7 +28,17 @@ from airflow_provider_daybreak.releases.requirements.lockfiles import (
     uv_lock_entries,
 )
 from airflow_provider_daybreak.releases.requirements.remote import fetched
-from airflow_provider_daybreak.releases.uv import NO_BUILDS, Builds, Index, Indexes, remedy_for, run_uv
+from airflow_provider_daybreak.releases.uv import (
+    NO_BUILDS,
+    Builds,
+    Index,
+    Indexes,
+    UvResult,
+    is_unsolvable,
+    remedy_for,
+    run_uv,
+)
+from airflow_provider_daybreak.storage.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -191,7 +205,7 @@ def make_lock(
 
 def _with_conda(requirements: Requirements, needs: CondaNeeds, *, indexes: Indexes, builds: Builds) -> Lock:
     """Return the lock of an environment of conda's, and of what a Python index adds to it."""
-    with tempfile.TemporaryDirectory(prefix="daybreak-conda-") as name:
+    with temporary_folder("daybreak-conda-") as name:
         folder = Path(name, "environment")
         packages = conda.chosen(needs, folder)
         text = "".join(f"{one}\n" for one in packages)
@@ -204,7 +218,7 @@ def _with_conda(requirements: Requirements, needs: CondaNeeds, *, indexes: Index
             [*arguments, *builds.arguments, "--requirements", str(wanted)], cwd=Path(name), index=indexes
         )
         if outcome.code:
-            raise LockingError(requirements.path, outcome.explanation, remedy_for(outcome.explanation))
+            raise _failed(requirements.path, outcome)
         added = re.findall(r"^ \+ (\S+?==\S+)$", outcome.stderr + outcome.stdout, re.MULTILINE)
         place = requirements.lines[0]
         lines = tuple(Line(place.path, place.number, one) for one in added)  # conda has the rest
@@ -213,6 +227,12 @@ def _with_conda(requirements: Requirements, needs: CondaNeeds, *, indexes: Index
             replace(requirements, lines=lines, conda=None), python, indexes=indexes, builds=builds, deep=False
         )
         return Lock(text + locked.text)
+
+
+def _failed(path: str, outcome: UvResult) -> LockingError:
+    """Return the error of requirements that uv did not lock: one that stays where it found that no packages fit."""
+    said = outcome.explanation
+    return (UnsolvableError if is_unsolvable(said) else LockingError)(path, said, remedy_for(said))
 
 
 def _is_other(url: str, indexes: Indexes) -> bool:
@@ -229,7 +249,7 @@ def _resolve(
 ) -> Lock:
     choosing = requirements.choosing
     constraints = [*requirements.constraints, *requirements.pins, *choosing.constraints]
-    with tempfile.TemporaryDirectory(prefix="daybreak-lock-") as name:
+    with temporary_folder("daybreak-lock-") as name:
         folder = Path(name)
         source = "pyproject.toml" if choosing.sources else "requirements.in"
         text = _as_project(requirements, indexes) if choosing.sources else _as_text(requirements.lines)
@@ -249,7 +269,7 @@ def _resolve(
             arguments += [f"--{option}={value}"] if value else []
         outcome = run_uv(arguments, cwd=folder, index=indexes)
         if outcome.code:
-            raise LockingError(requirements.path, outcome.explanation, remedy_for(outcome.explanation))
+            raise _failed(requirements.path, outcome)
         lines = lines_of(folder / "lock.txt")
         entries = _pinned(requirements, lines) if requirements.pins else _entries(lines)
         from_ = {

@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from airflow_provider_daybreak.exceptions import VerificationError
 from airflow_provider_daybreak.releases import uv
 from airflow_provider_daybreak.releases.environments.conda import files_of, is_conda
 from airflow_provider_daybreak.releases.locking import held_locks
+from airflow_provider_daybreak.storage.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,9 +50,12 @@ def check_record(environment: Path, remedy: str) -> int:
     for record in sorted((environment / "lib").glob("python*/site-packages/*.dist-info/RECORD")):
         if by_conda and not _is_uvs(record.parent):
             continue  # conda writes its own prefix into what its record has a hash of
+        folder = str(
+            record.parent.parent
+        )  # as text: of thousands of files a Path each takes as long as their hashes
         with record.open(newline="", encoding="utf-8") as file:
             expected += [
-                (str(record.parent.parent / row[0]), row[1].removeprefix("sha256="))
+                (os.path.join(folder, row[0]), row[1].removeprefix("sha256="))  # noqa: PTH118 - see above
                 for row in csv.reader(file)
                 if len(row) > 1 and row[1].startswith("sha256=")
             ]
@@ -99,7 +102,7 @@ def check_imports(environment: Path) -> tuple[dict[str, str], list[str]]:
     available: list[str] = []
     shares = min(processors(), _MOST_SHARES)
     with (
-        tempfile.TemporaryDirectory(prefix="daybreak-import-probe-", ignore_cleanup_errors=True) as home,
+        temporary_folder("daybreak-import-probe-") as home,
         ThreadPoolExecutor(shares) as pool,
     ):
         locks = held_locks()
@@ -113,12 +116,12 @@ def check_imports(environment: Path) -> tuple[dict[str, str], list[str]]:
 
 
 def _probe(
-    environment: Path, home: str, share: int, shares: int, locks: tuple[int, ...]
+    environment: Path, home: Path, share: int, shares: int, locks: tuple[int, ...]
 ) -> tuple[dict[str, str], list[str]]:
     try:
         finished = subprocess.run(
             [str(environment / "bin" / "python"), "-I", _IMPORT_PROBE, str(share), str(shares)],
-            env={"PATH": os.defpath, "LANG": "C.UTF-8", "MPLBACKEND": "agg", "HOME": home},
+            env={"PATH": os.defpath, "LANG": "C.UTF-8", "MPLBACKEND": "agg", "HOME": str(home)},
             cwd=home,
             stdin=subprocess.DEVNULL,
             capture_output=True,

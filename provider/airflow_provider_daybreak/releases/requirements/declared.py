@@ -43,10 +43,11 @@ log = logging.getLogger(__name__)
 Kind = Literal["uv.lock", "pylock", "requirements", "project", "script", "none"]
 
 _USUAL = (
-    "uv.lock", "pylock.toml", "requirements.txt", "Pipfile.lock", "pyproject.toml", "Pipfile", "setup.cfg", "setup.py",
+    "uv.lock", "pylock.toml", "requirements.txt", "Pipfile.lock", "Pipfile", "pyproject.toml", "setup.cfg", "setup.py",
     "environment.yml", "environment.yaml", "requirements.in",
 )  # fmt: skip
-"""What is looked for at the top of a source, in this order: a lock goes before what it was made of."""
+"""What is looked for at the top of a source, in this order: a lock before what it was made of, what an application is run with before
+what it needs as a package."""
 
 _CHOICE = re.compile(r"(?P<path>[^\[\]]+)\[(?P<names>[^\[\]]*)\]")
 _PYTHON = re.compile(r"(?:cpython[-@]?)?(\d+(?:\.\d+){0,2})\+?")
@@ -126,7 +127,7 @@ def read_requirements(
 
     :param wanted: path of the file, relative to the source, maybe with extras and groups that are needed too, as in
         ``pyproject.toml[pdf]``; ``auto`` takes the first that says something of ``uv.lock``, ``pylock.toml``,
-        ``requirements.txt``, ``Pipfile.lock``, ``pyproject.toml``, ``Pipfile``, ``setup.cfg``, ``setup.py``,
+        ``requirements.txt``, ``Pipfile.lock``, ``Pipfile``, ``pyproject.toml``, ``setup.cfg``, ``setup.py``,
         ``environment.yml``, ``requirements.in``, the only ``.txt`` in ``requirements/`` and the metadata in a script
         (PEP 723), at any depth: of those that commands run, or of the only one that has any.
     :param commands: what is run in the release, as far as that is known.
@@ -206,6 +207,8 @@ def _of_usual(source: Source) -> Requirements | None:
     there = [name for name in _USUAL if source.file_at(source.folder / name)]
     for place, name in enumerate(there):
         found = _of_file(source, source.folder / name, ())
+        if name == "Pipfile" and found and not (found.lines or found.projects) and there[place + 1 :]:
+            continue  # it has but the Python that pipenv takes
         if found is not None:
             passed = [other for other in there[place + 1 :] if not _goes_with(name, other)]
             if passed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from airflow_provider_daybreak.releases.requirements.choosing import PYPI
 from airflow_provider_daybreak.releases.requirements.lines import IN_CLEAR, lines_of, read_text
 from airflow_provider_daybreak.releases.requirements.needs import unknown_choice
 from airflow_provider_daybreak.releases.uv import OWN_INDEX, Index, Indexes, run_uv
+from airflow_provider_daybreak.storage.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ def uv_lock_entries(path: Path, *, index: Index | Indexes | None, chosen: Sequen
     """
     project = path.with_name("pyproject.toml")
     settings = [*_settings_of(project), *_chosen(project, chosen)]
-    with tempfile.TemporaryDirectory(prefix="daybreak-lock-") as folder:
+    with temporary_folder("daybreak-lock-") as folder:
         exported = Path(folder, "lock.txt")
         # --frozen would take a stale lock silently
         arguments = [

@@ -131,5 +131,6 @@ def strings(path: Path, value: Any, name: str) -> list[str]:
 
 def unknown_choice(path: Path, name: str, there: Iterable[str]) -> RequirementsError:
     """Return the error for an extra or a group that is not there."""
-    names = ", ".join(sorted(there)) or "none"
-    return RequirementsError(str(path), f"it has no extra or group {name!r}. There are: {names}.")
+    names = ", ".join(sorted(there))
+    step = f"There are: {names}." if names else f"It has none at all: leave out [{name}]."
+    return RequirementsError(str(path), f"it has no extra or group {name!r}. {step}")

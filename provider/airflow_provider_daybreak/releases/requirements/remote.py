@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import RequirementsError
 from airflow_provider_daybreak.releases.requirements.lines import Line, logical_lines, requirement
+from airflow_provider_daybreak.storage.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def fetched(addresses: Sequence[Line]) -> tuple[Line, ...]:
     """
     found: list[Line] = []
     for address in addresses:
-        with tempfile.TemporaryDirectory(prefix="daybreak-constraints-") as folder:
+        with temporary_folder("daybreak-constraints-") as folder:
             path = Path(folder, "constraints.txt")
             path.write_bytes(_get(address.text))
             for line in logical_lines(path, included=True):

@@ -73,7 +73,7 @@ def program_of(release: Release, command: Sequence[str], path: str, source: Path
     """
     if not command:
         raise ScriptNotStartedError(
-            "", "the command is empty", "give a script of the release, such as report.py"
+            "", "the command is empty", "Give a script of the release, such as report.py."
         )
     first, *rest = command
     if first == "-m":
@@ -92,7 +92,8 @@ def program_of(release: Release, command: Sequence[str], path: str, source: Path
     if script is not None:
         return [*_interpreter(release.src / script, first, path), str(source / script), *rest]
     problem = f"there is no such program in {path}, nor a file of the release"
-    raise ScriptNotStartedError(first, problem, "first deploy a release that has it")
+    step = "Correct the name; or install it on every worker, or name the package that brings it in the requirements."
+    raise ScriptNotStartedError(first, problem, step)
 
 
 def _unquoted(command: str) -> Iterator[tuple[str, str]]:
@@ -183,7 +184,7 @@ def _notebook_runner(release: Release, first: str, source: Path) -> list[str]:
     if lacking:
         problem = f"the environment of its release has no {' and no '.join(lacking)}, which runs notebooks"
         raise ScriptNotStartedError(
-            first, problem, "add the lines nbclient and ipykernel to its requirements.txt, and deploy it again"
+            first, problem, "Add the lines nbclient and ipykernel to its requirements.txt, and deploy it again."
         )
     # As text: a user that it may run as may not come to this package. By hand it is the file.
     return [str(_NOTEBOOK)] if source == Path() else ["-c", _NOTEBOOK.read_text(encoding="utf-8")]
@@ -202,9 +203,11 @@ def _script(release: Release, first: str) -> Path | None:
 def _no_script(release: Release, first: str) -> ScriptNotStartedError:
     suffix = Path(first).suffix or ""
     there = [file["path"] for file in release.manifest["files"] if not suffix or file["path"].endswith(suffix)]
-    held = ", ".join(there[:10]) or "none"
-    problem = f"the release holds no such script; it holds {held}{', …' if there[10:] else ''}"
-    return ScriptNotStartedError(first, problem, "first deploy a release that has it")
+    held = f"; it holds {', '.join(there[:10])}{', …' if there[10:] else ''}" if there else ""
+    problem = f"the release holds no such script{held}"
+    return ScriptNotStartedError(
+        first, problem, "Correct its name, or put it into the source and deploy again."
+    )
 
 
 def _interpreter(script: Path, first: str, path: str) -> list[str]:
@@ -219,16 +222,18 @@ def _interpreter(script: Path, first: str, path: str) -> list[str]:
         if b"\0" in head:
             if script.stat().st_mode & 0o111:
                 return []
-            raise ScriptNotStartedError(first, "it is not executable", "chmod +x it, and deploy it again")
+            raise ScriptNotStartedError(
+                first, "it is not executable", "Run chmod +x on it, and deploy it again."
+            )
         if not first.endswith((".sh", ".bash")) and not script.stat().st_mode & 0o111:
             problem = "it has no first line such as #!/bin/sh that says what runs it, and is not executable"
-            raise ScriptNotStartedError(first, problem, "name its program, as in ['bash', 'report']")
+            raise ScriptNotStartedError(first, problem, "Name its program, as in ['bash', 'report'].")
         shell = shutil.which("bash", path=path) or shutil.which("sh", path=path)
         return [shell or "/bin/sh"]
     if head.endswith(b"\r"):
         problem = "its lines end as on Windows, and its interpreter's name with them"
         raise ScriptNotStartedError(
-            first, problem, f"sed -i 's/\\r$//' {shlex.quote(first)}, and deploy it again"
+            first, problem, f"Run sed -i 's/\\r$//' {shlex.quote(first)}, and deploy it again."
         )
     # One argument at most, as the kernel has it.
     words = head[2:].decode("utf-8", "replace").strip().split(None, 1)
@@ -238,6 +243,6 @@ def _interpreter(script: Path, first: str, path: str) -> list[str]:
             f"its first line asks for {words[0] if words else 'nothing'!r}, which this machine does not have"
         )
         raise ScriptNotStartedError(
-            first, problem, "install it, or name another program, as in ['bash', 'run.sh']"
+            first, problem, "Install it, or name another program, as in ['bash', 'run.sh']."
         )
     return [found, *words[1:]]

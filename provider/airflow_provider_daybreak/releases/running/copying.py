@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_daybreak.exceptions import ReleaseDamagedError
 from airflow_provider_daybreak.releases.source import mode_of
 from airflow_provider_daybreak.storage import local
+from airflow_provider_daybreak.storage.temporary import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.releases.release import Release
     from airflow_provider_daybreak.releases.source import FileEntry
 
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-"""How a folder is opened that nothing but a folder may stand for."""
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _NO_RANGES = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 _CHUNK = 1 << 20

@@ -15,7 +15,7 @@ from airflow_provider_daybreak.releases.running.output import KEPT_BYTES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_daybreak.releases.running.redact import Redactor
+    from airflow_provider_daybreak.redact import Redactor
 
 _BLANK = " \t\r\n"  # other separators, such as U+0085 and U+2028, are data
 
@@ -99,6 +99,16 @@ class Finished:
             "Print the JSON last, or ask for another output."
         )
         raise ScriptOutputError(self.command, problem)
+
+    def result(self, output: str) -> Any:
+        """
+        Return what is asked for of its stdout: ``last_line``, ``json`` or ``none``.
+
+        :raises ScriptOutputError: it is not there.
+        """
+        if output == "none":
+            return None
+        return self.last_line if output == "last_line" else self.json()
 
     def whole(self) -> str:
         """

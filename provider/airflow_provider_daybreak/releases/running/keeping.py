@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.releases.files import read_json, remove_tree
-from airflow_provider_daybreak.releases.running.copying import FOLDER, copy_again, opened_folder
+from airflow_provider_daybreak.releases.running.copying import copy_again, opened_folder
 from airflow_provider_daybreak.storage import local
+from airflow_provider_daybreak.storage.temporary import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

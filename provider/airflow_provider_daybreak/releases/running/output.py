@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_provider_daybreak.releases.running.redact import Redactor
+    from airflow_provider_daybreak.redact import Redactor
 
 KEPT_BYTES = 4 * 1024**2
 _LINE_LENGTH = 64 * 1024  # characters that are passed on at a time

@@ -91,7 +91,7 @@ def find_user(name: str) -> User:
         raise RunAsError(name, "this worker has no such user. Create it on every worker.") from error
     if os.geteuid() not in (0, entry.pw_uid):
         worker = pwd.getpwuid(os.geteuid()).pw_name
-        problem = f"the worker runs as {worker!r}, and only root may change to another user."
+        problem = f"the worker runs as {worker!r}, and only root may change to another user. Leave it out, or run the worker as root."
         raise RunAsError(name, problem)
     groups = tuple(os.getgrouplist(name, entry.pw_gid)) if os.geteuid() == 0 else tuple(os.getgroups())
     return User(name, entry.pw_uid, entry.pw_gid, entry.pw_dir, groups)

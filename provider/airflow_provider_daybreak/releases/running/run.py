@@ -18,6 +18,7 @@ from airflow_provider_daybreak.exceptions import (
     ReleaseNotFoundError,
     ScriptNotStartedError,
 )
+from airflow_provider_daybreak.redact import Redactor, secrets_among
 from airflow_provider_daybreak.releases.environments.environment import COMPLETE, is_complete
 from airflow_provider_daybreak.releases.lease import leased
 from airflow_provider_daybreak.releases.running.booting import BOOT, RELAY, first_on, place_boot, place_mailers
@@ -26,7 +27,6 @@ from airflow_provider_daybreak.releases.running.finished import Finished
 from airflow_provider_daybreak.releases.running.output import Kept, Lines
 from airflow_provider_daybreak.releases.running.privileges import Privileges, check_access
 from airflow_provider_daybreak.releases.running.process import Running, watch
-from airflow_provider_daybreak.releases.running.redact import Redactor
 from airflow_provider_daybreak.releases.running.state import FOLDER
 from airflow_provider_daybreak.releases.running.workspace import fill, workspace
 from airflow_provider_daybreak.releases.running.wrappers import answer_for_environments
@@ -79,6 +79,7 @@ class Job:
     :param encoding: of the text that it writes.
     :param patterns: regular expressions to look for in its lines.
     :param state: what it remembers; who runs it holds that, and keeps it afterwards.
+    :param held: descriptors that all its processes keep open.
     """
 
     command: tuple[str, ...]
@@ -88,6 +89,7 @@ class Job:
     encoding: str = "utf-8"
     patterns: tuple[str, ...] = ()
     state: State | None = None
+    held: tuple[int, ...] = ()
 
 
 def check_encoding(name: str) -> str:
@@ -135,7 +137,7 @@ def run(
             problem = "it is missing, damaged or of a format that this version of Daybreak does not read"
             raise ReleaseDamagedError(str(release.environment / COMPLETE), problem)
         dotenv = dotenv_of(release, job.privileges.user, {**job.boot, **job.env})
-        redactor = Redactor(dotenv)
+        redactor = redactor_of(job, dotenv)
         variables = environment_of(release, job, dotenv, space)
         path = variables["PATH"]
         if RELAY in job.boot:
@@ -150,7 +152,7 @@ def run(
             boot = place_boot(space.folder) if job.privileges.user else BOOT
             variables |= {
                 "PYTHONPATH": first_on(variables.get("PYTHONPATH"), boot),
-                "DAYBREAK_STARTED": repr(time.time()),
+                "DAYBREAK_STARTED": repr(time.clock_gettime(time.CLOCK_BOOTTIME)),
             }
         arguments = job.privileges.wrap(arguments, release.python)
         stdout = Kept()
@@ -165,13 +167,14 @@ def run(
                 arguments,
                 folder=space.work,
                 variables=variables,
-                inherited=(lease, space.descriptor),
+                inherited=(lease, space.descriptor, *job.held),
                 stdout=(stdout, stdout_lines),
                 stderr=(stderr_lines,),
                 running=running or Running(),
             )
         except OSError as error:
-            raise ScriptNotStartedError(arguments[0], error.strerror or str(error), by_hand) from error
+            step = f"To run it by hand: {by_hand}"
+            raise ScriptNotStartedError(arguments[0], error.strerror or str(error), step) from error
         space.kept = kept if ended.is_over else None
         _tell_of_what_was_left(ended)
         return Finished(
@@ -187,6 +190,15 @@ def run(
             matches={**stdout_lines.matches, **stderr_lines.matches},
             encoding=job.encoding,
         )
+
+
+def redactor_of(job: Job, dotenv: Mapping[str, str]) -> Redactor:
+    """
+    Return what keeps the secrets of a run out of what it writes.
+
+    :param dotenv: what its ``.env`` sets.
+    """
+    return Redactor({**secrets_among(job.env), **dotenv})
 
 
 def _tell_of_what_was_left(ended: Ended) -> None:

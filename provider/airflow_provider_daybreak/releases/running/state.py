@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import logging
@@ -18,7 +19,7 @@ from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.exceptions import InvalidValueError, StateError
 from airflow_provider_daybreak.releases.running.copying import write_new
 from airflow_provider_daybreak.releases.running.workspace import files_like, opened
-from airflow_provider_daybreak.storage import local
+from airflow_provider_daybreak.storage import local, tar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,12 @@ FOLDER = "state"
 _NAME = "state.tar"
 _MOST_BYTES = 64 * 1024**2
 _LOOK_EVERY = 0.2  # seconds
+_NO_PLACE = (
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)  # of a file below a file, or the like
 
 
 def state_paths(given: object) -> tuple[str, ...]:
@@ -119,17 +126,35 @@ class State:
         except FileNotFoundError:
             return
         try:
-            with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
-                for member in archive:
-                    if not member.isreg() or not self._is_kept(member.name):
-                        raise StateError(
-                            storage.uri_of(self.place), f"{member.name!r} in it is none of the script's"
-                        )
+            with tarfile.open(fileobj=io.BytesIO(data), mode="r:", tarinfo=tar.SmallHeader) as archive:
+                for member in self._members(archive):
                     file = archive.extractfile(member)
                     content = file.read() if file else b""
-                    _put(member.name, content, stat.S_IMODE(member.mode), work, owner)
-        except tarfile.TarError as error:
+                    _put(member.name, content, 0o700 if member.mode & stat.S_IXUSR else 0o600, work, owner)
+        except tar.DAMAGED as error:
             raise StateError(storage.uri_of(self.place), f"it is damaged: {error}") from error
+        except OSError as error:
+            if error.errno not in _NO_PLACE:
+                raise
+            raise StateError(storage.uri_of(self.place), f"it is damaged: {error}") from error
+
+    def _members(self, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+        """Yield the files of an archive that a script's run left: others may have written to its place."""
+        names: set[str] = set()
+        left = _MOST_BYTES
+        for member in archive:
+            left -= member.size
+            problem = None
+            if not tar.is_regular(member) or not tar.has_size(member) or not self._is_kept(member.name):
+                problem = f"{member.name!r} in it is none of the script's"
+            elif member.name in names:
+                problem = f"{member.name!r} is in it twice"
+            elif left < 0:
+                problem = f"with {member.name!r} it is more than {_MOST_BYTES >> 20} MiB"
+            if problem:
+                raise StateError(storage.uri_of(self.place), problem)
+            names.add(member.name)
+            yield member
 
     def keep(self, space: Workspace, release: Release, user: User | None) -> None:
         """
@@ -160,7 +185,9 @@ class State:
 
     def _is_kept(self, name: str) -> bool:
         parts = name.split("/")
-        return ".." not in parts and any(name == path or name.startswith(f"{path}/") for path in self.paths)
+        return not {"", ".", ".."} & set(parts) and any(
+            name == path or name.startswith(f"{path}/") for path in self.paths
+        )
 
 
 def _make_folders(path: str, work: int, owner: tuple[int, int] | None) -> None:

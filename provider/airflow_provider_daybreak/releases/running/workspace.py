@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
-import secrets
 import stat
 import tempfile
 from contextlib import contextmanager, suppress
@@ -23,13 +21,13 @@ from airflow_provider_daybreak.exceptions import (
 )
 from airflow_provider_daybreak.releases.files import discard, remove_tree
 from airflow_provider_daybreak.releases.running.copying import (
-    FOLDER,
     copy_dotenv,
     copy_source,
     moment_of,
     opened_folder,
 )
 from airflow_provider_daybreak.releases.running.keeping import PREFIX, is_large, noted, taken
+from airflow_provider_daybreak.storage.temporary import FOLDER, abandoned, make_locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_PREFIX = "daybreak-run-"  # of those among the temporary files
 _LONGEST = 72  # bytes of a TMPDIR
 _READ = (
     os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -113,7 +112,7 @@ def workspace(layout: Layout) -> Iterator[Workspace]:
     Make an empty workspace, and remove it and all that is in it at the end.
 
     It lies on the file system of the releases, where a copy may cost no more than a clone, or in the folder for
-    temporary files where this user may not write there. A deploy removes those whose run was killed.
+    temporary files where this user may not write there. The next run removes those whose run was killed, as does a deploy.
     """
     space = _made(layout)
     try:
@@ -133,17 +132,11 @@ def remove_leftovers(layout: Layout, current: str | None) -> None:
 
     :param current: id of the release whose kept copy stays.
     """
-    for folder in list(layout.runs.iterdir()):
-        if folder.name.startswith(PREFIX):
-            if folder.name != f"{PREFIX}{current}":
-                with suppress(FileNotFoundError):  # a run takes it
-                    discard(folder, layout.trash)
-            continue
-        # Else its run goes on, or has ended meanwhile.
-        with suppress(BlockingIOError, FileNotFoundError), opened_folder(folder) as descriptor:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            log.info("Removing the remains of a run that was killed: %s", folder)
-            _remove(folder)
+    for folder in list(layout.runs.glob(f"{PREFIX}*")):
+        if folder.name != f"{PREFIX}{current}":
+            with suppress(FileNotFoundError):  # a run takes it
+                discard(folder, layout.trash)
+    _remove_remains(layout.runs)
 
 
 def fill(
@@ -183,7 +176,7 @@ def fill(
         if owner:
             for path in (space.work, space.output, space.temporary):
                 os.chown(path, *owner, follow_symlinks=False)
-            os.fchmod(space.descriptor, 0o711)
+            os.fchmod(space.descriptor, 0o711)  # the user passes, and lists nothing  # nosec B103
     except OSError as error:
         problem = error.strerror or str(error)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -253,22 +246,19 @@ def _owner(user: User | None) -> tuple[int, int] | None:
 
 
 def _made(layout: Layout) -> Workspace:
-    while True:
-        if os.access(layout.runs, os.W_OK | os.X_OK, effective_ids=True):
-            folder = layout.runs / secrets.token_hex(8)
-            folder.mkdir(mode=0o700)
-        else:
-            folder = Path(tempfile.mkdtemp(prefix="daybreak-run-"))
-        # A deploy may take it for a leftover until it is locked.
-        try:
-            descriptor = os.open(folder, FOLDER)
-        except FileNotFoundError:
-            continue
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), folder.lstat()):
-                return Workspace(folder, descriptor)
-        os.close(descriptor)
+    if os.access(layout.runs, os.W_OK | os.X_OK, effective_ids=True):
+        _remove_remains(layout.runs)
+        return Workspace(*make_locked(layout.runs))
+    folder = Path(tempfile.gettempdir())
+    _remove_remains(folder, _PREFIX)
+    return Workspace(*make_locked(folder, _PREFIX))
+
+
+def _remove_remains(parent: Path, prefix: str = "") -> None:
+    """Remove the workspaces of runs that were killed. Those of runs that still go on are left alone."""
+    for folder in abandoned(parent, prefix):
+        log.info("Removing the remains of a run that was killed: %s", folder)
+        _remove(folder)
 
 
 def _link_to(folder: Path) -> Path:

@@ -22,6 +22,16 @@ from airflow_provider_daybreak.reports.document import (
     Table,
     metrics_together,
 )
+from airflow_provider_daybreak.reports.formats.columns import (
+    LONG,
+    PIECE,
+    ROOMY,
+    is_crowded,
+    named_by,
+    side_by_side,
+    width_of,
+)
+from airflow_provider_daybreak.reports.formats.markdown_table import MarkdownTable
 from airflow_provider_daybreak.reports.placeholders import BLOCK_PLACEHOLDER
 
 if TYPE_CHECKING:
@@ -40,14 +50,10 @@ _FITS_A_THIRD, _FITS_A_HALF = 10, 16  # of a row of tiles, in characters of a fi
 _FITS_A_PHONES_THIRD = 5
 _FIGURES_BEFORE = 4  # of the report itself, in a list of mails
 _BEFORE_UNIT = re.compile(r"(?<=\d) (?=[^\W\d])")
-_PAPER = 100  # characters of a table beside each other on A4, in its print
-_CROWDED_PAPER = 140  # in its smallest
-_LONG = 60  # characters of a word that paper gets in pieces: WeasyPrint looks for breaks in one of thousands for minutes
-_PIECE, _ELEMENT = 20, 400
-_LONG_WORD = re.compile(rf"[^\s<>&]{{{_LONG},}}")
+_ELEMENT = 400  # characters of a long word that an element has
+_LONG_WORD = re.compile(rf"[^\s<>&]{{{LONG},}}")
 _TEXT = re.compile(r"<svg.*?</svg>|>[^<]+", re.DOTALL)
 _SAMPLE = 200  # rows that a table's width is taken from
-_ROOMY_COLUMNS = 5  # of a table that need no smaller print
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,6 @@ class Attributes:
     :param align: name and value of a cell's side; ``{}`` is the side.
     :param whole: of a cell whose text stays on one line.
     :param table: of every table.
-    :param scroll: of what scrolls a table that is too wide.
     :param narrow: characters of a table beyond which it scrolls where there is little room, and says so; 0 for what never says it.
     :param tiles: whether figures stand in a table, which alone makes them of one height in mail programs.
     """
@@ -66,7 +71,6 @@ class Attributes:
     align: tuple[str, str]
     whole: str
     table: Mapping[str, str] = field(default_factory=dict)
-    scroll: str = ""
     tiles: bool = False
     narrow: int = 0
 
@@ -103,25 +107,39 @@ class Body:
 
         markdown = MarkdownIt("commonmark")
         tokens: list[Token] = []
+        table: list[Token] = []
         for token in metrics_together(body):
-            if not isinstance(token, tuple) and token.type != BLOCK:
-                tokens.append(self._styled(token))
-                continue
-            yield markdown.renderer.render(tokens, markdown.options, {})
-            tokens = []
-            yield self._metrics(token) if isinstance(token, tuple) else self._block(token.meta["block"])
+            if isinstance(token, tuple) or token.type == BLOCK:
+                yield markdown.renderer.render(tokens, markdown.options, {})
+                tokens = []
+                yield self._metrics(token) if isinstance(token, tuple) else self._block(token.meta["block"])
+            elif table or token.type == "table_open":
+                table.append(token)
+                if token.type == "table_close":
+                    tokens += self._markdown_table(MarkdownTable(table))
+                    table = []
+            else:
+                tokens.append(token)
         yield markdown.renderer.render(tokens, markdown.options, {})
 
-    def _styled(self, token: Token) -> Token:
-        """Return a token of Markdown with what makes its tables look like those of components."""
-        if token.type == "table_open":
-            return token.copy(attrs={"class": "data", **self.attributes.table})
-        if token.type == "th_open" and "style" not in token.attrs:
-            name, value = self.attributes.align
-            return token.copy(
-                attrs={name: value.format("left" if self.document.language.direction == "ltr" else "right")}
-            )
-        return token
+    def _markdown_table(self, table: MarkdownTable) -> Iterator[Token]:
+        """Yield the tokens of a table of Markdown that looks like those of components, and has room like them."""
+        from markdown_it.token import Token
+
+        parts, kind = self._parts_of(table.widths)
+        name, value = self.attributes.align
+        side = value.format("left" if self.document.language.direction == "ltr" else "right")
+        for part in parts:
+            yield Token("html_block", "", 0, content=self._scrolling(table.name, table.widths))
+            for token in table.of(part):
+                if token.type == "table_open":
+                    yield token.copy(attrs={"class": f"data{kind}", **self.attributes.table})
+                elif token.type == "th_open" and "style" not in token.attrs:
+                    yield token.copy(attrs={name: side})
+                else:
+                    yield token
+            yield Token("html_block", "", 0, content="</div>\n")
+        yield Token("html_block", "", 0, content=self._hint(table.widths))
 
     def _block(self, block: Block) -> str:
         if isinstance(block, Table):
@@ -196,27 +214,26 @@ class Body:
         if not len(table.rows):
             return f'{caption}<p class="more">{escape(self.document.language.word("no_rows"))}</p>\n'
         widths = self._widths(table, shown) if self.paper or self.attributes.narrow else []
-        parts = list(_side_by_side(table, widths)) if self.paper else [table]
-        widest = _widest(parts, table, widths)
-        lines = [caption, *(self._grid(part, shown, crowded=self.paper and widest > _PAPER) for part in parts)]
-        if self.attributes.narrow and sum(widths) > self.attributes.narrow:
-            word = self.document.language.word("scrolls", count=len(table.columns))
-            lines.append(f'<p class="more">{escape(word)}</p>')
+        parts, kind = self._parts_of(widths or [0] * len(table.columns))
+        scrolling = self._scrolling(table.caption or named_by(column.title for column in table.columns), widths)
+        lines = [caption]
+        for part in parts:
+            beside = replace(table, columns=tuple(table.columns[column] for column in part))
+            lines.append(f"{scrolling}{self._grid(beside, shown, kind)}</div>")
+        lines.append(self._hint(widths))
         if shown < len(table.rows):
             lines.append(f'<p class="more">{escape(more_rows(table, shown, self.document, self.files))}</p>')
         return "".join(lines) + "\n"
 
-    def _grid(self, table: Table, shown: int, *, crowded: bool) -> str:
+    def _grid(self, table: Table, shown: int, kind: str) -> str:
         """Return a table, or those of its columns that stand beside each other."""
         head = "".join(
             f'<th scope="col"{self._aligned(column.side(self.document.language))}>{escape(column.title)}</th>'
             for column in table.columns
         )
-        dense = " dense" if len(table.columns) > _ROOMY_COLUMNS else ""
-        dense += " crowded" if crowded else ""
         attributes = "".join(f' {name}="{value}"' for name, value in self.attributes.table.items())
         lines = [
-            f'<div class="scroll"{self.attributes.scroll}><table class="data{dense}"{attributes}>',
+            f'<table class="data{kind}"{attributes}>',
             f"<thead><tr>{head}</tr></thead><tbody>",
         ]
         positions = [table.rows.position(column.name) for column in table.columns]
@@ -228,8 +245,41 @@ class Body:
         lines.append("</tbody>")
         if table.totals:
             lines.append(self._totals(table))
-        lines.append("</table></div>")
+        lines.append("</table>")
         return "".join(lines)
+
+    def _parts_of(self, widths: Sequence[int]) -> tuple[list[list[int]], str]:
+        """
+        Return which columns of a table stand beside each other, and further classes of it.
+
+        :param widths: of the columns, in characters.
+        """
+        parts = list(side_by_side(widths)) if self.paper else [list(range(len(widths)))]
+        dense = " dense" if max(map(len, parts)) > ROOMY else ""
+        return parts, dense + (" crowded" if self.paper and is_crowded(parts, widths) else "")
+
+    def _is_wide(self, widths: Sequence[int]) -> bool:
+        """Return whether a table is known to scroll where there is little room."""
+        return bool(self.attributes.narrow) and sum(widths) > self.attributes.narrow
+
+    def _scrolling(self, name: str, widths: Sequence[int]) -> str:
+        """
+        Return the tag that opens what scrolls a table where there is little room, so that a keyboard reaches it.
+
+        It is a group, since as a region each table would be a landmark that readers of screens stop at.
+
+        :param name: what it is called where it is read out.
+        :param widths: of its columns, in characters.
+        """
+        reached = not self.paper and (self._is_wide(widths) or not self.attributes.narrow)
+        words = f' tabindex="0" role="group" aria-label="{escape(name)}"' if reached else ""
+        return f'<div class="scroll"{words}>'
+
+    def _hint(self, widths: Sequence[int]) -> str:
+        """Return what says that a table scrolls where there is little room; empty where it doesn't."""
+        if not self._is_wide(widths):
+            return ""
+        return f'<p class="more">{escape(self.document.language.word("scrolls", count=len(widths)))}</p>'
 
     def _widths(self, table: Table, shown: int) -> list[int]:
         """Return how many characters wide each column is at least: its longest word, and the room around."""
@@ -242,8 +292,7 @@ class Body:
                 *column.title.split(),
                 *(texts if whole else (word for text in texts for word in text.split())),
             ]
-            lengths = (len(word) for word in words)
-            widths.append(2 + max((_PIECE if length >= _LONG else length for length in lengths), default=0))
+            widths.append(width_of(words))
         return widths
 
     def _cell(self, table: Table, column: Column, value: object) -> str:
@@ -257,7 +306,7 @@ class Body:
         tone = table.tone(column, value)
         mark = f' class="{tone}"' if tone else ""
         # Where there are many columns, a time may stand under its date.
-        wraps = column.format.kind == "datetime" and len(table.columns) > _ROOMY_COLUMNS
+        wraps = column.format.kind == "datetime" and len(table.columns) > ROOMY
         whole = self.attributes.whole if column.format.kind in _UNBROKEN and not wraps else ""
         lines = escape(text).replace("\r\n", "\n").replace("\n", "<br>")
         return f"<td{align}{direction}{mark}{whole}>{lines}</td>"
@@ -307,24 +356,6 @@ def preheader(document: Document) -> str:
     return " · ".join(f"{one.label} {one.value} {one.unit}".strip() for one in figures)
 
 
-def _side_by_side(table: Table, widths: Sequence[int]) -> Iterator[Table]:
-    """Yield a table in parts whose columns have room beside each other on paper, each with the first column."""
-    part, width = [table.columns[0]], widths[0]
-    for column, each in zip(table.columns[1:], widths[1:], strict=True):
-        if width + each > _CROWDED_PAPER and len(part) > 1:
-            yield replace(table, columns=tuple(part))
-            part, width = [table.columns[0]], widths[0]
-        part.append(column)
-        width += each
-    yield replace(table, columns=tuple(part))
-
-
-def _widest(parts: Sequence[Table], table: Table, widths: Sequence[int]) -> int:
-    """Return how many characters the widest of the parts takes."""
-    width_of = dict(zip((column.name for column in table.columns), widths, strict=False))
-    return max(sum(width_of.get(column.name, 0) for column in part.columns) for part in parts)
-
-
 def in_pieces(markup: str) -> str:
     """Return HTML for paper, with places where its long words may be broken."""
     return _TEXT.sub(
@@ -341,7 +372,7 @@ def _in_pieces(word: re.Match[str]) -> str:
     spans = []
     for start in range(0, len(word[0]), _ELEMENT):
         part = word[0][start : start + _ELEMENT]
-        pieces = (part[at : at + _PIECE] for at in range(0, len(part), _PIECE))
+        pieces = (part[at : at + PIECE] for at in range(0, len(part), PIECE))
         whole = "\N{ZERO WIDTH SPACE}".join([*pieces, ""])
         spans.append(f'<span class="pieces">{whole}</span>')
     return "".join(spans)

@@ -14,6 +14,7 @@ from airflow_provider_daybreak.reports.charts import drawing
 from airflow_provider_daybreak.reports.charts.colours import Colours
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats.body import Attributes, Body, period_line, preheader
+from airflow_provider_daybreak.reports.formats.footer import footer_html
 from airflow_provider_daybreak.reports.formats.styles import stylesheet, theme_values
 from airflow_provider_daybreak.reports.picture import smaller
 from airflow_provider_daybreak.reports.placeholders import printable
@@ -30,7 +31,7 @@ MAX_BYTES = 90_000
 MAX_SENT = 102_000
 """What it may have as it is sent, where letters beyond ASCII take more room."""
 
-_WIDTH = 644  # pixels, as the stylesheet has them
+_WIDTH = 632  # pixels, as the stylesheet has them
 # Word, which draws the mails of Outlook on Windows, knows no greatest width: there a table of that width is around.
 _WORD_OPENS = (
     f'<!--[if mso]><table role="presentation" width="{_WIDTH}" align="center" cellspacing="0" cellpadding="0" border="0">'
@@ -103,7 +104,8 @@ def _html(document: Document, theme: Theme, body: Body) -> str:
     logo = ""
     if theme.logo is not None:
         logo = f'<img src="{_LOGO}" height="32" alt="{escape(theme.logo_alt)}" border="0"><br>'
-    footer = f'<p class="footer">{escape(theme.footer)}</p>' if theme.footer else ""
+    foot = footer_html(document, theme)
+    footer = f'<p class="footer">{foot}</p>' if foot else ""
     html = (
         "<!doctype html>\n"
         f'<html lang="{language.tag}" dir="{language.direction}"><head><meta charset="utf-8">'

@@ -11,6 +11,7 @@ from airflow_provider_daybreak.reports.charts import drawing
 from airflow_provider_daybreak.reports.charts.colours import Colours
 from airflow_provider_daybreak.reports.document import RenderedFile
 from airflow_provider_daybreak.reports.formats.body import Attributes, Body, in_pieces, period_line
+from airflow_provider_daybreak.reports.formats.footer import footer_html
 from airflow_provider_daybreak.reports.formats.styles import stylesheet, theme_values
 from airflow_provider_daybreak.reports.picture import smaller
 from airflow_provider_daybreak.reports.placeholders import printable
@@ -29,7 +30,6 @@ _CHART_TEXT = 12  # charts are a quarter wider here than in a mail
 _ATTRIBUTES = Attributes(
     align=("style", "text-align:{}"),
     whole=' data-whole=""',
-    scroll=' tabindex="0" role="group"',  # so that it scrolls without a mouse
 )
 # Of the dark mode; what a theme says of colours is meant for the light one.
 _DARK = {
@@ -97,6 +97,9 @@ def html(
                 return f'<img class="{mark}" src="data:image/png;base64,{data}" alt="{escape(chart.alt)}">'
         else:
             markup = drawing.svg(chart, language, colours, font=theme.font, text_size=_CHART_TEXT)
+            markup = markup.replace(
+                f' font-size="{_CHART_TEXT}px"', ' font-size="var(--letters)"'
+            )  # a drawing's
         label = f'<svg role="img" aria-label="{escape(chart.alt)}" class="{mark}" '
         return markup.replace("<svg ", label, 1)
 
@@ -105,7 +108,8 @@ def html(
         media_type, content = theme.logo
         data = base64.b64encode(content).decode()
         logo = f'<img class="logo" src="data:{media_type};base64,{data}" alt="{escape(theme.logo_alt)}">'
-    footer = f"<footer>{escape(theme.footer)}</footer>" if theme.footer else ""
+    foot = footer_html(document, theme)
+    footer = f"<footer>{foot}</footer>" if foot else ""
     body = Body(document, picture, _ATTRIBUTES, files=files, paper=paper).html()
     inside = (
         f"{logo}<h1>{escape(document.title)}</h1>"
@@ -136,7 +140,7 @@ def _variables(theme: Theme) -> str:
         **{f"series-{index}": _lighter(colour) for index, colour in enumerate(theme.palette)},
     }
     return (
-        f":root{{color-scheme:light dark;--font:{font};{_declared(light)}}}"
+        f":root{{color-scheme:light dark;--font:{font};--letters:{_CHART_TEXT}px;{_declared(light)}}}"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{_declared(dark)}}}}}"
     )
 

@@ -20,6 +20,7 @@ from airflow_provider_daybreak.reports.document import (
     Table,
 )
 from airflow_provider_daybreak.reports.formats.body import more_rows, period_line, total_texts
+from airflow_provider_daybreak.reports.formats.footer import footer_text
 from airflow_provider_daybreak.reports.placeholders import BLOCK_PLACEHOLDER, printable
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def render(document: Document, files: Mapping[str, str]) -> Iterator[RenderedFil
     head.append(period_line(document))
     writer = _Writer(document, files)
     body = writer.of(document.body)
-    text = re.sub(r"\n{3,}", "\n\n", "\n".join(head) + "\n\n" + body).strip() + "\n"
+    text = re.sub(r"\n{3,}", "\n\n", "\n\n".join(["\n".join(head), body, footer_text(document)])).strip() + "\n"
     yield RenderedFile(FILE_NAME, "text/plain", printable(text).encode())
 
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.exceptions import DataUnreadableError, InvalidValueError, MissingExtraError
 from airflow_provider_daybreak.reports.rows import Rows
 from airflow_provider_daybreak.reports.sources.csv import read_csv
@@ -95,7 +96,7 @@ def _read_file(name: str, path: Any, source: FileSource) -> Rows:
     if path.suffix.lower() == ".tsv":
         source = replace(source, delimiter=source.delimiter or "\t")
     try:
-        with path.open("rb") as stream:
+        with storage.connected(path), path.open("rb") as stream:
             return readers[kind](stream)
     except (ValueError, RecursionError, OverflowError) as error:  # of JSON, of UTF-8, of pyarrow
         raise DataUnreadableError(name, str(path), f"it is no {kind}: {error}") from error

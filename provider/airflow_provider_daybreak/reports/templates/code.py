@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
     from types import CodeType
 
-    from jinja2 import BytecodeCache, Environment, Template
+    from jinja2 import BytecodeCache, Environment, Template, nodes
     from jinja2.bccache import Bucket
     from jinja2.compiler import Frame
     from jinja2.environment import TemplateModule
@@ -121,6 +121,69 @@ def names(source: str) -> frozenset[str]:
         if isinstance(name, str):
             found.update((name, *name.split(".")))
     return frozenset(found)
+
+
+def compile_all(environment: Environment, name: str) -> nodes.Template:
+    """
+    Compile a template and those that it, or one of them, needs by name, and return the first one's syntax tree.
+
+    :param environment: one with a loader.
+    """
+    from jinja2 import BaseLoader, nodes
+    from jinja2.meta import find_referenced_templates
+
+    trees: dict[str, nodes.Template] = {}
+    waiting, loader = [name], cast("BaseLoader", environment.loader)
+    while waiting:
+        each = waiting.pop()
+        if each in trees:
+            continue
+        environment.get_template(each)
+        source, _, _ = loader.get_source(environment, each)
+        trees[each] = environment.parse(source)
+        optional = {
+            const.value
+            for include in trees[each].find_all(nodes.Include)
+            if include.ignore_missing or isinstance(include.template, (nodes.List, nodes.Tuple))
+            for const in (include.template, *include.template.find_all(nodes.Const))
+            if isinstance(const, nodes.Const)
+        }
+        waiting += [
+            other for other in find_referenced_templates(trees[each]) if other and other not in optional
+        ]
+    return trees[name]
+
+
+def needed(tree: nodes.Template, known: Collection[str]) -> dict[str, int]:
+    """
+    Return the names that a template takes from outside, each with the first line that does.
+
+    One that extends another shares names with it, and has none here; nor has what the template has a default for.
+
+    :param known: names that are there.
+    """
+    from jinja2 import nodes
+    from jinja2.meta import find_undeclared_variables
+
+    if tree.find(nodes.Extends):
+        return {}
+    optional = {node.name for node in with_default(tree) if isinstance(node, nodes.Name)}
+    wanted = find_undeclared_variables(tree) - set(known) - optional
+    lines = [(node.lineno, node.name) for node in tree.find_all(nodes.Name) if node.ctx == "load"]
+    return {name: min(line for line, each in lines if each == name) for name in wanted}
+
+
+def with_default(tree: nodes.Template) -> Iterator[nodes.Node]:
+    """Yield what a template asks whether it is there, or has a default for."""
+    from jinja2 import nodes
+
+    for each in tree.find_all((nodes.Test, nodes.Filter)):
+        if (
+            isinstance(each, (nodes.Test, nodes.Filter))
+            and each.name in ("defined", "undefined", "default", "d")
+            and each.node is not None
+        ):
+            yield each.node
 
 
 @lru_cache(maxsize=1)

@@ -15,9 +15,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.reports.charts.drawing import alt_text, lying
+from airflow_provider_daybreak.reports.charts.lying import lying
 from airflow_provider_daybreak.reports.charts.points import DRAWABLE, number_of, place_among, plotted
 from airflow_provider_daybreak.reports.charts.vega import drawn
+from airflow_provider_daybreak.reports.charts.words import alt_text
 from airflow_provider_daybreak.reports.document import (
     Align,
     Chart,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, time, timedelta, tzinfo
+from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, TemplateError
+from airflow_provider_daybreak.exceptions.base import one_of
 from airflow_provider_daybreak.reports.placeholders import without_placeholders
 from airflow_provider_daybreak.reports.templates.code import generator, template
 from airflow_provider_daybreak.reports.templates.limits import Limits, Meter
@@ -22,6 +25,24 @@ if TYPE_CHECKING:
     from jinja2 import TemplateRuntimeError
 
 _MAX_POWER = 4096  # bits
+_DATA = (
+    str,
+    bytes,
+    int,
+    float,
+    tuple,
+    list,
+    set,
+    frozenset,
+    range,
+    Mapping,
+    date,
+    time,
+    timedelta,
+    tzinfo,
+    Decimal,
+)
+_OURS = ("jinja2", "markupsafe", "airflow_provider_daybreak")
 WRITTEN = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
 """How templates are written, as options of Jinja's."""
 
@@ -69,6 +90,9 @@ def sandbox() -> type[Any]:
         template_class = template()
         intercepted_binops = frozenset({"**", "%", "+"})
         meter: Meter
+        # By these two, filters such as select('in', …) and map(…) call a test or a filter for each item.
+        call_filter = _metered(ImmutableSandboxedEnvironment.call_filter)
+        call_test = _metered(ImmutableSandboxedEnvironment.call_test)
         wrote: Callable[[str], Any] = staticmethod(Markup)
         filtered: Callable[[Any], Any] = staticmethod(escape)
         printed: Callable[[Any], str] = staticmethod(escape)
@@ -103,7 +127,37 @@ def sandbox() -> type[Any]:
             clock = isinstance(obj, date) and attr in ("now", "today", "utcnow")
             return not isinstance(obj, type) and not clock and super().is_safe_attribute(obj, attr, value)
 
+        def is_safe_callable(self, obj: Any) -> bool:
+            # What data brings along may read files or open connections; a template shows what is there.
+            known = any(obj is value for value in self.globals.values())
+            return (known or _is_of_data_or_ours(obj)) and super().is_safe_callable(obj)
+
     return Sandbox
+
+
+def _metered(inherited: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the sandbox's method with a tick before each call."""
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self.meter.tick()
+        return inherited(self, *args, **kwargs)
+
+    return call
+
+
+def _is_of_data_or_ours(obj: Any) -> bool:
+    """Return whether this is a method of a plain value, or made by Jinja or by us, and no function or class in the data."""
+    owner = getattr(obj, "__self__", None)
+    if isinstance(obj, type) or isinstance(owner, ModuleType):
+        return False
+    kind = owner if isinstance(owner, type) else type(owner)
+    if owner is not None and issubclass(kind, _DATA):
+        return True
+    if isinstance(obj, FunctionType):  # whatever it says of itself
+        module = obj.__globals__.get("__name__")
+    else:
+        module = kind.__module__ if owner is not None else type(obj).__module__
+    return str(module).partition(".")[0] in _OURS
 
 
 @lru_cache(maxsize=1)
@@ -122,8 +176,8 @@ def missing() -> type[Any]:
         ) -> None:
             if hint is None and isinstance(obj, Mapping):
                 keys = dict.keys(obj) if isinstance(obj, dict) else obj  # which a template doesn't read thereby
-                names = ", ".join(map(str, islice(keys, 20))) or "nothing"
-                hint = f"no {name!r} there: expected one of {names}"
+                expected = one_of(map(str, islice(keys, 20)), having="it")
+                hint = f"no {name!r} there: expected {expected}"
             super().__init__(hint, obj, name, exc)
 
     return Missing

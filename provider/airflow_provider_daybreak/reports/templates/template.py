@@ -34,7 +34,13 @@ from airflow_provider_daybreak.reports.placeholders import (
     without_placeholders,
 )
 from airflow_provider_daybreak.reports.rows import as_data
-from airflow_provider_daybreak.reports.templates.code import compiled, names, text_of_module
+from airflow_provider_daybreak.reports.templates.code import (
+    compile_all,
+    compiled,
+    names,
+    needed,
+    text_of_module,
+)
 from airflow_provider_daybreak.reports.templates.components import Components
 from airflow_provider_daybreak.reports.templates.filters import change_filters, check_defined
 from airflow_provider_daybreak.reports.templates.html import html, plain_html
@@ -130,6 +136,28 @@ def render(
     )
 
 
+def compile_template(path: Path) -> dict[str, int]:
+    """
+    Compile a template and those that it includes, imports or extends by name, and run none of them.
+
+    :return: the names that the template itself takes of data, where nothing says what stands for one that is missing, each
+        with the line that takes it first; none for one that extends another.
+    :raises TemplateUnreadableError: a file is missing or no UTF-8 text.
+    :raises TemplateError: one of them is wrong; gives file, line and column.
+    """
+    from datetime import date
+    from zoneinfo import ZoneInfo
+
+    from airflow_provider_daybreak.reports.language import Language
+    from airflow_provider_daybreak.reports.period import period_of
+
+    if not path.name.endswith(SUFFIXES):
+        raise InvalidValueError("template", str(path), "a file whose name ends with " + " or ".join(SUFFIXES))
+    day = date(2000, 1, 1)  # of no report
+    subject = Subject("report", day, period_of(day, timezone=ZoneInfo("UTC")), Language("en"))
+    return _Rendering(path, subject, Limits()).taken()
+
+
 def _context(subject: Subject, data: Mapping[str, Any], *, reserved: Iterable[str]) -> dict[str, Any]:
     taken_names = {"report", "period", *COMPONENTS, *reserved} & data.keys()
     if taken_names:
@@ -198,6 +226,15 @@ class _Rendering:
     def names(self) -> frozenset[str]:
         """Return what expressions in all sources name that were read."""
         return frozenset().union(*map(names, self._sources.values()))
+
+    def taken(self) -> dict[str, int]:
+        """Return the names that the template takes of data, each with its first line; compile it and what it refers to."""
+        environment = self._environment()
+        known, self._filters = {"report", "period", "previous", *environment.globals}, list(environment.filters)
+        try:
+            return needed(compile_all(environment, self.path.name), known)
+        except failures() as error:
+            raise self._located(error) from error
 
     def _environment(self) -> Environment:
         from jinja2 import FunctionLoader, pass_context

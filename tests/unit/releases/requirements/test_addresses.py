@@ -85,6 +85,7 @@ def assert_kept_secret(error, log):
     assert "canary" not in said + str(pickle.loads(pickle.dumps(error)))
 
 
+@pytest.mark.attack("lines of requirements")
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_no_line_of_requirements_shows_the_credential_in_it(folder, address, place, caplog):

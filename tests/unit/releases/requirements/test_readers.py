@@ -252,8 +252,28 @@ def test_which_of_two_files_wins_is_told(read, caplog):
 
     assert texts(found) == ["attrs"]
     assert "is read from requirements.txt, and not from Pipfile, which is there too" in caplog.text
-    caplog.clear()
+
+
+def test_what_an_application_is_run_with_goes_before_what_it_needs_as_a_package(read, caplog):
+    caplog.set_level(logging.INFO)
+
+    found = read({"Pipfile": PIPFILE, "pyproject.toml": PROJECT})
+
+    assert texts(found) == texts(read({}, "Pipfile"))
+    assert "is read from Pipfile, and not from pyproject.toml, which is there too" in caplog.text
+
+
+def test_a_pipfile_that_needs_nothing_leaves_the_word_to_the_next(read):
+    found = read({"Pipfile": "[requires]\npython_version = '3.12'\n", "pyproject.toml": PROJECT})
+
+    assert texts(found) == texts(read({}, "pyproject.toml"))
+
+
+def test_a_package_is_no_other_file_than_its_setup(read, caplog):
+    caplog.set_level(logging.INFO)
+
     read({"pyproject.toml": PROJECT, "setup.py": ""}, "pyproject.toml")
+
     assert caplog.text == ""
 
 

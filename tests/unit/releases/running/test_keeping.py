@@ -20,10 +20,11 @@ from airflow_provider_daybreak.releases.running import workspace as workspaces
 from airflow_provider_daybreak.releases.running.privileges import Privileges, find_user
 from airflow_provider_daybreak.releases.running.run import Job, run
 from airflow_provider_daybreak.releases.running.workspace import files_like, workspace
+from tests.attacks import often
 from tests.integration.delivery.forked import forked
 from tests.waiting import until
 
-POINTS = int(os.environ.get("DAYBREAK_CRASH_POINTS", "12"))
+POINTS = often(12, 500)
 
 SCRIPT = """
 import os, pathlib, sys
@@ -206,13 +207,14 @@ def only_one_is_kept(release, source):
     return kept(release) == [f"kept-{release.id}"]
 
 
-def test_a_kill_at_any_line_costs_a_copy_at_most(release, source):
-    """DAYBREAK_CRASH_POINTS=500 takes them all."""
+@pytest.mark.attack("kills")
+def test_a_kill_at_any_line_costs_a_copy_at_most(release, source, tried):
     first, _ = ran(release)
     do = "open('data/one.txt', 'w').write('2'); open('new.txt', 'w'); os.remove('data/do.txt')"
     lines = lines_until(release, do, None)
     step = max(1, lines // POINTS)
     for line in range(1, lines, step):
+        tried()
         assert lines_until(release, do, line) is None
         assert ran(release)[0] == first, f"after a kill at line {line}"
 

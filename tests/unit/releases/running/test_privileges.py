@@ -3,14 +3,11 @@ from __future__ import annotations
 import os
 import pwd
 import stat
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from airflow_provider_daybreak.exceptions import InvalidValueError, RunAsError
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
-from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.running.privileges import (
     Privileges,
@@ -83,17 +80,10 @@ def test_a_user_that_is_not_there_is_an_error():
 def test_who_is_not_root_cannot_become_another(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: pwd.getpwnam("daemon").pw_uid)
 
-    with pytest.raises(RunAsError, match="the worker runs as 'daemon', and only root may change"):
+    with pytest.raises(
+        RunAsError, match="the worker runs as 'daemon', and only root may change to another user. Leave it out"
+    ):
         find_user("nobody")
-
-
-@pytest.fixture
-def public():
-    """Yield a folder that every user may pass; pytest's own is for its user only."""
-    folder = Path(tempfile.mkdtemp(prefix="daybreak-public-"))
-    folder.chmod(0o755)
-    yield folder
-    remove_tree(folder)
 
 
 @pytest.fixture

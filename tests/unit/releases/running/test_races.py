@@ -16,10 +16,11 @@ from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.running.privileges import find_user
 from airflow_provider_daybreak.releases.running.workspace import files_like, fill, opened, workspace
+from tests.attacks import often
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 PYTHON = "/usr/bin/python3"  # one that every user may run
-TRIES = int(os.environ.get("DAYBREAK_RACES", "100"))
+TRIES = often(100, 1_000)
 SECRET = "of root alone"
 # Puts links to root's folder and file, hard links too, in the place of each folder and file that it gets at, and back.
 SWAPS = """
@@ -88,7 +89,9 @@ def stays_roots(private):
     assert {path.read_text() for path in private.iterdir()} == {SECRET}
 
 
-def test_what_is_handed_over_collected_and_removed_is_never_roots(scene):
+@pytest.mark.attack("races")
+def test_what_is_handed_over_collected_and_removed_is_never_roots(scene, tried):
+    tried(TRIES)
     release, private = scene
     nobody, read = find_user("nobody"), 0
     with swapping(release, private):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import tarfile
@@ -9,8 +10,10 @@ import threading
 
 import pytest
 
-from airflow_provider_daybreak.exceptions import ScriptFailedError
+from airflow_provider_daybreak.exceptions import ScriptFailedError, StateError
 from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
+from airflow_provider_daybreak.releases.layout import Layout
+from airflow_provider_daybreak.releases.running.state import State
 from airflow_provider_daybreak.version_compat import AirflowFailException
 from tests.waiting import until
 
@@ -134,9 +137,8 @@ def test_workers_with_a_store_share_it(release, run, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may run as another user")
-def test_another_user_has_it_too(release, run, tmp_path):
-    for folder in (tmp_path, *tmp_path.parents[:-2]):  # but not the folder of all temporary files
-        folder.chmod(0o755)
+def test_another_user_has_it_too(release, run, public, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__RELEASES", str(public / "releases"))
     release(python="/usr/bin/python3")  # the tests' own may lie in root's home
 
     assert [run("cache/id", state_dir=["cache"], run_as="nobody") for _ in range(2)] == ["1", "2"]
@@ -170,16 +172,125 @@ def test_what_leads_elsewhere_is_refused(release, run, given):
         run("last_id", state_dir=given)
 
 
-@pytest.mark.parametrize("name", ["../../escaped", "/escaped", "report.py"])
-def test_what_somebody_else_put_there_is_refused(release, run, tmp_path, name):
-    release()
+def kept(*members, kind=tarfile.PAX_FORMAT):
+    """Return what a store may hold in place of what a script left: members are a name, or more of a header."""
     content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as kept:
-        kept.addfile(tarfile.TarInfo(name))
-    (tmp_path / "releases" / "daily" / "shared" / "state.tar").write_bytes(content.getvalue())
+    with tarfile.open(fileobj=content, mode="w", format=kind) as archive:
+        for name, fields in members:
+            header = tarfile.TarInfo(name)
+            data = fields.pop("data", b"")
+            header.size = len(data)
+            for field, value in fields.items():
+                setattr(header, field, value)
+            archive.addfile(header, io.BytesIO(data))
+    return content.getvalue()
 
-    with pytest.raises(AirflowFailException, match="none of the script's"):
-        run("last_id", state_dir=["last_id"])
+
+def claiming(size, kind=tarfile.REGTYPE):
+    header = tarfile.TarInfo("cache/x")
+    header.type, header.size = kind, size
+    return header.tobuf(tarfile.GNU_FORMAT) + b"x" * 1024
+
+
+HOSTILE = {
+    "above": kept(("../../escaped", {})),
+    "above by a part": kept(("cache/../../escaped", {})),
+    "absolute": kept(("/escaped", {})),
+    "another file of the source": kept(("report.py", {"data": b"print('evil')"})),
+    "beside a folder that is kept": kept(("cached/x", {})),
+    "in the environment": kept((".env", {"data": b"PASSWORD=x"})),
+    "the folder itself": kept(("cache/", {})),
+    "a part that is empty": kept(("cache//x", {})),
+    "a part that is a dot": kept(("cache/./x", {})),
+    "twice": kept(("cache/x", {"data": b"1"}), ("cache/x", {"data": b"2"})),
+    "a file below a file": kept(("cache/x", {"data": b"1"}), ("cache/x/y", {"data": b"2"})),
+    "a file in place of a folder": kept(("cache/x/y", {"data": b"1"}), ("cache/x", {"data": b"2"})),
+    "a name that no disk takes": kept(("cache/" + "x" * 300, {})),
+    "a path that no disk takes": kept(("cache/" + "x/" * 3000 + "y", {})),
+    "a nul in a name": kept(("cache/x", {"pax_headers": {"path": "cache/a\0b"}})),
+    "a path by pax": kept(("cache/x", {"pax_headers": {"path": "../../escaped"}})),
+    "a symbolic link": kept(("cache/x", {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"})),
+    "a symbolic link to a folder": kept(
+        ("cache", {"type": tarfile.SYMTYPE, "linkname": "/tmp"}), ("cache/escaped", {"data": b"x"})
+    ),
+    "a hard link": kept(("cache/x", {"type": tarfile.LNKTYPE, "linkname": "/etc/passwd"})),
+    "a device": kept(("cache/x", {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 5})),
+    "a pipe": kept(("cache/x", {"type": tarfile.FIFOTYPE})),
+    "a folder": kept(("cache/x", {"type": tarfile.DIRTYPE})),
+    "a contiguous file": kept(("cache/x", {"type": tarfile.CONTTYPE})),
+    "a sparse file of an exbibyte": kept(
+        (
+            "cache/x",
+            {
+                "pax_headers": {
+                    "GNU.sparse.map": "0,1",
+                    "GNU.sparse.size": str(2**60),
+                    "GNU.sparse.numblocks": "1",
+                }
+            },
+        )
+    ),
+    "a size that is none": kept(("cache/x", {"pax_headers": {"size": "many"}})),
+    "a size below nought": kept(("cache/x", {"pax_headers": {"size": "-1"}})),
+    "a claim of eight exbibytes": claiming(2**62),
+    "a claim of less than nothing": claiming(-1),
+    "a claim of more than follows": claiming(9_000),
+    "an extension of four gibibytes": claiming(2**32, tarfile.XHDTYPE),
+    "a long name of four gibibytes": claiming(2**32, tarfile.GNUTYPE_LONGNAME),
+    "headers for headers": claiming(512, tarfile.XHDTYPE)[:512] + claiming(0, tarfile.XHDTYPE)[:512] * 2_000,
+    "compressed": gzip.compress(kept(("cache/x", {}))),
+    "no tar": b"no tar",
+}
+
+
+@pytest.fixture(scope="module")
+def restored(tmp_path_factory):
+    """Return a function that puts what a store holds into a working directory, and returns that."""
+
+    def restore(content, paths=("cache",)):
+        folder = tmp_path_factory.mktemp("kept")
+        layout = Layout(folder / "releases", "daily")
+        place = State(layout, paths).place
+        place.parent.mkdir(parents=True)
+        place.write_bytes(content)
+        work = folder / "above" / "work"
+        work.mkdir(parents=True)
+        descriptor = os.open(work, os.O_RDONLY)
+        try:
+            State(layout, paths).restore(descriptor, None)
+        finally:
+            os.close(descriptor)
+            assert [path.name for path in (folder / "above").iterdir()] == ["work"]
+        return work
+
+    return restore
+
+
+@pytest.mark.attack("hostile archives")
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
+def test_what_somebody_else_put_there_is_refused(restored, content):
+    with pytest.raises(StateError, match="none of the script's|it is damaged|in it twice|more than 64 MiB"):
+        restored(content)
+
+
+def test_more_than_a_script_may_leave_is_not_read_into_memory(restored):
+    much = {f"cache/{number}": 20 << 20 for number in range(4)}
+    content = b"".join(header(name, size).tobuf() + b"\0" * size for name, size in much.items())
+
+    with pytest.raises(StateError, match="with 'cache/3' it is more than 64 MiB"):
+        restored(content + b"\0" * 1024)
+
+
+def header(name, size):
+    made = tarfile.TarInfo(name)
+    made.size = size
+    return made
+
+
+def test_no_bit_of_a_mode_is_taken_but_that_of_a_program(restored):
+    work = restored(kept(("cache/x", {"mode": 0o6777}), ("cache/y", {"mode": 0o644})))
+
+    assert [(work / "cache" / name).stat().st_mode & 0o7777 for name in "xy"] == [0o700, 0o600]
 
 
 def test_a_damaged_file_is_an_error_that_says_how_to_begin_anew(release, run, tmp_path):

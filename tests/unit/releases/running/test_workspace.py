@@ -18,12 +18,12 @@ from airflow_provider_daybreak.exceptions import (
     VerificationError,
 )
 from airflow_provider_daybreak.releases.deploy import Plan, deploy
-from airflow_provider_daybreak.releases.files import remove_tree
 from airflow_provider_daybreak.releases.layout import Layout
 from airflow_provider_daybreak.releases.manifest_check import check_source
 from airflow_provider_daybreak.releases.running.privileges import Privileges, find_user
 from airflow_provider_daybreak.releases.running.run import Job, run
 from airflow_provider_daybreak.releases.running.workspace import files_like, opened, workspace
+from airflow_provider_daybreak.storage.temporary import make_locked
 from tests.waiting import until
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
@@ -60,12 +60,10 @@ def run_as(release, user=None, command=("report.py",), space=None):
 
 
 @pytest.fixture
-def public():
-    """Yield a folder that every user may pass and write to; pytest's own is for its user only."""
-    folder = Path(tempfile.mkdtemp(prefix="daybreak-public-"))
-    folder.chmod(0o777)
-    yield folder
-    remove_tree(folder)
+def public(public):
+    """Yield a folder that every user may pass and write to."""
+    public.chmod(0o777)
+    return public
 
 
 def release_of(folder, text, **files):
@@ -397,6 +395,27 @@ def test_a_worker_that_may_not_write_to_the_releases_runs_from_them_all_the_same
 
     assert Path(run_as(release).last_line).is_relative_to(tmp_path)
     assert list(tmp_path.glob("daybreak-run-*")) == []
+
+
+@pytest.mark.parametrize("may_write", [True, False])
+def test_the_next_run_removes_what_a_killed_one_left_though_nothing_is_deployed(
+    public, monkeypatch, tmp_path, may_write
+):
+    release = release_of(public, "print('up')", **FILES)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    place = release.layout.runs if may_write else tmp_path
+    if not may_write:
+        place.joinpath("daybreak-trial").mkdir()
+        release.layout.runs.rmdir()  # root may write anywhere
+    left, descriptor = make_locked(place, "" if may_write else "daybreak-run-")
+    (left / "work").mkdir()
+    run_as(release)
+    assert (left / "work").exists()  # its run goes on
+    os.close(descriptor)
+
+    run_as(release)
+
+    assert [path.name for path in place.iterdir()] == ([] if may_write else ["daybreak-trial"])
 
 
 def test_a_socket_has_room_among_the_temporary_files_however_deep_the_releases_lie(tmp_path):

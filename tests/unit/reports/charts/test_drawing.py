@@ -11,7 +11,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_daybreak.exceptions import TemplateError
+from airflow_provider_daybreak.reports.charts import drawing
+from airflow_provider_daybreak.reports.charts.colours import Colours
+from airflow_provider_daybreak.reports.charts.legend import Legend
 from airflow_provider_daybreak.reports.charts.scales import SLANT, text_width
+from airflow_provider_daybreak.reports.theme import Theme
 from airflow_provider_daybreak.reports.values import MISSING
 
 MARCH = [date(2026, 3, day) for day in range(1, 32)]
@@ -47,7 +51,7 @@ def texts_of(render_files):
             place = re.search(r'(?:x="|translate\()([\d.]+)(?:" y="| )([\d.]+)', attributes)
             x, y = map(float, place.groups())
             anchor = re.search(r'text-anchor="(\w+)"', attributes)
-            width = text_width(text, 17)
+            width = text_width(text, 18)
             left = x - {"middle": width / 2, "end": width}.get(anchor and anchor[1], 0)
             found.append((left, y, text))
         return found
@@ -254,7 +258,7 @@ def test_labels_stand_apart_and_inside(texts_of, locale, days):
     texts = below(texts_of(rows, "'at', 'n'", locale=locale))
 
     assert len(texts) >= 2
-    ends = [left + text_width(text, 17) for left, _, text in texts]
+    ends = [left + text_width(text, 18) for left, _, text in texts]
     assert texts[0][0] > 0
     assert ends[-1] < 600
     assert all(end < left for end, (left, *_) in zip(ends, texts[1:], strict=False))
@@ -319,7 +323,7 @@ def test_every_series_is_named_in_the_legend(texts_of, height):
 
     assert said(texts)[:2] == names[:2]
     assert all(name.startswith(text.rstrip("…")) for name, text in zip(names, said(texts), strict=True))
-    assert all(left + text_width(text, 17) <= 600 for left, _, text in texts)
+    assert all(left + text_width(text, 18) <= 600 for left, _, text in texts)
     assert len({(left, y) for left, y, _ in texts}) == len(names)
 
 
@@ -330,6 +334,31 @@ def test_a_legend_of_several_lines_makes_the_picture_higher(render_files):
     html = render_files(f"{{{{ chart(rows, 'x', {names}) }}}}\n", {"rows": rows})["report.html"].decode()
 
     assert 'height="326"' in html
+
+
+@pytest.mark.parametrize(
+    "options", ["kind='line'", "kind='bar'", "kind='stacked_bar'", "kind='bar', horizontal=True"]
+)
+def test_a_legend_is_laid_out_once_and_the_picture_has_the_size_that_it_was_given(
+    make_document, monkeypatch, options
+):
+    names = [f"Number {n} of the series" for n in range(6)]
+    rows = [{"x": f"d{x}", **dict.fromkeys(names, x)} for x in range(3)]
+    document = make_document(f"{{{{ chart(rows, 'x', {names}, {options}) }}}}\n", {"rows": rows})
+    (chart,) = document.charts
+    laid_out, of = [], Legend.of
+    monkeypatch.setattr(Legend, "of", lambda series: laid_out.append(series) or of(series))
+
+    markup = drawing.svg(chart, document.language, Colours.of(Theme()))
+
+    assert laid_out == [chart.series]
+    wide, high = drawing.size(chart)
+    assert f'width="{wide}" height="{high}" viewBox="0 0 {wide} {high}"' in markup
+    assert all(markup.count(f">{name}</text>") == 1 for name in names)
+    lines = {float(y) for y in re.findall(r'<rect x="[^"]*" y="([^"]*)" width="11" height="11"', markup)}
+    bars = [float(y) for y in re.findall(r'<rect x="[^"]*" y="([^"]*)" width="(?!11")', markup)]
+    assert len(lines) > 1
+    assert all(top > max(lines) + 11 for top in bars if top > 0)
 
 
 def test_series_beyond_the_palette_have_a_tone_of_their_own(render_files):

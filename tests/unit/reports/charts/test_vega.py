@@ -187,6 +187,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.attack("injections")
 @pytest.mark.parametrize(("spec", "message"), REFUSED)
 def test_what_no_report_shows_is_refused_before_anything_is_drawn(spec, message, monkeypatch):
     monkeypatch.setattr(subprocess, "run", None)
@@ -195,6 +196,7 @@ def test_what_no_report_shows_is_refused_before_anything_is_drawn(spec, message,
         drawn(spec, CALLS)
 
 
+@pytest.mark.attack("injections")
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "/etc/passwd", "http://127.0.0.1:9/"])
 def test_what_would_be_fetched_all_the_same_is_not(target, monkeypatch):
     monkeypatch.setattr(specification, "_refusals", lambda _: ())

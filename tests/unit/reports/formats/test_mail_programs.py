@@ -35,7 +35,7 @@ HOLDS = {
 ONLY_VALUES = {
     "display": {"none", "block"},  # Word knows no others, and Gmail's app for other accounts no flex and grid
     "text-align": {"start", "left", "right", "center"},
-    "white-space": {"nowrap"},
+    "white-space": {"nowrap", "pre-wrap"},
     "overflow": {"hidden", "auto"},
     "overflow-x": {"auto"},
     "table-layout": {"fixed"},
@@ -46,7 +46,7 @@ WITHOUT = {
     "overflow": "mso-hide for what is hidden; else what is too wide makes the mail wider",
     "overflow-x": "a table that is too wide makes the mail wider",
     "border-radius": "corners are square",
-    "overflow-wrap": "a long word makes its cell wider",
+    "overflow-wrap": "a long word makes its cell wider, or the mail",
     "-webkit-text-size-adjust": "only phones of Apple make text larger",
     "mso-hide": "display: none hides it elsewhere",
 }
@@ -163,3 +163,48 @@ def test_a_mail_is_short_enough_as_it_is_and_as_it_is_sent(html_of, letters):
     assert min(len(quopri.encodestring(html)), len(encodebytes(html))) <= 102_000
     assert len(html) > 40_000  # and no shorter than it must be
     assert b"more rows" in html
+
+
+def scrolled(html):
+    """Return what a keyboard reaches of what scrolls, by what it is called, in order."""
+    tags = [attributes for tag, attributes, _ in Reader(html).tags if tag == "div" and "tabindex" in attributes]
+    assert all((one["tabindex"], one["role"]) == ("0", "group") for one in tags)
+    return [one["aria-label"] for one in tags]
+
+
+TABLES = """
+{{ table([{"a": 1}], caption="Narrow") }}
+
+{{ table(wide, caption="Of <twelve> & more") }}
+
+{{ table(wide) }}
+
+| {{ name }} | `of` | **Markdown** |
+| --- | --- | --- |
+| 1 | {{ "w" * 50 }} | 3 |
+
+| narrow | Markdown |
+| --- | --- |
+| 1 | 2 |
+
+- in a list
+
+  | only | here |
+  | --- | --- |
+  | {{ "1" * 30 }} | {{ "2" * 30 }} |
+"""
+
+
+def test_a_table_that_scrolls_in_a_mail_is_reached_by_keyboard_and_has_a_name(render_files):
+    rows = [{f"column_{at}": at for at in range(12)}]
+
+    files = render_files(TABLES, {"wide": rows, "name": "Name"}, formats=("html", "page"))
+
+    wide = [
+        "Of <twelve> & more",
+        "Column 0, Column 1, Column 2, Column 3, Column 4, Column 5,…",
+        "Name, of, Markdown",
+    ]
+    assert scrolled(files["report.html"].decode()) == [*wide, "only, here"]
+    assert scrolled(files["page.html"].decode()) == ["Narrow", *wide, "narrow, Markdown", "only, here"]
+    assert files["report.html"].decode().count("columns scroll sideways") == 4

@@ -15,7 +15,7 @@ from airflow_provider_daybreak.exceptions import (
 )
 from airflow_provider_daybreak.reports.language import Language
 from airflow_provider_daybreak.reports.period import period_of, zone
-from airflow_provider_daybreak.reports.templates.limits import Limits
+from airflow_provider_daybreak.reports.templates.limits import Limits, Meter
 from airflow_provider_daybreak.reports.templates.template import Subject, render
 
 ROWS = [{"city": "Berlin", "late": 3}, {"city": "Rome", "late": 40}]
@@ -378,6 +378,7 @@ def test_a_template_must_say_what_it_is(make_document):
         make_document("x", name="report.txt")
 
 
+@pytest.mark.attack("ways out of a template")
 @pytest.mark.parametrize(
     "source",
     [
@@ -397,6 +398,27 @@ def test_a_template_must_say_what_it_is(make_document):
 def test_templates_reach_nothing_but_their_data(make_document, source):
     with pytest.raises(TemplateError):
         make_document(source, {"rows": [1]})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ rows | select('in', rows) | list | length }}",
+        "{{ rows | rejectattr('real', 'in', rows) | list | length }}",
+        "{{ rows | map('string') | join }}",
+    ],
+)
+def test_a_filter_is_stopped_at_any_of_its_items(make_document, monkeypatch, source):
+    turns = iter(range(50))
+
+    def tick(meter):
+        if next(turns, None) is None:
+            raise TemplateLimitError(meter.template, "ran for more than 50 turns")
+
+    monkeypatch.setattr(Meter, "tick", tick)
+
+    with pytest.raises(TemplateLimitError, match="50 turns"):
+        make_document(source, {"rows": list(range(99))})
 
 
 @pytest.mark.parametrize(

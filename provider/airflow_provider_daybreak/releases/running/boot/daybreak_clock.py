@@ -2,9 +2,9 @@
 Starts a Python's clock at the run's instant: what a script reads as now, from its first line on, and ticking.
 
 Imported by ``sitecustomize`` in each Python of a run that has a clock of its own.
-DAYBREAK_CLOCK is the instant as ISO text with its offset, DAYBREAK_STARTED the true time when the run began, in
-seconds since 1970, and DAYBREAK_CLOCK_PATH the folder of the time-machine package that does it. Needs no more than
-Python 3.8, and nothing installed.
+DAYBREAK_CLOCK is the instant as ISO text with its offset, and DAYBREAK_CLOCK_PATH the folder of the time-machine package that
+does it. DAYBREAK_STARTED says when the run began, in seconds since the machine was started, which no clock that somebody sets
+changes; or that it began with the container's first process. Needs no more than Python 3.8, and nothing installed.
 """
 
 from __future__ import annotations
@@ -30,12 +30,21 @@ def begin() -> None:
         )
         return
     travel = _time_machine(folder)
-    # A Python that another one starts, or that starts after another one, shows what those show by then.
-    started = float(os.environ.setdefault("DAYBREAK_STARTED", repr(time.time())))
     instant = datetime.fromisoformat(os.environ["DAYBREAK_CLOCK"])
-    travel(instant.timestamp() + time.time() - started).start()
+    travel(instant.timestamp() + _passed()).start()
     time.time()  # from here on it ticks
     _follow()
+
+
+def _passed() -> float:
+    """Return for how long the run has gone: what another Python that it started shows by now."""
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    started = os.environ.setdefault("DAYBREAK_STARTED", repr(now))
+    if started != "container":
+        return now - float(started)
+    with open("/proc/1/stat") as file:  # proc(5): field 22, in ticks since the machine was started
+        ticks = int(file.read().rpartition(")")[2].split()[19])
+    return max(now - ticks / os.sysconf("SC_CLK_TCK"), 0.0)
 
 
 def _time_machine(folder: str) -> Any:

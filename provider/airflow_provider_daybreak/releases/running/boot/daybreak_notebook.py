@@ -37,8 +37,9 @@ def main(path, arguments):
     try:
         KernelSpecManager().get_kernel_spec(kernel)
     except NoSuchKernel:
-        there = ", ".join(sorted(KernelSpecManager().find_kernel_specs())) or "none"
-        sys.exit(f"{path} asks for the kernel {kernel!r}, which is not installed. There are: {there}")
+        there = ", ".join(sorted(KernelSpecManager().find_kernel_specs()))
+        step = f"There are: {there}" if there else "Add the package that brings it to its requirements.txt"
+        sys.exit(f"{path} asks for the kernel {kernel!r}, which is not installed. {step}")
     if kernel == "python3":
         _inject(notebook, given)
     elif given:
@@ -83,7 +84,7 @@ def _inject(notebook, given):
     defaults = _assigned(notebook.cells[tagged[0]].source) if tagged else {}
     unknown = sorted(set(given) - set(defaults)) if tagged else []
     if unknown:
-        there = ", ".join(defaults) or "none"
+        there = ", ".join(defaults) or "no name = value"
         sys.exit(f"The notebook has no parameter {unknown[0]!r}. Its cell tagged 'parameters' has: {there}")
     lines = [f"{name} = {_value(value, defaults.get(name))!r}" for name, value in given.items()]
     for name, (variable, kind) in OF_THE_RUN.items():

@@ -1,0 +1,1 @@
+"""A script of a Dag as files that run it without Airflow."""

@@ -1,0 +1,44 @@
+"""What is shown in a frame of Airflow's UI once the session has ended: a login in there would be none of the UI's."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from html import escape
+from typing import TYPE_CHECKING
+
+from airflow_provider_daybreak.web.words import WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SCRIPT = (
+    'document.querySelector("a").addEventListener("click",(event)=>{event.preventDefault();'
+    'const page=parent.document,link=page.createElement("a");'
+    'link.href=event.target.href+"?next="+encodeURIComponent(parent.location.pathname);'
+    "page.body.append(link);link.click();link.remove()});"
+)
+_DIGEST = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        f"default-src 'none'; script-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    ),
+    "Content-Type": "text/html; charset=utf-8",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "private, no-store",
+}
+
+
+def session_page(base: str, language: str) -> bytes:
+    """
+    Return a page that leads to the login in the page around the frame, and from there back.
+
+    :param base: path of Airflow's UI.
+    """
+    say = WORDS[language]
+    return (
+        f'<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+        f"<title>{escape(say['session'])}</title><h1>{escape(say['session'])}</h1>"
+        f'<p><a href="{escape(base)}api/v2/auth/login">{escape(say["sign_in"])}</a></p><script>{_SCRIPT}</script></html>'
+    ).encode()

@@ -1,0 +1,153 @@
+"""The site of the documents: it is built without a warning, each of its links leads somewhere, and it asks no other host for anything."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+import pytest
+from uv import find_uv_bin
+
+ROOT = Path(__file__).parent.parent
+LOADED = {
+    ("img", "src"),
+    ("script", "src"),
+    ("link", "href"),
+    ("iframe", "src"),
+    ("source", "src"),
+    ("form", "action"),
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site") / "site"
+    done = subprocess.run(
+        [find_uv_bin(), "run", "--quiet", "--no-project", "--python", sys.executable, "--with-requirements",
+         "docs/site/requirements.txt", "python", "-m", "docs.site", folder],
+        cwd=ROOT, env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+class Page(HTMLParser):
+    """What a page loads, where it leads, and which places it has."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.loads, self.links, self.places = path, [], [], {"", "top"}
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.places |= {values[name] for name in ("id", "name") if values.get(name)}
+        for name, value in attributes:
+            if (tag, name) in LOADED and not (tag == "link" and values.get("rel") in ("author", "canonical")):
+                self.loads.append(value)
+            elif (tag, name) == ("a", "href"):
+                self.links.append(value)
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    found = {path.resolve(): Page(path.resolve()) for path in site.rglob("*.html")}
+    assert len(found) > 40
+    return found
+
+
+def dead(page, value, pages):
+    """Return whether a link within the site leads nowhere."""
+    link = urlsplit(value)
+    if link.scheme or link.netloc:
+        return False
+    target = (page.path.parent / unquote(link.path)).resolve() if link.path else page.path
+    if target.suffix != ".html":
+        return not target.is_file()
+    return target not in pages or unquote(link.fragment) not in pages[target].places
+
+
+def test_every_link_and_every_file_of_a_page_is_there(site, pages):
+    found = [
+        f"{page.path.relative_to(site.resolve())}: {value}"
+        for page in pages.values()
+        for value in (*page.links, *page.loads)
+        if dead(page, value, pages)
+    ]
+
+    assert found == []
+
+
+def test_no_page_or_style_loads_anything_of_another_host(site, pages):
+    styles = "\n".join(path.read_text(encoding="utf-8") for path in site.rglob("*.css"))
+
+    assert [value for page in pages.values() for value in page.loads if urlsplit(value).netloc] == []
+    assert re.findall(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//[^)\s]+", styles) == []
+
+
+QUESTIONS = {
+    "en": {
+        "missed days": "how-to/missed-days",
+        "password expired": "how-to/passwords",
+        "gmail": "how-to/mail-servers",
+        "office 365": "how-to/mail-servers",
+        "approve before mailing": "how-to/approvals",
+        "time zone": "how-to/time-zones",
+        "roll back": "how-to/rolling-back",
+        "send again": "how-to/resending",
+        "backup restore": "how-to/backup",
+        "crontab": "tutorials/crontab",
+        "superset": "explanation/comparison",
+        "WRONG_VERSION_NUMBER": "how-to/troubleshooting",
+        "claim_lifetime": "reference",
+    },
+    "fr": {
+        "jours manqué": "fr/how-to/missed-days",
+        "mot de passe expiré": "fr/how-to/passwords",
+        "gmail": "fr/how-to/mail-servers",
+        "office 365": "fr/how-to/mail-servers",
+        "approuver": "fr/how-to/approvals",
+        "fuseau horaire": "fr/how-to/time-zones",
+        "version antérieure": "fr/how-to/rolling-back",
+        "renvoyer": "fr/how-to/resending",
+        "sauvegarder restaurer": "fr/how-to/backup",
+        "crontab": "fr/tutorials/crontab",
+        "WRONG_VERSION_NUMBER": "fr/how-to/troubleshooting",
+        "classeur lundi": "fr/tutorials/monday-workbook",
+    },
+}
+"""What somebody new wants to know, as he would type it, and the page that answers it."""
+
+
+@pytest.fixture
+def search(site, browser):
+    """Return a function that searches the site, from its files alone, and returns the pages that are found first."""
+    page = browser.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    def find(language, words):
+        page.goto(f"{(site / language / 'search.html').as_uri()}?q={quote(words)}")
+        page.wait_for_selector("#search-results p.search-summary")
+        links = page.eval_on_selector_all("#search-results ul.search li > a", "all => all.map(one => one.href)")
+        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+        return list(dict.fromkeys(urlsplit(link).path.partition("/docs/")[2] for link in links))
+
+    return find
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("language", QUESTIONS)
+def test_what_somebody_new_asks_is_among_the_first_pages_that_the_search_finds(search, language):
+    found = {words: search(language, words)[:6] for words in QUESTIONS[language]}
+
+    assert [
+        (words, found[words])
+        for words, page in QUESTIONS[language].items()
+        if f"{page}.html" not in found[words]
+    ] == []
