@@ -245,8 +245,11 @@ HELP: Mapping[str, str] = {
     "How far numbers may be apart: a share such as 1%%, or an amount such as 0.5 (default: 0)": (
         "De combien des nombres peuvent s'écarter : une part telle que 1%%, ou un montant tel que 0.5 (par défaut : 0)"
     ),
-    "What the old job did: a folder of .eml files, a Maildir, an mbox, or its log": (
-        "Ce que l'ancien travail a fait : un dossier de fichiers .eml, un Maildir, un mbox, ou son journal"
+    "What the old job did: a folder of .eml files, a Maildir, an mbox, imaps://USER@HOST/FOLDER, or its log": (
+        "Ce que l'ancien travail a fait : un dossier de fichiers .eml, un Maildir, un mbox, imaps://USER@HOST/FOLDER, ou son journal"
+    ),
+    "Connection that has the password for imaps://; without it the password is asked for": (
+        "Connexion qui a le mot de passe pour imaps:// ; sans elle, le mot de passe est demandé"
     ),
     "Which mails are the old job's; by default those whose subjects have the words of one that was captured": (
         "Quels courriels sont de l'ancien travail ; par défaut ceux dont l'objet a les mots d'un courriel gardé"

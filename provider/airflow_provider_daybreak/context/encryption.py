@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_provider_daybreak.context.smtp import raise_swallowed
+from airflow_provider_daybreak.context.connections import connection_of
 from airflow_provider_daybreak.delivery.encryption import Encryption
-from airflow_provider_daybreak.exceptions import InvalidValueError, MissingConnectionError
+from airflow_provider_daybreak.exceptions import InvalidValueError
 
 
 def encryption_of(conn_id: object) -> Encryption:
@@ -15,21 +15,9 @@ def encryption_of(conn_id: object) -> Encryption:
     :raises MissingConnectionError: there is no such connection.
     :raises EncryptionPasswordError: it has no password, or one that is easily guessed.
     """
-    from airflow.sdk import BaseHook
-    from airflow.sdk.log import mask_secret
-
-    from airflow_provider_daybreak.version_compat import AirflowNotFoundException
-
     if not isinstance(conn_id, str) or not conn_id:
         raise InvalidValueError(
             "encrypt", conn_id, "the id of the connection whose password opens the attachments"
         )
-    try:
-        password = BaseHook.get_connection(conn_id).password or ""
-    except AirflowNotFoundException as error:
-        raise_swallowed(conn_id)
-        next_step = "Add one whose password the recipients know, or correct encrypt"
-        raise MissingConnectionError(conn_id, "to encrypt attachments with", next_step) from error
-    if password:
-        mask_secret(password)
-    return Encryption(conn_id, password)
+    next_step = "Add one whose password the recipients know, or correct encrypt"
+    return Encryption(conn_id, connection_of(conn_id, "to encrypt attachments with", next_step).password or "")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 from urllib.parse import urlsplit, urlunsplit
 
-from airflow_provider_daybreak.exceptions import (
-    InvalidValueError,
-    MissingConnectionError,
-)
+from airflow_provider_daybreak.context.connections import connection_of
+from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.releases.requirements.addresses import is_clean, without_credentials
 from airflow_provider_daybreak.releases.uv import Index
 
@@ -22,16 +20,8 @@ def index_of(conn_id: str) -> Index:
     :raises MissingConnectionError: there is none.
     :raises InvalidValueError: its address can't be used.
     """
-    from airflow.sdk import BaseHook
-    from airflow.sdk.log import mask_secret
-
-    from airflow_provider_daybreak.version_compat import AirflowNotFoundException
-
-    try:
-        connection = BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException as error:
-        next_step = "Add one whose host is the https:// address of a simple index, or correct index_conn_id"
-        raise MissingConnectionError(conn_id, "to get packages over", next_step) from error
+    next_step = "Add one whose host is the https:// address of a simple index, or correct index_conn_id"
+    connection = connection_of(conn_id, "to get packages over", next_step)
     host = connection.host or ""
     expected = (
         "the https:// address of a simple index as its host, with user and password as login and password"
@@ -39,8 +29,7 @@ def index_of(conn_id: str) -> Index:
     if not host.startswith(("https://", "http://")) or not is_clean(host):
         raise InvalidValueError(f"connection {conn_id}", without_credentials(host), expected)
     parts = urlsplit(host)
-    if connection.password:
-        mask_secret(connection.password)
-        if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-            raise InvalidValueError(f"connection {conn_id}", host, "https://, since it has a password")
+    here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if connection.password and parts.scheme == "http" and not here:
+        raise InvalidValueError(f"connection {conn_id}", host, "https://, since it has a password")
     return Index(urlunsplit(parts), connection.login or "", connection.password or "", conn_id)

@@ -55,6 +55,7 @@ They are imported from here, whichever module defines them. One module, since it
             ShadowError
                 CutoverError
                 DagInShadowError
+                MailboxError
                 ShadowUnreadableError
             SmtpError
                 SenderRefusedError
@@ -218,6 +219,7 @@ from airflow_provider_daybreak.exceptions.delivery import (
     EmptyRecipientsError,
     EncryptionPasswordError,
     LedgerUnsafeError,
+    MailboxError,
     MailTooLargeError,
     NobodyAllowedError,
     NoRecipientsError,
@@ -410,6 +412,7 @@ __all__ = [
     "LockingError",
     "LocksUnsupportedError",
     "MailTooLargeError",
+    "MailboxError",
     "ManifestUnreadableError",
     "MissingColumnError",
     "MissingConnectionError",

@@ -62,6 +62,18 @@ class CutoverError(ShadowError):
         return f"Cannot cut over to the Dag {self.dag_id!r}: {self.problem}. {self.next_step}."
 
 
+class MailboxError(ShadowError):
+    """A folder of mails on an IMAP server that can't be read. It is as it was."""
+
+    host: str
+    port: int
+    problem: str
+    next_step: str
+
+    def __str__(self) -> str:
+        return f"Cannot read mails at {self.host}:{self.port}: {self.problem}. {self.next_step}."
+
+
 class DagInShadowError(ShadowError):
     """Something that would mail for a Dag which mails nobody yet. Nothing was sent."""
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.context.connections import connection_of
 from airflow_provider_daybreak.exceptions import (
     DaybreakError,
     HostKeyChangedError,
     HostKeyUnknownError,
     HostUnreachableError,
     InvalidValueError,
-    MissingConnectionError,
     MissingExtraError,
     SshLoginError,
 )
@@ -61,18 +61,12 @@ class Host:
         :raises MissingConnectionError: there is none.
         :raises InvalidValueError: it names no host.
         """
-        from airflow.sdk import BaseHook
         from airflow.sdk.log import mask_secret
 
-        from airflow_provider_daybreak.version_compat import AirflowNotFoundException
-
-        try:
-            connection = BaseHook.get_connection(conn_id)
-        except AirflowNotFoundException as error:
-            next_step = "Add one of the type ssh with host, login and key_file, or correct ssh_conn_id"
-            raise MissingConnectionError(conn_id, "to log in with", next_step) from error
+        next_step = "Add one of the type ssh with host, login and key_file, or correct ssh_conn_id"
+        connection = connection_of(conn_id, "to log in with", next_step)
         extra = connection.extra_dejson
-        for value in (connection.password, extra.get("private_key"), extra.get("private_key_passphrase")):
+        for value in (extra.get("private_key"), extra.get("private_key_passphrase")):
             if value:
                 mask_secret(value)
         if not connection.host:

@@ -140,7 +140,14 @@ class Dag:
             "numbers": "0",
             "minutes": 60,
         }
-        more = {"subject": None, "strict": False, "page": None, "output": "json", "verbose": True}
+        more = {
+            "imap_conn_id": None,
+            "subject": None,
+            "strict": False,
+            "page": None,
+            "output": "json",
+            "verbose": True,
+        }
         comparing.compare(Namespace(**said, **more))
 
 

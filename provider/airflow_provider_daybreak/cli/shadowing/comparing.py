@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_daybreak import storage
 from airflow_provider_daybreak.cli.command import command, print_result
 from airflow_provider_daybreak.cli.dates import dates_of
+from airflow_provider_daybreak.cli.shadowing.imap import Mailbox, access_of, is_address, letters_of
 from airflow_provider_daybreak.cli.shadowing.letters import (
     Letter,
     captured_letters,
@@ -35,9 +36,14 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.context.known_dag import KnownDag
 
+    Wanted = Callable[[Letter], bool]
+
 _EARLY = timedelta(minutes=1)
 """How long before its time a mail may be dated: clocks of two machines are apart."""
 _BACK = timedelta(days=40)
+_AHEAD = timedelta(days=400)
+_APART = timedelta(days=2)
+"""How far a mail's own date may be from the report's in another zone, and then some."""
 
 
 @command
@@ -48,18 +54,25 @@ def compare(args: Namespace) -> None:
         raise InvalidValueError(
             "DAG", args.dag, "a Dag that is in shadow, or was: 'airflow daybreak shadow start' begins it"
         )
+    mailbox = Mailbox.of(args.beside) if is_address(args.beside) else None
     path = Path(args.beside)
-    if not path.exists():
-        raise InvalidValueError(
-            "--with", args.beside, "a folder of .eml files, a Maildir, an mbox, or a log of the old job"
+    if mailbox is None and not path.exists():
+        expected = (
+            "a folder of .eml files, a Maildir, an mbox, imaps://USER@HOST/FOLDER, or a log of the old job"
         )
+        raise InvalidValueError("--with", args.beside, expected)
     tolerance = Tolerance.of(args.numbers, args.minutes)
     zone = dag.schedule.zone if dag.schedule else timezone.utc
     since, until = dates_of(args)
     began = datetime.fromisoformat(shadow.since).astimezone(zone).date() if shadow.since else date.min
     first, last = since or began, until or datetime.now(zone).date()
-    if is_mail(path):
-        found, others = _by_mail(args, dag, path, first, last, tolerance)
+    if mailbox is not None:
+        access, days = access_of(mailbox, args.imap_conn_id), _sent(dag, first, last)
+        found, others = _by_mail(
+            args, dag, lambda wanted: letters_of(access, *days, wanted), first, last, tolerance
+        )
+    elif is_mail(path):
+        found, others = _by_mail(args, dag, lambda _: read_letters(path), first, last, tolerance)
     else:
         found, others = _by_log(args.dag, path, first, last, zone, tolerance), 0
     if not found:
@@ -97,9 +110,18 @@ def _tell(args: Namespace, found: list[Pair], others: int, first: date, last: da
 
 
 def _by_mail(
-    args: Namespace, dag: KnownDag, path: Path, first: date, last: date, tolerance: Tolerance
+    args: Namespace,
+    dag: KnownDag,
+    read_old: Callable[[Wanted], Iterable[Letter]],
+    first: date,
+    last: date,
+    tolerance: Tolerance,
 ) -> tuple[list[Pair], int]:
-    """Return the verdicts on mails, and how many of the old place are of something else."""
+    """
+    Return the verdicts on mails, and how many of the old place are of something else.
+
+    :param read_old: returns the mails of the old place, given which of them are wanted.
+    """
     archive = archive_of()
 
     def read(uri: str) -> bytes:
@@ -113,7 +135,7 @@ def _by_mail(
     day_of = _days(dag, first, last)
     old: dict[date, list[Letter]] = defaultdict(list)
     others = 0
-    for letter in read_letters(path):
+    for letter in read_old(wanted):
         day = day_of(letter.when) if letter.when else None
         if day is None or not wanted(letter):
             others += 1
@@ -122,7 +144,7 @@ def _by_mail(
     return _each_day(old, new, tolerance), others
 
 
-def _wanted(subject: str | None, kinds: set[str]) -> Callable[[Letter], bool]:
+def _wanted(subject: str | None, kinds: set[str]) -> Wanted:
     """
     Return what tells a mail of the old job from others of a mailbox: its subject.
 
@@ -160,6 +182,14 @@ def _days(dag: KnownDag, first: date, last: date) -> Callable[[datetime], date |
         return slots[place - 1].report_date if place else None
 
     return day_of
+
+
+def _sent(dag: KnownDag, first: date, last: date) -> tuple[date, date]:
+    """Return the first day on which the mails of some report dates may have been sent, and the day after the last."""
+    slots = dag.schedule.slots(first, last + _AHEAD) if dag.schedule else []
+    dues = [slot.due.date() for slot in slots if slot.report_date <= last]
+    later = [slot.due.date() for slot in slots if slot.report_date > last]
+    return min([first, *dues]) - _APART, max([last, *dues, *later[:1]]) + _APART
 
 
 def _by_log(dag_id: str, path: Path, first: date, last: date, zone: Any, tolerance: Tolerance) -> list[Pair]:

@@ -110,18 +110,18 @@ def read_letters(path: Path) -> Iterator[Letter]:
         if len(files) > _MOST:
             raise InvalidValueError("--with", str(path), f"a folder of at most {_MOST:,} mails")
         for file in files:
-            yield letter_of(_lines(file.read_bytes()), str(file))
+            yield letter_of(unix_lines(file.read_bytes()), str(file))
         return
     with path.open("rb") as stream:
         boxed = stream.read(5) == b"From "
     if not boxed:
-        yield letter_of(_lines(path.read_bytes()), str(path))
+        yield letter_of(unix_lines(path.read_bytes()), str(path))
         return
     box = mailbox.mbox(path, create=False)
     try:
         for number, key in enumerate(box.keys(), 1):
             data = _ESCAPED.sub(rb"\1", box.get_bytes(key))
-            yield letter_of(_lines(data), f"{path} number {number}")
+            yield letter_of(unix_lines(data), f"{path} number {number}")
     finally:
         box.close()
 
@@ -132,7 +132,8 @@ def _may_be_mail(file: Path, top: Path) -> bool:
     return file.suffix in (".eml", ".msg", ".txt") or file.parent.name in ("new", "cur") or len(inside) == 1
 
 
-def _lines(data: bytes) -> bytes:
+def unix_lines(data: bytes) -> bytes:
+    """Return a mail with its lines ended as files have them, as ``letter_of`` takes it."""
     return data.replace(b"\r\n", b"\n")
 
 
@@ -144,7 +145,7 @@ def captured_letters(archive: Archive, revision: Revision, read: Callable[[str],
     """
     mails = captured_mails(revision)
     for mail in mails.values():
-        letter = letter_of(_lines(revision.read(mail.message)), f"{revision.uri} {mail.message}")
+        letter = letter_of(unix_lines(revision.read(mail.message)), f"{revision.uri} {mail.message}")
         yield letter if letter.to else replace(letter, to=frozenset(each.lower() for each in mail.recipients))
     if mails:
         return
@@ -156,7 +157,7 @@ def captured_letters(archive: Archive, revision: Revision, read: Callable[[str],
             manifest.revision,
         )
         if same and (uri := record.facts.get("eml")):
-            yield letter_of(_lines(read(str(uri))), str(uri))
+            yield letter_of(unix_lines(read(str(uri))), str(uri))
 
 
 def captured_revisions(

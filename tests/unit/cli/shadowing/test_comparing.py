@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta, timezone
 from email.message import EmailMessage
 from email.utils import format_datetime
 from io import BytesIO
+from unittest.mock import create_autospec
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +19,8 @@ from airflow.timetables.trigger import CronTriggerTimetable
 
 from airflow_provider_daybreak.archive import Archive, Draft
 from airflow_provider_daybreak.cli.shadowing import comparing
-from airflow_provider_daybreak.cli.shadowing.letters import Letter
+from airflow_provider_daybreak.cli.shadowing.imap import Mailbox, access_of, letters_of
+from airflow_provider_daybreak.cli.shadowing.letters import Letter, letter_of
 from airflow_provider_daybreak.cli.shadowing.pairing import blocks, pairs
 from airflow_provider_daybreak.cli.shadowing.tokens import Tolerance
 from airflow_provider_daybreak.context.known_dag import KnownDag
@@ -109,6 +111,7 @@ class Scene:
             "since": None,
             "until": str(DAY),
             "numbers": "0",
+            "imap_conn_id": None,
         }
         said |= {
             "minutes": 60,
@@ -259,6 +262,24 @@ def test_mailboxes_of_every_kind_are_read(scene, kind, tmp_path):
         (tmp_path / "box").write_bytes(old.replace(b"\n", b"\r\n"))
 
     assert scene.outcomes(beside=tmp_path / "box") == ["same"]
+
+
+def test_a_mailbox_on_a_server_is_asked_for_the_days_on_which_the_mails_may_have_been_sent(scene, monkeypatch):
+    scene.captured(letter())
+    old = [letter_of(letter(), "1"), letter_of(letter(subject="Lunch?"), "2")]
+    asked = []
+
+    def letters(access, since, before, wanted):
+        asked.append((access, since, before, [wanted(each) for each in old]))
+        return iter(old)
+
+    monkeypatch.setattr(comparing, "letters_of", create_autospec(letters_of, side_effect=letters))
+    monkeypatch.setattr(comparing, "access_of", create_autospec(access_of, side_effect=lambda *given: given))
+
+    found = scene.compare(beside="imaps://ann@imap.example.org/Sales", imap_conn_id="old")
+    assert ([row["outcome"] for row in found["compared"]], found["other_mails"]) == (["same"], 1)
+    mailbox = Mailbox("imap.example.org", 993, "ann", "Sales")
+    assert asked == [((mailbox, "old"), date(2026, 3, 27), date(2026, 4, 2), [True, False])]
 
 
 def test_thousands_of_mails_of_a_day_are_each_compared_with_few():
