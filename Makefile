@@ -65,6 +65,8 @@ bench: .venv/made ## measure; ARGS=releases measures one part, ARGS=--short whet
 pictures: .venv/made ## make the pictures of the documents anew
 	@DAYBREAK_PICTURES=docs/images $(BIN)/python -m pytest -q tests/integration/reports/test_looks.py \
 		tests/integration/reports/test_flights.py tests/unit/reports/test_docs.py
+	@npm install --silent --no-audit --no-fund --no-save --prefix build/mermaid mermaid@11.17.2
+	@$(BIN)/python -m docs.site.diagrams build/mermaid/node_modules/mermaid/dist/mermaid.min.js "$$(command -v chromium)"
 
 .PHONY: soak
 soak: .venv/made ## kill everything at random while reports run, then count; DAYS=120 SEED=1 PAUSE=2.5

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sphinx.application import Sphinx
 
-from docs.site import french
+from docs.site import diagrams, french
 
 ROOT = Path(__file__).parents[2]
 FRENCH = os.environ.get("DAYBREAK_DOCS_LANGUAGE") == "fr"
@@ -85,9 +85,10 @@ def link_in_this_site(page: str, text: str, target: str, anchor: str) -> str:
 
 
 def rewrite(_app: Sphinx, docname: str, source: list[str]) -> None:
-    """Lead links to where they lead in this site, and make the list of pages the site's navigation."""
+    """Lead links to where they lead in this site, show diagrams, and make the list of pages the site's navigation."""
     page = f"{docname}.md"
-    parts = _FENCE.split(source[0])
+    images = relpath(diagrams.PICTURES.relative_to(ROOT), str(Path(page).parent))
+    parts = _FENCE.split(diagrams.with_pictures(source[0], images))
     parts[::2] = [
         _LINK.sub(lambda found: link_in_this_site(page, found[1], found[2], found[3] or ""), part)
         for part in parts[::2]
@@ -139,10 +140,6 @@ def setup(app: Sphinx) -> None:
     """Connect what is above."""
     from pygments.lexers.special import TextLexer
 
-    for name in (
-        "crontab",
-        "mermaid",
-    ):  # which a repository colours, or draws, and which say what they say as text too
-        app.add_lexer(name, TextLexer)
+    app.add_lexer("crontab", TextLexer)  # which a repository colours
     app.connect("source-read", rewrite)
     app.connect("html-page-context", twin_of)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import re
 
 import pytest
 
 from airflow_provider_daybreak import exceptions
+from airflow_provider_daybreak.cli.command import told
 from airflow_provider_daybreak.exceptions import (
     ClusterError,
     ContainerFailedError,
@@ -15,11 +17,15 @@ from airflow_provider_daybreak.exceptions import (
     EngineError,
     InvalidValueError,
     MissingColumnError,
+    NobodyAllowedError,
     NoPreviousReleaseError,
+    NothingInDoubtError,
     ReleaseNotFoundError,
+    SmtpLoginError,
     TemplateLimitError,
+    french,
 )
-from airflow_provider_daybreak.exceptions.base import one_of
+from airflow_provider_daybreak.exceptions.base import _fields, one_of
 
 
 def test_facts_are_given_in_order_or_by_name():
@@ -189,3 +195,61 @@ def test_each_error_fails_at_once_or_the_table_says_what_another_try_may_find():
     assert tried_again == AGAIN.keys(), (
         "A class that another try can't mend wants permanent=True; any other one a line in AGAIN."
     )
+
+
+CLASSES = {cls.__name__: cls for cls in every(DaybreakError) if cls.__module__.startswith(exceptions.__name__)}
+
+
+def concrete():
+    """Yield each class that is raised: those that say a sentence."""
+    yield from (name for name, cls in CLASSES.items() if cls.__str__ is not Exception.__str__)
+
+
+def test_each_error_has_its_next_step_in_french_and_no_other_has_one():
+    assert sorted(french.NEXT_STEPS) == sorted(concrete())
+
+
+@pytest.mark.parametrize("name", sorted(concrete()))
+def test_a_next_step_in_french_has_the_facts_of_its_error_and_names_what_the_error_names(name):
+    error = CLASSES[name](**dict.fromkeys(_fields(CLASSES[name]), "fact"))
+    source = " ".join(inspect.getsource(CLASSES[name].__str__).replace('"', " ").split())
+
+    step = french.next_step(error)
+
+    assert step
+    step.encode("cp1252")  # what a terminal without UTF-8 shows
+    for code in re.findall(
+        r"airflow \w+(?: [a-z]+)*|\[daybreak\] \w+|--\w+|\b[a-z]+_[a-z_]+\b|\b(?!fact)[a-z_]+=\S+", step
+    ):
+        words = code.split() if code.startswith("airflow") else [code.rstrip(".,;")]
+        assert all(word in source for word in words[:3]), (code, source)
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        ("fr_FR.UTF-8", "\nQue faire : Corrigez l'identifiant et le mot de passe de la connexion."),
+        ("en_GB.UTF-8", ""),
+    ],
+)
+def test_the_command_line_says_the_next_step_in_french_to_who_reads_it(monkeypatch, language, says):
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", language)
+    error = SmtpLoginError("mail.example.org", 587, "535 no", "ann")
+
+    assert told(error) == f"{error}{says}"
+
+
+def test_a_next_step_in_french_names_commands_as_the_program_was_called(monkeypatch):
+    monkeypatch.setenv("LANGUAGE", "fr")
+    monkeypatch.setattr("sys.argv", ["/usr/bin/daybreak"])
+
+    assert told(NothingInDoubtError("file:///a")).endswith("avec : daybreak deliveries")
+
+
+def test_an_error_of_a_class_without_a_next_step_says_that_of_the_class_above(monkeypatch):
+    monkeypatch.delitem(french.NEXT_STEPS, "NobodyAllowedError")
+
+    assert french.next_step(NobodyAllowedError((), ())) == french.NEXT_STEPS["RecipientNotAllowedError"]
+    assert french.next_step(DaybreakError()) == ""

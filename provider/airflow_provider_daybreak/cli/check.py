@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from airflow_provider_daybreak import storage
-from airflow_provider_daybreak.cli.command import command, print_result, program, sentence
+from airflow_provider_daybreak.cli.command import command, print_result, program, sentence, told
 from airflow_provider_daybreak.exceptions import (
     DaybreakError,
     DotenvError,
@@ -86,7 +86,7 @@ def _check_dags(args: Namespace) -> None:
             Path(args.output_file).write_text(f"{written}\n", encoding="utf-8")
             written = OUTPUTS["text"](result)
     except (DaybreakError, OSError) as error:
-        print(f"{program()}: {sentence(error)}", file=sys.stderr)
+        print(f"{program()}: {told(error)}", file=sys.stderr)
         raise SystemExit(2) from error
     print(written)
     if any(found.severity == "error" or args.strict for found in result.findings):
@@ -98,7 +98,7 @@ def findings_of_setup() -> Iterator[Finding]:
     try:
         settings = Settings.load()
     except DaybreakError as error:
-        yield Finding("settings", "failed", sentence(error))
+        yield Finding("settings", "failed", told(error))
         return
     parts: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
         (".env", _dotenv),
@@ -113,7 +113,7 @@ def findings_of_setup() -> Iterator[Finding]:
         try:
             yield function(settings)
         except Exception as error:  # noqa: BLE001, PERF203 - of whatever a part builds on, and no other part's fault
-            yield Finding(part, "failed", sentence(error))
+            yield Finding(part, "failed", told(error))
 
 
 def _dotenv(_settings: Settings) -> Finding:
@@ -235,7 +235,7 @@ def _mail_server(_settings: Settings) -> Finding:
         with _quiet(DotenvBackend.__module__):
             settings = DeliveryHook().settings()
     except MissingConnectionError as error:
-        return Finding("mail server", "missing", sentence(error))
+        return Finding("mail server", "missing", told(error))
     except DotenvError:
         return Finding("mail server", "failed", "not asked: its connection is in the .env, which is refused")
     server = settings.server

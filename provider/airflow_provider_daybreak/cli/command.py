@@ -12,8 +12,10 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_daybreak.cli.french import is_french
 from airflow_provider_daybreak.context.database import database_error
 from airflow_provider_daybreak.exceptions import DaybreakError
+from airflow_provider_daybreak.exceptions.french import next_step
 from airflow_provider_daybreak.version_compat import reading_the_database
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def command(function: Callable[[Namespace], None]) -> Callable[[Namespace], None
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
         except DaybreakError as error:
-            print(f"{program()}: {sentence(error)}", file=sys.stderr)
+            print(f"{program()}: {told(error)}", file=sys.stderr)
             raise SystemExit(1) from error
         except BrokenPipeError:  # who reads it, such as head, has enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -68,7 +70,7 @@ def command(function: Callable[[Namespace], None]) -> Callable[[Namespace], None
             if args.verbose:
                 raise
             ours = database_error(error) or error.__cause__
-            said = sentence(ours if isinstance(ours, DaybreakError) else error)
+            said = told(ours if isinstance(ours, DaybreakError) else error)
             more = "" if isinstance(ours, DaybreakError) else " (--verbose shows where)"
             print(f"{program()}: {said}{more}", file=sys.stderr)
             raise SystemExit(1) from error
@@ -103,6 +105,15 @@ def sentence(error: BaseException) -> str:
         return f"{error.filename2 or error.filename}: {error.strerror}."
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def told(error: BaseException) -> str:
+    """Return what an error says and, in a line of its own for who reads French, what to do then."""
+    ours = error if isinstance(error, DaybreakError) else error.__cause__
+    if not isinstance(ours, DaybreakError) or not is_french():
+        return sentence(error)
+    step = next_step(ours).replace(_AIRFLOWS, program())
+    return f"{sentence(error)}\nQue faire : {step}" if step else sentence(error)
 
 
 def print_result(output: str, data: Any, nothing: str) -> None:

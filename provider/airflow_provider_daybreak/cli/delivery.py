@@ -8,7 +8,7 @@ from getpass import getuser
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.cli.command import command, print_result, program, sentence
+from airflow_provider_daybreak.cli.command import command, print_result, program, told
 from airflow_provider_daybreak.cli.dates import dates_of, known_report
 from airflow_provider_daybreak.cli.progress import watched
 from airflow_provider_daybreak.context.archive import archive_of
@@ -79,7 +79,7 @@ def resend(args: Namespace) -> None:
             DeliveryIncompleteError,
             DeliveryPendingError,
         ) as error:  # the other dates are mailed all the same
-            print(f"{program()}: {sentence(error)}", file=sys.stderr)
+            print(f"{program()}: {told(error)}", file=sys.stderr)
             failed = True
     if nobody and not rows and not failed:
         raise nobody

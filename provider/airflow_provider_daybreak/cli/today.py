@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from getpass import getuser
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_daybreak.cli.command import command, print_result, program, sentence
+from airflow_provider_daybreak.cli.command import command, print_result, program, told
 from airflow_provider_daybreak.cli.progress import busy
 from airflow_provider_daybreak.exceptions import ArchiveAwayError, InvalidValueError
 from airflow_provider_daybreak.hooks.filling import filling_of
@@ -99,7 +99,7 @@ def _hook(now: datetime) -> OverviewHook:
     except ArchiveAwayError as error:
         if not complete:
             raise
-        print(f"{program()}: {sentence(error)}", file=sys.stderr)
+        print(f"{program()}: {told(error)}", file=sys.stderr)
     return hook
 
 

@@ -29,6 +29,7 @@ from airflow_provider_daybreak.exceptions import (
     IndexUnwritableError,
     InvalidValueError,
 )
+from airflow_provider_daybreak.exceptions.french import next_step
 from airflow_provider_daybreak.web import session
 from airflow_provider_daybreak.web.access import may_read
 from airflow_provider_daybreak.web.api import describe, show_badge, tell_figures
@@ -190,10 +191,8 @@ def _refused(request: Request, error: Exception) -> Response:
     """Send a browser that is not logged in to the login page, which leads back here."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
     if error.status_code == HTTPStatus.UNAUTHORIZED and request.headers.get("sec-fetch-dest") == "iframe":
-        language = language_of(request.cookies.get(COOKIE, ""), request.headers.get("accept-language", ""))
-        return Response(
-            session.session_page(request.base_url.path, language), 401, headers=dict(session.HEADERS)
-        )
+        page = session.session_page(request.base_url.path, _language(request))
+        return Response(page, 401, headers=dict(session.HEADERS))
     if error.status_code == HTTPStatus.UNAUTHORIZED and "text/html" in request.headers.get("accept", ""):
         back = quote(request.url.path, safe="")
         return RedirectResponse(f"{request.base_url.path}api/v2/auth/login?next={back}", headers=dict(HEADERS))
@@ -218,7 +217,13 @@ def _no_index(request: Request, error: Exception) -> Response:
 
 def _refused_to(request: Request, error: Exception) -> Response:
     log.warning("Something that a page asked for can't be done: %s", error)
-    return _told(request, str(error), 409)
+    assert isinstance(error, DaybreakError)  # noqa: S101 - registered for it alone
+    step = f" Que faire : {next_step(error)}" if _language(request) == "fr" else ""
+    return _told(request, f"{error}{step}", 409)
+
+
+def _language(request: Request) -> str:
+    return language_of(request.cookies.get(COOKIE, ""), request.headers.get("accept-language", ""))
 
 
 def _told(request: Request, detail: str, status: int) -> Response:
