@@ -72,6 +72,7 @@ NEXT_STEPS: Mapping[str, str] = {
     "NobodyAllowedError": "Retirez ces destinataires, ou permettez leurs domaines dans allowed_domains. Rien n'a été envoyé.",
     "CutoverError": "Corrigez ce qu'il y a, puis recommencez : l'ancienne place est comme elle était.",
     "DagInShadowError": "Terminez cela par : airflow daybreak cutover {dag_id}, une fois que l'ancien travail ne s'exécute plus.",
+    "MailboxError": "Corrigez l'adresse, l'identifiant ou le mot de passe de la boîte {host}:{port}, comme le dit la phrase ci-dessus.",
     "ShadowUnreadableError": (
         "Restaurez ce fichier depuis une sauvegarde, ou supprimez-le et appelez airflow daybreak shadow start avant la prochaine "
         "exécution."
