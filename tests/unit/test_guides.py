@@ -28,7 +28,7 @@ from airflow_provider_daybreak.context.smtp import mail_settings
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted(path for kind in ("tutorials", "how-to") for path in (ROOT / "docs").rglob(f"{kind}/*.md"))
 BLOCK = re.compile(r"(?:^`([\w./-]+)`[^\n]*:\n\n)?^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-OTHERS = {"sudo", "make", "pip", "sqlite3", "export", "crontab", "cp", "chmod"}
+OTHERS = {"sudo", "make", "pip", "sqlite3", "export", "crontab", "cp", "chmod", "kubectl", "helm", "git"}
 """Programs that guides call and that are not ours."""
 
 

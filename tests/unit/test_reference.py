@@ -1,5 +1,5 @@
 """
-What docs/reference.md, docs/arguments.md and docs/errors.md say of commands, settings, arguments and errors is what there is.
+What docs/reference.md, arguments.md, errors.md, files.md, http-api.md and permissions.md say is what there is.
 
 ``DAYBREAK_REFERENCE=1 make test ARGS=tests/unit/test_reference.py`` writes it anew after a change of theirs.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import os
 import re
+from dataclasses import fields
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -19,12 +21,15 @@ import pytest
 
 import airflow_provider_daybreak as package
 from airflow_provider_daybreak import exceptions
+from airflow_provider_daybreak.archive.manifest import Manifest
 from airflow_provider_daybreak.cli import get_cli_commands
 from airflow_provider_daybreak.get_provider_info import get_provider_info
+from airflow_provider_daybreak.overview.words import STATES
 from airflow_provider_daybreak.reports.templates.components import Components
 from airflow_provider_daybreak.reports.templates.filters import WRITERS
 from airflow_provider_daybreak.reports.templates.template import COMPONENTS
 from airflow_provider_daybreak.secrets.dotenv import SMTP_KEYS
+from airflow_provider_daybreak.web.filters import Filters
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "provider" / "airflow_provider_daybreak"
@@ -143,6 +148,59 @@ def of_errors():
     yield from below(exceptions.DaybreakError, 0)
 
 
+def of_addresses():
+    """Yield what the API server answers, by address."""
+    from airflow_provider_daybreak.web.app import make_app
+
+    yield "| | address | what it does |\n| --- | --- | --- |\n"
+    for route in sorted(make_app().routes, key=lambda one: (one.path, "POST" in one.methods)):
+        [method] = route.methods - {"HEAD"}
+        address = re.sub(r"\{(\w+)(?::path)?\}", lambda name: name[1].upper(), route.path)
+        told = markdown(inspect.getdoc(route.endpoint).partition("\n\n")[0])
+        yield f"| `{method}` | `/daybreak{address}` | {told} |\n"
+
+
+def of_filters():
+    """Yield what Reports today can be asked for."""
+    meanings = {
+        "state": f"`open`, or one of {', '.join(f'`{state}`' for state in STATES['en'])}",
+        "tag": "a tag of the Dag",
+        "owner": "an owner of the Dag",
+        "q": "a part of the report's name or title, or of the Dag's id",
+    }
+    yield "| name | value |\n| --- | --- |\n"
+    for name in Filters.__dataclass_fields__:
+        yield f"| `{name}` | {meanings[name]} |\n"
+
+
+def of_metrics():
+    """Yield the figures that Prometheus is told: each with its kind, its labels and what it says."""
+    figures = {}
+    texts = [text for path in PACKAGE.rglob("*.py") for text in texts_of(ast.parse(path.read_text()))]
+    for text in texts:
+        for what, name, said in re.findall(r"^# (HELP|TYPE) (\w+) (.+)$", text, re.MULTILINE):
+            figures.setdefault(name, {})[what] = said
+    yield "| figure | kind | meaning |\n| --- | --- | --- |\n"
+    for name in sorted(figures):
+        yield f"| `{name}` | {figures[name]['TYPE']} | {figures[name]['HELP']} |\n"
+
+
+def texts_of(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def of_events():
+    """Yield what is written into Airflow's audit log."""
+    for path in sorted((PACKAGE / "web").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "log_action":
+                events = [text for text in texts_of(node.args[1])]
+                facts = ", ".join(f"`{one.arg}`" for one in node.keywords if one.arg and one.arg != "dag_id")
+                yield f"- {' or '.join(f'`daybreak_{event}`' for event in events)}, with the user, the Dag, and {facts}\n"
+
+
 def generated(name, parts):
     """Return a part of the document as it should be."""
     return (
@@ -157,6 +215,10 @@ def generated(name, parts):
         ("reference.md", "settings", of_settings),
         ("arguments.md", "arguments", of_arguments),
         ("errors.md", "errors", of_errors),
+        ("http-api.md", "addresses", of_addresses),
+        ("http-api.md", "filters", of_filters),
+        ("http-api.md", "metrics", of_metrics),
+        ("permissions.md", "events", of_events),
     ],
 )
 def test_the_reference_says_what_there_is(page, name, parts):
@@ -192,10 +254,64 @@ def test_every_option_of_a_component_is_told_of(component):
     assert [each for each in sorted(taken) if not re.search(rf"\b{each}\b", row)] == []
 
 
-def test_every_filter_of_ours_has_a_row():
+def first_cells(heading):
+    """Return the names of code in the first cells of a table of docs/reports.md."""
     text = (ROOT / "docs" / "reports.md").read_text()
+    [table] = re.findall(rf"^\| {heading} \|.*\n\|[ |-]+\n((?:\|.*\n)+)", text, re.MULTILINE)
+    return {name for row in table.splitlines() for name in re.findall(r"`(\w+)", row.split(" | ")[0])}
 
-    assert [each for each in WRITERS if f"`{each}" not in text] == []
+
+def test_the_components_and_filters_that_are_told_of_are_those_that_there_are():
+    assert first_cells("Component") == {*COMPONENTS, "previous"}
+    assert first_cells("Filter, and format of a column or an axis") == set(WRITERS)
+
+
+FILES = ROOT / "docs" / "files.md"
+KEPT = ROOT / "tests" / "formats"
+LEDGER = ("commit.0", "outcome.0.json", "note.json")
+"""These have what ``prepared.json`` has, too."""
+
+
+def fields_told():
+    """Return the fields that docs/files.md has, by the files that a heading names."""
+    told = {}
+    for heading, section in re.findall(
+        r"^## (.+?)\n(.*?)(?=^## |\Z)", FILES.read_text(), re.DOTALL | re.MULTILINE
+    ):
+        fields = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+        told |= {name: fields for name in re.findall(r"`([^`]+)`", heading)}
+    return told
+
+
+def fields_kept():
+    """Return the fields that the files of each version have, by the name of such a file."""
+    kept = {}
+    for path in KEPT.rglob("*"):
+        name = (
+            "history/00000001.json"
+            if path.parent.name == "history"
+            else re.sub(r"\.[0-9]+(?=\.|$)", ".0", path.name)
+        )
+        if path.is_file() and (path.suffix == ".json" or name == "commit.0") and path.name != "expected.json":
+            kept.setdefault(name, set()).update(json.loads(path.read_text()))
+    return kept
+
+
+def test_every_field_of_a_kept_file_is_told_of_and_no_other():
+    told, kept = fields_told(), fields_kept()
+    prepared = set(told["prepared.json"])
+    told["note.json"] = told["outcome.0.json"]
+
+    assert set(kept) == set(told)
+    together = {"mails.json", "ended.json"}
+    for name in set(told) - together - {"note.json"}:
+        assert kept[name] == set(told[name]) | (prepared if name in LEDGER else set()), name
+    assert set(told["note.json"]) <= kept["note.json"] <= prepared | set(told["note.json"])
+    assert kept["mails.json"] | kept["ended.json"] == set(told["mails.json"])
+
+
+def test_the_manifest_that_is_told_of_is_the_one_that_is_written():
+    assert {"schema", *(field.name for field in fields(Manifest))} == set(fields_told()["manifest.json"])
 
 
 def fields_read():
