@@ -196,7 +196,7 @@ def of_events():
     for path in sorted((PACKAGE / "web").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "log_action":
-                events = [text for text in texts_of(node.args[1])]
+                events = list(texts_of(node.args[1]))
                 facts = ", ".join(f"`{one.arg}`" for one in node.keywords if one.arg and one.arg != "dag_id")
                 yield f"- {' or '.join(f'`daybreak_{event}`' for event in events)}, with the user, the Dag, and {facts}\n"
 
@@ -279,7 +279,7 @@ def fields_told():
         r"^## (.+?)\n(.*?)(?=^## |\Z)", FILES.read_text(), re.DOTALL | re.MULTILINE
     ):
         fields = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
-        told |= {name: fields for name in re.findall(r"`([^`]+)`", heading)}
+        told |= dict.fromkeys(re.findall(r"`([^`]+)`", heading), fields)
     return told
 
 
