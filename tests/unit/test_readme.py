@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from configparser import ConfigParser
 from importlib import import_module
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,71 @@ def classes(settings):
     if settings.has_section("dag_processor"):
         for bundle in json.loads(settings["dag_processor"]["dag_bundle_config_list"]):
             yield bundle["classpath"]
+
+
+TOPS = [(ROOT / name).read_text().splitlines()[:40] for name in ("README.md", "README.fr.md")]
+"""What is seen of each before one scrolls."""
+TRIED = re.findall(r"^\| (3\.\d+)\.\d+ \| (3\.\d+) \|", README, re.MULTILINE)
+"""Airflow and Python of each row of the table of what was tried."""
+
+
+@pytest.mark.parametrize("top", TOPS, ids=["English", "French"])
+def test_its_top_shows_the_thing_a_dag_and_how_to_see_it_run(top, tmp_path, monkeypatch):
+    text = "\n".join(top)
+    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names = {"__file__": str(tmp_path / "sales.py")}
+
+    exec(compile(code, "README", "exec"), names)
+
+    dag = names["report"].dag
+    assert [*dag.task_dict] == ["deploy", "run", "render", "mail"]
+    assert dag.get_task("mail").get_flat_relative_ids(upstream=True) == {"deploy", "run", "render"}
+    assert "<img src=" in text
+    assert "\nmake demo\n" in text
+
+
+def span(versions):
+    ordered = sorted(set(versions), key=lambda one: tuple(map(int, one.split("."))))
+    return f"{ordered[0]} to {ordered[-1]}"
+
+
+BADGES = {
+    "airflow": ("Airflow", span(airflow for airflow, _ in TRIED)),
+    "python": ("Python", span(python for _, python in TRIED)),
+    "licence": ("Licence", "Apache-2.0"),
+}
+"""What the README's badges say. They are files of ours: nobody who reads it asks another host for them, and none says what is not known here."""
+
+
+def badge(name, value):
+    left, right = 7 * len(name) + 14, 7 * len(value) + 14
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" aria-label="{name}: {value}">'
+        f'<rect width="{left}" height="20" fill="#3f3f46"/><rect x="{left}" width="{right}" height="20" fill="#0b5c8a"/>'
+        '<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle">'
+        f'<text x="{left / 2}" y="14">{name}</text><text x="{left + right / 2}" y="14">{value}</text></g></svg>\n'
+    )
+
+
+@pytest.mark.parametrize("name", BADGES)
+def test_a_badge_says_what_is_true(name):
+    path = ROOT / "docs" / "images" / "badges" / f"{name}.svg"
+    wanted = badge(*BADGES[name])
+    if os.environ.get("DAYBREAK_REFERENCE"):
+        path.write_text(wanted)
+    what, value = BADGES[name]
+
+    assert path.read_text() == wanted, (
+        "DAYBREAK_REFERENCE=1 make test ARGS=tests/unit/test_readme.py draws it anew"
+    )
+    for top, to in zip(TOPS, ("to", "à"), strict=True):
+        assert f"![{what} {value.replace(' to ', f' {to} ')}](docs/images/badges/{name}.svg)" in top
+
+
+def test_the_licence_of_the_badge_is_the_one_that_it_has():
+    assert BADGES["licence"][1] == metadata("airflow-provider-daybreak")["License"]
+    assert (ROOT / "LICENSE").read_text().lstrip().startswith("Apache License")
 
 
 @pytest.mark.parametrize("block", blocks("ini"))
