@@ -37,8 +37,8 @@ sweep: .venv/made ## attack all that is promised, a thousand times as a rule, an
 
 .PHONY: audit
 audit: .venv/made ## look for known mistakes: bandit in the code, zizmor in the workflow of docs/ci
-	@$(BIN)/uv tool run --quiet 'bandit[toml]' --quiet --configfile pyproject.toml --recursive provider dags plugins
-	@$(BIN)/uv tool run --quiet zizmor --offline --no-progress --config .ci/zizmor.yml docs/ci/github.yml
+	@$(BIN)/uv tool run --quiet 'bandit[toml]==1.9.4' --quiet --configfile pyproject.toml --recursive provider dags plugins
+	@$(BIN)/uv tool run --quiet zizmor==1.32.0 --offline --no-progress --config .ci/zizmor.yml docs/ci/github.yml
 
 .PHONY: lint
 lint: .venv/made ## ruff, mypy and the import contract

@@ -248,7 +248,7 @@ class Index:
 
     def _dates(self, which: str, condition: str) -> dict[str, date]:
         ask = (
-            f"SELECT name, (SELECT {which}(report_date) FROM revision WHERE revision.report = report.id{condition}) "  # noqa: S608 - our own words
+            f"SELECT name, (SELECT {which}(report_date) FROM revision WHERE revision.report = report.id{condition}) "  # noqa: S608 - our own words  # nosec B608
             "FROM report"
         )
         rows = self._answer(lambda connection: connection.execute(ask).fetchall())
