@@ -20,4 +20,4 @@ USUAL = {
 def import_file(file, out=None, **options):
     """Import a file, into the folder ``dags`` beside it unless one is named; each option as its flag is called."""
     out = str(out or file.parent / "dags")
-    import_jobs(Namespace(out=out, files=[str(file)], **{**USUAL, **options}))
+    import_jobs(Namespace(out=out, files=[str(file)] if file else [], **{**USUAL, **options}))

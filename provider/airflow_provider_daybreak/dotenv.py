@@ -47,8 +47,6 @@ def read_dotenv(path: Path, environment: Mapping[str, str] | None = None) -> Dot
         somebody else's.
     :raises DotenvSyntaxError: a line can't be understood, sets a key a second time, or names what is not set.
     """
-    from dotenv.parser import parse_stream
-
     try:
         with path.open(encoding="utf-8") as file:
             _refuse_public(path, os.fstat(file.fileno()))
@@ -62,6 +60,16 @@ def read_dotenv(path: Path, environment: Mapping[str, str] | None = None) -> Dot
     except OSError as error:
         problem = f"{error.strerror or error}; expected a readable file of KEY=value lines"
         raise DotenvUnreadableError(str(path), problem) from error
+    return dotenv_of(text, path, environment)
+
+
+def dotenv_of(text: str, path: Path, environment: Mapping[str, str] | None = None) -> Dotenv:
+    """
+    Return what the text of a file sets, as :func:`read_dotenv` does.
+
+    :raises DotenvSyntaxError: so.
+    """
+    from dotenv.parser import parse_stream
 
     values: dict[str, str] = {}
     lines: dict[str, int] = {}

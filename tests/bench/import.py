@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from argparse import Namespace
 from contextlib import redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness import Figure, seconds
 
-from airflow_provider_daybreak.cli.importing.command import import_jobs
+from tests.imports import import_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +36,6 @@ def _line(number: int) -> str:
 
 
 def _import(crontab: Path, out: Path) -> None:
-    said = {"out": str(out), "timezone": "Europe/Paris", "kind": None, "user_column": False, "dry_run": False}
     with redirect_stdout(StringIO()), suppress(SystemExit):
-        import_jobs(Namespace(**said, check=False, verbose=True, output="text", files=[str(crontab)]))
+        import_file(crontab, out, timezone="Europe/Paris", verbose=True, output="text")
     assert len(list(out.glob("*.py"))) == LINES

@@ -237,7 +237,7 @@ def _new() -> ActionCommand:
 def _import() -> ActionCommand:
     kinds = (
         "crontab", "supercronic", "anacrontab", "systemd", "kubernetes", "github", "gitlab", "jenkins", "compose", "amazon", "google", "terraform", "azure",
-        "prefect", "dagster", "windows", "schtasks",
+        "prefect", "dagster", "windows", "schtasks", "powershell",
     )  # fmt: skip
     return ActionCommand(
         name="import",

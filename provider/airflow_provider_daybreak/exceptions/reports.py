@@ -195,13 +195,13 @@ class ChecksFailedError(ReportError):
 
 
 class DagFileError(ReportError, permanent=True):
-    """A Dag file that can't be previewed."""
+    """A Dag file that has no task to preview or to export."""
 
     path: str
     problem: str
 
     def __str__(self) -> str:
-        return f"Cannot preview {self.path!r}: {self.problem}."
+        return f"Cannot use {self.path!r}: {self.problem}."
 
 
 class DagCheckError(ReportError, permanent=True):

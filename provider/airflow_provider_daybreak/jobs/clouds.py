@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import InvalidScheduleError
-from airflow_provider_daybreak.jobs.cron import checked
+from airflow_provider_daybreak.jobs.cron import checked, kept
 from airflow_provider_daybreak.jobs.documents import Fields, documents, line_of, text_of
 from airflow_provider_daybreak.jobs.job import Fate, Job, Place, Refusal, Rule, When
 from airflow_provider_daybreak.jobs.seconds import without_seconds
@@ -126,35 +126,33 @@ def read_prefect(text: str, path: str) -> Iterator[Job | Refusal]:
         for deployment in _fields_of(document.get("deployments")):
             schedules = _fields_of(deployment.get("schedules")) or _fields_of([deployment.get("schedule")])
             if schedules:
-                yield _deployment(deployment, schedules, path)
+                yield from _deployment(deployment, schedules, path)
 
 
-def _deployment(deployment: Fields, schedules: list[Fields], path: str) -> Job | Refusal:
+def _deployment(deployment: Fields, schedules: list[Fields], path: str) -> Iterator[Job | Refusal]:
     name = text_of(deployment.get("name"))
     said = ", ".join(text_of(each.get("cron")) or "no cron" for each in schedules)
     place = Place(path, line_of(deployment, "name"), f"{name}: {said}")
     if not all(text_of(each.get("cron")) for each in schedules):
-        return Refusal(place, "It has an interval or a rule, and no cron: give it its times of day.")
+        yield Refusal(place, "It has an interval or a rule, and no cron: give it its times of day.")
     entry = re.fullmatch(r"(?P<path>[\w./-]+)\.py:(?P<flow>\w+)", text_of(deployment.get("entrypoint")))
     if entry is None:
-        return Refusal(
-            place, "Its entrypoint is no flow of a file: expected one such as flows/sales.py:report."
-        )
-    zones = {text_of(each.get("timezone")) or "UTC" for each in schedules}
+        yield Refusal(place, "Its entrypoint is no flow of a file: expected one such as flows/sales.py:report.")
+        return
+    with_cron = [each for each in schedules if text_of(each.get("cron"))]
+    zones = {text_of(each.get("timezone")) or "UTC" for each in with_cron}
     if len(zones) > 1:
-        return Refusal(place, "Its times are in several zones: write a deployment for each.")
-    try:
-        when = When(
-            tuple(checked(text_of(each.get("cron")), Rule.ROBFIG) for each in schedules),
-            zones.pop(),
-            Rule.ROBFIG,
-        )
-    except InvalidScheduleError as error:
-        return Refusal(place, str(error))
+        yield Refusal(place, "Its times are in several zones: write a deployment for each.")
+        return
+    expressions, refused = kept((text_of(each.get("cron")) for each in with_cron), Rule.ROBFIG, place)
+    yield from refused
+    if not expressions:
+        return
+    when = When(expressions, zones.pop(), Rule.ROBFIG)
     module = entry["path"].strip("./").replace("/", ".")
     parameters = {str(key): value for key, value in deployment.fields("parameters").items()}
     call = f"from {module} import {entry['flow']}; {entry['flow']}(**{parameters!r})"
-    return Job(
+    yield Job(
         place, when, name=name, command=shlex.join(["python", "-c", call]), folder=str(Path(path).resolve().parent),
         overlaps=deployment.get("concurrency_limit") != 1,
     ).noted(Fate.ADAPTED, "entrypoint", "the flow is called as the function that it is, and Prefect's server sees nothing of it")  # fmt: skip

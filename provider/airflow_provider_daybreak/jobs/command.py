@@ -32,6 +32,17 @@ _SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
 _INTERPRETERS = (*_SHELLS, "python", "Rscript", "perl", "ruby", "node", "php", "papermill", "jupyter", "quarto")
 # The folder of the script itself, as a wrapper goes there.
 _HERE = re.compile(r"\$\(\s*dirname\s+(?:--\s+)?\"?\$(?:0|\{?BASH_SOURCE(?:\[0\])?\}?)\"?\s*\)|\$\{0%/\*\}")
+# All arguments of a wrapper, as it hands them on.
+_ARGUMENTS = re.compile(r'"\$[@*]"|"\$\{[@*]\}"|"?\$\{1\+"\$@"\}"?')
+# What a machine has for everybody. What is in /usr/local is as often somebody's own script.
+_IN_VENV = re.compile(r"(?P<venv>.*/(?P<name>[^/]+))/bin/(?P<program>[^/]+)")
+_VENV = re.compile(r"\.?v?env\w*|.*venv.*")
+_PROGRAM = re.compile(r"(/usr)?/s?bin/[^/]+|/snap/bin/[^/]+|/opt/homebrew/bin/[^/]+")
+_ENGINES = ("docker", "podman")
+_NO_SHELL = (
+    "runs as it is, where the worker has that program and may use its engine: a ScriptDockerOperator takes no shell's words. "
+    "With clock='report_date' its script finds the day by itself; import the line without them, and it becomes one"
+)
 _ENDLESS = 20  # prefixes of one command: more is no line that somebody wrote
 
 
@@ -106,7 +117,9 @@ def _one(task: Task, command: Command) -> Task:
         if not command.words:
             return _as_shell(task, command.raw)
     if not command.plain:
-        return _as_shell(task, command.raw)
+        task = _as_shell(task, command.raw)
+        name = posixpath.basename(command.values[0]) if command.words and command.words[0].value else ""
+        return task.noted(Fate.ADAPTED, f"{name} run", _NO_SHELL) if name in _ENGINES else task
     return _program(task, command.values)
 
 
@@ -137,7 +150,7 @@ def _redirected(task: Task, command: Command) -> tuple[Task, list[Redirection]]:
 def _program(task: Task, words: tuple[str, ...]) -> Task:
     """Say what a command's words come to, without anything before or after it."""
     name = posixpath.basename(words[0])
-    if name in ("docker", "podman") and len(words) > 1:
+    if name in _ENGINES and len(words) > 1:
         return _docker(task, words)
     match = _PYTHON.fullmatch(words[0])
     if name in _SHELLS and len(words) > 1:
@@ -172,25 +185,54 @@ def _at(task: Task) -> str:
 
 def _script(task: Task, path: str, arguments: tuple[str, ...]) -> Task:
     """Return a task whose program is a file, or a program that is on the path or that the project installs."""
-    if not path.endswith(_SCRIPTS) and "/" not in path:
+    if _PROGRAM.fullmatch(path) or (not path.endswith(_SCRIPTS) and "/" not in path):
         return _with_script(task, path, arguments)
+    if (installed := _installed(task, path)) is not None:
+        task, name = installed
+        return replace(task, command=(name, *arguments))
     task, relative = _placed(task, path)
     if not relative.endswith(_SCRIPTS) and "/" not in relative:
         relative = f"./{relative}"
-    script = replace(task, script=relative.removeprefix("./"), command=(relative, *arguments))
-    return _unwrapped(script) or script
+    return _opened(replace(task, script=relative.removeprefix("./"), command=(relative, *arguments)))
 
 
-def _unwrapped(task: Task) -> Task | None:
-    """Return the one command that a wrapper of a shell is around; None where it is more, or is not here."""
+def _installed(task: Task, path: str) -> tuple[Task, str] | None:
+    """Return a program that a virtual environment has, in which nothing is written by hand: its project installs it."""
+    match = _IN_VENV.fullmatch(posixpath.normpath(posixpath.join(_at(task), path)))
+    if match is None or not (_VENV.fullmatch(match["name"]) or Path(match["venv"], "pyvenv.cfg").is_file()):
+        return None
+    task = task.in_venv(match["venv"], path)
+    return replace(task, folder=task.folder or posixpath.dirname(match["venv"])), match["program"]
+
+
+def _opened(script: Task) -> Task:
+    """Return what a script is around, where it is a wrapper; else itself, with all of its folder where it goes there."""
+    text = _wrapper(script)
+    return _unwrapped(script, text) or replace(script, alone=script.alone and _HERE.search(text) is None)
+
+
+def _wrapper(task: Task) -> str:
+    """Return the text of a script of a shell; empty where it is none, or is not here."""
     path = Path(task.folder, task.script)
     try:
-        text = path.read_text(encoding="utf-8") if path.suffix in (".sh", ".bash") else ""
+        return path.read_text(encoding="utf-8") if path.suffix in (".sh", ".bash") else ""
     except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _unwrapped(task: Task, text: str) -> Task | None:
+    """
+    Return the one command that a wrapper of a shell is around; None where it is more.
+
+    :param text: the wrapper's.
+    """
+    path = Path(task.folder, task.script)
+    arguments = task.command[1:]
+    if not text or (arguments and not _ARGUMENTS.search(text)):
         return None
-    if not text or len(task.command) > 1:
-        return None
-    text = _HERE.sub(shlex.quote(task.folder), text)
+    said = shlex.join(arguments)
+    text = _ARGUMENTS.sub(lambda _: said, text)
+    text = _HERE.sub(lambda _: shlex.quote(task.folder), text)
     try:
         inner = _read(replace(task, command=(), script="", notes=()), text)
     except (LineError, RecursionError):
@@ -203,11 +245,15 @@ def _unwrapped(task: Task) -> Task | None:
 
 def _with_script(task: Task, program: str, arguments: tuple[str, ...]) -> Task:
     """Return a task whose program is given a script, as Rscript, papermill and python with an option are."""
-    for index, argument in enumerate(arguments if program in _INTERPRETERS else ()):
+    name = posixpath.basename(program)
+    for index, argument in enumerate(arguments if name in _INTERPRETERS else ()):
         if argument.endswith(_SCRIPTS) and not argument.startswith("-"):
             task, relative = _placed(task, argument)
             words = (*arguments[:index], relative, *arguments[index + 1 :])
-            return replace(task, script=relative, command=words if program in _SHELLS else (program, *words))
+            if name in _SHELLS:
+                found = replace(task, script=relative, command=words)
+                return _opened(found) if index == 0 else found
+            return replace(task, script=relative, command=(program, *words))
     return replace(task, command=(program, *arguments))
 
 
@@ -262,8 +308,13 @@ def _as_shell(task: Task, text: str, *, stdin: str = "") -> Task:
         said = f"{said} <<'END_OF_INPUT'\n{stdin}\nEND_OF_INPUT"
     mails = re.search(r"(^|[\s|/;&])(mail|mailx|sendmail|mutt|msmtp|swaks)\s", said) is not None
     script = re.search(r"(?:^|[\s'\"=(])([\w./~-]+\.(?:py|sh|ipynb|R))\b", said)
+    inside = re.findall(r"(?:^|[({;&|]\s*)cd\s+(/[\w./~-]+)(?=\s*(?:;|&&))", said)
+    if len(inside) == 1 and not task.folder:
+        task = replace(task, folder=posixpath.normpath(inside[0]))
+        said = said.replace(f"cd {inside[0]}", "cd .", 1)
+    elsewhere = re.search(r"(^|[\s;&|/])(docker|podman|ssh)\s", said) is not None  # no file of this machine
     path = script[1] if script else ""
-    if path.startswith("/") and "docker" not in said and "ssh " not in said:
+    if path.startswith("/") and not elsewhere:
         task, _ = _placed(task, path)
         said = said.replace(f"{task.folder}/", "./")
         path = posixpath.relpath(path, task.folder)

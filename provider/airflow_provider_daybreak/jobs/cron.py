@@ -14,13 +14,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import InvalidScheduleError, MissingExtraError
-from airflow_provider_daybreak.jobs.job import Rule
+from airflow_provider_daybreak.jobs.job import Refusal, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from zoneinfo import ZoneInfo
 
-    from airflow_provider_daybreak.jobs.job import When
+    from airflow_provider_daybreak.jobs.job import Place, When
 
 ALIASES = {
     "@hourly": "0 * * * *",
@@ -33,15 +33,30 @@ ALIASES = {
 }
 _MOST_A_DAY = 24
 _FIELDS = 5
-_LOOKS_LIKE_FIELD = re.compile(
-    r"[\d*,/\-?LW#~H]+|(?i:sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[\w,\-]*"
-)
+_NAME = "(?i:sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_LOOKS_LIKE_FIELD = re.compile(rf"[\d*,/\-?LW#~H]+|{_NAME}(?:[,\-/#](?:{_NAME}|\d+))*")
 _ONLY_NUMBERS = re.compile(r"[\d*,/\-]+")
 
 
 def looks_like_field(word: str) -> bool:
     """Say whether a word could be one of the fields, rather than a program."""
     return _LOOKS_LIKE_FIELD.fullmatch(word) is not None
+
+
+def kept(expressions: Iterable[str], rule: Rule, place: Place) -> tuple[tuple[str, ...], list[Refusal]]:
+    """
+    Return those of a job's expressions that a Dag can have, and a refusal of each other one.
+
+    :param place: where they stand.
+    """
+    found: list[str] = []
+    refused: list[Refusal] = []
+    for each in expressions:
+        try:
+            found.append(checked(each, rule))
+        except InvalidScheduleError as error:  # noqa: PERF203 - each may be wrong
+            refused.append(Refusal(place, str(error)))
+    return tuple(found), refused
 
 
 def checked(expression: str, rule: Rule) -> str:
@@ -54,6 +69,9 @@ def checked(expression: str, rule: Rule) -> str:
     """
     expression = ALIASES.get(expression.lower(), expression)
     fields = expression.split()
+    if re.search(r"\{\{|\$\{|\$\(|<%", expression):
+        problem = "it is a variable that nobody has filled in"
+        raise InvalidScheduleError(expression, problem, "Render the template first, and import what comes out")
     if expression.lower() == "@reboot":
         raise InvalidScheduleError(expression, "it has no time: Airflow runs at times", "Give it a time of day")
     if expression.startswith("@"):
@@ -109,11 +127,36 @@ def _fires(expression: str) -> None:
     try:
         next(CronSim(expression, datetime(2026, 1, 1, tzinfo=timezone.utc)))
     except CronSimError as error:
-        raise InvalidScheduleError(
-            expression, str(error).lower(), "See crontab(5) for what may stand where"
-        ) from error
+        bad = str(error).lower()
+        minute, hour, day, month, weekday = expression.split()
+        if month != "*" and "day" in bad and _is_one(f"{minute} {hour} {day} * {weekday}"):
+            problem = f"it never fires: month {month} has no day {day}"
+            raise InvalidScheduleError(expression, problem, "Look at its day and month") from error
+        step = next(
+            (text for name, text in _TAKES.items() if name in bad), "See crontab(5) for what may stand where"
+        )
+        raise InvalidScheduleError(expression, bad, step) from error
     except StopIteration:
         raise InvalidScheduleError(expression, "it never fires", "Look at its day and month") from None
+
+
+_TAKES = {
+    "minute": "A minute is 0 to 59, a range such as 0-30, a list such as 0,30, or a step such as */30",
+    "hour": "An hour is 0 to 23, a range such as 9-17, a list such as 9,17, or a step such as */6",
+    "day-of-month": "A day of the month is 1 to 31, a range such as 1-7, a list such as 1,15, or *",
+    "month": "A month is 1 to 12 or jan to dec, a range, a list or *",
+    "day-of-week": "A day of the week is 0 to 7 or sun to sat, in three letters, a range such as mon-fri, a list or *",
+}
+
+
+def _is_one(expression: str) -> bool:
+    from cronsim import CronSim, CronSimError
+
+    try:
+        CronSim(expression, datetime(2026, 1, 1, tzinfo=timezone.utc))
+    except CronSimError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=2048)

@@ -25,6 +25,7 @@ _SETTING = re.compile(
     r"""\s*(?P<quote>["']?)(?P<name>[A-Za-z_]\w*)(?P=quote)\s*=\s*(?P<value>.*?)\s*""", re.DOTALL
 )
 _USER_HINT = re.compile(r"#.*\bdow\s+user\b", re.IGNORECASE)
+_HEADING = re.compile(r"#\s*(m|min|minute)\s+(h|hour)\b.*\bdow\b", re.IGNORECASE)
 _SYSTEMS = re.compile(r"(^|/)etc/(crontab|cron\.d/[^/]+)$")
 _FIELDS = 5
 _ANACRON_DAYS = {"1": "* * *", "7": "* * 1", "30": "1 * *", "31": "1 * *"}
@@ -92,10 +93,13 @@ def read_crontab(
             state.comments.clear()
         elif stripped.startswith(COMMENTED_OUT):
             state.comments.clear()  # with the line that it was
+        elif _HEADING.match(stripped):
+            state.comments.clear()
         elif stripped.startswith("#"):
             state.comments.append(stripped.lstrip("# ").strip())
         elif (match := _SETTING.fullmatch(line)) and not looks_like_field(stripped.split()[0]):
             _set(state, match["name"], _unquoted(match["value"]))
+            state.comments.clear()  # they are of the setting, or of the file as a whole
         else:
             continued = stripped.endswith("\\")
             if continued:
@@ -131,7 +135,7 @@ def _has_users(text: str, path: str) -> bool:
 
 
 def _set(state: _State, name: str, value: str) -> None:
-    if name in ("CRON_TZ", "TZ"):
+    if name == "CRON_TZ":
         state.zone = value or None
     if name != "CRON_TZ":
         state.variables[name] = value
@@ -182,6 +186,13 @@ def _job(place: Place, state: _State, *, users: bool, supercronic: bool) -> Job:
             Fate.KEPT,
             f"CRON_TZ={state.zone}",
             "is the zone, as cronie has it; Debian's own cron goes by the machine's",
+        )
+    elif zone := state.variables.get("TZ"):
+        job = job.noted(
+            Fate.KEPT,
+            f"TZ={zone}",
+            f"is given to the script alone, as cron does, which starts it by the machine's clock: --timezone {zone} where the times "
+            "were meant in it",
         )
     if path := state.variables.get("PATH"):
         job = job.noted(

@@ -78,6 +78,10 @@ def documents(text: str, path: str, *, tags: bool = False) -> Iterator[Fields]:
         found = list(yaml.load_all(text, _Tagged if tags else _Loader))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
+        if "{{" in "".join(text.splitlines()[line - 1 : line]):
+            problem = "it is a template, in which nobody has filled in the variables"
+            step = "Render it first, as 'helm template' does, and import what comes out"
+            raise JobsUnreadableError(path, line, problem, step) from error
         raise JobsUnreadableError(path, line, f"it is no YAML: {error.problem}", "Mend the line") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = f"it is no YAML: {error}"

@@ -7,8 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.exceptions import InvalidScheduleError
-from airflow_provider_daybreak.jobs.cron import checked
+from airflow_provider_daybreak.jobs.cron import kept
 from airflow_provider_daybreak.jobs.documents import Fields, documents, line_of, text_of
 from airflow_provider_daybreak.jobs.job import Fate, Job, Note, Place, Refusal, Rule, When
 from airflow_provider_daybreak.jobs.steps import commands_of
@@ -47,19 +46,27 @@ def read_workflow(text: str, path: str) -> Iterator[Job | Refusal]:
         if not is_workflow(document):
             continue
         on = _on(document)
-        said = [text_of(each.get("cron")) for each in on["schedule"] if isinstance(each, Fields)]
-        place = Place(path, line_of(on, "schedule"), f"cron: {', '.join(map(repr, said))}")
-        try:
-            when = When(tuple(checked(each, Rule.ROBFIG) for each in said), "UTC", Rule.ROBFIG)
-        except InvalidScheduleError as error:
-            yield Refusal(place, str(error))
-            continue
-        jobs = document["jobs"] if isinstance(document["jobs"], Fields) else Fields()
-        for key, job in jobs.items():
-            at = Place(path, line_of(jobs, key), f"{place.text}, job {key!r}")
-            if isinstance(job, Fields):
-                name = Path(path).stem if len(jobs) == 1 else f"{Path(path).stem}_{key}"
-                yield _job(at, when, document, job, name)
+        by_zone: dict[str, list[str]] = {}
+        for each in on["schedule"]:
+            if isinstance(each, Fields):
+                by_zone.setdefault(text_of(each.get("timezone")) or "UTC", []).append(text_of(each.get("cron")))
+        for zone, said in by_zone.items():
+            place = Place(path, line_of(on, "schedule"), f"cron: {', '.join(map(repr, said))}")
+            expressions, refused = kept(said, Rule.ROBFIG, place)
+            yield from refused
+            if expressions:
+                yield from _jobs(document, When(expressions, zone, Rule.ROBFIG), place)
+
+
+def _jobs(document: Fields, when: When, place: Place) -> Iterator[Job | Refusal]:
+    """Yield each job of a workflow, at some of its times."""
+    path = place.file
+    jobs = document["jobs"] if isinstance(document["jobs"], Fields) else Fields()
+    for key, job in jobs.items():
+        at = Place(path, line_of(jobs, key), f"{place.text}, job {key!r}")
+        if isinstance(job, Fields):
+            name = Path(path).stem if len(jobs) == 1 else f"{Path(path).stem}_{key}"
+            yield _job(at, when, document, job, name)
 
 
 def _job(place: Place, when: When, document: Fields, job: Fields, name: str) -> Job | Refusal:
@@ -84,9 +91,9 @@ def _job(place: Place, when: When, document: Fields, job: Fields, name: str) -> 
     if not lines:
         return Refusal(place, "None of its steps runs a command: write a task for what its actions do.")
     minutes = job.get("timeout-minutes", _DEFAULT_MINUTES)
-    notes.append(
-        Note(Fate.ADAPTED, "schedule", "is UTC, as GitHub has it: a time of day in summer is another in winter")
-    )
+    if when.zone == "UTC":
+        why = "is UTC, as GitHub has it: a time of day in summer is another in winter"
+        notes.append(Note(Fate.ADAPTED, "schedule", why))
     return Job(
         place,
         when,

@@ -81,7 +81,6 @@ def read_timer(text: str, path: str) -> Iterator[Job | Refusal]:
     """
     unit = _read(text, path)
     name = Path(path).stem if Path(path).suffix == ".timer" else ""
-    service = unit if "ExecStart" in unit.values else _service(unit, path)
     place = Place(path, unit.line("OnCalendar"), f"OnCalendar={unit.one('OnCalendar')}")
     relative = next((each for each in _RELATIVE if each in unit.values), None)
     if "OnCalendar" not in unit.values:
@@ -96,6 +95,7 @@ def read_timer(text: str, path: str) -> Iterator[Job | Refusal]:
     except InvalidScheduleError as error:
         yield Refusal(place, str(error))
         return
+    service = unit if "ExecStart" in unit.values else _service(unit, path)
     yield from _job(place, when, unit, service, name)
 
 
@@ -178,9 +178,13 @@ def _service(timer: _Unit, path: str) -> _Unit:
     :raises JobsUnreadableError: it does not.
     """
     name = timer.one("Unit") or f"{Path(path).stem}.service"
+    prefix, at, instance = Path(name).stem.partition("@")
     place = Path(path).with_name(Path(name).name)
+    if at and not place.is_file():  # an instance of a template, whose name stands for %i
+        place = place.with_name(f"{prefix}@.service")
     try:
-        return _read(place.read_text(encoding="utf-8"), str(place))
+        text = place.read_text(encoding="utf-8")
+        return _read(re.sub(r"(?<!%)%[iI]", lambda _: instance, text) if at else text, str(place))
     except (OSError, UnicodeDecodeError) as error:
         problem = f"its service {name} can't be read beside it ({error})"
         raise JobsUnreadableError(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _NAMESPACE = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
-_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
@@ -67,7 +67,7 @@ def _parsed(text: str, path: str) -> Element:
         root: Element = fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text), forbid_dtd=True)
     except DefusedXmlException as error:
         raise JobsUnreadableError(
-            path, 0, f"it holds {type(error).__name__}, which no export does", "Export it again"
+            path, 0, f"it has {_FORBIDDEN[type(error).__name__]}, as no export has", "Export it again"
         ) from error
     except ParseError as error:
         line = error.position[0] if getattr(error, "position", None) else 0
@@ -86,6 +86,13 @@ def _all(element: Element, path: str) -> list[Element]:
     return element.findall("/".join(f"{_NAMESPACE}{part}" for part in path.split("/")))
 
 
+_FORBIDDEN = {
+    "DTDForbidden": "a document type",
+    "EntitiesForbidden": "entities of its own",
+    "ExternalReferenceForbidden": "what is to be read from elsewhere",
+}
+
+
 def _task(task: Element, path: str) -> Job | Refusal:
     name = _find(task, "RegistrationInfo/URI").strip("\\").rpartition("\\")[2]
     triggers = [_trigger(each) for group in _all(task, "Triggers") for each in group]
@@ -102,7 +109,7 @@ def _task(task: Element, path: str) -> Job | Refusal:
     except InvalidScheduleError as error:
         return Refusal(place, str(error))
     limit = _duration(_find(task, "Settings/ExecutionTimeLimit"))
-    words = [_find(actions[0], "Command"), *_split(_find(actions[0], "Arguments"))]
+    words = [_find(actions[0], "Command"), *split_arguments(_find(actions[0], "Arguments"))]
     restarts = _find(task, "Settings/RestartOnFailure/Count")
     job = Job(
         place,
@@ -116,7 +123,16 @@ def _task(task: Element, path: str) -> Job | Refusal:
     )
     for reason in reasons:
         job = job.noted(Fate.REFUSED, "a trigger", reason)
-    return _ran(job, words, _find(actions[0], "WorkingDirectory"))
+    if _find(task, "Settings/Enabled") == "false":
+        job = job.noted(Fate.KEPT, "Enabled: false", "every imported Dag is paused until somebody lets it run")
+    for trigger in (each for group in _all(task, "Triggers") for each in group):
+        if end := _find(trigger, "EndBoundary"):
+            job = job.noted(
+                Fate.REFUSED, f"EndBoundary {end}", "is not kept: give the Dag an end_date, or leave it"
+            )
+        if delay := _find(trigger, "RandomDelay"):
+            job = job.noted(Fate.ADAPTED, f"RandomDelay {delay}", "left out: Airflow begins a run at its time")
+    return ran(job, words, _find(actions[0], "WorkingDirectory"))
 
 
 def _trigger(trigger: Element) -> _Trigger:
@@ -157,7 +173,7 @@ def _weekly(by: Element, time: str) -> _Trigger:
         return _Trigger(
             reason=f"Every {_find(by, 'WeeksInterval')} weeks is no date of a calendar: give it days."
         )
-    days = [str(number) for number, day in enumerate(_DAYS) if _all(by, f"DaysOfWeek/{day}")]
+    days = [str(number) for number, day in enumerate(DAYS) if _all(by, f"DaysOfWeek/{day}")]
     return _Trigger(f"{time} * * {','.join(days)}") if days else _Trigger(reason="It names no day of the week.")
 
 
@@ -175,7 +191,7 @@ def _monthly(by: Element, time: str) -> _Trigger:
 
 def _nth(by: Element, time: str) -> _Trigger:
     weeks = [(each.text or "").strip() for each in _all(by, "Weeks/Week")]
-    days = [str(number) for number, day in enumerate(_DAYS) if _all(by, f"DaysOfWeek/{day}")]
+    days = [str(number) for number, day in enumerate(DAYS) if _all(by, f"DaysOfWeek/{day}")]
     if "Last" in weeks:
         return _Trigger(
             reason="The last such day of a month is none that cron's fields can say: give it a day."
@@ -201,7 +217,7 @@ def _duration(said: str) -> timedelta | None:
     return timedelta(**{name: int(value) for name, value in match.groupdict().items() if value}) or None
 
 
-def _split(arguments: str) -> list[str]:
+def split_arguments(arguments: str) -> list[str]:
     """Return arguments as Windows' C runtime splits them: by spaces outside of double quotes, a backslash before one kept off."""
     words: list[str] = []
     word, quoted, started = "", False, False
@@ -229,7 +245,7 @@ def _split(arguments: str) -> list[str]:
     return [*words, word] if started else words
 
 
-def _ran(job: Job, words: list[str], folder: str) -> Job | Refusal:
+def ran(job: Job, words: list[str], folder: str) -> Job | Refusal:
     """Return a job with a command that Linux has: the same script, given to Python."""
     if words[0].lower().endswith((".bat", ".cmd", ".ps1", "cmd.exe", "powershell.exe", "pwsh.exe")) or words[
         0
@@ -270,7 +286,7 @@ def read_commands(text: str, path: str) -> Iterator[Job | Refusal]:
 
 def _created(place: Place) -> Job | Refusal:
     options: dict[str, str] = {}
-    words = iter(_split(place.text)[2:])
+    words = iter(split_arguments(place.text)[2:])
     option = ""
     for word in words:
         if word.startswith("/"):
@@ -291,7 +307,7 @@ def _created(place: Place) -> Job | Refusal:
     except InvalidScheduleError as error:
         return Refusal(place, str(error))
     job = Job(place, when, name=options.get("tn", "").rpartition("\\")[2], overlaps=False)
-    return _ran(job, _split(options.get("tr", "")) or [""], "")
+    return ran(job, split_arguments(options.get("tr", "")) or [""], "")
 
 
 def _expression(options: dict[str, str], time: str) -> _Trigger:
@@ -310,7 +326,7 @@ def _expression(options: dict[str, str], time: str) -> _Trigger:
 
 
 def _on_days(days: str, time: str) -> _Trigger:
-    known = [day[:3].lower() for day in _DAYS]
+    known = [day[:3].lower() for day in DAYS]
     said = days.split(",") if days else []
     if wrong := [day for day in said if day not in known and day != "*"]:
         return _Trigger(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import textwrap
 from dataclasses import dataclass
@@ -186,7 +187,7 @@ def _script(dag: DagFile) -> Iterator[str]:
         "release": _Name("deploy.output"),
         "command": list(_command(dag)),
     }
-    variables = {name: value for name, value in dag.task.environment.items() if name != "HOME"}
+    variables = {name: _literal(value) for name, value in dag.task.environment.items() if name != "HOME"}
     run |= {"env": variables} if variables else {}
     run |= {"run_as": dag.run_as} if dag.run_as else {}
     run |= {"clock": "report_date"} if dag.clock else {}
@@ -201,6 +202,11 @@ def _command(dag: DagFile) -> tuple[str, ...]:
     return dag.task.command if dag.task.command and not dag.mails_output else (SHELL,)
 
 
+def _literal(text: str) -> str:
+    """Return a text so that Airflow, which takes braces for a template, makes the same text of it."""
+    return re.sub(r"\{[{%#]", lambda braces: f"{{{{ '{braces[0]}' }}}}", text)
+
+
 def _timed(dag: DagFile) -> dict[str, object]:
     if dag.task.timeout is None:
         return {}
@@ -212,9 +218,10 @@ def _timed(dag: DagFile) -> dict[str, object]:
 
 
 def _container(dag: DagFile, container: Container) -> Iterator[str]:
-    run: dict[str, object] = {"task_id": "run_container", "image": container.image}
-    run |= {"command": list(container.command)} if container.command else {}
-    run |= {"environment": dict(container.environment)} if container.environment else {}
+    run: dict[str, object] = {"task_id": "run_container", "image": _literal(container.image)}
+    run |= {"command": [*map(_literal, container.command)]} if container.command else {}
+    variables = {name: _literal(value) for name, value in container.environment.items()}
+    run |= {"environment": variables} if variables else {}
     run |= {"env_file": _Name('str(Path(__file__).parent / NAME / ".env")')} if dag.env_file else {}
     run |= dict(container.options)
     run |= {"network_mode": "bridge"} if "network_mode" not in container.options else {}

@@ -84,3 +84,11 @@ def test_a_flow_of_prefect_is_called_as_the_function_that_it_is():
     assert "from flows.sales import report; report(**{" in job.command
     assert job.folder == "/srv/app"
     assert [isinstance(each, Refusal) for each in others] == [True, True, True]
+
+
+def test_an_interval_keeps_no_time_of_a_deployment_from_being_taken():
+    text = "deployments:\n- {name: x, entrypoint: 'a.py:b', schedules: [{cron: '0 9 * * *'}, {interval: 60}, {cron: '* * * * *'}]}\n"
+    found = list(read_prefect(text, "/srv/app/prefect.yaml"))
+
+    assert [isinstance(each, Refusal) for each in found] == [True, True, False]
+    assert found[2].when.expressions == ("0 9 * * *",)

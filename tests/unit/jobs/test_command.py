@@ -65,6 +65,21 @@ def test_a_wrapper_that_is_given_arguments_runs_as_it_is(wrapped):
     assert wrapped("python sales.py\n", "{} --all").command == ("run.sh", "--all")
 
 
+@pytest.mark.parametrize("given", ['"$@"', '"$*"', '"${@}"', '${1+"$@"}'])
+def test_a_wrapper_that_hands_its_arguments_on_is_what_it_is_around(wrapped, given):
+    assert wrapped(f"python sales.py --all {given}\n").command == ("sales.py", "--all")
+    assert wrapped(f"python sales.py {given}\n", "{} --day 'a b'").command == ("sales.py", "--day", "a b")
+
+
+def test_a_wrapper_that_a_shell_is_given_is_one_too(wrapped):
+    assert wrapped("python sales.py\n", "bash {}").command == ("sales.py",)
+
+
+def test_a_wrapper_that_goes_to_its_own_folder_needs_all_of_it(wrapped):
+    assert wrapped('cd "$(dirname "$0")"\npython one.py\npython two.py\n').alone is False
+    assert wrapped("echo one\necho two\n").alone is True
+
+
 def test_a_wrapper_that_is_no_text_runs_as_it_is(wrapped, tmp_path):
     wrapped("x")
     (tmp_path / "run.sh").write_bytes(b"\xff\xfe")

@@ -78,3 +78,32 @@ def test_times_of_a_day_are_counted():
 )
 def test_a_field_is_told_from_a_program(word, is_one):
     assert looks_like_field(word) is is_one
+
+
+@pytest.mark.parametrize("said", ["{{ .Values.schedule }}", "${SCHEDULE}", "$(when)", "<%= cron %>"])
+def test_a_variable_that_nobody_has_filled_in_is_called_that(said):
+    with pytest.raises(InvalidScheduleError, match="it is a variable that nobody has filled in"):
+        checked(said, Rule.ROBFIG)
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"), [("0 9 30 2 *", "month 2 has no day 30"), ("0 9 31 4,jun *", "has no day 31")]
+)
+def test_what_never_comes_is_said(expression, said):
+    with pytest.raises(InvalidScheduleError, match=said):
+        checked(expression, Rule.DEBIAN)
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("60 9 * * *", "A minute is 0 to 59"),
+        ("0 24 * * *", "An hour is 0 to 23"),
+        ("0 9 32 * *", "A day of the month is 1 to 31"),
+        ("0 9 * 13 *", "A month is 1 to 12"),
+        ("0 9 * * 8", "A day of the week is 0 to 7"),
+    ],
+)
+def test_of_a_field_that_is_none_it_is_said_what_was_expected(expression, said):
+    with pytest.raises(InvalidScheduleError, match=said):
+        checked(expression, Rule.DEBIAN)

@@ -45,3 +45,8 @@ def test_what_is_no_mapping_is_left_out():
 )
 def test_plain_values_are_texts(value, text):
     assert text_of(value) == text
+
+
+def test_a_template_is_to_be_rendered_first():
+    with pytest.raises(JobsUnreadableError, match=r"line 2: it is a template, .* 'helm template'"):
+        list(documents("a: 1\nb: {{ .Values.b }}\n", "x.yaml"))

@@ -85,3 +85,12 @@ def test_a_time_that_is_none_is_refused():
 
 def test_a_workflow_without_a_schedule_has_no_jobs():
     assert jobs_of("on: push\njobs: {a: {steps: [{run: ls}]}}\n") == []
+
+
+def test_a_time_that_is_none_keeps_no_other_from_being_taken():
+    job, refusal = jobs_of(
+        "on: {schedule: [{cron: '0 6 * * *', timezone: Europe/Paris}, {cron: '*/5 * * * *'}]}\njobs: {a: {steps: [{run: python a.py}]}}\n"
+    )
+
+    assert (job.when.expressions, job.when.zone) == (("0 6 * * *",), "Europe/Paris")
+    assert "*/5" in refusal.reason

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from airflow_provider_daybreak.jobs.jenkins import is_jenkinsfile, read_jenkinsfile
-from airflow_provider_daybreak.jobs.job import Refusal
+from airflow_provider_daybreak.jobs.job import Fate, Refusal
 
 FILE = """
 pipeline {
@@ -50,6 +52,7 @@ def test_a_zone_and_several_times_are_kept():
         ("H(0-29) 9 * * *", range(30), [9]),
         ("@daily", range(60), range(24)),
         ("H H(1-3) * * *", range(60), range(1, 4)),
+        ("@midnight", range(60), range(3)),
     ],
 )
 def test_a_hash_is_a_number_that_stays_the_same(cron, minutes, hours):
@@ -65,3 +68,30 @@ def test_a_hash_is_a_number_that_stays_the_same(cron, minutes, hours):
 @pytest.mark.parametrize("cron", ["'H/5 * * * *'", "'* * * * *'", "'whenever'", "''"])
 def test_a_time_that_can_t_be_meant_is_refused(cron):
     assert isinstance(job_of(cron), Refusal)
+
+
+def test_a_time_that_is_none_keeps_no_other_from_being_taken():
+    refusal, job = read_jenkinsfile(
+        FILE.replace("WHEN", '"""0 9 * * *\nH/5 * * * *"""'), "/srv/sales/Jenkinsfile"
+    )
+
+    assert isinstance(refusal, Refusal)
+    assert job.when.expressions == ("0 9 * * *",)
+
+
+def test_variables_limits_and_locks_of_a_pipeline_are_kept_and_what_lies_at_jenkins_is_said():
+    text = FILE.replace("WHEN", "'0 9 * * *'").replace(
+        "  stages {",
+        """  environment { REGION = 'north'; YEAR = "2026"
+    TOKEN = credentials('token')
+    WHERE = "${env.HOME}/x" }
+  options { timeout(time: 2, unit: 'HOURS'); disableConcurrentBuilds() }
+  stages {""",
+        1,
+    )
+    [job] = read_jenkinsfile(text, "/srv/sales/Jenkinsfile")
+
+    assert job.environment == {"REGION": "north", "YEAR": "2026"}
+    assert (job.timeout, job.overlaps) == (timedelta(hours=2), False)
+    refused = [note.what for note in job.notes if note.fate is Fate.REFUSED]
+    assert refused == ["TOKEN = credentials('token')", 'WHERE = "${env.HOME}/x"']

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import os
 import sys
+from threading import Thread
 
 import pytest
 
 from airflow_provider_daybreak.exceptions import InvalidValueError, JobsUnreadableError, MissingExtraError
 from airflow_provider_daybreak.jobs.job import Job, Refusal
-from airflow_provider_daybreak.jobs.kinds import KINDS, kind_of, read
+from airflow_provider_daybreak.jobs.kinds import KINDS, content_of, kind_of, read
 
 TEXTS = {
     "crontab": "# jobs\nMAILTO=ann@example.org\n0 9 * * * python /srv/sales.py\n",
@@ -24,6 +26,7 @@ TEXTS = {
     "prefect": "deployments:\n- name: x\n  schedule: {cron: '0 9 * * *'}\n",
     "dagster": "import dagster\nx = dagster.ScheduleDefinition(cron_schedule='0 9 * * *')\n",
     "windows": '<?xml version="1.0"?>\n<Task xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task"/>\n',
+    "powershell": "$a = New-ScheduledTaskAction -Execute x.py\nRegister-ScheduledTask -TaskName Sales -Action $a\n",
     "schtasks": "@echo off\nschtasks /create /tn Sales /tr x.py /sc daily /st 09:00\n",
 }
 
@@ -58,7 +61,10 @@ def test_a_file_may_be_in_any_unicode(tmp_path, encoding):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"# a\n# \xff\n", r"line 2: it is not UTF-8\. Save it as UTF-8"),
+        (b"a: 1\nb: \xff\n", r"line 2: it is not UTF-8\. Save it as UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\x80", r"line 1: it is not UTF-8\. Save it as UTF-8"),
+        (b"\xff\xfe0\x00 \xd8", r"line 1: it is not UTF-16\. Save it as UTF-8"),
+        (b'<?xml version="1.0" encoding="klingon"?><Task/>\xff', "line 1: no encoding is called 'klingon'"),
         (b"0 9 * * * x\0", "line 1: it is no text"),
     ],
 )
@@ -67,6 +73,39 @@ def test_what_is_no_text_is_an_error_with_its_line(tmp_path, content, said):
 
     with pytest.raises(JobsUnreadableError, match=said):
         read(tmp_path / "jobs")
+
+
+def test_a_line_of_another_encoding_is_refused_and_all_others_are_read(tmp_path):
+    text = "# Verk\xe4ufe\n0 9 * * * python /srv/sales.py\n0 9 * * * python /srv/verk\xe4ufe.py\nNAME=M\xfcller\n0 8 * * * python /srv/x.py\n"
+    (tmp_path / "jobs").write_bytes(text.encode("cp1252"))
+
+    kind, found = read(tmp_path / "jobs")
+
+    assert kind == "crontab"
+    assert [each.place.line for each in found if isinstance(each, Refusal)] == [3, 4]
+    assert "save the file as UTF-8" in found[0].reason
+    assert [each.command for each in found if isinstance(each, Job)] == [
+        "python /srv/sales.py",
+        "python /srv/x.py",
+    ]
+
+
+def test_an_export_is_in_the_encoding_that_it_names(tmp_path):
+    text = '<?xml version="1.0" encoding="windows-1252"?>\n<Task xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task"><RegistrationInfo><URI>\\Verk\xe4ufe</URI></RegistrationInfo></Task>'
+    (tmp_path / "jobs").write_bytes(text.encode("cp1252"))
+
+    _, [found] = read(tmp_path / "jobs")
+
+    assert found.place.text == "Task 'Verk\xe4ufe'"
+
+
+def test_what_comes_out_of_a_pipe_is_read_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    Thread(target=(tmp_path / "pipe").write_text, args=("0 9 * * * python /srv/sales.py\n",)).start()
+
+    content = content_of(tmp_path / "pipe")
+
+    assert read(tmp_path / "pipe", content)[0] == "crontab"
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path):

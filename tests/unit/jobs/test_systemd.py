@@ -116,6 +116,20 @@ def test_a_timer_without_its_service_says_what_to_do(tmp_path):
         list(read_timer("[Timer]\nOnCalendar=daily\n", str(tmp_path / "sales.timer")))
 
 
+def test_an_instance_of_a_service_stands_for_its_name(tmp_path):
+    (tmp_path / "report@.service").write_text("[Service]\nExecStart=/srv/report.py %i 100%%i\n")
+
+    [job] = read_timer("[Timer]\nOnCalendar=daily\nUnit=report@north.service\n", str(tmp_path / "x.timer"))
+
+    assert job.command == "/srv/report.py north 100%i"
+
+
+def test_a_timer_without_a_time_needs_no_service_to_say_so(tmp_path):
+    [refusal] = read_timer("[Timer]\nOnBootSec=5min\n", str(tmp_path / "sales.timer"))
+
+    assert refusal.reason.startswith("OnBootSec= has no time of day")
+
+
 def test_a_line_that_is_no_setting_is_named():
     with pytest.raises(JobsUnreadableError, match=r"line 2: 'nonsense' is no setting\. Expected NAME=value"):
         list(read_timer("[Timer]\nnonsense\n", "sales.timer"))

@@ -105,6 +105,25 @@ def test_what_is_no_export_is_an_error(text):
 
 
 @pytest.mark.parametrize(
+    "declared", ["<!DOCTYPE x [<!ENTITY a 'b'>]>", "<!DOCTYPE x SYSTEM 'http://example.org/x.dtd'>"]
+)
+def test_what_an_attack_has_is_called_what_it_is(declared):
+    with pytest.raises(JobsUnreadableError, match="it has a document type, as no export has"):
+        list(read_task(f"{declared}<Task/>", "sales.xml"))
+
+
+def test_what_a_dag_has_in_another_way_is_told():
+    job = job_of(
+        more="<EndBoundary>2027-01-01T00:00:00</EndBoundary><RandomDelay>PT30M</RandomDelay>",
+        settings="<Enabled>false</Enabled>",
+    )
+
+    assert {"Enabled: false", "EndBoundary 2027-01-01T00:00:00", "RandomDelay PT30M"} <= {
+        note.what for note in job.notes
+    }
+
+
+@pytest.mark.parametrize(
     ("options", "expression"),
     [
         ("/sc daily /st 09:00", "0 9 * * *"),

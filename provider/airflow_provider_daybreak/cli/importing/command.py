@@ -19,14 +19,15 @@ from airflow_provider_daybreak.cli.importing.folder import (
 from airflow_provider_daybreak.cli.importing.instants import times_of
 from airflow_provider_daybreak.cli.importing.planning import plan
 from airflow_provider_daybreak.cli.importing.telling import as_data, as_markdown, as_text
-from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.jobs.kinds import read
+from airflow_provider_daybreak.exceptions import InvalidValueError, JobsUnreadableError
+from airflow_provider_daybreak.jobs.job import Place, Refusal
+from airflow_provider_daybreak.jobs.kinds import content_of, read
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from airflow_provider_daybreak.cli.importing.folder import State
-    from airflow_provider_daybreak.jobs.job import Job, Refusal
+    from airflow_provider_daybreak.jobs.job import Job
 
 
 @command
@@ -40,19 +41,16 @@ def import_jobs(args: Namespace) -> None:
     if not args.files:
         raise InvalidValueError("FILE", "", "files of another scheduler, such as what crontab -l prints")
     zone = _zone(args.timezone)
-    found: list[Job | Refusal] = []
-    for name in args.files:
-        path = Path(name)
-        _, jobs = read(path, kind=args.kind or "", user_column=args.user_column)
-        found += jobs
-        state.sources[str(path.resolve())] = digest(path.read_bytes())
+    found = _read(args, state)
     state.since = state.since or str(datetime.now(timezone.utc).date())
     start = datetime.fromisoformat(state.since).replace(tzinfo=timezone.utc)
     planned, refused = plan(found, zone, start.date())
     with_times = [(each, times_of(each.when, start)) for each in planned]
     writer = Writer(out, state, dry=args.dry_run)
     write_dags(writer, planned)
-    document = as_markdown(with_times, refused, [Path(name).name for name in args.files])
+    document = as_markdown(
+        with_times, refused, ["stdin" if name == "-" else Path(name).name for name in args.files]
+    )
     if planned or refused:
         writer.write(REPORT, document.encode(), ours=True)
     writer.remember()
@@ -63,6 +61,29 @@ def import_jobs(args: Namespace) -> None:
         print(document if args.output == "md" else as_text(with_times, refused, writer.result, where))
     if refused or writer.result.kept:
         raise SystemExit(1)
+
+
+def _read(args: Namespace, state: State) -> list[Job | Refusal]:
+    """
+    Return what stands in all files, each of which is read once, and remember what they were.
+
+    :raises JobsUnreadableError: the only one can't be read; one of several is refused, and all others are imported.
+    """
+    found: list[Job | Refusal] = []
+    for name in args.files:
+        path = Path("/dev/stdin" if name == "-" else name)
+        try:
+            content = content_of(path)
+            _, jobs = read(path, content, kind=args.kind or "", user_column=args.user_column)
+        except JobsUnreadableError as error:
+            if len(args.files) == 1:
+                raise
+            jobs = [Refusal(Place(name, error.line, ""), f"{error.problem}. {error.next_step}.")]
+        else:
+            if path.is_file():  # a pipe has nothing to be compared with later
+                state.sources[str(path.resolve())] = digest(content)
+        found += jobs
+    return found
 
 
 def _zone(given: str | None) -> str:

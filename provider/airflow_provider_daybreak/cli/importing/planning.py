@@ -14,6 +14,7 @@ from airflow_provider_daybreak.jobs.job import Fate, Job, LineError, Note, Refus
 from airflow_provider_daybreak.jobs.secrets import hidden, without_secrets
 from airflow_provider_daybreak.jobs.task import Task
 from airflow_provider_daybreak.jobs.writing import SHELL, DagFile, ping_variable, shell_of, text_of
+from airflow_provider_daybreak.jobs.zones import known_zone, zone_meant
 from airflow_provider_daybreak.releases.scan import Findings, scan
 
 if TYPE_CHECKING:
@@ -63,15 +64,13 @@ def plan(found: Iterable[Job | Refusal], zone: str, since: date) -> tuple[list[P
             continue
         try:
             task = _task(each)
+            when = _with_known_zone(each.when)
         except LineError as error:
-            refused.append(
-                Refusal(
-                    replace(each.place, text=hidden(each.place.text, {})),
-                    str(error),
-                )
-            )
+            refused.append(Refusal(replace(each.place, text=hidden(each.place.text, {})), str(error)))
             continue
+        each = replace(each, when=when)  # noqa: PLW2901 - the same job, with its zone as Airflow names it
         key = (
+            each.name,
             each.command,
             each.stdin,
             each.folder,
@@ -88,6 +87,18 @@ def plan(found: Iterable[Job | Refusal], zone: str, since: date) -> tuple[list[P
         name = _free(_name_of(job, task), names)
         planned.append(_planned(name, tuple(one for one, _ in group), task, zone, since))
     return planned, refused
+
+
+def _with_known_zone(when: When) -> When:
+    """
+    Return times in a zone that Airflow knows.
+
+    :raises LineError: there is none of that name.
+    """
+    zone = known_zone(when.zone) if when.zone else None
+    if when.zone and zone is None:
+        raise LineError(f"No time zone is called {when.zone!r}: expected one such as Europe/Paris, or UTC.")
+    return replace(when, zone=zone)
 
 
 def _task(job: Job) -> Task:
@@ -203,10 +214,21 @@ def _said(dag: DagFile, jobs: tuple[Job, ...], seen: Findings, source: Path | No
     """Return notes on what the Dag does otherwise than the old place did."""
     task = dag.task
     who = "who gets a mail when it fails"
+    meant = "" if jobs[0].when.zone else zone_meant(jobs[0].comments, dag.zone)
     said = (
         (len(jobs) > 1, f"{len(jobs)} lines", "are one Dag with several times"),
         (
-            source is None and task.container is None and task.script,
+            task.container is not None and re.search(r"\$\{|\$\w|\{\{", task.container.image),
+            f"image {task.container.image}" if task.container else "",
+            "names a variable that nobody has filled in: write its value",
+        ),
+        (
+            meant,
+            " ".join(jobs[0].comments),
+            f"its times are taken as of {dag.zone}: --timezone {meant} where they were meant there",
+        ),
+        (
+            source is None and task.container is None and task.script and not (task.shell and not task.folder),
             task.script,
             f"is not on this machine: copy it, and what it reads, from {task.folder or 'its folder'} into {dag.name}/",
         ),

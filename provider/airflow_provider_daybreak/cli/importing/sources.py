@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import os
 import re
+import stat
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_daybreak.dotenv import read_dotenv
+from airflow_provider_daybreak.dotenv import dotenv_of
 from airflow_provider_daybreak.exceptions import DaybreakError
 from airflow_provider_daybreak.jobs.job import Fate, Note
 
@@ -150,9 +151,16 @@ def variables_of(
         said = _text_of(Path(path))
         if isinstance(said, str):
             lines += [f"# {path}", said]
-            notes.append(Note(Fate.ADAPTED, path, "its variables are in the .env of the Dag's folder"))
+            copied = "its variables are in the .env of the Dag's folder"
+            open_to_all = Path(path).stat().st_mode & stat.S_IRWXO != 0
+            why = (
+                f"{copied}, which only its owner may read: this one every user of the machine may"
+                if open_to_all
+                else copied
+            )
+            notes.append(Note(Fate.ADAPTED, path, why))
         else:
-            problem = said.strerror if isinstance(said, OSError) else "no .env can be read like it"
+            problem = said.strerror if isinstance(said, OSError) else str(said).rstrip(".")
             notes.append(Note(Fate.REFUSED, path, f"is not in the .env ({problem}): write its variables there"))
     lines += [f"{name}={_dotenv(value)}" for name, value in secrets.items()]
     return ({".env": ("\n".join(lines) + "\n").encode()} if lines else {}), notes
@@ -161,10 +169,13 @@ def variables_of(
 def _text_of(path: Path) -> str | Exception:
     """Return the text of a file of variables that a .env may have, or why it has none."""
     try:
-        read_dotenv(path, {})
-        return path.read_text(encoding="utf-8").rstrip()
-    except (DaybreakError, OSError, UnicodeDecodeError) as error:
-        return error.__cause__ if isinstance(error.__cause__, OSError) else error
+        text = path.read_text(encoding="utf-8").rstrip()
+        dotenv_of(text, path, {})
+    except UnicodeDecodeError:  # its text has bytes of the file
+        return ValueError("it is not UTF-8: save it as that")
+    except (DaybreakError, OSError) as error:
+        return error
+    return text
 
 
 def _dotenv(value: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak.exceptions import CutoverError, JobsUnreadableError
 from airflow_provider_daybreak.jobs.crontab import COMMENTED_OUT, read_crontab
-from airflow_provider_daybreak.jobs.kinds import read
+from airflow_provider_daybreak.jobs.kinds import content_of, read
 from airflow_provider_daybreak.jobs.writing import lines_shown
 
 if TYPE_CHECKING:
@@ -133,9 +133,10 @@ def old_place(dag_id: str, path: Path, wanted: Imported) -> OldPlace:
     """
     path = path.resolve()
     try:
-        kind, found = read(path)
-        text = path.read_bytes().decode()
-    except (JobsUnreadableError, OSError, UnicodeDecodeError) as error:
+        content = content_of(path)
+        kind, found = read(path, content)
+        text = content.decode()
+    except (JobsUnreadableError, UnicodeDecodeError) as error:
         raise CutoverError(
             dag_id, f"{str(path)!r} can't be read ({error})", "Name the crontab that cron reads"
         ) from error

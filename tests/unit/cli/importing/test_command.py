@@ -7,13 +7,15 @@ import os
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from airflow_provider_daybreak.cli.importing.command import import_jobs
 from airflow_provider_daybreak.cli.local_run import find_task
-from tests.imports import import_file
+from tests.imports import USUAL, import_file
 
 LINES = Path(__file__).parents[2] / "jobs" / "lines.txt"
 CRONTAB = """\
@@ -193,6 +195,123 @@ def test_what_was_missed_is_made_up_for_where_the_old_one_did(importing, tmp_pat
 
     assert dag.catchup
     assert dag.start_date is not None
+
+
+def test_a_file_that_can_t_be_read_keeps_no_other_from_being_imported(tmp_path, capsys):
+    (tmp_path / "one").write_text("0 9 * * * python /srv/x.py\n")
+    (tmp_path / "two.yaml").write_text("kind: CronJob\nspec: {schedule: {{ .Values.when }}}\n")
+    said = {**USUAL, "out": str(tmp_path / "dags"), "output": "text"}
+
+    with pytest.raises(SystemExit) as ended:
+        import_jobs(Namespace(**said, files=[str(tmp_path / "two.yaml"), str(tmp_path / "one"), "/nowhere"]))
+
+    assert ended.value.code == 1
+    assert (tmp_path / "dags" / "x.py").exists()
+    said = capsys.readouterr().out
+    assert "two.yaml:2" in said
+    assert "! /nowhere" in said
+    assert "1 Dags, 2 refused" in said
+    assert "/nowhere" in (tmp_path / "dags" / "IMPORT.md").read_text()
+
+
+def test_what_another_program_prints_is_imported_as_well(tmp_path, capsys):
+    (tmp_path / "jobs").write_text("0 9 * * * python /srv/x.py\n")
+    program = [
+        sys.executable,
+        "-m",
+        "airflow_provider_daybreak",
+        "import",
+        "-",
+        "--out",
+        str(tmp_path / "dags"),
+    ]
+    with (
+        (tmp_path / "jobs").open() as file,
+        subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE) as cat,
+    ):
+        subprocess.run([*program, "--timezone", "UTC"], stdin=cat.stdout, check=True, capture_output=True)
+
+    assert (tmp_path / "dags" / "x.py").exists()
+    with pytest.raises(SystemExit):
+        import_file("", tmp_path / "dags", check=True, output="text")
+    assert "a folder that something was imported into" in capsys.readouterr().err
+
+
+def test_braces_of_a_line_are_none_of_airflow_s(importing, tmp_path):
+    importing("0 9 * * * docker run -e A='{\\% x' example/a sh -c 'echo {{.Name}} {#'\n")
+    task = find_task(tmp_path / "dags" / "a.py", "run_container", "a")
+
+    task.render_template_fields({})
+
+    assert (task.command, task.environment) == (["sh", "-c", "echo {{.Name}} {#"], {"A": "{% x"})
+
+
+def test_variables_that_all_of_the_machine_may_read_are_copied_for_their_owner_alone(importing, srv, tmp_path):
+    (srv / "sales" / ".env").chmod(0o644)
+    _, said = importing(CRONTAB.format(srv=srv))
+
+    assert "which only its owner may read: this one every user of the machine may" in said
+    assert (tmp_path / "dags" / "daily" / ".env").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"A='open\n", "the quote opened at A is never closed"),
+        (b"A=\xff\n", "it is not UTF-8"),
+        (b"A=1\nA=2\n", "A was set on line 1"),
+    ],
+)
+def test_variables_that_can_t_be_read_say_why(importing, srv, content, why):
+    (srv / "sales" / ".env").write_bytes(content)
+
+    assert ".env: is not in the .env (" in importing(CRONTAB.format(srv=srv))[1]
+    assert why in importing(CRONTAB.format(srv=srv))[1]
+
+
+def test_a_zone_that_a_comment_means_is_proposed(importing):
+    _, said = importing("# 9h New York\n0 9 * * * python /srv/x.py\n")
+
+    assert "~ 9h New York: its times are taken as of Europe/Paris: --timezone America/New_York where" in said
+
+
+def test_what_stands_above_a_setting_or_the_columns_is_no_job_s_comment(importing, tmp_path):
+    _, said = importing(
+        "# Edit this file.\n# m h  dom mon dow   command\n0 9 * * * python /srv/x.py\n# Mail\nMAILTO=a@example.org\n# Y\n0 8 * * * python /srv/y.py\n",
+        output="json",
+    )
+
+    assert [dag["name"] for dag in json.loads(said)["dags"]] == ["x", "y"]
+    files = "".join(path.read_text() for path in (tmp_path / "dags").glob("*.py"))
+    assert 'description="Y"' in files
+    assert "Edit" not in files
+    assert "Mail." not in files
+
+
+def test_a_zone_that_there_is_none_of_is_refused_and_all_others_are_imported(importing):
+    job = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {{name: {}}}\nspec: {{schedule: 0 9 * * *, timeZone: {}, jobTemplate: {{spec: {{template: {{spec: {{containers: [{{name: a, image: a}}]}}}}}}}}}}\n"
+    code, said = importing(
+        "---\n".join([job.format("one", "Mars/Olympus"), job.format("two", "Paris")]), output="json"
+    )
+
+    assert code == 1
+    assert [(dag["name"], dag["timezone"]) for dag in json.loads(said)["dags"]] == [("two", "Europe/Paris")]
+    assert "No time zone is called 'Mars/Olympus'" in json.loads(said)["refused"][0]["reason"]
+
+
+def test_jobs_that_their_scheduler_calls_otherwise_are_no_one_dag(importing):
+    line = "schtasks /create /tn {} /tr x.py /sc daily /st 09:00\n"
+    _, said = importing(line.format("One") + line.format("Two"), output="json", name="x.cmd")
+
+    assert [dag["name"] for dag in json.loads(said)["dags"]] == ["one", "two"]
+
+
+def test_an_image_that_a_variable_names_is_said(importing):
+    _, said = importing(
+        "services:\n  a:\n    image: shop:${TAG}\n    labels: {ofelia.job-exec.x.schedule: '@daily', ofelia.job-exec.x.command: ls}\n"
+    )
+
+    assert "! image shop:${TAG}: names a variable that nobody has filled in" in said
 
 
 def test_an_unknown_zone_is_an_error(importing):
