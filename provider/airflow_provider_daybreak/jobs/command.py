@@ -296,7 +296,7 @@ def _docker(task: Task, words: tuple[str, ...]) -> Task:
 def _as_shell(task: Task, text: str, *, stdin: str = "") -> Task:
     """Leave a line to a shell, with the report date in the place of today's."""
     said, left = with_report_date(text)
-    task = task.noted(Fate.ADAPTED, text, "a shell runs it, as run.sh of the Dag's folder")
+    task = task.noted(Fate.ADAPTED, text, "a shell runs it, as a script of the Dag's folder")
     if said != text:
         task = task.noted(
             Fate.ADAPTED, "$(date …)", "the report date in its place: a run for a past day is of that day"

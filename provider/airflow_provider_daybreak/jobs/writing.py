@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import date
 
     from airflow_provider_daybreak.jobs.job import Container
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WIDTH = 88  # of a line, in characters: what most formatters keep to
 _PROSE = 100
 _OPERATORS = "airflow_provider_daybreak.operators"
-SHELL = "run.sh"
+_SHELLS = ("run.sh", "line.sh", "crontab-line.sh")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class DagFile:
     :param catchup: the day from which it makes up for what it missed; None where it does not.
     :param mails_output: who gets what it prints, by mail.
     :param env_file: whether its folder has a .env, which a container is given.
+    :param shell_file: the file of its folder that has what a shell runs: see :func:`shell_file_beside`.
     """
 
     name: str
@@ -57,6 +58,7 @@ class DagFile:
     tell: tuple[str, ...] = ()
     mails_output: tuple[str, ...] = ()
     env_file: bool = False
+    shell_file: str = _SHELLS[0]
 
 
 def ping_variable(name: str) -> str:
@@ -196,10 +198,26 @@ def _script(dag: DagFile) -> Iterator[str]:
     yield from _call("    VenvRunOperator", {**run, **_timed(dag)})
 
 
+def shell_file_beside(task: Task, files: Iterable[str]) -> str:
+    """
+    Return the name of the file that has what a shell runs, which no file of the script's has.
+
+    :param files: paths of those, where they are known.
+    """
+    taken = {task.script.removeprefix("./"), *files}
+    return next(name for name in _SHELLS if name not in taken)
+
+
 def _command(dag: DagFile) -> tuple[str, ...]:
-    if any("{{" in word or "{%" in word for word in dag.task.command):
-        return (SHELL,)  # Airflow would take it for a template
-    return dag.task.command if dag.task.command and not dag.mails_output else (SHELL,)
+    return (dag.shell_file,) if _by_shell(dag) else dag.task.command
+
+
+def _by_shell(dag: DagFile) -> bool:
+    """Say whether a shell runs it: where it is more than words, is mailed, or has what Airflow would take for a template."""
+    if dag.task.container is not None:
+        return False
+    braces = any("{{" in word or "{%" in word for word in dag.task.command)
+    return not dag.task.command or bool(dag.mails_output) or braces
 
 
 def _literal(text: str) -> str:
@@ -282,7 +300,7 @@ def _quoted(text: str) -> str:
 
 def shell_of(dag: DagFile) -> str:
     """Return the text of the shell's file that a task runs, or nothing where it needs none."""
-    if dag.task.container is not None or (dag.task.command and _command(dag) != (SHELL,)):
+    if not _by_shell(dag):
         return ""
     body = dag.task.shell or " ".join(map(shlex.quote, dag.task.as_program()))
     head = "#!/bin/sh\n# What the old line ran, without what Airflow does around it.\n"

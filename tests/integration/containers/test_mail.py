@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import multiprocessing
 from datetime import date, datetime, timezone
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from airflow_provider_daybreak.archive import Archive
 from airflow_provider_daybreak.containers.image import ImageBuild, build
+from airflow_provider_daybreak.delivery.shadow import Shadow, Shadows, event
 from airflow_provider_daybreak.exceptions import ContainerFailedError, ContainerOutputError
 from airflow_provider_daybreak.operators.docker import ScriptDockerOperator, ScriptMail
 from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowSkipException
@@ -181,3 +184,40 @@ def test_an_image_without_a_python_is_refused_where_mail_is_kept(mailing, engine
         AirflowFailException, match=r"takes a Python 3.10 or later \(looked for python3, python\)"
     ):
         mailing(command=["true"], image=image, clock=None)
+
+
+@pytest.mark.parametrize("mail", ["direct", "once"])
+def test_in_shadow_a_container_mails_nobody_and_goes_on_as_if_it_had(
+    context, containers, archive, server, kept, monkeypatch, mail, dag_id
+):
+    monkeypatch.setenv("AIRFLOW__DAYBREAK__ARCHIVE", archive)
+    shadows = Shadows(Archive(Path(urlsplit(archive).path)).root)
+    shadows.keep(Shadow(dag_id).begun(event("started", DAY, "ann")))
+    options = ScriptMail(report="sales", archive=archive, max_lateness=None) if mail == "once" else mail
+    operator = ScriptDockerOperator(
+        task_id="work",
+        image=IMAGE,
+        archive=archive,
+        clock="report_date",
+        command=["python", "-c", SCRIPT],
+        network_mode="bridge",
+        mail=options,
+    )
+    here, pushed = context(logical_date=DAY), {}
+    here["ti"].xcom_push = lambda key, value: pushed.update({key: value})
+
+    if mail == "once":
+        with pytest.raises(AirflowSkipException, match="shadow: the Dag"):
+            operator.execute(here)
+        assert pushed["return_value"]["last_line"] == "sent"
+        assert b"12 sold" in kept().read("mails/0001/message.eml")
+    else:
+        assert operator.execute(here)["last_line"] == "sent"
+        assert pushed["mail"]["messages"] == 1
+    assert server.connections == 0
+    assert containers() == []
+
+    shadows.keep(shadows.of(dag_id).cut_over(date(2026, 3, 29), event("cut over", DAY, "ann")))
+    if mail == "once":
+        operator.execute(context(logical_date=DAY, try_number=2))
+        assert server.recipients() == ["ann@example.org"]

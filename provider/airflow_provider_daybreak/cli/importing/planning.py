@@ -13,7 +13,7 @@ from airflow_provider_daybreak.jobs.cron import times_a_day
 from airflow_provider_daybreak.jobs.job import Fate, Job, LineError, Note, Refusal, When
 from airflow_provider_daybreak.jobs.secrets import hidden, without_secrets
 from airflow_provider_daybreak.jobs.task import Task
-from airflow_provider_daybreak.jobs.writing import SHELL, DagFile, ping_variable, shell_of, text_of
+from airflow_provider_daybreak.jobs.writing import DagFile, ping_variable, shell_file_beside, shell_of, text_of
 from airflow_provider_daybreak.jobs.zones import known_zone, zone_meant
 from airflow_provider_daybreak.releases.scan import Findings, scan
 
@@ -192,13 +192,18 @@ def _planned(name: str, jobs: tuple[Job, ...], task: Task, zone: str, since: dat
         run_as=task.run_as or job.user,
         tell=job.mail_to,
         env_file=task.container is not None and ".env" in env,
+        shell_file=shell_file_beside(task, files),
     )
+    if dag.shell_file != shell_file_beside(Task(), ()) and shell_of(dag):
+        notes.append(
+            Note(Fate.ADAPTED, dag.shell_file, "is what a shell runs: a file of the script's is called run.sh")
+        )
     notes = [*job.notes, *task.notes, *notes, *_said(dag, jobs, seen, source)]
     return Planned(
         dag,
         jobs,
         when,
-        files={**env, **({SHELL: shell_of(dag).encode()} if shell_of(dag) else {})},
+        files={**env, **({dag.shell_file: text.encode()} if (text := shell_of(dag)) else {})},
         source=source if files else None,
         copied=tuple(files),
         notes=tuple(replace(each, what=hidden(each.what, shown)) for each in notes),
@@ -217,11 +222,6 @@ def _said(dag: DagFile, jobs: tuple[Job, ...], seen: Findings, source: Path | No
     meant = "" if jobs[0].when.zone else zone_meant(jobs[0].comments, dag.zone)
     said = (
         (len(jobs) > 1, f"{len(jobs)} lines", "are one Dag with several times"),
-        (
-            task.container is not None and re.search(r"\$\{|\$\w|\{\{", task.container.image),
-            f"image {task.container.image}" if task.container else "",
-            "names a variable that nobody has filled in: write its value",
-        ),
         (
             meant,
             " ".join(jobs[0].comments),
@@ -267,6 +267,10 @@ def _said(dag: DagFile, jobs: tuple[Job, ...], seen: Findings, source: Path | No
         ),
     )
     notes = [Note(Fate.ADAPTED, what, why) for there, what, why in said if there]
+    image = task.container.image if task.container else ""
+    if re.search(r"\$\{|\$\w|\{\{", image):
+        why = "names a variable that nobody has filled in: write its value"
+        notes.append(Note(Fate.REFUSED, f"image {image}", why))
     if dag.retries == 0:
         notes.append(Note(Fate.KEPT, "retries", "none, as before: give it some where it may be run twice"))
     return notes

@@ -314,6 +314,23 @@ def test_an_image_that_a_variable_names_is_said(importing):
     assert "! image shop:${TAG}: names a variable that nobody has filled in" in said
 
 
+@pytest.mark.parametrize("mailto", ["", "MAILTO=ann@example.org\n"])
+def test_a_script_s_own_run_sh_is_never_written_over(importing, tmp_path, mailto):
+    (tmp_path / "srv").mkdir()
+    own = '#!/bin/sh\ncd "$(dirname "$0")"\nfor each in 1 2; do echo $each; done\n'
+    (tmp_path / "srv" / "run.sh").write_text(own)
+    (tmp_path / "srv" / "line.sh").write_text("echo mine\n")
+    importing(f"{mailto}0 9 * * * {tmp_path}/srv/run.sh\n")
+
+    folder = tmp_path / "dags" / "run"
+    assert (folder / "run.sh").read_text() == own
+    assert (folder / "line.sh").read_text() == "echo mine\n"
+    command = find_task(tmp_path / "dags" / "run.py", "run_script", "run").command
+    assert command == (["crontab-line.sh"] if mailto else ["run.sh"])
+    if mailto:
+        assert "\nsh run.sh\n" in (folder / "crontab-line.sh").read_text()
+
+
 def test_an_unknown_zone_is_an_error(importing):
     code, said = importing("0 9 * * * python /srv/x.py\n", timezone="Mars/Olympus")
 
