@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from uv import find_uv_bin
 
 from airflow_provider_daybreak import __version__
+from tests.conftest import FAKETIME
 
 ROOT = Path(__file__).parent.parent
 
@@ -63,6 +65,17 @@ def test_two_people_make_the_same_wheel_of_a_commit(released, tmp_path):
         os.utime(path, (1, 1))
 
     said = other.run("bash", ".ci/release", "--trial", "--wheel")
+
+    assert said.split()[0] in (released / "SHA256SUMS").read_text()
+
+
+@pytest.mark.cron
+def test_a_wheel_that_is_built_an_hour_later_is_the_same_bytes(released, tmp_path):
+    later = Checkout(tmp_path / "later", LD_PRELOAD=FAKETIME, FAKETIME="+1h")
+    hour = int(later.run(sys.executable, "-c", "import time; print(int(time.time()))")) - time.time()
+    assert 3500 < hour < 3700  # who builds it sees another time
+
+    said = later.run("bash", ".ci/release", "--trial", "--wheel")
 
     assert said.split()[0] in (released / "SHA256SUMS").read_text()
 

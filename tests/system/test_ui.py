@@ -15,13 +15,15 @@ pytestmark = [pytest.mark.scheduler, pytest.mark.engine, pytest.mark.browser]
 def trigger(stack, page):
     """Return a function that fills in the Dag's form in the browser, and returns the run's id once it has ended."""
 
-    def run(day, *, late=False, state="success"):
+    def run(day, *, late=False, state="success", form=""):
         airflow = stack.airflow
         page.goto(f"{airflow.url}/dags/daily_report")
         page.get_by_role("button", name="Trigger").first.click()
         page.locator("#element_report_date").fill(day.isoformat())
         if late:
             page.locator("label[id*=element_mail_even_if_late]").first.click()
+        if form:
+            keep(page.screenshot(), form)
         before = set(airflow.runs("daily_report"))
         page.get_by_role("dialog").get_by_role("button", name="Trigger").click()
         page.get_by_role("dialog").wait_for(state="hidden")
@@ -35,11 +37,14 @@ def trigger(stack, page):
 def test_log_in_trigger_for_a_date_see_it_green_and_open_the_report(stack, page, trigger):
     day = date.today() - timedelta(days=4)  # noqa: DTZ011 - any recent day will do
 
-    run = trigger(day)
+    run = trigger(day, form="trigger-form")
 
     page.goto(f"{stack.airflow.url}/dags/daily_report/runs/{run}/tasks/render_report/details")
     page.get_by_text("Success").first.wait_for()
-    page.get_by_role("link", name="Open report").click()
+    link = page.get_by_role("link", name="Open report")
+    link.wait_for()
+    keep(page.screenshot(), "open-report")
+    link.click()
     page.get_by_role("heading", name=f"Daily almanac for Berlin, {day:%-d %B %Y}").wait_for()
     assert page.locator("svg[role=img]").first.bounding_box()["width"] > 0
     page.get_by_role("link", name=f"Run {run} of daily_report").click()

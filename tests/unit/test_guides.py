@@ -147,6 +147,15 @@ def test_the_crontab_of_the_tutorial_becomes_the_files_that_it_names(tmp_path, m
     assert "is_paused_upon_creation=True" in Path("dags/stock.py").read_text()
 
 
+@pytest.mark.parametrize("name", ["your-script.md", "monday-workbook.md"])
+def test_the_dag_of_a_tutorial_passes_the_check_that_it_has_its_reader_call(name, tmp_path):
+    write_files(tutorial(name), tmp_path)
+
+    result = check_dags(tmp_path / "dags", Limits(seconds=60))
+
+    assert (result.findings, result.dags) == ((), 1)
+
+
 def test_the_broken_dag_of_the_tutorial_is_found_as_it_says(tmp_path):
     write_files(tutorial("pipeline.md"), tmp_path)
 

@@ -254,9 +254,9 @@ def test_every_option_of_a_component_is_told_of(component):
     assert [each for each in sorted(taken) if not re.search(rf"\b{each}\b", row)] == []
 
 
-def first_cells(heading):
-    """Return the names of code in the first cells of a table of docs/reports.md."""
-    text = (ROOT / "docs" / "reports.md").read_text()
+def first_cells(heading, page="reports.md"):
+    """Return the names of code in the first cells of a table of a document."""
+    text = (ROOT / "docs" / page).read_text()
     [table] = re.findall(rf"^\| {heading} \|.*\n\|[ |-]+\n((?:\|.*\n)+)", text, re.MULTILINE)
     return {name for row in table.splitlines() for name in re.findall(r"`(\w+)", row.split(" | ")[0])}
 
@@ -328,6 +328,7 @@ def test_every_field_of_a_mail_connection_has_a_line():
 
     assert len(fields) > 10
     assert [field for field in sorted(fields) if f"`{field}`" not in DOCUMENTS] == []
+    assert first_cells("Key", "delivery.md") <= fields
 
 
 def test_every_key_of_a_dotenv_file_that_makes_the_mail_connection_has_a_line():

@@ -68,15 +68,17 @@ def check_dags(folder: Path, limits: Limits) -> Result:
     if folder.is_dir() and not broken.keys() & set(files) and not parsed.findings:
         found += together.unknown(parsed.dags)
     found += tracked_secrets(repository)
+    shown = repository.top or Path.cwd()
     unique = sorted(
-        set(_not_ignored(found, files)), key=lambda one: (str(one.path), one.line, one.rule, one.message)
+        {one.said_from(shown) for one in _not_ignored(found, files)},
+        key=lambda one: (str(one.path), one.line, one.rule, one.message),
     )
     return Result(
         tuple(unique),
         tuple(files),
         len(parsed.dags),
         time.monotonic() - begun,
-        repository.top or Path.cwd(),
+        shown,
         tuple(_remarks(folder, repository)),
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -90,3 +91,10 @@ class Finding:
     def severity(self) -> Severity:
         """How bad it is, as its rule says."""
         return RULES[self.rule].severity
+
+    def said_from(self, folder: Path) -> Finding:
+        """Return it with paths in its sentences as from a folder: they are the same on each machine that checks the same change."""
+        below = f"{folder}{os.sep}"
+        return replace(
+            self, message=self.message.replace(below, ""), next_step=self.next_step.replace(below, "")
+        )

@@ -21,12 +21,15 @@ from airflow_provider_daybreak.cli.dag_checks.check import check_dags
 from airflow_provider_daybreak.cli.dag_checks.finding import RULES
 from airflow_provider_daybreak.cli.dag_checks.parsing import Limits
 from airflow_provider_daybreak.exceptions import InvalidValueError
+from tests.attacks import often
 from tests.waiting import until
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[3]
 MARK = re.compile(r"!(?:(\d+) )?([a-z]+(?:-[a-z]+)+)\b")
 LIMITS = Limits(seconds=60)
+MANY_DAGS = often(100, 1000)
+"""How many small Dags are looked at beside the others."""
 NEVER_CALLED = "from airflow.sdk import dag\n\n\n@dag\ndef sales():\n    pass"
 MANY = "from airflow.sdk import DAG\ndag = DAG('d{}', schedule=None)\n"
 
@@ -103,7 +106,7 @@ def fine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fine")
     write(folder, cases("fine.txt"))
     shutil.copytree(ROOT / "dags", folder / "ours", ignore=shutil.ignore_patterns("__pycache__"))
-    write(folder, {f"many/d{number}.py": MANY.format(number) for number in range(100)})
+    write(folder, {f"many/d{number}.py": MANY.format(number) for number in range(MANY_DAGS)})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://nobody@127.0.0.1:1/none")
         before = set(folder.rglob("*"))
@@ -121,7 +124,7 @@ def test_all_dags_are_looked_at_and_the_time_that_it_took_is_said(fine):
     _, result, _ = fine
     own = len(re.findall(r'\bDAG\("', (HERE / "fine.txt").read_text())) + 2  # those of a list
 
-    assert result.dags == own + 5 + 100
+    assert result.dags == own + 5 + MANY_DAGS
     assert re.fullmatch(
         rf"{len(result.files)} files, {result.dags} Dags in [\d.]+ s: nothing found\.", result.summary
     )
