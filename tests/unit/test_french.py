@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
+from posixpath import normpath
 
 import pytest
 
@@ -30,6 +33,25 @@ def test_what_is_followed_and_what_answers_a_question_is_there_in_french():
     }
 
     assert english - set(PAGES) == set()
+
+
+ENGLISH_ON_PURPOSE = {
+    ("README.fr.md", "README.md"),
+    ("docs/fr/index.md", "docs/index.md"),
+    ("docs/fr/installing.md", "README.md"),
+}
+"""The way to the other language, and a table that the French README leaves out."""
+
+
+def test_a_french_page_leads_to_the_french_one_where_there_is_one():
+    twins, found = french.twins(), set()
+    for page in twins.values():
+        text = (french.ROOT / page).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#:\s]+\.md)", text):
+            place = normpath(f"{Path(page).parent}/{target}")
+            found |= {(page, place)} if place in twins else set()
+
+    assert found == ENGLISH_ON_PURPOSE
 
 
 @pytest.fixture
