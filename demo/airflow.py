@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 STOP_SECONDS = 30
+_ROOT = Path(__file__).parents[1]
+_WAITING = (sys.executable, "-m", "demo.immediate")
+"""The ``airflow`` whose transactions wait for those of others."""
 _PARTS = re.compile("scheduler|dag.processor|api.server|triggerer")
 _OF = "DAYBREAK_DEMO_OF"
 """Variable by which what a demo started is known to be its own, however it and those between were killed."""
@@ -179,8 +182,8 @@ class Airflow(Api):
         """
         Create a backfill by the command line, once the one before is closed: Airflow takes one at a time.
 
-        Airflow creates it within a savepoint, before which SQLite takes no lock: no timeout lets it wait for
-        another's write, so that it is tried again.
+        Its transactions wait for those of others, see :mod:`demo.immediate`; where one has waited for too long, the
+        command is tried again.
 
         :param args: of ``airflow backfill create``, after the Dag's.
         :param say: told of each further try.
@@ -195,7 +198,7 @@ class Airflow(Api):
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
             try:
-                return self.cli("backfill", "create", "--dag-id", dag_id, *args)
+                return self._run(_WAITING, "backfill", "create", "--dag-id", dag_id, *args)
             except AirflowBusyError:
                 if time.monotonic() > deadline:
                     raise
@@ -219,7 +222,12 @@ class Airflow(Api):
         :raises AirflowBusyError: its database was locked.
         :raises AirflowFailedError: it failed; the message says with which error, and where all that it printed is.
         """
-        done = subprocess.run(["airflow", *args], env=self.env, capture_output=True, text=True, check=False)
+        return self._run(("airflow",), *args)
+
+    def _run(self, program: tuple[str, ...], *args: str) -> str:
+        done = subprocess.run(
+            [*program, *args], cwd=_ROOT, env=self.env, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             said = done.stdout + done.stderr
             log = self.home / "command.log"

@@ -113,6 +113,7 @@ def airflow(tmp_path, rest, monkeypatch):
         home = tmp_path / "airflow"
         home.mkdir()
         monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.setattr("demo.airflow._WAITING", ("airflow",))
         return Airflow(home, port=rest.port, env={"PATH": os.environ["PATH"]})
 
     return make
