@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+    from sqlalchemy.orm import Session
+
 
 if TYPE_CHECKING or AIRFLOW_V_3_2:
     from airflow.sdk.exceptions import (
@@ -169,4 +172,27 @@ def create_backfill(dag_id: str, first: datetime, last: datetime, *, by: str) ->
         dag_run_conf={},
         triggering_user_name=by,
         reprocess_behavior=ReprocessBehavior.FAILED,
+    )
+
+
+def answer_question(
+    dag_id: str, run_id: str, task_id: str, map_index: int, option: str, *, user: BaseUser, session: Session
+) -> None:
+    """
+    Answer what a task asks as Airflow's own page does: refused where somebody has, or where others are asked.
+
+    :param option: one of those that the task offers.
+    :raises HTTPException: 403 for a user who is not asked, 404 where nothing is, 409 where it is answered.
+    """
+    from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
+    from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
+
+    update_hitl_detail(
+        dag_id=dag_id,
+        dag_run_id=run_id,
+        task_id=task_id,
+        map_index=map_index,
+        update_hitl_detail_payload=UpdateHITLDetailPayload(chosen_options=[option], params_input={}),
+        user=user,
+        session=session,
     )

@@ -81,6 +81,7 @@ They are imported from here, whichever module defines them. One module, since it
             ArchiveAwayError
             BackfillFailedError
             IndexUnwritableError
+            QuestionChangedError
             ReportNotScheduledError
         OwnedByAnotherDagError
         ReleaseError
@@ -250,6 +251,7 @@ from airflow_provider_daybreak.exceptions.overview import (
     BackfillFailedError,
     IndexUnwritableError,
     OverviewError,
+    QuestionChangedError,
     ReportNotScheduledError,
 )
 from airflow_provider_daybreak.exceptions.releases import (
@@ -436,6 +438,7 @@ __all__ = [
     "ProjectBuildError",
     "ProjectError",
     "QueryError",
+    "QuestionChangedError",
     "RecipientNotAllowedError",
     "RelayUnavailableError",
     "ReleaseDamagedError",

@@ -53,3 +53,16 @@ class BackfillFailedError(OverviewError):
             f"Airflow made no backfill of the Dag {self.dag_id!r}: {self.problem}. A Dag has one at a time; "
             "`airflow backfill create` takes the same days once that is mended."
         )
+
+
+class QuestionChangedError(OverviewError):
+    """An answer to what a mail task no longer asks: it was answered, cleared, or asks about something else."""
+
+    task_id: str
+    run_id: str
+
+    def __str__(self) -> str:
+        return (
+            f"The task {self.task_id!r} of the run {self.run_id!r} no longer waits for this answer: somebody has given one, or "
+            "it asks about something else by now. Nothing was done. Open the day's page again, and look at what it shows."
+        )

@@ -26,6 +26,13 @@ def may_change(user: BaseUser, dag_id: object) -> bool:
     return _may(user, dag_id, "PUT", None) and _may(user, dag_id, "POST", DagAccessEntity.RUN)
 
 
+def may_answer(user: BaseUser, dag_id: object) -> bool:
+    """Return whether a user may say that what a Dag's task holds is mailed: edit the Dag, and answer what it asks."""
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+
+    return _may(user, dag_id, "PUT", None) and _may(user, dag_id, "PUT", DagAccessEntity.HITL_DETAIL)
+
+
 def reader(user: BaseUser) -> Callable[[str], bool]:
     """Return what says which Dags a user may read; it asks for each once, since a page asks for hundreds, and often."""
     known: dict[str, bool] = {}

@@ -44,7 +44,7 @@ from airflow_provider_daybreak.web.content import (
     problem_page,
     with_way_back,
 )
-from airflow_provider_daybreak.web.day import mail, show_day, show_mailing
+from airflow_provider_daybreak.web.day import answer_held, mail, show_day, show_mailing
 from airflow_provider_daybreak.web.deliveries import (
     mail_many,
     show_deliveries,
@@ -239,6 +239,7 @@ _ACTIONS = (
     ("/releases/{name}/roll_back", roll_back),
     ("/calendar/{report}/fill", fill),
     ("/day/{report}/{report_date}/mail", mail),
+    ("/day/{report}/{report_date}/answer", answer_held),
 )
 
 _PAGES = (

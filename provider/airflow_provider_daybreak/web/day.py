@@ -2,10 +2,11 @@
 
 import logging
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import Depends, Request, Response  # noqa: TID253 - only the API server imports this module
@@ -15,6 +16,7 @@ from starlette.exceptions import HTTPException
 from airflow_provider_daybreak.archive import Revision
 from airflow_provider_daybreak.context.address import APP_PREFIX
 from airflow_provider_daybreak.context.mail_tasks import mail_connection
+from airflow_provider_daybreak.context.questions import answer, open_questions
 from airflow_provider_daybreak.delivery.audit import Record, listed
 from airflow_provider_daybreak.delivery.mailing import ledger_of
 from airflow_provider_daybreak.delivery.resending import Resending
@@ -23,12 +25,14 @@ from airflow_provider_daybreak.exceptions import (
     ArchivedFileChangedError,
     ArchivedFileNotFoundError,
     ArchiveError,
+    QuestionChangedError,
 )
 from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.hooks.filling import fillable
 from airflow_provider_daybreak.hooks.row import Row
+from airflow_provider_daybreak.operators.approval import APPROVE, REJECT
 from airflow_provider_daybreak.overview.facts import WORST
-from airflow_provider_daybreak.web.access import may_change, may_read
+from airflow_provider_daybreak.web.access import may_answer, may_change, may_read
 from airflow_provider_daybreak.web.calendar import Reading, User, read_report
 from airflow_provider_daybreak.web.difference import Line, difference
 from airflow_provider_daybreak.web.guard import Form, log_action, sent_form, token_for
@@ -40,7 +44,7 @@ log = logging.getLogger(__name__)
 _AROUND = timedelta(days=45)  # within which the day before and the day after are looked for
 _MOST_SHOWN = 300  # recipients on a page; those who did not get it come first
 _LONGEST = 2_000_000  # bytes of a text that is compared
-_OPEN = ("in_doubt", "refused", "deferred", "held", "rejected", "new")
+_ANSWERS = {"approve": APPROVE, "reject": REJECT}
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,11 @@ class Day:
         records = listed(ledger_of(self.found.hook.archive, self.standing.manifest))
         mine = [each for each in records if each.report_date == self.day.isoformat()]
         return sorted(mine, key=lambda each: (_rank(each.standing), each.recipient, each.occasion))
+
+    def answerable(self, user: User) -> list[Mapping[str, Any]]:
+        """Return the mail tasks that hold mails of this date, and that the user may answer: each by its own Dag."""
+        waiting = (each.facts.get("run") for each in self.records if each.standing == "waiting")
+        return [run for run in waiting if isinstance(run, dict) and may_answer(user, run.get("dag_id"))]
 
     def neighbour(self, step: int) -> date | None:
         """Return the last date before this one that has something to show, or with a step of 1 the next."""
@@ -130,6 +139,7 @@ def show_day(request: Request, shown: Shown, user: User) -> Response:
     against, lines = _compared(shown, revision, request.query_params.get("against", ""))
     records = shown.records
     changes = bool(records) and may_change(user, shown.dag_id)
+    questions = open_questions(shown.answerable(user))
     return page(
         request,
         "day",
@@ -143,7 +153,9 @@ def show_day(request: Request, shown: Shown, user: User) -> Response:
         hidden=max(0, len(records) - _MOST_SHOWN),
         changes=changes,
         waits=next((each.facts.get("run") for each in records if each.standing == "waiting"), None),
-        open_standings=_OPEN,
+        questions=questions,
+        token=token_for(user) if questions else "",
+        answered=request.query_params.get("answered", ""),
         against=against,
         lines=lines,
         fillable=shown.row is not None and _was_due(shown) and fillable(shown.row),
@@ -185,6 +197,33 @@ def mail(request: Request, shown: Shown, user: User, form: Annotated[Form, Depen
     return RedirectResponse(address, 303, headers=dict(HEADERS))
 
 
+def answer_held(
+    request: Request, shown: Shown, user: User, form: Annotated[Form, Depends(sent_form)]
+) -> Response:
+    """
+    Approve or reject what a mail task holds, as it was shown, and show the day.
+
+    :raises HTTPException: 400 for an answer that is none, 404 where the user may not give it.
+    :raises QuestionChangedError: it is no longer asked. Nothing was done.
+    """
+    given, mark = form.one("answer"), form.one("mark")
+    if given not in _ANSWERS:
+        raise HTTPException(400, f"Say what to do with it: {' or '.join(_ANSWERS)}.")
+    runs = shown.answerable(user)
+    if not runs:
+        raise HTTPException(404, "Not found")
+    question = next((each for each in open_questions(runs) if each.mark == mark), None)
+    if question is None:
+        raise QuestionChangedError(str(runs[0].get("task_id")), str(runs[0].get("run_id")))
+    facts = {"report": shown.found.report, "report_date": shown.day.isoformat(), "subject": question.subject}
+    task = {"run_id": question.run_id, "task_id": question.task_id}
+    log_action(user, given, dag_id=question.dag_id, task=task, **facts)
+    answer(question, _ANSWERS[given], user=user)
+    KEEPER.look_again()
+    address = f"{request.base_url.path}{APP_PREFIX.lstrip('/')}/day/{quote(shown.found.report)}/{shown.day}"
+    return RedirectResponse(f"{address}?answered={given}", 303, headers=dict(HEADERS))
+
+
 def reason_of(form: Form) -> tuple[str, str]:
     """
     Return why somebody wants something, and what tells it from the same that is wanted again.
@@ -206,7 +245,7 @@ def act(shown: Day, chosen: list[Record], user: User, *, do: str, reason: str, i
     """
     name, day, report = user.get_name(), shown.day, shown.found.report
     people = [each.recipient for each in chosen]
-    facts = {"report": report, "report_date": day.isoformat(), "to": people, "reason": reason}
+    facts: dict[str, Any] = {"report": report, "report_date": day.isoformat(), "to": people, "reason": reason}
     if do == "sent":
         assert shown.standing is not None  # noqa: S101 - where there are records there is a revision
         ledger = ledger_of(shown.found.hook.archive, shown.standing.manifest)

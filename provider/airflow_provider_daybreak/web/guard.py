@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
@@ -61,12 +62,15 @@ async def sent_form(request: Request, user: Annotated[BaseUser, Depends(get_user
     return form
 
 
-def log_action(user: BaseUser, event: str, *, dag_id: str, **facts: object) -> None:
+def log_action(
+    user: BaseUser, event: str, *, dag_id: str, task: Mapping[str, str] | None = None, **facts: object
+) -> None:
     """
     Write into Airflow's audit log who did what.
 
     :param event: what was done; ``daybreak_`` is put before it.
     :param dag_id: the Dag that it was done to.
+    :param task: its ``run_id`` and ``task_id``, where it was done to one.
     """
     from airflow.models.log import Log
     from airflow.utils.session import create_session
@@ -80,6 +84,7 @@ def log_action(user: BaseUser, event: str, *, dag_id: str, **facts: object) -> N
             owner_display_name=name,
             extra=json.dumps(facts, default=str),
             dag_id=dag_id,
+            **(task or {}),
         )
         session.add(entry)
 

@@ -66,7 +66,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["path"] = lambda text: quote(str(text), safe="")
+    environment.filters["markdown"] = _shown
     return environment
+
+
+def _shown(text: str) -> Markup:
+    """Return Markdown as it is read: what it says of markup, links and pictures stays text."""
+    from markdown_it import MarkdownIt
+    from markupsafe import Markup
+
+    reader = MarkdownIt("commonmark", {"html": False}).disable(["image", "autolink"])
+    for rule in ("link_open", "link_close"):  # they are relative to another page, and names come from data
+        reader.renderer.rules[rule] = lambda *_: ""  # type: ignore[attr-defined]  # a dict, whatever renders
+    return Markup(reader.render(text))  # noqa: S704 - its HTML is escaped
 
 
 class Said:
