@@ -32,6 +32,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [f"{package}.web.links.OpenReportLink"],
         "notifications": [
             f"{package}.notifications.failure.ReportFailureNotifier",
+            f"{package}.notifications.late.ReportLateNotifier",
             f"{package}.notifications.ping.PingNotifier",
         ],
         "cli": [f"{package}.cli.get_cli_commands"],

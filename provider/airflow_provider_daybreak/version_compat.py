@@ -32,7 +32,7 @@ _AIRFLOWS_OWN = re.compile(r"airflow\.(sdk\.|secrets\.metastore)")
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -152,6 +152,14 @@ def dags_of_file(path: Path) -> tuple[list[Any], str]:
     finally:
         sys.dont_write_bytecode = writes
     return dags, "\n".join(bag.import_errors.values())
+
+
+async def beside_the_loop(call: Callable[..., None], *arguments: Any) -> None:
+    """Call what takes its time in a thread of a triggerer, where it may ask for connections on all versions of Airflow."""
+    from asgiref.sync import sync_to_async
+
+    # Up to 3.2 a thread finds its way back to the triggerer's loop only where this has made it.
+    await sync_to_async(call, thread_sensitive=False)(*arguments)
 
 
 def create_backfill(dag_id: str, first: datetime, last: datetime, *, by: str) -> None:

@@ -44,6 +44,12 @@ def report_address(report: str, report_date: str, revision: int) -> str:
     return f"{_page_of(report, report_date)}/{revision}/"
 
 
+def run_address(dag_id: str, run_id: str) -> str:
+    """Return the address of a run's page for readers, or nothing where they have none."""
+    base = _base()
+    return f"{base}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}" if base else ""
+
+
 def _page_of(report: str, report_date: str) -> str:
     return f"{APP_PREFIX.lstrip('/')}/reports/{quote(report)}/{quote(report_date)}"
 

@@ -163,6 +163,15 @@ def dag_version_of(context: Mapping[str, Any]) -> DagVersion | None:
     )
 
 
+def default_zone() -> ZoneInfo:
+    """Return the zone of Airflow's ``[core] default_timezone``, which Dags have that say none."""
+    from airflow.configuration import conf
+    from pendulum import now
+
+    said = conf.get("core", "default_timezone", fallback="utc")
+    return zone({"utc": "UTC", "system": now().timezone_name or "UTC"}.get(said.lower(), said))
+
+
 def zone_of(dag: Any) -> ZoneInfo:
     """
     Return the zone that the Dag's schedule is written in: the one that its timetable says, or else the Dag's own.

@@ -272,9 +272,9 @@ def date_of_run(run: Any, zone: ZoneInfo) -> date | None:
 
 
 def with_zone(value: datetime | str | None) -> datetime | None:
-    """Return an instant of the database with its zone: SQLite keeps none for what is reckoned there."""
+    """Return an instant of the database, or of JSON, with its zone: SQLite keeps none for what is reckoned there."""
     if isinstance(value, str):
-        value = datetime.fromisoformat(value)
+        value = datetime.fromisoformat(value.replace("Z", "+00:00"))
     return value.replace(tzinfo=timezone.utc) if value is not None and value.tzinfo is None else value
 
 

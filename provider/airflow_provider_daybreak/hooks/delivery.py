@@ -13,7 +13,8 @@ from airflow_provider_daybreak.context.attachments import each_attachment
 from airflow_provider_daybreak.context.encryption import encryption_of
 from airflow_provider_daybreak.context.failure_text import failure_text
 from airflow_provider_daybreak.context.hosts import check_shared
-from airflow_provider_daybreak.context.run import run_of
+from airflow_provider_daybreak.context.late_text import LateRun
+from airflow_provider_daybreak.context.run import default_zone, run_of
 from airflow_provider_daybreak.context.shadow import shadows_of, why_in_shadow
 from airflow_provider_daybreak.context.smtp import mail_settings, raise_swallowed
 from airflow_provider_daybreak.delivery.approval import Proposal
@@ -22,6 +23,7 @@ from airflow_provider_daybreak.delivery.notice import Notice
 from airflow_provider_daybreak.delivery.recipients import check_domains, choose_recipients, redirected
 from airflow_provider_daybreak.delivery.transport import Session
 from airflow_provider_daybreak.exceptions import MissingConnectionError
+from airflow_provider_daybreak.reports.period import zone
 from airflow_provider_daybreak.settings import Settings
 from airflow_provider_daybreak.version_compat import AirflowNotFoundException
 
@@ -145,16 +147,40 @@ class DeliveryHook(BaseHook):
         if why := why_in_shadow(context):
             self.log.warning("Nobody is told that it failed: %s", why)
             return
+        occasion, text = failure_text(context, self.archive, report)
+        dag_id = str(context["dag"].dag_id)
+        self._tell(to, f"Failed: {dag_id}", text, dag_id, occasion, what=f"failure of {dag_id}")
+
+    def tell_late(self, to: object, *, report: str, timezone: str | None, context: Mapping[str, Any]) -> None:
+        """
+        Mail, once, that a report is not there by a deadline, or who lacks it; nobody, where all have it, or in shadow.
+
+        :param to: addresses.
+        :param report: its slug.
+        :param timezone: key of the IANA database, for the report date; Airflow's default when None.
+        :param context: that of a deadline.
+        :raises DeliveryError: somebody was not told.
+        """
+        late = LateRun.of(context, zone(timezone) if timezone else default_zone())
+        if why := late.why_in_shadow:
+            self.log.warning("Nobody is told that it is late: %s", why)
+            return
+        text = late.text(self.archive, report)
+        if not text:
+            self.log.info("%s of %s is there, and with everybody: nobody is told.", report, late.report_date)
+            return
+        subject = f"Late: {report}, {late.report_date}"
+        self._tell(to, subject, text, late.dag_id, late.occasion, what=f"lateness of {report}")
+
+    def _tell(self, to: object, subject: str, text: str, dag_id: str, occasion: str, *, what: str) -> None:
         settings, archive = self.settings(), self.archive
         recipients = choose_recipients(to)
         check_domains(recipients, settings.allowed_domains)
         if settings.redirect_all_to:
             recipients = redirected(recipients, settings.redirect_all_to)
-        occasion, text = failure_text(context, archive, report)
-        dag_id = str(context["dag"].dag_id)
-        notice = Notice(settings.sender, f"Failed: {dag_id}", text, dag_id, occasion)
+        notice = Notice(settings.sender, subject, text, dag_id, occasion)
         connect = partial(Session.open, settings.server)
-        notice.send(recipients, archive, connect, now=datetime.now(timezone.utc)).check(f"failure of {dag_id}")
+        notice.send(recipients, archive, connect, now=datetime.now(timezone.utc)).check(what)
 
     def _mailer(self, context: Mapping[str, Any] | None = None) -> Mailer:
         """
