@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.storage import StoragePath
     from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
+APPROVE, REJECT = "Approve", "Reject"
+"""What somebody may answer."""
+
 _NAME = "approval.json"
 _SHOWN = 50  # reports in a question, and recipients of each
 

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     from airflow.sdk import BaseOperator, Context
 
-APPROVE = "Approve"
-REJECT = "Reject"
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -37,6 +34,7 @@ def ask(
     """
     from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
+    from airflow_provider_daybreak.delivery.approval import APPROVE, REJECT
     from airflow_provider_daybreak.version_compat import AIRFLOW_V_3_3
 
     ti_id, options = context["ti"].id, [APPROVE, REJECT]
@@ -61,6 +59,8 @@ def answer_of(event: Mapping[str, Any]) -> Answer:
 
     :raises ApprovalError: nobody answered.
     """
+    from airflow_provider_daybreak.delivery.approval import APPROVE
+
     if "error" in event:
         raise ApprovalError(str(event["error"]))
     user = event.get("responded_by_user") or {}

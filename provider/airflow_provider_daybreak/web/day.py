@@ -17,6 +17,7 @@ from airflow_provider_daybreak.archive import Revision
 from airflow_provider_daybreak.context.address import APP_PREFIX
 from airflow_provider_daybreak.context.mail_tasks import mail_connection
 from airflow_provider_daybreak.context.questions import answer, open_questions
+from airflow_provider_daybreak.delivery.approval import APPROVE, REJECT
 from airflow_provider_daybreak.delivery.audit import Record, listed
 from airflow_provider_daybreak.delivery.mailing import ledger_of
 from airflow_provider_daybreak.delivery.resending import Resending
@@ -30,7 +31,6 @@ from airflow_provider_daybreak.exceptions import (
 from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.hooks.filling import fillable
 from airflow_provider_daybreak.hooks.row import Row
-from airflow_provider_daybreak.operators.approval import APPROVE, REJECT
 from airflow_provider_daybreak.overview.facts import WORST
 from airflow_provider_daybreak.web.access import may_answer, may_change, may_read
 from airflow_provider_daybreak.web.calendar import Reading, User, read_report
