@@ -162,6 +162,26 @@ async def beside_the_loop(call: Callable[..., None], *arguments: Any) -> None:
     await sync_to_async(call, thread_sensitive=False)(*arguments)
 
 
+def count_metric(name: str, number: int, tags: Mapping[str, str]) -> None:
+    """Add to one of Airflow's metrics, which go where its ``[metrics]`` section says."""
+    if not AIRFLOW_V_3_2:
+        from airflow.stats import Stats
+
+        Stats.incr(name, number, tags=dict(tags))
+        return
+    from airflow.sdk.observability import stats
+
+    if AIRFLOW_V_3_3:
+        state = sys.modules[stats.initialize.__module__]
+        if state._factory is None:  # noqa: SLF001 - tasks begin with one, commands and servers with none
+            from airflow.configuration import conf
+            from airflow.sdk.observability.metrics import stats_utils
+
+            legacy = conf.getboolean("metrics", "legacy_names_on", fallback=True)
+            stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=legacy)
+    stats.Stats.incr(name, number, tags=dict(tags))
+
+
 def create_backfill(dag_id: str, first: datetime, last: datetime, *, by: str) -> None:
     """
     Have Airflow make up for a range, as its own command does: runs that failed are made again, others stay.

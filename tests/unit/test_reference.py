@@ -23,6 +23,7 @@ import airflow_provider_daybreak as package
 from airflow_provider_daybreak import exceptions
 from airflow_provider_daybreak.archive.manifest import Manifest
 from airflow_provider_daybreak.cli import get_cli_commands
+from airflow_provider_daybreak.context.metrics import METRICS
 from airflow_provider_daybreak.get_provider_info import get_provider_info
 from airflow_provider_daybreak.overview.words import STATES
 from airflow_provider_daybreak.reports.templates.components import Components
@@ -77,6 +78,12 @@ def of_settings():
     yield "| option | default | meaning |\n| --- | --- | --- |\n"
     for name, option in get_provider_info()["config"]["daybreak"]["options"].items():
         yield f"| `{name}` | `{option['default'] or '(empty)'}` | {option['description']} |\n"
+
+
+def of_metrics():
+    yield "| metric | counts |\n| --- | --- |\n"
+    for name, meaning in METRICS.items():
+        yield f"| `{name}` | {meaning} |\n"
 
 
 MODULES = re.findall(r"^    ([a-z]+\.[a-z]+)$", package.__doc__, re.MULTILINE)
@@ -213,6 +220,7 @@ def generated(name, parts):
     [
         ("reference.md", "commands", of_commands),
         ("reference.md", "settings", of_settings),
+        ("reference.md", "metrics", of_metrics),
         ("arguments.md", "arguments", of_arguments),
         ("errors.md", "errors", of_errors),
         ("http-api.md", "addresses", of_addresses),

@@ -12,6 +12,7 @@ from airflow_provider_daybreak.delivery.approval import Outline, Proposal, Quest
 from airflow_provider_daybreak.delivery.batch import Batch
 from airflow_provider_daybreak.delivery.captured import CapturedMessage, captured_mails, is_captured
 from airflow_provider_daybreak.delivery.claims import LIFETIME
+from airflow_provider_daybreak.delivery.facts import told_nobody
 from airflow_provider_daybreak.delivery.mailing import Mailing, exclude, ledger_of
 from airflow_provider_daybreak.delivery.message import Message
 from airflow_provider_daybreak.delivery.recipients import (
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.archive import Archive, Manifest, Revision
     from airflow_provider_daybreak.delivery.attachments import Attachment
     from airflow_provider_daybreak.delivery.encryption import Encryption
+    from airflow_provider_daybreak.delivery.facts import Tell
     from airflow_provider_daybreak.delivery.ledger import Ledger
     from airflow_provider_daybreak.delivery.recipients import Recipient
     from airflow_provider_daybreak.delivery.request import MailSettings
@@ -87,6 +89,7 @@ class Mailer:
     :param run: which try of which task mails, for the ledger.
     :param claim_lifetime: how long a mail is in flight whose sender gives no sign of life.
     :param shadows: which days are whose to mail; what this archive says when None.
+    :param tell: is told what became of the mails of a report now, by how many.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class Mailer:
         run: Mapping[str, object] | None = None,
         claim_lifetime: timedelta = LIFETIME,
         shadows: Shadows | None = None,
+        tell: Tell = told_nobody,
     ) -> None:
         self.archive = archive
         self.settings = settings
@@ -109,6 +113,7 @@ class Mailer:
         self._run = run or {}
         self._upkeep = Upkeep(claim_lifetime)
         self._shadows = shadows or Shadows(archive.root)
+        self._tell = tell
         self._connect = partial(Session.open, settings.server)
 
     def send(self, request: MailRequest, *, rules: Rules, on_refused: OnRefused = "fail") -> Delivery:
@@ -192,14 +197,15 @@ class Mailer:
         summary = self._hold(batch, shown.keys, f"rejected by {by}", "rejected")
         return Delivery(batch[0].manifest, summary)
 
-    @staticmethod
-    def _hold(batch: Batch, keys: Iterable[str], reason: str, status: str) -> Summary:
+    def _hold(self, batch: Batch, keys: Iterable[str], reason: str, status: str) -> Summary:
         """Say in the ledger why those mails are not sent that still would be."""
         summary, wanted = Summary(), frozenset(keys)
         for mailing in batch:
-            for mail in mailing.pending():
-                if mail.key in wanted:
-                    mailing.hold(mail, reason, summary, status=status)
+            mine = [mail for mail in mailing.pending() if mail.key in wanted]
+            for mail in mine:
+                mailing.hold(mail, reason, summary, status=status)
+            if status == "waiting":
+                self._tell(mailing.manifest.report, {"held": len(mine)})
         return summary
 
     def _deliver(self, batch: Batch, request: MailRequest, *, on_refused: OnRefused = "fail") -> Delivery:
@@ -265,6 +271,7 @@ class Mailer:
                 approved=approved,
                 shadow=self._why_in_shadow(message.revision.manifest),
                 store=self.archive.store_artifact,
+                tell=self._tell,
             )
 
         return Batch(messages, mailing_of)
@@ -325,6 +332,7 @@ class Mailer:
                     run={"reason": resending.reason, "by": resending.by},
                     now=datetime.now(timezone.utc),
                     occasion=f"resend:{resending.id}" + (f":{_trial(trial)}" if trial else ""),
+                    tell=self._tell,
                 )
                 sent = (
                     mailing.send(self._connect)

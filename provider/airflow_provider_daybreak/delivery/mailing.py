@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date, datetime
 from functools import cached_property
 from hashlib import sha256
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from airflow_provider_daybreak.delivery.facts import place_of, revision_of, told_nobody
 from airflow_provider_daybreak.delivery.keys import key_in
 from airflow_provider_daybreak.delivery.ledger import Ledger
 from airflow_provider_daybreak.delivery.recipients import normal_form, parse_address
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.archive import Archive, Manifest, Revision
     from airflow_provider_daybreak.archive.artifacts import Artifact
     from airflow_provider_daybreak.delivery.attachments import Attachment
-    from airflow_provider_daybreak.delivery.facts import Facts
+    from airflow_provider_daybreak.delivery.facts import Facts, Tell
     from airflow_provider_daybreak.delivery.ledger import Entry, Standing, Status
     from airflow_provider_daybreak.delivery.message import Message
     from airflow_provider_daybreak.delivery.recipients import Recipient
@@ -85,6 +86,7 @@ class Mailing:
         sent again; all when None.
     :param shadow: why none of it may go out, since the old job mails that day; nothing where it may.
     :param store: keeps what would have been sent, given a name and the bytes, and returns where it lies.
+    :param tell: is told what became of the mails of a report now, by how many.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Mailing:
         approved: Mapping[str, bool] | None = None,
         shadow: str = "",
         store: Callable[[str, BinaryIO], Artifact] | None = None,
+        tell: Tell = told_nobody,
     ) -> None:
         self.message = message
         self.ledger = ledger
@@ -109,6 +112,7 @@ class Mailing:
         self._approved = approved
         self._shadow = shadow
         self._store = store
+        self._tell = tell
 
     @property
     def manifest(self) -> Manifest:
@@ -143,6 +147,7 @@ class Mailing:
             return sender.deliver([*mails, *corrections])
         finally:
             self.message.release()
+            self._tell(self.manifest.report, Counter(sender.events))
 
     def render(self, mail: Mail, server_limit: int | None) -> tuple[Iterator[bytes], int]:
         """Return a mail's bytes in chunks, and their number, given what the server takes."""
@@ -288,6 +293,8 @@ class Mailing:
                 self.hold(mail, reason, summary, more=self._captured(mail))
         if summary.held:
             log.warning("archived, not mailed to %d: %s", len(summary.held), reason)
+        counts = {"held": len(summary.held), "duplicate_prevented": len(summary.already_sent)}
+        self._tell(self.manifest.report, counts)
         return summary
 
     def _split_corrections(self, mails: Sequence[Mail]) -> tuple[list[Mail], list[Mail]]:
@@ -300,7 +307,7 @@ class Mailing:
         for mail in mails:
             entry = entries[mail.key]
             first = entry.facts
-            if entry.standing != "sent" or _revision(first) == _revision(mail.facts):
+            if entry.standing != "sent" or revision_of(first) == revision_of(mail.facts):
                 others.append(mail)
             elif self.rules.on_correction == "send":
                 correction = self._correction(mail, first)
@@ -329,19 +336,25 @@ class Mailing:
         earlier = self._corrections.get((mail.recipient.normal, mail.recipient.part), [])
         answers = first.get("message_id")
         for _, facts in earlier:
-            if _revision(facts) == _revision(mail.facts):  # older versions named the occasion by the content
-                return self._mail(mail.recipient, str(facts["occasion"]), answers=answers, place=_place(facts))
+            if revision_of(facts) == revision_of(
+                mail.facts
+            ):  # older versions named the occasion by the content
+                return self._mail(
+                    mail.recipient, str(facts["occasion"]), answers=answers, place=place_of(facts)
+                )
         had = [
             first,
             *(facts for standing, facts in earlier if standing in ("sent", "in_doubt", "in_flight")),
         ]
-        last = max(had, key=lambda facts: (_place(facts), str(facts.get("time"))))  # clocks are set, places not
-        (day, number), (this_day, this_number) = _revision(last), _revision(mail.facts)
+        last = max(
+            had, key=lambda facts: (place_of(facts), str(facts.get("time")))
+        )  # clocks are set, places not
+        (day, number), (this_day, this_number) = revision_of(last), revision_of(mail.facts)
         newer = day == this_day and number > this_number
         if newer or last.get("digest") in (None, mail.facts["digest"]):
             return None
         occasion = f"correction:{self.manifest.report_date.isoformat()} r{self.manifest.revision:04d}"
-        return self._mail(mail.recipient, occasion, answers=answers, place=_place(last) + 1)
+        return self._mail(mail.recipient, occasion, answers=answers, place=place_of(last) + 1)
 
     @cached_property
     def _corrections(self) -> dict[tuple[str, str], list[tuple[Standing, Facts]]]:
@@ -376,18 +389,6 @@ class Mailing:
         if answers:
             facts |= {"answers": answers, "place": place}
         return Mail(key, recipient, message_id, facts, self.message.envelope_sender(recipient))
-
-
-def _revision(facts: Mapping[str, Any]) -> tuple[str, int]:
-    """Return date and number of the revision that the ledger's facts are of; 0 where they don't say."""
-    number = facts.get("revision")
-    return str(facts.get("report_date")), number if isinstance(number, int) else 0
-
-
-def _place(facts: Facts) -> int:
-    """Return how many mails for the period a recipient had before; 0 of what older versions wrote down."""
-    place = facts.get("place")
-    return place if type(place) is int else 0
 
 
 def _after(before: Entry, resent: Entry) -> Status:

@@ -158,6 +158,7 @@ class Sender:
         check_choice("on_unknown", on_unknown, OnUnknown)
         self.ledger = ledger
         self.summary = Summary()
+        self.events: list[str] = []  # as count_mails takes them, without what an earlier try came to
         self._connect = connect
         self._render = render
         self._envelope_sender = envelope_sender
@@ -191,9 +192,7 @@ class Sender:
         log.info("%d to send, %d sent before", len(self._pending), len(self.summary.already_sent))
         try:
             self._go_round()
-        except (
-            SmtpError
-        ) as error:  # of the server as a whole: each who waits for it has its reason in the ledger
+        except SmtpError as error:  # of the server as a whole: the ledger has its reason for each who waits
             for mail in self._pending.values():
                 self.ledger.note(mail.key, "deferred", error.problem, mail.facts)
             raise
@@ -317,6 +316,7 @@ class Sender:
             return
         del self._pending[mail.key]
         self.summary.deferred.pop(address, None)
+        self.events.append("in_doubt" if status == "unknown" else status)
         if status == "sent":
             self.summary.sent[address] = mail.message_id
             if len(self.summary.sent) % _PROGRESS_EVERY == 0:
@@ -352,6 +352,7 @@ class Sender:
         if would_send(entry, self._on_unknown):
             return self._may_send(mail, entry)
         if entry.standing == "sent":
+            self.events.append("duplicate_prevented")
             self.summary.already_sent[address] = str(entry.facts.get("message_id", mail.message_id))
             log.info("%s: already sent at %s", address, entry.facts.get("time"))
         elif entry.standing == "refused":
@@ -371,6 +372,7 @@ class Sender:
         elif self._approved is not None and entry.standing == "in_doubt" and not self._approved[mail.key]:
             reason = f"in doubt since it was asked about ({_doubt(entry)}); clear the task to ask again"
         if reason:
+            self.events.append("held")
             self.summary.held[address] = reason
             self.ledger.note(mail.key, "held", reason, mail.facts)
             log.warning("%s: held: %s", address, reason)

@@ -55,7 +55,7 @@ class BackfillFailedError(OverviewError):
         )
 
 
-class QuestionChangedError(OverviewError):
+class QuestionChangedError(OverviewError, permanent=True):
     """An answer to what a mail task no longer asks: it was answered, cleared, or asks about something else."""
 
     task_id: str

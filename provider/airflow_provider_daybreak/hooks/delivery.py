@@ -14,6 +14,7 @@ from airflow_provider_daybreak.context.encryption import encryption_of
 from airflow_provider_daybreak.context.failure_text import failure_text
 from airflow_provider_daybreak.context.hosts import check_shared
 from airflow_provider_daybreak.context.late_text import LateRun
+from airflow_provider_daybreak.context.metrics import count_mails
 from airflow_provider_daybreak.context.run import default_zone, run_of
 from airflow_provider_daybreak.context.shadow import shadows_of, why_in_shadow
 from airflow_provider_daybreak.context.smtp import mail_settings, raise_swallowed
@@ -198,6 +199,7 @@ class DeliveryHook(BaseHook):
             encryption_of,
             claim_lifetime=Settings.load().claim_lifetime,
             shadows=shadows_of(),
+            tell=count_mails,
         )
         if context is None:
             return mailer()

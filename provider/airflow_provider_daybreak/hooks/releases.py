@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from airflow_provider_daybreak.context.hosts import remote_executors
 from airflow_provider_daybreak.context.left_files import store_left
 from airflow_provider_daybreak.context.masking import mask
+from airflow_provider_daybreak.context.metrics import environments_counted
 from airflow_provider_daybreak.context.package_index import index_of
 from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.exceptions import (
@@ -91,7 +92,8 @@ class ReleaseHook:
         store = self.store(name)
         if store:
             catch_up(layout, store, index_of=index_of)
-        deployed = deploy(layout, plan, store=store)
+        with environments_counted(layout, reused=True):
+            deployed = deploy(layout, plan, store=store)
         if deployed.changed and deployed.findings is not None:
             warn_of(deployed.findings, name)
         return info_of(deployed)
@@ -126,7 +128,8 @@ class ReleaseHook:
         layout, store = self.layout(name), self.store(name)
         if store is None:
             return get_release(layout, wanted)
-        return ensure(layout, wanted, store=store, index_of=index_of, other_python=True)
+        with environments_counted(layout):
+            return ensure(layout, wanted, store=store, index_of=index_of, other_python=True)
 
     def run(
         self,

@@ -12,6 +12,7 @@ from airflow_provider_daybreak.context.address import address_of
 from airflow_provider_daybreak.context.archive import archive_at, archive_of
 from airflow_provider_daybreak.context.attachments import attached_files
 from airflow_provider_daybreak.context.draft import draft_of
+from airflow_provider_daybreak.context.metrics import count
 from airflow_provider_daybreak.exceptions import (
     ArchivedFileNotFoundError,
     ChecksFailedError,
@@ -68,6 +69,8 @@ class ReportHook:
                 raise ChecksFailedError(spec.report, run.report_date.isoformat(), found.failed, "") from error
             raise
         revision = self.archive.publish(draft_of(rendered, run), take_over=take_over)
+        count("daybreak.report.built", report=spec.report)
+        count("daybreak.report.archived", 0 if revision.existing else 1, report=spec.report)
         said = "was there already" if revision.existing else "published"
         log.info("Report %s for %s %s: %s", spec.report, run.report_date, said, revision.uri)
         if rendered.failed:

@@ -16,6 +16,7 @@ from airflow_provider_daybreak.archive.layout import check_report
 from airflow_provider_daybreak.context.archive import archive_at, archive_of
 from airflow_provider_daybreak.context.dag_file import check_only_file
 from airflow_provider_daybreak.context.mailing_script import Ended, Mailed, Script
+from airflow_provider_daybreak.context.metrics import count
 from airflow_provider_daybreak.context.run import lateness_of, run_of
 from airflow_provider_daybreak.delivery.approval import Question
 from airflow_provider_daybreak.delivery.captured import captured_files, captured_mails
@@ -196,7 +197,7 @@ class ScriptMailHook:
             if not relay.messages:
                 return self._nothing(script, ended)
             draft = self._draft(script, relay.messages, outbox, ended=ended)
-            revision = self.archive.publish(draft, take_over=self.options.take_over)
+            revision = self._published(draft)
         log.info("%d messages of the script are archived: %s", len(relay.messages), revision.uri)
         return self._deliver(revision, ended, context)
 
@@ -305,8 +306,13 @@ class ScriptMailHook:
             log.warning(
                 "The script failed after it had mailed %d messages: none is sent. They are kept as a draft: %s",
                 len(taken),
-                self.archive.publish(draft, take_over=self.options.take_over).uri,
+                self._published(draft).uri,
             )
+
+    def _published(self, draft: Draft) -> Revision:
+        revision = self.archive.publish(draft, take_over=self.options.take_over)
+        count("daybreak.report.archived", 0 if revision.existing else 1, report=draft.report)
+        return revision
 
     def _draft(
         self, script: Script, taken: Sequence[RelayedMessage], folder: Path, *, ended: Ended | None
