@@ -12,6 +12,7 @@ What ``__all__`` names here and in these modules is public. All else may move wi
     reports.checks
     releases.conditions
     notifications.failure
+    notifications.late
     notifications.ping
     secrets.dotenv
     bundles.package
