@@ -80,7 +80,7 @@ def of_settings():
         yield f"| `{name}` | `{option['default'] or '(empty)'}` | {option['description']} |\n"
 
 
-def of_metrics():
+def of_counters():
     yield "| metric | counts |\n| --- | --- |\n"
     for name, meaning in METRICS.items():
         yield f"| `{name}` | {meaning} |\n"
@@ -220,7 +220,7 @@ def generated(name, parts):
     [
         ("reference.md", "commands", of_commands),
         ("reference.md", "settings", of_settings),
-        ("reference.md", "metrics", of_metrics),
+        ("reference.md", "counters", of_counters),
         ("arguments.md", "arguments", of_arguments),
         ("errors.md", "errors", of_errors),
         ("http-api.md", "addresses", of_addresses),
