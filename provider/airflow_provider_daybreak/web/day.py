@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 _AROUND = timedelta(days=45)  # within which the day before and the day after are looked for
 _MOST_SHOWN = 300  # recipients on a page; those who did not get it come first
 _LONGEST = 2_000_000  # bytes of a text that is compared
-_ANSWERS = {"approve": APPROVE, "reject": REJECT}
+_ANSWERS = ("approve", "reject")
 
 
 @dataclass(frozen=True)
@@ -215,10 +215,17 @@ def answer_held(
     question = next((each for each in open_questions(runs) if each.mark == mark), None)
     if question is None:
         raise QuestionChangedError(str(runs[0].get("task_id")), str(runs[0].get("run_id")))
-    facts = {"report": shown.found.report, "report_date": shown.day.isoformat(), "subject": question.subject}
-    task = {"run_id": question.run_id, "task_id": question.task_id}
-    log_action(user, given, dag_id=question.dag_id, task=task, **facts)
-    answer(question, _ANSWERS[given], user=user)
+    approved = given == "approve"
+    log_action(
+        user,
+        "approve" if approved else "reject",
+        dag_id=question.dag_id,
+        task={"run_id": question.run_id, "task_id": question.task_id},
+        report=shown.found.report,
+        report_date=shown.day.isoformat(),
+        subject=question.subject,
+    )
+    answer(question, APPROVE if approved else REJECT, user=user)
     KEEPER.look_again()
     address = f"{request.base_url.path}{APP_PREFIX.lstrip('/')}/day/{quote(shown.found.report)}/{shown.day}"
     return RedirectResponse(f"{address}?answered={given}", 303, headers=dict(HEADERS))
