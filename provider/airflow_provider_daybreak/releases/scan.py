@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,17 @@ _PAST_US = (
     re.compile(r"\bcurl\b.*\bsmtps?://"),
     re.compile(r"\bpython[\d.]*\s+(?:-[A-Za-z]+\s+)*-[a-zA-Z]*[IES][a-zA-Z]*\b"),
 )
+_MAILERS = (
+    "smtplib",
+    "django.core.mail",
+    "yagmail",
+    "redmail",
+    "flask_mail",
+    "emails",
+    "envelopes",
+    "aiosmtplib",
+)
+"""Modules that a script mails by: Python's own, and libraries that build on it, or read its variables."""
 _MAGIC = re.compile(r"\s*[%!?]")
 _WITH_A_WORD = {"pandas.Timestamp", "pandas.to_datetime"}
 
@@ -50,7 +61,7 @@ class Findings:
         are left out, since the script goes on without them; so are the source's own modules and those of Python itself.
     :param clock_calls: where it asks for the time, such as ``report.py line 12: datetime.date.today``: a backfilled
         day would get today's.
-    :param mails: a place that imports smtplib, the nearest to the top of the source, or "".
+    :param mails: a place that imports smtplib, or a library that mails, the nearest to the top of the source, or "".
     :param example: name of an example of a ``.env`` that the source has, where it has no such file itself, or "".
     :param escapes: where it mails, or starts Python, in a way that ``mail=`` and ``clock=`` don't reach, with what is meant.
     """
@@ -83,7 +94,7 @@ def scan(folder: Path, files: Sequence[str], roots: Sequence[str] = ()) -> Findi
             found.clock_calls += [
                 f"{place} line {line}: {name}" for line, name in sorted(set(clock_calls(tree)))
             ]
-            if line := _line_of_import(tree, "smtplib"):
+            if line := _line_of_import(tree, _MAILERS):
                 mailers.append((path.count("/"), place, line))
             found.escapes += [f"{place} line {line}: {what}" for line, what in _told_past_us(tree)]
         if path.endswith((".sh", ".bash")):
@@ -106,7 +117,7 @@ def warn_of(found: Findings, name: str) -> None:
         )  # fmt: skip
     if found.mails:
         log.warning(
-            "%s imports smtplib: what the script mails by itself goes out again with each retry, clear and backfill, "
+            "%s imports what mails: what the script mails by itself goes out again with each retry, clear and backfill, "
             "unless mail='once' is set where it runs, which sends it once for its day.",
             found.mails,
         )
@@ -177,12 +188,13 @@ def _past_us(text: str) -> Iterator[str]:
     yield from (match[0].strip() for pattern in _PAST_US for match in [pattern.search(text)] if match)
 
 
-def _line_of_import(tree: ast.AST, module: str) -> int:
-    """Return a line that imports the module, wherever in the file, or 0."""
+def _line_of_import(tree: ast.AST, modules: Collection[str]) -> int:
+    """Return a line that imports one of the modules, wherever in the file, or 0."""
     for node in ast.walk(tree):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
-        if module in names and isinstance(node, ast.stmt):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        if any(name in modules for name in names) and isinstance(node, ast.stmt):
             return node.lineno
     return 0
 

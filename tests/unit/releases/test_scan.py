@@ -42,6 +42,20 @@ def test_who_mails_is_found_wherever_in_the_source_that_is(folder):
     assert scan(source, ["report.py", "broken.py", "mailer.py"]).mails == "mailer.py line 3"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import yagmail",
+        "from django.core.mail import send_mail",
+        "from django.core import mail",
+        "import redmail as r",
+        "from flask_mail import Mail",
+    ],
+)
+def test_a_library_that_mails_is_mail(folder, text):
+    assert scan(folder(report_py=f"{text}\n"), ["report.py"]).mails == "report.py line 1"
+
+
 @pytest.fixture
 def calls(tmp_path):
     """Return a function that looks through a script, and returns what it calls at which line."""

@@ -211,8 +211,9 @@ def _planned(name: str, jobs: tuple[Job, ...], task: Task, zone: str, since: dat
 
 
 def _scanned(source: Path, task: Task, files: list[str]) -> list[str]:
-    """Return the files that a task's script is: others of its folder may be other jobs."""
-    return reached(source, task.script) if (source / task.script).is_file() else files
+    """Return the files that a task's script is: others of its folder may be other jobs. Django's finds its own by their names."""
+    alone = (source / task.script).is_file() and Path(task.script).name != "manage.py"
+    return reached(source, task.script) if alone else files
 
 
 def _said(dag: DagFile, jobs: tuple[Job, ...], seen: Findings, source: Path | None) -> list[Note]:
