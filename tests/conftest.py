@@ -64,7 +64,11 @@ def _engine_answers():
 @cache
 def _missing(marker):
     """Say what this machine lacks for tests with the marker, and what brings it; nothing when it lacks nothing."""
-    programs = {"mail_readers": ("mutt", "ripmime", "spamassassin"), "strace": ("strace",)}.get(marker, ())
+    programs = {
+        "mail_readers": ("mutt", "ripmime", "spamassassin"),
+        "proxy": ("nginx",),
+        "strace": ("strace",),
+    }.get(marker, ())
     lacks = [program for program in programs if shutil.which(program) is None]
     if marker == "browser":
         lacks += [] if CHROMIUM else ["Chromium"]
@@ -86,7 +90,7 @@ def _missing(marker):
     return (", ".join(lacks), BRING_PACKAGES) if lacks else None
 
 
-MARKERS = ("browser", "engine", "mail_readers", "pango", "strace", "workers", "cron")
+MARKERS = ("browser", "engine", "mail_readers", "pango", "proxy", "strace", "workers", "cron")
 
 
 def pytest_report_header():

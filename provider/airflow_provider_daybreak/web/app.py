@@ -38,6 +38,7 @@ from airflow_provider_daybreak.web.content import (
     HEADERS,
     Content,
     content_of,
+    for_frame,
     large_file,
     list_page,
     page_of,
@@ -163,7 +164,7 @@ def show_in_folder(number: str) -> Response:
 def show_report(request: Request, revision: Annotated[Revision, Depends(readable)]) -> Response:
     """Show the report itself, with a way back to the run that made it, unless it is shown in the run's own page."""
     if _FRAMED in request.query_params:
-        return _response(page_of(revision))
+        return _response(for_frame(page_of(revision)))
     dag_id, run_id = (str(revision.manifest.run.get(name, "")) for name in ("dag_id", "run_id"))
     run = f"{request.base_url.path}dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
     return _response(with_way_back(page_of(revision), run, f"Run {run_id} of {dag_id}", _which(revision)))

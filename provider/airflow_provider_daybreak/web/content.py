@@ -170,6 +170,14 @@ def with_way_back(content: Content, address: str, text: str, which: str) -> Cont
     return replace(content, body=body if found else link + content.body)
 
 
+def for_frame(content: Content) -> Content:
+    """Return a page that Tab gets into, or who has no mouse could not scroll it within its frame; anything else as it is."""
+    if not content.media_type.startswith("text/html"):
+        return content
+    body, found = re.subn(rb"<body(?=[\s>])", rb'<body tabindex="0"', content.body, count=1)
+    return replace(content, body=body if found else rb'<body tabindex="0">' + content.body)
+
+
 def problem_page(detail: str, home: str) -> bytes:
     """
     Return a page that says why there is nothing to show.

@@ -94,7 +94,9 @@ class Day:
         shown = [
             row.report_date
             for row in self.found.rows
-            if row.archived or row.run or (row.due and row.due <= self.found.now)
+            if row.archived
+            or row.run
+            or (row.due and row.due <= self.found.now and row.standing.state != "not_due")
         ]
         there = [day for day in shown if (day > self.day if step > 0 else day < self.day)]
         return (min(there) if step > 0 else max(there)) if there else None

@@ -1,15 +1,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from airflow_provider_daybreak.delivery.ledger import key_of
-from airflow_provider_daybreak.delivery.mailing import ledger_of
 from tests.integration.web.server import served
-from tests.mail import draft
 
 
 @pytest.fixture(scope="session")
@@ -45,30 +40,8 @@ def shown(server):
 def mailed(server):
     """Return a function that publishes a report of today, and mails it to somebody."""
 
-    def publish(
-        report, dag_id, *, title="Almanac", recipient="ann@example.org", status="sent", reason="250 taken"
-    ):
-        day = datetime.now(timezone.utc).date()
-        start, end = (f"{each}T00:00:00+00:00" for each in (day, day + timedelta(days=1)))
-        made = draft(report, day, title=title, start=start, end=end, timezone="UTC")
-        revision = server.archive.publish(
-            replace(made, run={"dag_id": dag_id, "run_id": f"scheduled__{title}"})
-        )
-        ledger, key = (
-            ledger_of(server.archive, revision.manifest),
-            key_of(report, revision.manifest.period_key, recipient),
-        )
-        facts = {
-            "report": report,
-            "report_date": str(day),
-            "recipient": recipient,
-            "revision": 1,
-            "occasion": "",
-        }
-        with ledger.held(key, 0):
-            ledger.commit(key, 0, facts)
-            ledger.settle(key, 0, status, reason, facts)
-        ledger.synchronise()
+    def publish(report, dag_id, *, recipient="ann@example.org", **changes):
+        server.publish_mailed(report, dag_id, recipients=[recipient], **changes)
         return report
 
     return publish

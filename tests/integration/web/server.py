@@ -1,28 +1,36 @@
-"""A real API server under a path prefix, whose users may each read the Dags that bear their name."""
+"""A real API server under a path prefix, whose users may each read the Dags that bear their name, or as its auth manager has it."""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
-import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from zlib import crc32
 
 import httpx
 import pytest
 
 from airflow_provider_daybreak.archive import Archive, Draft, DraftFile
 from airflow_provider_daybreak.context.archive import archive_at
+from airflow_provider_daybreak.delivery.ledger import key_of
+from airflow_provider_daybreak.delivery.mailing import ledger_of
+from demo.ports import free_port
+from tests.mail import draft
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from airflow_provider_daybreak.archive import Revision
 
 AUTH_MANAGER = """
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
@@ -101,21 +109,82 @@ class Server:
         )
         return f"daybreak/reports/{report}/2026-03-29/1/"
 
+    def publish_mailed(
+        self,
+        report: str,
+        dag_id: str,
+        *,
+        day: date | None = None,
+        title: str = "Almanac",
+        run_id: str = "",
+        recipients: Sequence[str] = ("ann@example.org",),
+        status: str = "sent",
+        reason: str = "250 taken",
+        **changes: object,
+    ) -> Revision:
+        """
+        Publish a report of a day, and mail it to somebody.
+
+        :param day: today when None.
+        :param status: what became of each mail.
+        :param changes: of the draft.
+        """
+        day = day or datetime.now(timezone.utc).date()
+        start, end = (f"{each}T00:00:00+00:00" for each in (day, day + timedelta(days=1)))
+        made = draft(report, day, title=title, text=f"{title}\n", start=start, end=end, timezone="UTC")
+        run = {"dag_id": dag_id, "run_id": run_id or f"scheduled__{title}"}
+        revision = self.archive.publish(replace(made, **{"run": run, **changes}))
+        ledger = ledger_of(self.archive, revision.manifest)
+        for recipient in recipients:
+            key = key_of(report, revision.manifest.period_key, recipient)
+            facts = {
+                "report": report,
+                "report_date": str(day),
+                "recipient": recipient,
+                "revision": 1,
+                "occasion": "",
+            }
+            with ledger.held(key, 0):
+                ledger.commit(key, 0, facts)
+                ledger.settle(key, 0, status, reason, facts)
+        ledger.synchronise()
+        return revision
+
+    def return_from_task(self, dag_id: str, run_id: str, task_id: str, result: object) -> None:
+        """Have a task of a run return a result."""
+        row = (
+            crc32(run_id.encode()),
+            task_id,
+            -1,
+            "return_value",
+            dag_id,
+            run_id,
+            json.dumps(json.dumps(result)),
+        )
+        with closing(sqlite3.connect(self.log.parent / "airflow.db", timeout=60)) as database, database:
+            names = "dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp"
+            database.execute(
+                f"INSERT INTO xcom ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, '2026-03-29 09:00:00')", row
+            )
+
 
 @contextmanager
-def served(home: Path, archive: str) -> Iterator[Server]:
+def served(
+    home: Path, archive: str, *, made_by: Sequence[str] = ("-m", "airflow", "db", "migrate"), **settings: str
+) -> Iterator[Server]:
     """
     Run a server until the block ends.
 
     :param home: an empty folder for all that Airflow writes.
     :param archive: URI of the archive it shows.
+    :param made_by: what Python is given to make the database.
+    :param settings: further environment.
     """
     (home / "each_their_own.py").write_text(AUTH_MANAGER % {"readers": READERS})
     (home / "simple_auth_manager_passwords.json.generated").write_text(json.dumps({u: u for u in USERS}))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    base = f"http://127.0.0.1:{port}/airflow/"
+    port = free_port()
+    prefix = urlsplit(settings.get("AIRFLOW__API__BASE_URL", "http://x/airflow")).path.strip("/")
+    base = f"http://127.0.0.1:{port}/{prefix}/"
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(home),
@@ -125,13 +194,13 @@ def served(home: Path, archive: str) -> Iterator[Server]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
         "AIRFLOW__DAYBREAK__ARCHIVE": archive,
         "PYTHONPATH": str(home),
+        **settings,
     }
-    airflow = [sys.executable, "-m", "airflow"]
     log = home / "api-server.log"
     with log.open("wb") as output:
-        subprocess.run([*airflow, "db", "migrate"], env=environment, stdout=output, stderr=output, check=True)
+        subprocess.run([sys.executable, *made_by], env=environment, stdout=output, stderr=output, check=True)
         process = subprocess.Popen(
-            [*airflow, "api-server", "--host", "127.0.0.1", "--port", str(port)],
+            [sys.executable, "-m", "airflow", "api-server", "--host", "127.0.0.1", "--port", str(port)],
             env=environment,
             stdout=output,
             stderr=output,
@@ -145,7 +214,7 @@ def served(home: Path, archive: str) -> Iterator[Server]:
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300  # of a machine with much else to do
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if httpx.get(address, timeout=5).is_success:

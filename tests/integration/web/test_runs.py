@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from contextlib import closing
-from zlib import crc32
-
 import pytest
 
 pytestmark = pytest.mark.scheduler
@@ -17,19 +12,7 @@ def returned(server):
     """Return a function that has a task of a run return a result."""
 
     def keep(run_id, task_id, result, dag_id="ada_daily"):
-        row = (
-            crc32(run_id.encode()),
-            task_id,
-            -1,
-            "return_value",
-            dag_id,
-            run_id,
-            json.dumps(json.dumps(result)),
-            "2026-03-29 09:00:00",
-        )
-        with closing(sqlite3.connect(server.log.parent / "airflow.db", timeout=60)) as database, database:
-            names = "dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp"
-            database.execute(f"INSERT INTO xcom ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        server.return_from_task(dag_id, run_id, task_id, result)
 
     return keep
 
