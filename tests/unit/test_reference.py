@@ -205,7 +205,8 @@ def of_events():
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "log_action":
                 events = list(texts_of(node.args[1]))
                 facts = ", ".join(f"`{one.arg}`" for one in node.keywords if one.arg and one.arg != "dag_id")
-                yield f"- {' or '.join(f'`daybreak_{event}`' for event in events)}, with the user, the Dag, and {facts}\n"
+                named = " or ".join(f"`daybreak_{event}`" for event in events)
+                yield f"- {named}, with the user, the Dag{', and ' * bool(facts)}{facts}\n"
 
 
 def generated(name, parts):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _NUMBERED = re.compile(r"\[Errno \d+\] ([^'\")]+)")
+_LOGIN = re.compile(r"//[^/\s@]+@")
 _GIBIBYTE = 1 << 30
 _PATIENCE = 10  # seconds
 _SMALL = 1000  # bytes, of a mail that is begun and given up
@@ -64,10 +65,17 @@ def check(args: Namespace) -> None:
         return
     if args.output not in _OF_SETUP:
         raise InvalidValueError("--output", args.output, f"one of {', '.join(_OF_SETUP)}, or --dags with it")
-    findings = list(findings_of_setup())
+    findings = [replace(each, detail=_without_secrets(each.detail)) for each in findings_of_setup()]
     print_result(args.output, [asdict(finding) for finding in findings], "")
     if any(finding.state == "failed" for finding in findings):
         raise SystemExit(1)
+
+
+def _without_secrets(text: str) -> str:
+    """Return what is said without what a server echoes of a login, and without that of an address."""
+    from airflow_provider_daybreak.context.masking import masked
+
+    return _LOGIN.sub("//***@", masked(text))
 
 
 def _check_dags(args: Namespace) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.archive.layout import is_report
+from airflow_provider_daybreak.context.masking import masked
 from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.delivery.audit import deliveries
 from airflow_provider_daybreak.reports.period import parse_date
@@ -29,17 +30,10 @@ def failure_text(context: Mapping[str, Any], archive: Archive, report: object) -
         occasion += f":{ti.task_id}:{ti.map_index}:{ti.try_number}"
         lines += [f"Task:  {ti.task_id}, try {ti.try_number}", f"Log:   {getattr(ti, 'log_url', '')}"]
     if error:
-        lines.append(f"Error: {_redacted(str(error))}")
+        lines.append(f"Error: {masked(str(error))}")
     delivered = _delivered(context, archive, report)
     lines += ["", "Mails:", *delivered] if delivered else ["", "No mail of its report is in the ledger."]
     return occasion, "\n".join(lines) + "\n"
-
-
-def _redacted(text: str) -> str:
-    """Return the text without the secrets that Airflow knows of."""
-    from airflow.sdk.log import mask_logs
-
-    return str(mask_logs(None, "", {"event": text})["event"])
 
 
 def _delivered(context: Mapping[str, Any], archive: Archive, report: object) -> list[str]:

@@ -14,3 +14,10 @@ def mask(redactor: Redactor) -> None:
 
     for value in redactor.hidden:
         mask_secret(value)
+
+
+def masked(text: str) -> str:
+    """Return a text without the secrets that Airflow knows of here."""
+    from airflow.sdk.log import mask_logs
+
+    return str(mask_logs(None, "", {"event": text})["event"])

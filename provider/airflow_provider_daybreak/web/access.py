@@ -33,6 +33,16 @@ def may_answer(user: BaseUser, dag_id: object) -> bool:
     return _may(user, dag_id, "PUT", None) and _may(user, dag_id, "PUT", DagAccessEntity.HITL_DETAIL)
 
 
+def may_administer(user: BaseUser) -> bool:
+    """Return whether a user looks after Airflow: may see its configuration, and change its connections."""
+    from airflow.api_fastapi.app import get_auth_manager
+
+    manager = get_auth_manager()
+    return manager.is_authorized_configuration(method="GET", user=user) and manager.is_authorized_connection(
+        method="PUT", user=user
+    )
+
+
 def reader(user: BaseUser) -> Callable[[str], bool]:
     """Return what says which Dags a user may read; it asks for each once, since a page asks for hundreds, and often."""
     known: dict[str, bool] = {}

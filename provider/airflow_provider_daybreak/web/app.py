@@ -34,6 +34,7 @@ from airflow_provider_daybreak.web import session
 from airflow_provider_daybreak.web.access import may_read
 from airflow_provider_daybreak.web.api import describe, show_badge, tell_figures
 from airflow_provider_daybreak.web.calendar import fill, show_calendar, show_filling
+from airflow_provider_daybreak.web.check import check, show_check
 from airflow_provider_daybreak.web.content import (
     HEADERS,
     Content,
@@ -53,10 +54,10 @@ from airflow_provider_daybreak.web.deliveries import (
     tell_deliveries,
 )
 from airflow_provider_daybreak.web.releases import roll_back, show_lock, show_releases
+from airflow_provider_daybreak.web.rendering import language_asked
 from airflow_provider_daybreak.web.runs import reports_of
 from airflow_provider_daybreak.web.tabs import show_dag, show_day_of_run
 from airflow_provider_daybreak.web.today import show_static, show_today, tell_today
-from airflow_provider_daybreak.web.words import COOKIE, language_of
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def make_app() -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(get_user)],
+        dependencies=[Depends(_who_asks)],
     )
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(ArchivedFileNotFoundError, _absent)
@@ -87,6 +88,11 @@ def make_app() -> FastAPI:
             show
         )  # the server leaves out the body of what answers HEAD
     return app
+
+
+def _who_asks(request: Request, user: Annotated[BaseUser, Depends(get_user)]) -> None:
+    """Keep who asks, for what each page leads him to."""
+    request.state.user = user
 
 
 def readable(
@@ -192,7 +198,7 @@ def _refused(request: Request, error: Exception) -> Response:
     """Send a browser that is not logged in to the login page, which leads back here."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
     if error.status_code == HTTPStatus.UNAUTHORIZED and request.headers.get("sec-fetch-dest") == "iframe":
-        page = session.session_page(request.base_url.path, _language(request))
+        page = session.session_page(request.base_url.path, language_asked(request))
         return Response(page, 401, headers=dict(session.HEADERS))
     if error.status_code == HTTPStatus.UNAUTHORIZED and "text/html" in request.headers.get("accept", ""):
         back = quote(request.url.path, safe="")
@@ -219,12 +225,8 @@ def _no_index(request: Request, error: Exception) -> Response:
 def _refused_to(request: Request, error: Exception) -> Response:
     log.warning("Something that a page asked for can't be done: %s", error)
     assert isinstance(error, DaybreakError)  # noqa: S101 - registered for it alone
-    step = f" Que faire : {next_step(error)}" if _language(request) == "fr" else ""
+    step = f" Que faire : {next_step(error)}" if language_asked(request) == "fr" else ""
     return _told(request, f"{error}{step}", 409)
-
-
-def _language(request: Request) -> str:
-    return language_of(request.cookies.get(COOKIE, ""), request.headers.get("accept-language", ""))
 
 
 def _told(request: Request, detail: str, status: int) -> Response:
@@ -236,6 +238,7 @@ def _told(request: Request, detail: str, status: int) -> Response:
 
 
 _ACTIONS = (
+    ("/check", check),
     ("/deliveries/mail", mail_many),
     ("/releases/{name}/roll_back", roll_back),
     ("/calendar/{report}/fill", fill),
@@ -244,6 +247,7 @@ _ACTIONS = (
 )
 
 _PAGES = (
+    ("/check", show_check),
     ("/deliveries", show_deliveries),
     ("/deliveries/mail", show_mailing_many),
     ("/deliveries.csv", tell_deliveries),

@@ -63,13 +63,13 @@ async def sent_form(request: Request, user: Annotated[BaseUser, Depends(get_user
 
 
 def log_action(
-    user: BaseUser, event: str, *, dag_id: str, task: Mapping[str, str] | None = None, **facts: object
+    user: BaseUser, event: str, *, dag_id: str | None, task: Mapping[str, str] | None = None, **facts: object
 ) -> None:
     """
     Write into Airflow's audit log who did what.
 
     :param event: what was done; ``daybreak_`` is put before it.
-    :param dag_id: the Dag that it was done to.
+    :param dag_id: the Dag that it was done to; None where it was none.
     :param task: its ``run_id`` and ``task_id``, where it was done to one.
     """
     from airflow.models.log import Log

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_daybreak.overview.words import STATES, sentence
+from airflow_provider_daybreak.web.access import may_administer
 from airflow_provider_daybreak.web.words import COOKIE, WORDS, language_of
 
 if TYPE_CHECKING:
@@ -44,14 +45,25 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     """
     from starlette.responses import Response
 
-    say = Said(language_of(request.cookies.get(COOKIE, ""), request.headers.get("accept-language", "")))
+    say, user = Said(language_asked(request)), request.state.user
     body = (
         _environment()
         .get_template(f"{template}.html.j2")
-        .render(say=say, base=request.base_url.path, here_is=template, **values)
+        .render(
+            say=say,
+            base=request.base_url.path,
+            here_is=template,
+            administers=user is not None and may_administer(user),
+            **values,
+        )
     )
     headers = {**HEADERS, "Content-Type": "text/html; charset=utf-8", "Content-Language": say.language}
     return Response(body, status, headers=headers)
+
+
+def language_asked(request: Request) -> str:
+    """Return the language of who asks."""
+    return language_of(request.cookies.get(COOKIE, ""), request.headers.get("accept-language", ""))
 
 
 @cache
