@@ -186,6 +186,6 @@ def test_after_the_cutover_each_day_is_mailed_by_exactly_one_and_it_can_be_taken
     assert len(shop.old.mails) == 2
     assert shop.sent() == [f"Stock of {TOMORROW}"]
 
-    shop.daybreak("shadow", "stop", NAME)
+    shop.airflow.cli("daybreak", "shadow", "stop", NAME)
     assert shop.paused()
     assert shop.state() == "stopped"
