@@ -52,6 +52,32 @@ NASTY = (
     "\u202e<!--&lt;script&gt;",
 )
 """What no value of a report may become in a page."""
+_RUNS = (
+    "<script>document.title='acted'</script>",
+    "<img src=x onerror=document.title='acted'>",
+    "<svg/onload=document.title='acted'>",
+    "<details open ontoggle=document.title='acted'>x</details>",
+    "<iframe srcdoc=\"<script>parent.document.title='acted'</script>\"></iframe>",
+    "<a href=javascript:document.title='acted'>x</a>",
+    "<input autofocus onfocus=document.title='acted'>",
+    "<math><mtext><style><img src=x onerror=document.title='acted'></style></mtext></math>",
+    "<base href=https://evil.example/>",
+    "<meta http-equiv=refresh content='0;url=https://evil.example/'>",
+)
+_LEAVES = (
+    "",
+    "'>",
+    '">',
+    "</td></tr></table>",
+    "</title></style></textarea></script>",
+    "--><!--",
+    "]]>",
+    "&lt;",
+    "`>",
+    "{{ 7*7 }}",
+)
+INJECTIONS = tuple(leaves + runs for leaves in _LEAVES for runs in _RUNS)
+"""A hundred of them: what would run, each behind what leaves where it is."""
 USERS = {"ada": "viewer", "bob": "admin", "ad": "viewer"}
 READERS = ("ad",)
 """Users who may read what others of the same letters may change, too."""

@@ -6,12 +6,16 @@ Which routes there are is asked of the application, so that a new one is attacke
 
 from __future__ import annotations
 
+import re
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
-from tests.integration.web.house import NOBODY, opened
+from tests.integration.web.house import NOBODY, PREFIX, opened
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.proxy]
 
+DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 ELSEWHERE = (
     {},
     {"Origin": "null"},
@@ -121,6 +125,60 @@ def visitor(house, browser):
     return visit
 
 
+def pages(house):
+    """Return the address of each page that ada may see, once."""
+    client, found = house.client("ada", Accept="text/html"), {}
+    client.follow_redirects = True
+    for path in house.gets():
+        answer = client.get(house.address(path, "ada"))
+        if answer.headers["content-type"].startswith("text/html"):
+            address = str(answer.url).removeprefix(house.server.base)
+            found[address] = f"{address}&against=before" if path == "/day/{report}/{report_date}" else address
+    assert len(found) > 8  # templates that have a page of their own
+    return [*found.values(), "daybreak/reports/none/2026-03-29/1/"]
+
+
+@pytest.mark.browser
+def test_whoever_logs_in_gets_to_where_he_was_going_and_from_there_everywhere_below_the_path(house, browser):
+    page = browser.new_context().new_page()
+    wrong = []
+    page.on("response", lambda answer: wrong.append(answer.url) if answer.status >= 400 else None)
+    page.on(
+        "request",
+        lambda sent: wrong.append(sent.url) if not sent.url.startswith((house.outside, "data:")) else None,
+    )
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.goto(f"{house.outside}daybreak/today")
+    page.locator("#username").fill("ada")
+    page.locator("#password").fill("ada")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Reports today").wait_for()
+    assert page.url == f"{house.outside}daybreak/today"
+    assert wrong == []
+
+    seen, ahead = set(), [page.url]
+    while ahead:
+        address = ahead.pop()
+        split = urlsplit(address)
+        kind = DAY.sub("DAY", split.path), *sorted(parse_qs(split.query))  # one day is as another
+        if kind in seen:
+            continue
+        seen.add(kind)
+        if (
+            "/daybreak/" not in address
+            or "/static/" in address
+            or split.path.endswith((".csv", ".png", ".txt", "/lock"))
+        ):
+            assert page.request.get(address).ok, address
+            continue
+        page.goto(address)
+        assert wrong == [], address
+        ahead += page.locator("a[href], iframe[src]").evaluate_all(
+            "all => all.map(each => (each.href || each.src).split('#')[0])"
+        )
+    assert {path for path, *_ in seen} >= {f"{PREFIX}/daybreak/{name}" for name in ("releases", "deliveries")}
+
+
 @pytest.mark.browser
 def test_in_airflows_own_page_links_lead_within_the_frame_and_out_of_it_below_the_path(house, visitor):
     page = visitor("ada", "plugin/daybreak-today")
@@ -128,3 +186,107 @@ def test_in_airflows_own_page_links_lead_within_the_frame_and_out_of_it_below_th
     frame.get_by_role("link", name="adas_report", exact=True).first.click()
     frame.get_by_role("link", name="Open it alone").click()
     page.wait_for_url(f"{house.outside}daybreak/reports/adas_report/*/1/")
+
+
+FOCUSED = """() => {
+  const at = document.activeElement;
+  if (!at || at === document.body) return null;
+  const reached = [...document.querySelectorAll(
+    "a[href], button, input:not([type=hidden]), select, textarea, summary, iframe, [tabindex='0']"
+  )].filter((each) => each.checkVisibility());
+  const style = getComputedStyle(at), box = at.getBoundingClientRect();
+  const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1;
+  const inside = box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth && box.width > 0;
+  return {
+    number: reached.indexOf(at), of: reached.length, seen: at.tagName === "IFRAME" || (outlined && inside),
+    what: at.outerHTML.slice(0, 120),
+  };
+}"""
+
+
+@pytest.mark.browser
+def test_tab_reaches_all_there_is_on_each_page_in_turn_and_one_sees_where_it_is(house, visitor):
+    page = visitor("ada")
+    for address in pages(house):
+        page.goto(house.outside + address)
+        found = []
+        for _ in range(300):
+            page.keyboard.press("Tab")
+            at = page.evaluate(FOCUSED)
+            if at is None or at["number"] in [each["number"] for each in found[:-1]]:  # it begins anew
+                break
+            if (
+                not found or at["number"] != found[-1]["number"]
+            ):  # within a frame it stays the frame that has it
+                found.append(at)
+        assert [each["what"] for each in found if not each["seen"]] == [], address
+        assert [each["number"] for each in found] == list(range(found[-1]["of"] if found else 0)), address
+
+
+def with_tab(page, name, *, press="Enter"):
+    """Go on with Tab to what has a name, as a screen reader says it, and press a key there."""
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        said = page.evaluate(
+            "() => (document.activeElement.ariaLabel || document.activeElement.innerText || "
+            "document.activeElement.closest('label')?.innerText || '').trim()"
+        )
+        if said.startswith(name) and press == "Enter":
+            with page.expect_navigation():
+                page.keyboard.press(press)
+            return
+        if said.startswith(name):
+            if press:
+                page.keyboard.press(press)
+            return
+    raise AssertionError(f"Tab does not reach {name!r} on {page.url}")
+
+
+@pytest.mark.browser
+def test_all_that_can_be_changed_is_changed_with_the_keyboard_alone(house, visitor):
+    page = visitor("ada")
+    sent = []
+    page.on("request", lambda each: sent.append(each.url) if each.method != "GET" else None)
+
+    with_tab(page, "Fill")
+    page.get_by_role("heading", name="Fill adas_report").wait_for()
+    with_tab(page, "Make them: 1")
+    page.get_by_text("Runs on their way: 1.").wait_for()
+
+    with_tab(page, "Reports today")
+    with_tab(page, "adas_report")
+    page.get_by_role("button", name="Mail the chosen").wait_for()
+    with_tab(page, "ada.1@example.org", press="Space")  # it was chosen, as it is in doubt
+    with_tab(page, "Mail the chosen")
+    with_tab(page, "Why", press="")
+    page.keyboard.type("Ada has it")
+    with_tab(page, "They have it")
+    page.get_by_text("Done for 1.").wait_for()
+    assert [each.standing for each in house.mails("ada")] == ["sent", "in_doubt"]
+
+    with_tab(page, "Deliveries")
+    page.get_by_role("heading", name="Deliveries").wait_for()
+    with_tab(page, "adas_report", press="Space")
+    with_tab(page, "Mail the chosen")
+    with_tab(page, "Why", press="")
+    page.keyboard.type("Ada has it")
+    with_tab(page, "They have it")
+    page.get_by_text("Done for 1.").wait_for()
+
+    with_tab(page, "Releases")
+    [current, previous] = house.releases("ada")
+    with_tab(page, f"Roll back to {previous}")
+    page.get_by_text(f"Current is now {previous}.").wait_for()
+    assert house.releases("ada") == [previous, current]
+
+    assert all(each.startswith(f"{house.outside}daybreak/") for each in sent)
+    paths = {each.removeprefix(f"{house.outside}daybreak").partition("?")[0] for each in sent}
+    patterns = {
+        path: pattern
+        for (method, path), pattern in house.routes.items()
+        if method == "POST"
+        and path != "/day/{report}/{report_date}/answer"  # of a mail task, which none has here
+    }
+    assert {
+        path for path, pattern in patterns.items() if any(re.match(pattern, each) for each in paths)
+    } == set(patterns)
