@@ -97,9 +97,6 @@ class Shop(Chain):
         """Return the subjects of what the Dag has mailed."""
         return sorted(mail["Subject"] for mail in self.stack.mails("12 chairs"))
 
-    def state(self):
-        return self.daybreak("shadow", "status", NAME)[0]["state"]
-
 
 @pytest.fixture(scope="module")
 def shop(stack, tmp_path_factory):
@@ -185,7 +182,3 @@ def test_after_the_cutover_each_day_is_mailed_by_exactly_one_and_it_can_be_taken
     assert shop.run_dag(TOMORROW + timedelta(days=1)) == "skipped"
     assert len(shop.old.mails) == 2
     assert shop.sent() == [f"Stock of {TOMORROW}"]
-
-    shop.airflow.cli("daybreak", "shadow", "stop", NAME)
-    assert shop.paused()
-    assert shop.state() == "stopped"
