@@ -58,7 +58,7 @@ class Checker:
             return last
 
     async def _checked(self, language: str) -> Checked:
-        command = [sys.executable, "-m", "airflow", "daybreak", "check", "--output", "json"]
+        command = [sys.executable, "-m", "airflow_provider_daybreak", "check", "--output", "json"]
         pipe, environment = asyncio.subprocess.PIPE, {**os.environ, "LANGUAGE": language, "PYTHONSAFEPATH": "1"}
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment
