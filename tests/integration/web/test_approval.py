@@ -259,8 +259,8 @@ def test_an_answer_that_is_none_is_refused_with_what_is_expected(server, held, a
 
 
 def test_what_another_page_asks_for_is_not_done(server, held, answered):
-    task = held("asked_elsewhere")
-    given, ours = form(server, "asked_elsewhere"), {"Origin": server.base.removesuffix("/airflow/")}
+    task = held("answered_elsewhere")
+    given, ours = form(server, "answered_elsewhere"), {"Origin": server.base.removesuffix("/airflow/")}
     elsewhere = (
         {},
         {"Origin": "null"},
@@ -269,9 +269,9 @@ def test_what_another_page_asks_for_is_not_done(server, held, answered):
         {**ours, "Sec-Fetch-Site": "same-site"},
     )
     for headers in elsewhere:
-        assert send(server, "asked_elsewhere", given, headers=headers).status_code == 403
-    assert send(server, "asked_elsewhere", {**given, "token": "0" * 64}).status_code == 403
-    nobody = server.client().post(f"daybreak/day/asked_elsewhere/{TODAY}/answer", data=given, headers=ours)
+        assert send(server, "answered_elsewhere", given, headers=headers).status_code == 403
+    assert send(server, "answered_elsewhere", {**given, "token": "0" * 64}).status_code == 403
+    nobody = server.client().post(f"daybreak/day/answered_elsewhere/{TODAY}/answer", data=given, headers=ours)
     assert nobody.status_code == 401
     assert answered(task) == WAITS
 
