@@ -16,6 +16,7 @@ import pytest
 import time_machine
 
 from airflow_provider_daybreak.archive import DraftFile
+from airflow_provider_daybreak.delivery import approval
 from airflow_provider_daybreak.delivery import ledger as ledger_module
 from airflow_provider_daybreak.delivery.attachments import media_type_of
 from airflow_provider_daybreak.delivery.audit import deliveries
@@ -24,7 +25,6 @@ from airflow_provider_daybreak.delivery.mailing import ledger_of
 from airflow_provider_daybreak.delivery.resending import Resending
 from airflow_provider_daybreak.exceptions import NothingToResendError
 from airflow_provider_daybreak.hooks.delivery import DeliveryHook
-from airflow_provider_daybreak.operators import approval
 from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
 from airflow_provider_daybreak.version_compat import AirflowFailException
 from tests.mail import draft, result_of
