@@ -95,9 +95,8 @@ def test_mutt_shows_names_subject_and_text(eml, almanac, tmp_path):
     mailbox = tmp_path / "mailbox"
     mailbox.write_bytes(b"From sender Sun Mar 29 09:00:00 2026\n" + eml.read_bytes().replace(b"\r\n", b"\n"))
     shown = tmp_path / "shown"
-    with in_terminal(
-        "mutt", "-n", "-F", "/dev/null", "-R", "-f", mailbox, "-e", "set pipe_decode=yes wait_key=no"
-    ) as mutt:
+    settings = f"set folder={tmp_path} pipe_decode=yes wait_key=no"  # it asks whether to make a folder that is not there
+    with in_terminal("mutt", "-n", "-F", "/dev/null", "-R", "-f", mailbox, "-e", settings) as mutt:
         mutt.answer("almanac", "|")  # the list of mails is there
         mutt.answer("Pipe to command", f"cat > {shown}; echo > {shown}.done\r")
         until(Path(f"{shown}.done").exists)
