@@ -106,7 +106,10 @@ def test_no_route_changes_anything_that_another_page_asks_for(house, tried, head
     client = house.client("bob", **headers)
     for path in house.posts():
         tried()
-        assert client.post(house.address(path, "bob"), data=house.form("bob", "bob")).status_code == 403, path
+        refused = 404 if path == "/check" else 403  # to who looks after Airflow alone, it is there at all
+        assert client.post(house.address(path, "bob"), data=house.form("bob", "bob")).status_code == refused, (
+            path
+        )
     assert house.standing() == before
 
 
