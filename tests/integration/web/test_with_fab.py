@@ -287,8 +287,8 @@ def test_all_that_can_be_changed_is_changed_with_the_keyboard_alone(house, visit
     patterns = {
         path: pattern
         for (method, path), pattern in house.routes.items()
-        if method == "POST"
-        and path != "/day/{report}/{report_date}/answer"  # of a mail task, which none has here
+        # One answers a mail task, which none has here, the other is for who looks after Airflow.
+        if method == "POST" and path not in {"/day/{report}/{report_date}/answer", "/check"}
     }
     assert {
         path for path, pattern in patterns.items() if any(re.match(pattern, each) for each in paths)
