@@ -9,18 +9,16 @@ from urllib.parse import quote
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, Request, Response  # noqa: TID253 - only the API server imports this module
-from fastapi.responses import RedirectResponse  # noqa: TID253 - as above
 from starlette.exceptions import HTTPException
 
 from airflow_provider_daybreak.archive.layout import is_report
-from airflow_provider_daybreak.context.address import APP_PREFIX
 from airflow_provider_daybreak.hooks.filling import Filling, fillable, filling_of
 from airflow_provider_daybreak.hooks.overview import OverviewHook
 from airflow_provider_daybreak.hooks.row import Row
 from airflow_provider_daybreak.web.access import may_change, reader
 from airflow_provider_daybreak.web.guard import Form, log_action, sent_form, token_for
 from airflow_provider_daybreak.web.keeper import KEEPER
-from airflow_provider_daybreak.web.rendering import HEADERS, page
+from airflow_provider_daybreak.web.rendering import page, see
 
 _MONTHS = 3
 _MOST_DAYS = 370  # that are filled at once
@@ -123,8 +121,7 @@ def fill(request: Request, report: str, user: User, form: Annotated[Form, Depend
     filling.begin(user.get_name())
     log_action(user, "fill", dag_id=dag_id, report=report, days=made)
     KEEPER.look_again()
-    address = f"{request.base_url.path}{APP_PREFIX.lstrip('/')}/calendar/{quote(report)}?filled={len(made)}"
-    return RedirectResponse(address, 303, headers=dict(HEADERS))
+    return see(request, f"calendar/{quote(report)}?filled={len(made)}")
 
 
 def _filling(report: str, user: BaseUser, days: list[date]) -> tuple[Reading, Filling]:

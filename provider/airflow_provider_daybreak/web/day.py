@@ -10,11 +10,9 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import Depends, Request, Response  # noqa: TID253 - only the API server imports this module
-from fastapi.responses import RedirectResponse  # noqa: TID253 - as above
 from starlette.exceptions import HTTPException
 
 from airflow_provider_daybreak.archive import Revision
-from airflow_provider_daybreak.context.address import APP_PREFIX
 from airflow_provider_daybreak.context.mail_tasks import mail_connection
 from airflow_provider_daybreak.context.questions import answer, open_questions
 from airflow_provider_daybreak.delivery.approval import APPROVE, REJECT
@@ -37,7 +35,7 @@ from airflow_provider_daybreak.web.calendar import Reading, User, read_report
 from airflow_provider_daybreak.web.difference import Line, difference
 from airflow_provider_daybreak.web.guard import Form, log_action, sent_form, token_for
 from airflow_provider_daybreak.web.keeper import KEEPER
-from airflow_provider_daybreak.web.rendering import HEADERS, page
+from airflow_provider_daybreak.web.rendering import page, see
 
 log = logging.getLogger(__name__)
 
@@ -195,8 +193,7 @@ def mail(request: Request, shown: Shown, user: User, form: Annotated[Form, Depen
     chosen = chosen_records(shown, form.get("key", []))
     done = act(shown, chosen, user, do=form.one("do"), reason=reason, id_=id_)
     KEEPER.look_again()
-    address = f"{request.base_url.path}{APP_PREFIX.lstrip('/')}/day/{quote(shown.found.report)}/{shown.day}?done={done}"
-    return RedirectResponse(address, 303, headers=dict(HEADERS))
+    return see(request, f"day/{quote(shown.found.report)}/{shown.day}?done={done}")
 
 
 def answer_held(
@@ -229,8 +226,7 @@ def answer_held(
     )
     answer(question, APPROVE if approved else REJECT, user=user)
     KEEPER.look_again()
-    address = f"{request.base_url.path}{APP_PREFIX.lstrip('/')}/day/{quote(shown.found.report)}/{shown.day}"
-    return RedirectResponse(f"{address}?answered={given}", 303, headers=dict(HEADERS))
+    return see(request, f"day/{quote(shown.found.report)}/{shown.day}?answered={given}")
 
 
 def reason_of(form: Form) -> tuple[str, str]:

@@ -9,10 +9,8 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Depends, Request, Response  # noqa: TID253 - only the API server imports this module
-from fastapi.responses import RedirectResponse  # noqa: TID253 - as above
 from starlette.exceptions import HTTPException
 
-from airflow_provider_daybreak.context.address import APP_PREFIX
 from airflow_provider_daybreak.delivery.audit import Record
 from airflow_provider_daybreak.exceptions import DaybreakError
 from airflow_provider_daybreak.overview.facts import UNSENT, UnsentMail
@@ -21,7 +19,7 @@ from airflow_provider_daybreak.web.calendar import User
 from airflow_provider_daybreak.web.day import Day, act, chosen_records, read_day, reason_of
 from airflow_provider_daybreak.web.guard import Form, sent_form, token_for
 from airflow_provider_daybreak.web.keeper import KEEPER
-from airflow_provider_daybreak.web.rendering import HEADERS, page
+from airflow_provider_daybreak.web.rendering import HEADERS, page, see
 
 _MOST_SHOWN = 500
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -149,9 +147,7 @@ def mail_many(request: Request, user: User, form: Annotated[Form, Depends(sent_f
     if errors and not done:
         raise HTTPException(409, errors[0])
     query = urlencode({"done": done, **({"failed": failed} if failed else {})})
-    return RedirectResponse(
-        f"{request.base_url.path}{APP_PREFIX.lstrip('/')}/deliveries?{query}", 303, headers=dict(HEADERS)
-    )
+    return see(request, f"deliveries?{query}")
 
 
 def _chosen(given: list[str], user: User) -> list[tuple[Day, list[Record]]]:

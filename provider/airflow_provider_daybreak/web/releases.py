@@ -7,17 +7,15 @@ from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from fastapi import Depends, Request, Response  # noqa: TID253 - only the API server imports this module
-from fastapi.responses import RedirectResponse  # noqa: TID253 - as above
 from starlette.exceptions import HTTPException
 
-from airflow_provider_daybreak.context.address import APP_PREFIX
 from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, ReleaseNotFoundError
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
 from airflow_provider_daybreak.releases.states import ReleaseState
 from airflow_provider_daybreak.web.access import may_change, may_read
 from airflow_provider_daybreak.web.calendar import User
 from airflow_provider_daybreak.web.guard import Form, log_action, sent_form, token_for
-from airflow_provider_daybreak.web.rendering import HEADERS, page
+from airflow_provider_daybreak.web.rendering import HEADERS, page, see
 
 
 @dataclass(frozen=True)
@@ -88,8 +86,7 @@ def roll_back(request: Request, name: str, user: User, form: Annotated[Form, Dep
     owner = hook.owner(name) or ""
     log_action(user, "roll_back", dag_id=owner, name=name, to=form.one("to"))
     now_current = hook.roll_back(name, to=form.one("to") or None)
-    address = f"{request.base_url.path}{APP_PREFIX.lstrip('/')}/releases?done={now_current['release']}"
-    return RedirectResponse(address, 303, headers=dict(HEADERS))
+    return see(request, f"releases?done={now_current['release']}")
 
 
 def _hook_for(name: str, may: Callable[[BaseUser, object], bool], user: User) -> ReleaseHook:

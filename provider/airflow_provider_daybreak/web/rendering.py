@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from airflow_provider_daybreak.context.address import APP_PREFIX
 from airflow_provider_daybreak.overview.words import STATES, sentence
 from airflow_provider_daybreak.web.access import may_administer
 from airflow_provider_daybreak.web.words import COOKIE, WORDS, language_of
@@ -59,6 +60,18 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     )
     headers = {**HEADERS, "Content-Type": "text/html; charset=utf-8", "Content-Language": say.language}
     return Response(body, status, headers=headers)
+
+
+def address_of(request: Request, path: str) -> str:
+    """Return the address of one of our pages, by its path below ours."""
+    return f"{request.base_url.path}{APP_PREFIX.lstrip('/')}/{path}"
+
+
+def see(request: Request, path: str) -> Response:
+    """Send the browser on to one of our pages, once what a form asked for is done."""
+    from starlette.responses import RedirectResponse
+
+    return RedirectResponse(address_of(request, path), 303, headers=dict(HEADERS))
 
 
 def language_asked(request: Request) -> str:

@@ -7,11 +7,10 @@ from fastapi import Request, Response  # noqa: TID253 - only the API server impo
 from fastapi.responses import RedirectResponse  # noqa: TID253 - as above
 from starlette.exceptions import HTTPException
 
-from airflow_provider_daybreak.context.address import APP_PREFIX
 from airflow_provider_daybreak.web.access import may_read, reader
 from airflow_provider_daybreak.web.calendar import User
 from airflow_provider_daybreak.web.keeper import KEEPER
-from airflow_provider_daybreak.web.rendering import HEADERS, page
+from airflow_provider_daybreak.web.rendering import HEADERS, address_of, page
 from airflow_provider_daybreak.web.runs import reports_of
 
 
@@ -46,8 +45,8 @@ def show_day_of_run(request: Request, dag_id: str, run_id: str, user: User) -> R
 
 def _one_or_all(request: Request, addresses: dict[str, str]) -> Response:
     """Send the browser to the one address that there is, or show all of them, by what is said of each."""
-    ours = f"{request.base_url.path}{APP_PREFIX.lstrip('/')}/"
     if len(addresses) == 1:
         [address] = addresses.values()
-        return RedirectResponse(f"{ours}{address}", headers=dict(HEADERS))
-    return page(request, "tab", addresses={text: f"{ours}{address}" for text, address in addresses.items()})
+        return RedirectResponse(address_of(request, address), headers=dict(HEADERS))
+    shown = {text: address_of(request, address) for text, address in addresses.items()}
+    return page(request, "tab", addresses=shown)
