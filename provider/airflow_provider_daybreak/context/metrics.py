@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,11 +53,17 @@ def environments_counted(layout: Layout, *, reused: bool = False) -> Iterator[No
     count("daybreak.environment.reused", int(reused and not built), name=layout.name)
 
 
-def _complete(layout: Layout) -> set[str]:
-    from airflow_provider_daybreak.releases.environments.environment import is_complete
+def _complete(layout: Layout) -> set[tuple[str, int, int]]:
+    """Return the environments that are complete, each with what tells it from one that is built anew; none is read."""
+    from airflow_provider_daybreak.releases.environments.environment import COMPLETE
     from airflow_provider_daybreak.releases.layout import ids_in
 
-    return {each for each in ids_in(layout.environments) if is_complete(layout.environment(each))}
+    found = set()
+    for each in ids_in(layout.environments):
+        with suppress(FileNotFoundError):
+            written = (layout.environment(each) / COMPLETE).stat()
+            found.add((each, written.st_ino, written.st_mtime_ns))
+    return found
 
 
 def count_mails(report: str, outcomes: Mapping[str, int]) -> None:
