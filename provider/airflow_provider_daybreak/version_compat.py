@@ -182,11 +182,14 @@ def count_metric(name: str, number: int, tags: Mapping[str, str]) -> None:
     stats.Stats.incr(name, number, tags=dict(tags))
 
 
-def create_backfill(dag_id: str, first: datetime, last: datetime, *, by: str) -> None:
+def create_backfill(
+    dag_id: str, first: datetime, last: datetime, *, by: str, conf: Mapping[str, Any] | None = None
+) -> None:
     """
     Have Airflow make up for a range, as its own command does: runs that failed are made again, others stay.
 
     :param by: who wants it.
+    :param conf: that of each run.
     :raises Exception: it can't be done; Airflow's database has the reason in its exception.
     """
     from airflow.models.backfill import ReprocessBehavior, _create_backfill
@@ -197,7 +200,7 @@ def create_backfill(dag_id: str, first: datetime, last: datetime, *, by: str) ->
         to_date=last,
         max_active_runs=10,
         reverse=False,
-        dag_run_conf={},
+        dag_run_conf=dict(conf or {}),
         triggering_user_name=by,
         reprocess_behavior=ReprocessBehavior.FAILED,
     )

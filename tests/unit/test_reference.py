@@ -25,12 +25,12 @@ from airflow_provider_daybreak.archive.manifest import Manifest
 from airflow_provider_daybreak.cli import get_cli_commands
 from airflow_provider_daybreak.context.metrics import METRICS
 from airflow_provider_daybreak.get_provider_info import get_provider_info
+from airflow_provider_daybreak.hooks.filters import Filters
 from airflow_provider_daybreak.overview.words import STATES
 from airflow_provider_daybreak.reports.templates.components import Components
 from airflow_provider_daybreak.reports.templates.filters import WRITERS
 from airflow_provider_daybreak.reports.templates.template import COMPONENTS
 from airflow_provider_daybreak.secrets.dotenv import SMTP_KEYS
-from airflow_provider_daybreak.web.filters import Filters
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "provider" / "airflow_provider_daybreak"

@@ -11,6 +11,7 @@ from airflow_provider_daybreak.cli.command import command, print_result, program
 from airflow_provider_daybreak.cli.progress import busy
 from airflow_provider_daybreak.exceptions import ArchiveAwayError, InvalidValueError
 from airflow_provider_daybreak.hooks.filling import filling_of
+from airflow_provider_daybreak.hooks.filters import Filters
 from airflow_provider_daybreak.hooks.overview import OverviewHook
 from airflow_provider_daybreak.overview.standing import OPEN
 from airflow_provider_daybreak.overview.words import sentence as reason_of
@@ -31,12 +32,15 @@ def today(args: Namespace) -> None:
     """Print how each report stands, the worst first."""
     now = datetime.now(timezone.utc)
     found = _hook(now).today(now)
+    filters = Filters(args.state or "", args.tag or "", args.owner or "")
     if args.output in ("json", "yaml"):
-        print_result(args.output, found.facts(), "")
+        print_result(args.output, found.facts(filters), "")
         return
-    print_result(args.output, [_line(row) for row in found.rows], _NO_REPORT)
-    if found.good_since and found.rows:
-        print(f"All good since {found.good_since.astimezone():%d %B, %H:%M}.", file=sys.stderr)
+    asked = found.matching(filters)
+    rows = [_line(row) for row in filters.shown(asked.rows)]
+    print_result(args.output, rows, "No report is as asked." if found.rows else _NO_REPORT)
+    if asked.good_since:
+        _say(f"All good since {asked.good_since.astimezone():%d %B, %H:%M}.")
 
 
 _NO_REPORT = "No report yet. 'airflow daybreak new NAME' begins the first one."
@@ -70,7 +74,9 @@ def fill(args: Namespace) -> None:
     hook = _hook(now)
     if hook.schedule_of(args.report) is None:
         _known(hook, args.report)
-    filling = filling_of(hook, args.report, since=since, until=until, now=now)
+    filling = filling_of(
+        hook, args.report, since=since, until=until, now=now, even_if_late=args.mail_even_if_late
+    )
     print_result(args.output, [day.line() for day in filling.days], "")
     will, made, dag_id = "would make" if args.dry_run else "makes", filling.made, filling.schedule.dag_id
     _say(f"Filling {will} {len(made)} runs of {dag_id}, and about {filling.mails} mails.")

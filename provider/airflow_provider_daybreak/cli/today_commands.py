@@ -5,6 +5,18 @@ from __future__ import annotations
 from airflow.cli.cli_config import ARG_OUTPUT, ARG_VERBOSE, ActionCommand, Arg, lazy_load_command
 
 _MODULE = "airflow_provider_daybreak.cli.today"
+_STATES = (  # said once more, since what has them imports too much for each call
+    "failed",
+    "in_doubt",
+    "missing",
+    "refused",
+    "late",
+    "held",
+    "running",
+    "archived",
+    "delivered",
+    "not_due",
+)
 
 
 def overview_commands() -> tuple[ActionCommand, ...]:
@@ -25,7 +37,18 @@ def overview_commands() -> tuple[ActionCommand, ...]:
             name="today",
             help="Show how each report stands that was due, the worst first",
             func=lazy_load_command(f"{_MODULE}.today"),
-            args=(ARG_OUTPUT, ARG_VERBOSE),
+            args=(
+                Arg(
+                    ("--state",),
+                    choices=("open", *_STATES),
+                    metavar="STATE",
+                    help=f"Only those of a state: open, which is all that somebody has to see to, or {', '.join(_STATES)}",
+                ),
+                Arg(("--tag",), help="Only those whose Dag has the tag; 'All good' is said of them alone"),
+                Arg(("--owner",), help="Only those of the owner; 'All good' is said of them alone"),
+                ARG_OUTPUT,
+                ARG_VERBOSE,
+            ),
         ),
         ActionCommand(
             name="audit",
@@ -54,6 +77,11 @@ def overview_commands() -> tuple[ActionCommand, ...]:
                     ("--dry-run",),
                     action="store_true",
                     help="Make no run; say how many there would be, and mails",
+                ),
+                Arg(
+                    ("--mail-even-if-late",),
+                    action="store_true",
+                    help="Mail those dates, too, that are later than their Dag's max_lateness",
                 ),
                 ARG_OUTPUT,
                 ARG_VERBOSE,

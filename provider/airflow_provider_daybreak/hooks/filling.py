@@ -58,10 +58,12 @@ class Filling:
     What filling does.
 
     :param days: those of the range that were due, in turn.
+    :param even_if_late: whether its runs mail what is too late to be mailed, too.
     """
 
     schedule: Schedule
     days: list[FilledDay]
+    even_if_late: bool = False
 
     @property
     def made(self) -> list[FilledDay]:
@@ -89,7 +91,8 @@ class Filling:
         first = datetime.combine(min(days), time(), self.schedule.zone)
         last = datetime.combine(max(days), time(23, 59, 59), self.schedule.zone)
         try:
-            create_backfill(self.schedule.dag_id, first, last, by=by)
+            conf = {"mail_even_if_late": True} if self.even_if_late else {}
+            create_backfill(self.schedule.dag_id, first, last, by=by, conf=conf)
         except Exception as error:  # Airflow has an exception for each thing that it minds
             raise BackfillFailedError(self.schedule.dag_id, str(error).strip().rstrip(".")) from error
 
@@ -108,12 +111,14 @@ def filling_of(
     until: date,
     now: datetime,
     only: Collection[date] | None = None,
+    even_if_late: bool = False,
 ) -> Filling:
     """
     Return what filling a range of days does.
 
     :param until: last report date, included.
     :param only: those of its days that are wanted; all when None.
+    :param even_if_late: whether what is too late to be mailed is mailed, too.
     :raises ReportNotScheduledError: no schedule says which days there are, or none of them is past.
     """
     schedule = hook.schedule_of(report)
@@ -127,17 +132,26 @@ def filling_of(
     readers = max((row.archived.mails.total for row in rows.values() if row.archived), default=0)
     readers = readers or hook.readers(report, now)
     days = (
-        filled(rows[slot.report_date], slot.due, now, readers, wanted=only is None or slot.report_date in only)
+        filled(
+            rows[slot.report_date],
+            slot.due,
+            now,
+            readers,
+            wanted=only is None or slot.report_date in only,
+            even_if_late=even_if_late,
+        )
         for slot in slots
         if slot.report_date in rows
     )
-    return Filling(schedule, in_turn(days))
+    return Filling(schedule, in_turn(days), even_if_late)
 
 
-def filled(row: Row, due: datetime, now: datetime, readers: int, *, wanted: bool = True) -> FilledDay:
+def filled(
+    row: Row, due: datetime, now: datetime, readers: int, *, wanted: bool = True, even_if_late: bool = False
+) -> FilledDay:
     """Return what filling does for a day, were it alone."""
     latest = Rules().max_lateness
-    too_late = latest is not None and now - due > latest
+    too_late = not even_if_late and latest is not None and now - due > latest
     return FilledDay(row, wanted and fillable(row), readers, too_late, wanted=wanted)
 
 

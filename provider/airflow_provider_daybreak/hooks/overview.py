@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.archive import Archive
     from airflow_provider_daybreak.context.schedules import Schedule
+    from airflow_provider_daybreak.hooks.filters import Filters
     from airflow_provider_daybreak.overview.facts import Archived, Freshness
     from airflow_provider_daybreak.overview.standing import RunFacts, State
 
@@ -63,15 +64,20 @@ class Overview:
             return None
         return max((row.standing.arrived for row in self.rows if row.standing.arrived), default=None)
 
-    def facts(self) -> dict[str, Any]:
-        """Return what a program is told of it, as plain JSON."""
+    def matching(self, filters: Filters) -> Overview:
+        """Return how those reports stand that are asked for, whatever their state: counts and "all good" are theirs alone."""
+        return replace(self, rows=filters.matching(self.rows))
+
+    def facts(self, filters: Filters) -> dict[str, Any]:
+        """Return what a program is told of those reports that it asks for, as plain JSON."""
+        asked = self.matching(filters)
         return {
             "now": said(self.now),
             "as_of": self.freshness.recent or None,
             "problem": self.freshness.problem or None,
-            "counts": self.counts,
-            "good_since": said(self.good_since),
-            "reports": [row.facts() for row in self.rows],
+            "counts": asked.counts,
+            "good_since": said(asked.good_since),
+            "reports": [row.facts() for row in filters.shown(asked.rows)],
         }
 
 

@@ -102,6 +102,7 @@ def show_filling(request: Request, report: str, user: User) -> Response:
         "fill",
         report=report,
         filling=filling,
+        late=sum(day.mails for day in filling.made if day.too_late),
         days=days,
         token=token_for(user) if changes and filling.made else "",
         may_change=changes,
@@ -111,7 +112,8 @@ def show_filling(request: Request, report: str, user: User) -> Response:
 def fill(request: Request, report: str, user: User, form: Annotated[Form, Depends(sent_form)]) -> Response:
     """Have Airflow make up for the days that were picked, and show the calendar."""
     days = _days_of(form.get("day", []))
-    found, filling = _filling(report, user, days)
+    even_if_late = form.one("even_if_late") == "yes"
+    found, filling = _filling(report, user, days, even_if_late=even_if_late)
     dag_id = filling.schedule.dag_id
     if not may_change(user, dag_id) or not may_change(user, found.dag_id):
         raise HTTPException(404, "Not found")
@@ -119,15 +121,23 @@ def fill(request: Request, report: str, user: User, form: Annotated[Form, Depend
     if not made:
         raise HTTPException(409, "There is nothing to fill on these days any more.")
     filling.begin(user.get_name())
-    log_action(user, "fill", dag_id=dag_id, report=report, days=made)
+    log_action(user, "fill", dag_id=dag_id, report=report, days=made, even_if_late=even_if_late)
     KEEPER.look_again()
     return see(request, f"calendar/{quote(report)}?filled={len(made)}")
 
 
-def _filling(report: str, user: BaseUser, days: list[date]) -> tuple[Reading, Filling]:
+def _filling(
+    report: str, user: BaseUser, days: list[date], *, even_if_late: bool = False
+) -> tuple[Reading, Filling]:
     found = read_report(report, user, days[0], days[-1])
     return found, filling_of(
-        found.hook, report, since=days[0], until=days[-1], now=found.now, only=frozenset(days)
+        found.hook,
+        report,
+        since=days[0],
+        until=days[-1],
+        now=found.now,
+        only=frozenset(days),
+        even_if_late=even_if_late,
     )
 
 

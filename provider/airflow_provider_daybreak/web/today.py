@@ -11,9 +11,9 @@ from fastapi import Depends, Request, Response  # noqa: TID253 - only the API se
 from fastapi.responses import JSONResponse  # noqa: TID253 - as above
 from starlette.exceptions import HTTPException
 
+from airflow_provider_daybreak.hooks.filters import Filters, choices
 from airflow_provider_daybreak.hooks.overview import DAYS, Overview
 from airflow_provider_daybreak.web.access import reader
-from airflow_provider_daybreak.web.filters import Filters, choices, counted
 from airflow_provider_daybreak.web.keeper import KEEPER
 from airflow_provider_daybreak.web.rendering import HEADERS, HERE, page
 
@@ -29,16 +29,15 @@ def overview(user: Annotated[BaseUser, Depends(get_user)]) -> Overview:
 def show_today(request: Request, found: Annotated[Overview, Depends(overview)]) -> Response:
     """Show how the reports stand, the worst first, as the address asks for them."""
     filters = Filters.of(request.query_params)
-    matching = filters.matching(found.rows)
+    asked = found.matching(filters)
     tags, owners = choices(found.rows)
     return page(
         request,
         "today",
         overview=found,
+        asked=asked,
         filters=filters,
-        rows=filters.shown(matching),
-        counts=counted(matching),
-        matching=len(matching),
+        rows=filters.shown(asked.rows),
         tags=tags,
         owners=owners,
         days=DAYS,
@@ -47,14 +46,7 @@ def show_today(request: Request, found: Annotated[Overview, Depends(overview)]) 
 
 def tell_today(request: Request, found: Annotated[Overview, Depends(overview)]) -> Response:
     """Tell a program how the reports stand, as the address asks for them."""
-    filters = Filters.of(request.query_params)
-    matching = filters.matching(found.rows)
-    facts = {
-        **found.facts(),
-        "counts": counted(matching),
-        "reports": [row.facts() for row in filters.shown(matching)],
-    }
-    return JSONResponse(facts, headers=HEADERS)
+    return JSONResponse(found.facts(Filters.of(request.query_params)), headers=HEADERS)
 
 
 def show_static(name: str) -> Response:

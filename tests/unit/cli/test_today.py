@@ -8,7 +8,9 @@ from datetime import date
 import pytest
 
 from airflow_provider_daybreak.cli.today import _range
+from airflow_provider_daybreak.cli.today_commands import _STATES
 from airflow_provider_daybreak.exceptions import InvalidValueError
+from airflow_provider_daybreak.overview.standing import STATES
 
 DAY = date(2026, 11, 27)
 
@@ -29,3 +31,7 @@ def test_a_range_that_is_none_is_refused(since, until, message):
 
 def test_a_range_of_one_day_is_that_day():
     assert _range(Namespace(since=DAY.isoformat(), until=DAY.isoformat())) == (DAY, date(2026, 11, 27))
+
+
+def test_each_state_that_there_is_can_be_asked_for():
+    assert _STATES == STATES

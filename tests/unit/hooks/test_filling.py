@@ -12,13 +12,11 @@ from airflow_provider_daybreak.overview.standing import RunFacts, Standing
 NOW = datetime(2026, 11, 27, 12, tzinfo=timezone.utc)
 
 
-def day(*, archived=False, run="", back=0, wanted=True):
+def day(*, archived=False, run="", back=0, **how):
     due = NOW - timedelta(days=back, hours=3)
     one = Archived("sales", due.date(), 1) if archived else None
     facts = RunFacts("scheduled__1", run) if run else None
-    return filled(
-        Row("sales", "sales", due.date(), due, Standing("missing"), one, facts), due, NOW, 12, wanted=wanted
-    )
+    return filled(Row("sales", "sales", due.date(), due, Standing("missing"), one, facts), due, NOW, 12, **how)
 
 
 def test_a_day_without_report_and_run_is_filled_and_one_whose_run_failed_too():
@@ -36,6 +34,12 @@ def test_mails_are_told_for_what_runs_and_is_not_too_late():
         "0",
         "too late, archived only",
     ]
+
+
+def test_what_is_too_late_is_mailed_where_that_is_wanted():
+    late, soon, stays = day(back=30, even_if_late=True), day(even_if_late=True), day(archived=True, back=30)
+
+    assert [each.line()["mails"] for each in (late, soon, stays)] == ["12", "12", "0"]
 
 
 def test_what_lies_behind_a_day_that_airflow_would_make_again_is_for_later():

@@ -10,6 +10,7 @@ import pytest
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from airflow_provider_daybreak.context.schedules import Schedule
+from airflow_provider_daybreak.hooks.filters import Filters
 from airflow_provider_daybreak.hooks.overview import DAYS, Overview, OverviewHook, _rows_of, _Sources
 from airflow_provider_daybreak.overview.facts import Archived, Freshness, Mails
 from airflow_provider_daybreak.overview.standing import RunFacts
@@ -200,7 +201,7 @@ def test_what_a_program_is_told_is_plain_json():
         NOW, list(_rows_of("sales", sources(schedule(), days=whole(without=(0, 3))), NOW)), Freshness()
     )
 
-    facts = json.loads(json.dumps(overview.facts()))
+    facts = json.loads(json.dumps(overview.facts(Filters())))
 
     assert facts["reports"][0]["due"].startswith("2026-11-")
     assert {row["state"] for row in facts["reports"]} == {"late", "missing"}

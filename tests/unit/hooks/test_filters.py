@@ -1,18 +1,20 @@
-"""What an address asks the overview for."""
+"""Which rows of the overview somebody asks for."""
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime, timezone
 
 import pytest
 
+from airflow_provider_daybreak.hooks.filters import Filters, choices
+from airflow_provider_daybreak.hooks.overview import Overview
 from airflow_provider_daybreak.hooks.row import Row
-from airflow_provider_daybreak.overview.facts import Archived
+from airflow_provider_daybreak.overview.facts import Archived, Freshness
 from airflow_provider_daybreak.overview.standing import Standing
-from airflow_provider_daybreak.web.filters import Filters, choices, counted
-from airflow_provider_daybreak.web.words import WORDS, language_of
 
 DAY = date(2026, 11, 27)
+NOW = datetime(2026, 11, 27, 9, tzinfo=timezone.utc)
 ROWS = [
     Row("sales", "sales_dag", DAY, None, Standing("late"), owner="ann, bo", tags=("money",)),
     Row(
@@ -52,31 +54,21 @@ def test_an_address_keeps_what_it_asks_for_when_one_thing_changes():
 
 
 def test_states_are_counted_the_worst_first_and_tags_and_owners_are_offered_once():
-    assert next(iter(counted(ROWS))) == "failed"
-    assert counted(ROWS)["late"] == counted(ROWS)["delivered"] == 1
+    counts = Overview(NOW, ROWS, Freshness()).counts
+
+    assert next(iter(counts)) == "failed"
+    assert counts["late"] == counts["delivered"] == 1
     assert choices(ROWS) == (["money"], ["ann", "bo", "cy"])
 
 
-@pytest.mark.parametrize(
-    ("cookie", "accepted", "language"),
-    [
-        ("", "", "en"),
-        ("fr", "en-GB,en;q=0.9", "fr"),
-        ("", "fr-CA,fr;q=0.8,en;q=0.5", "fr"),
-        ("", "de-DE,de;q=0.9,fr;q=0.5", "fr"),
-        ("de", "ja", "en"),
-        ("../../etc", "<script>", "en"),
-    ],
-)
-def test_the_language_is_that_of_airflows_ui_or_else_of_the_browser(cookie, accepted, language):
-    assert language_of(cookie, accepted) == language
+def test_all_is_good_for_whoever_asks_for_reports_that_are_whatever_others_are():
+    arrived = replace(ROWS[1], standing=Standing("delivered", arrived=NOW))
+    overview = Overview(NOW, [ROWS[0], arrived], Freshness())
 
-
-def test_each_language_says_everything_with_the_same_values():
-    import string
-
-    def places(text):
-        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
-
-    assert WORDS["fr"].keys() == WORDS["en"].keys()
-    assert all(places(WORDS["fr"][name]) == places(text) for name, text in WORDS["en"].items())
+    assert overview.good_since is None
+    mine = overview.facts(Filters(owner="cy"))
+    assert (mine["good_since"], mine["counts"]["late"]) == ("2026-11-27T09:00:00+00:00", 0)
+    assert [row["report"] for row in mine["reports"]] == ["stock"]
+    assert overview.facts(Filters(tag="money"))["good_since"] is None
+    assert overview.facts(Filters(tag="money", state="delivered"))["good_since"] is None
+    assert overview.facts(Filters(q="no such"))["good_since"] is None

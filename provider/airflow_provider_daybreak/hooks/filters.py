@@ -1,19 +1,17 @@
-"""What an address asks the overview for: states, a tag, an owner, a text."""
+"""Which rows of the overview somebody asks for: by state, tag, owner and a text."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from airflow_provider_daybreak.overview.standing import OPEN, STATES
+from airflow_provider_daybreak.overview.standing import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_daybreak.hooks.row import Row
-    from airflow_provider_daybreak.overview.standing import State
 
 _LONGEST = 200  # characters of each: nobody searches for more
 
@@ -53,12 +51,6 @@ class Filters:
         """Return the query of an address with changes."""
         given = {**vars(self), **changes}
         return urlencode({name: value for name, value in given.items() if value})
-
-
-def counted(rows: Sequence[Row]) -> dict[State, int]:
-    """Return how many rows there are of each state, the worst first."""
-    counts = Counter(row.standing.state for row in rows)
-    return {state: counts[state] for state in STATES}
 
 
 def choices(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
