@@ -133,7 +133,7 @@ class Api:
         state: str = self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
         return state
 
-    def wait_for_run(self, dag_id: str, run_id: str, *, seconds: float = 240) -> str:
+    def wait_for_run(self, dag_id: str, run_id: str, *, seconds: float = 600) -> str:
         """Wait until the run has ended; return its state, with the log of each failed task when it failed."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

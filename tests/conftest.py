@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tempfile
 import time
@@ -163,9 +164,17 @@ def _no_process_is_left():
     """Fail where a test, or what tests share, leaves a process behind."""
     yield
     with suppress(AssertionError):
-        until(lambda: not _left(), seconds=10)  # what was told to end takes a moment
+        until(lambda: not _left(), seconds=60)  # what was told to end takes a moment
     time.sleep(0.1)  # one that was just starting another was gone, and the other not there yet
     assert not _left(), "processes were left behind"
+
+
+@pytest.fixture(autouse=True)
+def _stores_of_this_test_alone():
+    """Let Airflow forget which store it met by which connection: another test's connection of that name leads elsewhere."""
+    yield
+    if store := sys.modules.get("airflow.sdk.io.store"):
+        store._STORE_CACHE.clear()
 
 
 @pytest.fixture
@@ -200,7 +209,7 @@ def volumes(engine):
     before = without_container()
 
     def left():
-        remaining, deadline = without_container() - before, time.monotonic() + 10
+        remaining, deadline = without_container() - before, time.monotonic() + 60
         while (
             remaining and time.monotonic() < deadline
         ):  # others' are so for a moment, before they have one and after

@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-SECONDS = 60  # far more than it takes
+SECONDS = 500  # of what hangs: far more than a busy machine takes, and less than pytest gives a test
 
 
-def until(done, seconds=SECONDS):
-    """Wait until it is done; return the seconds that it took."""
-    started = time.monotonic()
-    while not done():
-        assert time.monotonic() - started < seconds
-        time.sleep(0.05)
-    return time.monotonic() - started
+def until(condition, seconds=SECONDS, *, told=lambda: "waited in vain"):
+    """Wait until it holds, asking less often the longer it takes; return what it says then, or fail with what is told."""
+    deadline, pause = time.monotonic() + seconds, 0.02
+    while not (value := condition()):
+        assert time.monotonic() < deadline, told()
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.5)
+    return value
 
 
 def is_running(process):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from airflow_provider_daybreak.archive import Archive
 from demo.airflow import Airflow, free_port
 from demo.setting import prepare
 from tests.morning import Morning
+from tests.waiting import SECONDS, until
 
 PASSWORD = "a password of the tests"
 DAGS = Path(__file__).parent / "dags"  # small ones, each of one test module
@@ -32,18 +32,18 @@ class Stack:
         self.copies = copies
         self.morning = morning
 
-    def wait(self, run_id, *, seconds=240, dag_id="daily_report"):
+    def wait(self, run_id, *, dag_id="daily_report"):
         """Wait until the run has ended; return its state, with the log of each failed task when it failed."""
-        return self.airflow.wait_for_run(dag_id, run_id, seconds=seconds)
+        return self.airflow.wait_for_run(dag_id, run_id, seconds=SECONDS)
 
-    def wait_for_task(self, run_id, task_id, states, *, seconds=120, dag_id="daily_report"):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            state = self.airflow.tasks(dag_id, run_id).get(task_id)
-            if state in states:
-                return state
-            time.sleep(0.2)
-        raise AssertionError(f"{task_id} is {state} after {seconds} s, not {states}")
+    def wait_for_task(self, run_id, task_id, states, *, dag_id="daily_report"):
+        def state():
+            return self.airflow.tasks(dag_id, run_id).get(task_id)
+
+        return until(
+            lambda: (now := state()) in states and now,
+            told=lambda: f"{task_id} is {state()}, not one of {states}",
+        )
 
     def mails(self, text):
         """Return the raw mails whose decoded text part holds the text."""

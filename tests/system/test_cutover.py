@@ -60,7 +60,7 @@ class Shop(Chain):
             "daybreak", "import", str(self.crontab), "--out", str(stack.copies), "--timezone", ZONE
         )
         self.stack, self.airflow, self.dag_id = stack, stack.airflow, NAME
-        until(self._is_known, seconds=180)
+        until(self._is_known)
         self.runs = {}
 
     def _is_known(self):

@@ -104,7 +104,7 @@ def test_a_cleared_run_runs_its_own_code_and_leaves_current_what_is(airflow, pus
 
     def run():
         run_id = airflow.trigger("names")
-        assert airflow.wait_for_run("names", run_id, seconds=120) == "success"
+        assert airflow.wait_for_run("names", run_id) == "success"
         return run_id
 
     def clear(run_id):
@@ -112,7 +112,7 @@ def test_a_cleared_run_runs_its_own_code_and_leaves_current_what_is(airflow, pus
         airflow.api("POST", "/dags/names/clearTaskInstances", json=body)
         path = f"/dags/names/dagRuns/{run_id}"
         until(lambda: airflow.api("GET", f"{path}/taskInstances/run")["try_number"] == 2)
-        assert airflow.wait_for_run("names", run_id, seconds=120) == "success"
+        assert airflow.wait_for_run("names", run_id) == "success"
         printed = airflow.api("GET", f"{path}/taskInstances/run/xcomEntries/return_value")["value"]
         return printed.strip('"'), airflow.task_log("names", run_id, "deploy", 2)
 

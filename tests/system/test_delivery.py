@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from demo.api import AirflowFailedError
 from tests.mail import MailServer
+from tests.waiting import until
 
 pytestmark = pytest.mark.scheduler
 
@@ -42,18 +42,13 @@ class Chain:
         self.stack.wait_for_task(run, "mail", ("awaiting_input", "deferred"), dag_id=self.dag_id)
         heard = f"Received executor event with state success for task instance TaskInstanceKey(dag_id='{self.dag_id}', "
         heard += f"task_id='mail', run_id='{run}'"
-        deadline = time.monotonic() + 120
-        while heard not in re.sub(r"\s+", " ", self.airflow.log.read_text(errors="replace")):
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
+        until(lambda: heard in re.sub(r"\s+", " ", self.airflow.log.read_text(errors="replace")))
 
     def turn(self):
         """Wait until the scheduler has taken a whole turn."""
         for _ in range(2):  # between the two it has
-            last, deadline = self.heartbeat(), time.monotonic() + 120
-            while self.heartbeat() == last:
-                assert time.monotonic() < deadline
-                time.sleep(0.5)
+            last = self.heartbeat()
+            until(lambda last=last: self.heartbeat() != last)
 
     def heartbeat(self):
         return self.airflow.api("GET", "/monitor/health")["scheduler"]["latest_scheduler_heartbeat"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from demo.airflow import free_port
 from tests.mail import LOGIN, PASSWORD, Authority, MailServer
 from tests.system.test_delivery import TODAY, Chain
+from tests.waiting import until
 
 pytestmark = pytest.mark.scheduler
 
@@ -48,10 +48,7 @@ def test_three_days_backfilled_and_cleared_are_three_mails_each_of_its_own_day(s
 def test_a_worker_killed_in_the_middle_of_the_script_sends_its_mail_once(stack, tmp_path):
     chain, file = Chain(stack, "script_killed"), tmp_path / "started"
     run = stack.airflow.trigger(chain.dag_id, conf={"report_date": TODAY.isoformat(), "file": str(file)})
-    deadline = time.monotonic() + 120
-    while not file.exists() or not file.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: file.exists() and file.read_text())
     task = chain.task(run)["pid"]
     supervisor = int(Path(f"/proc/{task}/stat").read_text().rpartition(")")[2].split()[1])
     for process in (supervisor, task, int(file.read_text())):

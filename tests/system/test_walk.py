@@ -41,7 +41,7 @@ class Walk:
 
     def ended(self, run, dag_id="walk"):
         """Wait until a run has ended, and return its state."""
-        until(lambda: self.airflow.runs(dag_id)[run] in ("success", "failed"), seconds=240)
+        until(lambda: self.airflow.runs(dag_id)[run] in ("success", "failed"))
         return self.airflow.runs(dag_id)[run]
 
     def address(self, run, task, dag_id="walk"):
@@ -101,14 +101,14 @@ def test_a_backfilled_day_is_mailed_and_clearing_its_mail_sends_no_second(walk, 
     fill_in(page, 0, day, "00:00")
     fill_in(page, 1, day, "23:59")
     generated = page.get_by_text("Backfill generated")
-    until(lambda: asked(walk, page, generated), seconds=120)
+    until(lambda: asked(walk, page, generated))
     [run] = [one for one in walk.airflow.runs("walk") if one.startswith(f"backfill__{day}")]
     assert walk.ended(run) == "success"
     assert len(walk.mails(day)) == 1
 
     clear(page, walk.address(run, "mail_report"))
 
-    until(lambda: walk.airflow.runs("walk")[run] != "success", seconds=60)
+    until(lambda: walk.airflow.runs("walk")[run] != "success")
     assert walk.ended(run) == "success"
     page.goto(walk.address(run, "mail_report"))
     page.get_by_text("already sent at").first.wait_for()
@@ -137,7 +137,7 @@ def test_a_mail_server_that_is_down_is_said_once_a_try_and_a_clear_mails_once_it
 
         clear(page, walk.address(run, "mail_report", "walk_down"))
 
-        until(lambda: walk.airflow.tasks("walk_down", run)["mail_report"] == "success", seconds=120)
+        until(lambda: walk.airflow.tasks("walk_down", run)["mail_report"] == "success")
         assert server.recipients() == ["you@example.org"]
 
 
@@ -178,7 +178,7 @@ def copied(walk):
             dags = walk.airflow.api("GET", "/dags", params={"dag_id_pattern": dag_id})["dags"]
             return any(dag["dag_id"] == dag_id and dag["fileloc"] == str(path) for dag in dags)
 
-        until(is_there, seconds=120)
+        until(is_there)
         walk.airflow.api("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
         return is_there
 
@@ -215,7 +215,7 @@ def test_a_copy_that_is_half_done_is_refused_and_the_live_report_stays_as_it_is(
     there = copied(dag_id, *changes)
 
     for _ in range(6):  # of two files Airflow runs the one that it read last, by turns
-        until(there, seconds=120)
+        until(there)
         run, state = walk.run(dag_id, report_date=day.isoformat())
         if state == "failed" or not said:
             break

@@ -20,7 +20,7 @@ from airflow_provider_daybreak.delivery.audit import deliveries
 from demo.airflow import Airflow, free_port
 from tests.conftest import UNSHARED
 from tests.soak.services import Service, make_database
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parents[1] / "docs" / "scaling.md"
@@ -141,10 +141,7 @@ class Workers:
         self.airflow.cli("db", "migrate")
         until(self._store_answers)
         self.ensure()
-        deadline = time.monotonic() + 180
-        while not self._healthy():
-            assert time.monotonic() < deadline, f"Airflow is not healthy. See {self.logs}"
-            time.sleep(0.5)
+        until(self._healthy, told=lambda: f"Airflow is not healthy. See {self.logs}")
         self.airflow.log_in(self.airflow.password)
         for dag in ("workers_chain", "workers_race", "workers_any"):
             self.airflow.wait_for_dag(dag)
@@ -185,7 +182,7 @@ class Workers:
         for service in reversed(self.services.values()):
             service.stop()
 
-    def wait(self, dag_id, *runs, seconds=180):
+    def wait(self, dag_id, *runs, seconds=SECONDS):
         """Wait until the runs have ended, while what was killed comes back; return the state of each."""
         deadline = time.monotonic() + seconds
         while True:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -12,6 +11,7 @@ from airflow_provider_daybreak.exceptions import ContainerStoppedError
 from airflow_provider_daybreak.hooks import container as hooks
 from airflow_provider_daybreak.operators.docker import ScriptDockerOperator
 from tests.integration.containers.conftest import IMAGE
+from tests.waiting import until
 
 pytestmark = pytest.mark.engine
 
@@ -31,12 +31,9 @@ def leave(worker, archive, engine, containers):
             **arguments,
         )
         process = worker(operator, run_id=run_id)
-        deadline = time.monotonic() + 30
-        while not (
-            new := [one for one in containers() if one["Id"] not in known and one["State"] == "running"]
-        ):
-            assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.05)
+        new = until(
+            lambda: [one for one in containers() if one["Id"] not in known and one["State"] == "running"]
+        )
         process.kill()
         process.join()
         return new[0]["Id"]

@@ -16,19 +16,12 @@ from airflow_provider_daybreak.exceptions import (
 )
 from airflow_provider_daybreak.hooks.container import ContainerHook
 from airflow_provider_daybreak.operators.docker import ScriptDockerOperator
+from tests.waiting import until
 
 pytestmark = pytest.mark.engine
 
 SLOW = "echo begun; n=0; while [ $n -lt 20 ]; do sleep 0.1; n=$((n+1)); done; echo x >> /out/x; echo done"
 fork = multiprocessing.get_context("fork")
-
-
-def until(condition, seconds=15):
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-    return value
 
 
 @pytest.fixture

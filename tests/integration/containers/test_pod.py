@@ -26,20 +26,13 @@ from airflow_provider_daybreak.exceptions import (
 from airflow_provider_daybreak.operators.pod import CopyLimits, ScriptPodOperator
 from airflow_provider_daybreak.version_compat import AirflowFailException, AirflowSkipException
 from tests.stand_ins.cluster import Cluster
+from tests.waiting import until
 
 pytestmark = pytest.mark.engine
 
 IMAGE = "python:3.12-slim"
 SLOW = "echo begun; n=0; while [ $n -lt 15 ]; do sleep 0.1; n=$((n+1)); done; echo x >> /out/x; echo done"
 fork = multiprocessing.get_context("fork")
-
-
-def until(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return value
 
 
 @pytest.fixture(scope="module")

@@ -127,20 +127,18 @@ def killed_run(airflow, engine, events, victim, delay):
 def _begun(airflow, run_id):
     """Wait until a run's task begins, and return the ids of its process and its supervisor."""
     note = airflow.home / "pids" / f"{run_id}.1"
-    deadline = time.monotonic() + 120
-    while not note.exists() or not note.read_text().endswith("\n"):
-        assert time.monotonic() < deadline, f"{run_id} never began"
-        time.sleep(0.02)
+    until(lambda: note.exists() and note.read_text().endswith("\n"), told=lambda: f"{run_id} never began")
     return (int(pid) for pid in note.read_text().split())
 
 
 def _ended(airflow, dag_id, run_id):
     """Wait until a run ends, and return its state."""
-    deadline = time.monotonic() + 240
-    while (state := _state(airflow, dag_id, run_id)) not in ("success", "failed"):
-        assert time.monotonic() < deadline, f"{run_id} never ended"
-        time.sleep(0.5)
-    return state
+
+    def ended():
+        state = _state(airflow, dag_id, run_id)
+        return state if state in ("success", "failed") else None
+
+    return until(ended, told=lambda: f"{run_id} never ended")
 
 
 def _state(airflow, dag_id, run_id):

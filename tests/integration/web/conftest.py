@@ -5,6 +5,7 @@ import time
 import pytest
 
 from tests.integration.web.server import served
+from tests.waiting import SECONDS
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,7 @@ def shown(server):
 
     def ask(user, knows=None, path="daybreak/api/today"):
         client = server.client(user)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + SECONDS
         while True:
             told = client.get("daybreak/api/today").json()
             if (

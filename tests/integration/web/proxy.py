@@ -43,7 +43,7 @@ def proxied(home: Path, *, port: int, path: str, behind: int) -> Iterator[None]:
     file.write_text(CONFIGURATION.format(home=home, port=port, path=path, behind=behind))
     process = subprocess.Popen(["nginx", "-e", home / "nginx.log", "-c", file])
     try:
-        until((home / "nginx.pid").exists, seconds=30)
+        until((home / "nginx.pid").exists)
         yield
     finally:
         process.terminate()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timezone
 from html import escape
 from urllib.parse import quote
@@ -11,6 +10,7 @@ import pytest
 
 from tests.attacks import often
 from tests.integration.web.server import INJECTIONS, NASTY
+from tests.waiting import until
 
 pytestmark = pytest.mark.scheduler
 
@@ -104,9 +104,7 @@ def test_an_archive_that_is_away_is_said_and_what_was_known_is_shown(server, mai
     shown("ada", "known_before")
     away = server.archive.root.rename(server.archive.root.with_name("away"))
     try:
-        deadline = time.monotonic() + 60
-        while shown("ada")["problem"] is None and time.monotonic() < deadline:
-            time.sleep(0.5)
+        until(lambda: shown("ada")["problem"] is not None)
         page = shown("ada", path="daybreak/today")
         assert page.status_code == 200
         assert "The archive can&#39;t be read since" in page.text
@@ -117,10 +115,7 @@ def test_an_archive_that_is_away_is_said_and_what_was_known_is_shown(server, mai
         assert "The archive can&#39;t be read" in day.text
     finally:
         away.rename(server.archive.root)
-    deadline = time.monotonic() + 60
-    while shown("ada")["problem"] is not None and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert shown("ada")["problem"] is None
+    until(lambda: shown("ada")["problem"] is None)
 
 
 def test_the_language_is_what_the_browser_asks_for_until_airflow_says_another(server, shown):
