@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from airflow_provider_daybreak.delivery.audit import Record
 from airflow_provider_daybreak.exceptions import DaybreakError
 from airflow_provider_daybreak.overview.facts import UNSENT, UnsentMail
+from airflow_provider_daybreak.reports.formats.csv import neutral
 from airflow_provider_daybreak.web.access import may_change, reader
 from airflow_provider_daybreak.web.calendar import User
 from airflow_provider_daybreak.web.day import Day, act, chosen_records, read_day, reason_of
@@ -22,7 +23,6 @@ from airflow_provider_daybreak.web.keeper import KEEPER
 from airflow_provider_daybreak.web.rendering import HEADERS, page, see
 
 _MOST_SHOWN = 500
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -102,15 +102,11 @@ def tell_deliveries(request: Request, mails: Unsent) -> Response:
                 mail.revision,
                 mail.occasion,
             )
-            writer.writerow([_cell(str(value)) for value in row])
+            writer.writerow([neutral(str(value)) for value in row])
     headers = {**HEADERS, "Content-Type": "text/csv; charset=utf-8"}
     return Response(
         text.getvalue(), headers={**headers, "Content-Disposition": 'attachment; filename="deliveries.csv"'}
     )
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def show_mailing_many(request: Request, user: User) -> Response:

@@ -247,7 +247,7 @@ def test_an_address_that_means_nothing_is_an_answer_and_no_error(server, doubtfu
 def test_mails_of_all_reports_are_listed_to_who_may_read_them_and_their_csv_holds_no_formula(
     server, mailed, shown, doubtful
 ):
-    mailed("with_a_formula", "ada_pages", status="refused", reason="=cmd|' /C calc'!A0")
+    mailed("with_a_formula", "ada_pages", status="refused", reason=" =cmd|' /C calc'!A0")
     doubtful("bobs_mail", "bob_pages", "bob")
     shown("ada", "with_a_formula")
 
@@ -258,7 +258,7 @@ def test_mails_of_all_reports_are_listed_to_who_may_read_them_and_their_csv_hold
     assert "bobs_mail" not in page + table
     rows = list(csv.DictReader(table.splitlines()))
     [row] = [row for row in rows if row["report"] == "with_a_formula"]
-    assert (row["standing"], row["answer"]) == ("refused", "'=cmd|' /C calc'!A0")
+    assert (row["standing"], row["answer"]) == ("refused", "' =cmd|' /C calc'!A0")
     assert rows == sorted(rows, key=lambda row: row["time"], reverse=True)
     only = server.client("ada").get("daybreak/deliveries.csv?state=refused").text
     assert {row["standing"] for row in csv.DictReader(only.splitlines())} == {"refused"}
