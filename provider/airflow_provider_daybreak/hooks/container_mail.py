@@ -11,7 +11,6 @@ from airflow_provider_daybreak.containers.probe import command_of, pythons_of
 from airflow_provider_daybreak.containers.spec import BOOT, Boot
 from airflow_provider_daybreak.containers.tarball import Entry
 from airflow_provider_daybreak.context.mailing_script import Script
-from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.delivery.contained_mail import ContainedMail
 from airflow_provider_daybreak.exceptions import ContainerMailError, InvalidValueError
 from airflow_provider_daybreak.hooks.container_clock import boot_files, boot_path, look
@@ -23,7 +22,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.containers.job import ContainerJob
     from airflow_provider_daybreak.containers.probe import Probe
+    from airflow_provider_daybreak.context.run import Run
     from airflow_provider_daybreak.delivery.intake import Limits
+    from airflow_provider_daybreak.reports.period import Period
     from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 _RELAY = f"{BOOT}/relay"
@@ -91,24 +92,15 @@ def script_of(
     job: ContainerJob,
     run_job: Callable[[KeptMail], Any],
     *,
+    run: Run,
+    period: Period,
     context: Mapping[str, Any],
-    period: str,
-    offset: int,
-    week_start: str,
-    fiscal_year_start: int,
 ) -> Script:
     """
     Return the script of a container, as one whose mail is kept.
 
     :param run_job: runs the job with its mail kept there, and returns what the task returns.
     """
-    run = run_of(
-        context,
-        report_date=job.report_date,
-        timezone=job.timezone,
-        week_start=week_start,
-        fiscal_year_start=fiscal_year_start,
-    )
     relays: list[ContainedMail] = []
 
     def relay(folder: Path, limits: Limits) -> ContainedMail:
@@ -123,7 +115,7 @@ def script_of(
         name=_report_of(context["ti"]),
         command=command_of({}, job.create.get("entrypoint"), job.command),
         run=run,
-        period=run.period(period, offset),
+        period=period,
         execute=execute,
         given={**job.environment, **job.private_environment},
         relay=relay,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.context.mailing_script import Script
-from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.delivery.contained import INDEX
 from airflow_provider_daybreak.delivery.contained_mail import BESIDE, HostMail
 from airflow_provider_daybreak.hooks.remote import KeptThere, RemoteReleases
@@ -16,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from airflow_provider_daybreak.context.run import Run
     from airflow_provider_daybreak.delivery.intake import Limits
     from airflow_provider_daybreak.delivery.script_mail import ScriptMail
+    from airflow_provider_daybreak.reports.period import Period
 
 
 def script_of(
@@ -27,14 +28,10 @@ def script_of(
     run_script: Callable[..., Any],
     options: ScriptMail,
     *,
+    run: Run,
+    period: Period,
     context: Mapping[str, Any],
     env: Mapping[str, Any] | None,
-    report_date: str,
-    timezone: str | None,
-    period: str,
-    offset: int,
-    week_start: str,
-    fiscal_year_start: int,
 ) -> Script:
     """
     Return the script that :meth:`RemoteReleases.run` would run, as one whose mail is kept.
@@ -43,13 +40,6 @@ def script_of(
     :param options: what becomes of its mail.
     """
     name, found = RemoteReleases(ssh_conn_id, context).release(release)
-    run = run_of(
-        context,
-        report_date=report_date,
-        timezone=timezone,
-        week_start=week_start,
-        fiscal_year_start=fiscal_year_start,
-    )
     relays: list[HostMail] = []
 
     def relay(folder: Path, limits: Limits) -> HostMail:
@@ -74,7 +64,7 @@ def script_of(
         name=name,
         command=split_command("command", command),
         run=run,
-        period=run.period(period, offset),
+        period=period,
         execute=execute,
         relay=relay,
     )

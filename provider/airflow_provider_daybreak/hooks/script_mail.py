@@ -17,7 +17,7 @@ from airflow_provider_daybreak.context.archive import archive_at, archive_of
 from airflow_provider_daybreak.context.dag_file import check_only_file
 from airflow_provider_daybreak.context.mailing_script import Ended, Mailed, Script
 from airflow_provider_daybreak.context.metrics import count
-from airflow_provider_daybreak.context.run import lateness_of, run_of
+from airflow_provider_daybreak.context.run import lateness_of
 from airflow_provider_daybreak.delivery.approval import Question
 from airflow_provider_daybreak.delivery.captured import captured_files, captured_mails
 from airflow_provider_daybreak.delivery.intake import Limits
@@ -44,10 +44,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_daybreak.archive import Archive, Revision
+    from airflow_provider_daybreak.context.run import Run
     from airflow_provider_daybreak.delivery.contained_mail import ContainedMail, HostMail
     from airflow_provider_daybreak.delivery.intake import RelayedMessage
     from airflow_provider_daybreak.delivery.mailer import Delivery
     from airflow_provider_daybreak.delivery.script_mail import ScriptMail
+    from airflow_provider_daybreak.reports.period import Period
     from airflow_provider_daybreak.storage.artifact import ArtifactInfo
 
 log = logging.getLogger(__name__)
@@ -62,15 +64,11 @@ def script_of(
     command: Sequence[str] | str,
     run_script: Callable[..., Any],
     *,
+    run: Run,
+    period: Period,
     context: Mapping[str, Any],
     env: Mapping[str, Any] | None,
     run_as: str | None,
-    report_date: str,
-    timezone: str | None,
-    period: str,
-    offset: int,
-    week_start: str,
-    fiscal_year_start: int,
 ) -> Script:
     """
     Return the script that :meth:`ReleaseHook.run` would run.
@@ -81,13 +79,6 @@ def script_of(
     user = find_user(run_as) if run_as else None
     own = {key: str(value) for key, value in (env or {}).items()}
     given = {**dotenv_of(found, user, own), **own}
-    run = run_of(
-        context,
-        report_date=report_date,
-        timezone=timezone,
-        week_start=week_start,
-        fiscal_year_start=fiscal_year_start,
-    )
 
     def execute(variables: Mapping[str, str], boot: Mapping[str, str]) -> tuple[Any, dict[str, Any]]:
         pushes = Pushes(context["ti"])
@@ -104,7 +95,7 @@ def script_of(
         name=found.layout.name,
         command=split_command("command", command),
         run=run,
-        period=run.period(period, offset),
+        period=period,
         execute=execute,
         given=given,
         users=[user.uid] if user else [],

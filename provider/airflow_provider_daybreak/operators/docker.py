@@ -217,17 +217,23 @@ class ScriptDockerOperator(DockerOperator):
             options = kept(self.mail, context) if mails else ScriptMail.of(self.mail)
             if options is None:
                 return self._run(context)
+            from airflow_provider_daybreak.context.run import run_of
             from airflow_provider_daybreak.hooks.container_mail import script_of
             from airflow_provider_daybreak.hooks.script_mail import ScriptMailHook
 
+            run = run_of(
+                values,
+                report_date=self.report_date,
+                timezone=self.timezone,
+                week_start=self.week_start,
+                fiscal_year_start=self.fiscal_year_start,
+            )
             script = script_of(
                 self._job(context),
                 partial(self._run, context),
+                run=run,
+                period=run.period(self.period, self.offset),
                 context=values,
-                period=self.period,
-                offset=self.offset,
-                week_start=self.week_start,
-                fiscal_year_start=self.fiscal_year_start,
             )
             mailed = ScriptMailHook(options).run(script, values)
         return self._told(mailed, context)

@@ -287,33 +287,32 @@ class VenvRunOperator(BaseOperator):
             mailed = ScriptMailHook(options, must_mail=NoMail() in ending.fail_on).run(script, context)
         return self._result(mailed, context)
 
-    def _period(self) -> dict[str, Any]:
-        """Return what says of which days a run is."""
-        return {
-            "report_date": self.report_date,
-            "timezone": self.timezone,
-            "period": self.period,
-            "offset": self.offset,
-            "week_start": self.week_start,
-            "fiscal_year_start": self.fiscal_year_start,
-        }
-
     def _script(self, options: ScriptMail, run_script: Callable[..., Any], context: Context) -> Script:
         """Return the script, whose mail is kept."""
-        when: dict[str, Any] = {
+        from airflow_provider_daybreak.context.run import run_of
+
+        run = run_of(
+            context,
+            report_date=self.report_date,
+            timezone=self.timezone,
+            week_start=self.week_start,
+            fiscal_year_start=self.fiscal_year_start,
+        )
+        given: dict[str, Any] = {
+            "run": run,
+            "period": run.period(self.period, self.offset),
             "context": context,
             "env": self.env,
-            **self._period(),
         }
         if self.ssh_conn_id:
             from airflow_provider_daybreak.hooks import remote_mail
 
             return remote_mail.script_of(
-                self.ssh_conn_id, self.release, self.command, run_script, options, **when
+                self.ssh_conn_id, self.release, self.command, run_script, options, **given
             )
         from airflow_provider_daybreak.hooks.script_mail import script_of
 
-        return script_of(self.release, self.command, run_script, run_as=self.run_as, **when)
+        return script_of(self.release, self.command, run_script, run_as=self.run_as, **given)
 
     def execute_answered(
         self, context: Context, event: dict[str, Any], manifest: str, ended: Ended, proposal: ArtifactInfo
@@ -368,7 +367,12 @@ class VenvRunOperator(BaseOperator):
             "ending": ending,
             "state_dir": self.state_dir,
             "encoding": self.encoding,
-            **self._period(),
+            "report_date": self.report_date,
+            "timezone": self.timezone,
+            "period": self.period,
+            "offset": self.offset,
+            "week_start": self.week_start,
+            "fiscal_year_start": self.fiscal_year_start,
         }
         if self.ssh_conn_id:
             from airflow_provider_daybreak.hooks.remote import RemoteReleases
