@@ -2,7 +2,7 @@
 Measure Daybreak beside its peers: a line a figure, and all of them in ``.bench/results.json``.
 
 Each part is a module here with a function ``figures`` that yields :class:`harness.Figure`. Arguments name
-the parts to run; when there are none, all of them run but those that take hours, and but the short form, ``--short``,
+the parts to run; when there are none, all of them run but those that take hours or a Celery, and but the short form, ``--short``,
 which says in a minute whether something has become worse.
 """
 
@@ -26,7 +26,7 @@ PARTS = sorted(
     if path.stem not in ("__main__", "harness") and not path.stem.endswith("_report")
 )
 SHORT = "short"
-NAMED_ALONE = ("backfill", SHORT)
+NAMED_ALONE = ("backfill", "workers", SHORT)
 
 
 def main(arguments: list[str]) -> int:

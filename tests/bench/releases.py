@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import Figure, in_turn, seconds
+from harness import Figure, in_turn, own_cpu_seconds, seconds
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="daybreak-bench-"))
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
@@ -36,7 +36,9 @@ from airflow_provider_daybreak.releases.store import Store
 from airflow_provider_daybreak.storage import local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    Measure = Callable[[Callable[[], object]], float]
 
 PACKAGES = ("jinja2", "matplotlib", "pandas", "python-dotenv", "requests")
 IMPORTS = "import dotenv, jinja2, matplotlib, pandas, requests"
@@ -219,23 +221,25 @@ def _packed(bench: Bench) -> Iterator[Figure]:
     release = deploy(bench.layout, Plan(bench.source), store=store).release
     [archive] = store.folder.glob("environments/*/*.tar.gz")
 
-    def cold(taken: Store) -> float:
+    def cold(taken: Store, measured: Measure = seconds) -> float:
         layout = Layout(bench.folder / "cold", "daily")
         if layout.root.exists():
             remove_tree(layout.root)
-        return seconds(lambda: ensure(layout, release.id, store=taken, index_of=uv.Index))
+        return measured(lambda: ensure(layout, release.id, store=taken, index_of=uv.Index))
 
-    def tar() -> float:
+    def tar(measured: Measure = seconds) -> float:
         """Unpack the archive and write it out, as what is unpacked is before it counts."""
         target = bench.empty("tar")
         target.mkdir()
-        made = seconds(lambda: subprocess.run(["tar", "xzf", archive, "-C", target], check=True))
-        made += seconds(lambda: local.synchronise_file_system(target))
+        made = measured(lambda: subprocess.run(["tar", "xzf", archive, "-C", target], check=True))
+        made += measured(lambda: local.synchronise_file_system(target))
         remove_tree(target)
         return made
 
     ours, peer = in_turn(lambda: cold(store), tar, rounds=5)
     yield Figure("releases.cold_worker_beyond_tar", ours - peer, None, 1.0, "s")
+    ours, peer = in_turn(lambda: cold(store, own_cpu_seconds), lambda: tar(own_cpu_seconds), rounds=5)
+    yield Figure("releases.cold_worker_beyond_tar_cpu", ours - peer, None, 1.0, "s")
 
     def fetched() -> float:
         os.environ["UV_CACHE_DIR"] = str(bench.empty("cache"))

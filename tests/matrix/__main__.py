@@ -127,7 +127,8 @@ def main() -> int:
                 how(row, wheel, Path(folder) / str(number))
             except AssertionError as error:
                 row.problem = f"**{str(error).splitlines()[0][:120]}**"
-                print("\n".join(line for line in str(error).splitlines() if "rror" in line)[-6000:], flush=True)
+                told = [line for line in str(error).splitlines() if "rror" in line or line.startswith("FAILED")]
+                print("\n".join(told)[-6000:], flush=True)
             print("   ", " | ".join(row.cells()), flush=True)
             done.append(row)
     readme = ROOT / "README.md"

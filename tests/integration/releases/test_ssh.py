@@ -12,6 +12,8 @@ import tarfile
 import tempfile
 import threading
 import time
+from collections import Counter
+from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,6 +36,7 @@ from airflow_provider_daybreak.operators.venv import (
     VenvRunOperator,
 )
 from airflow_provider_daybreak.version_compat import AirflowFailException
+from tests.attacks import often
 from tests.context import make_context
 from tests.integration.releases.ssh_host import AS_ROOT, SSHD, SshHost
 from tests.mail import MailServer
@@ -91,9 +94,9 @@ def deploy(source, run_id, name="orders"):
     return operator.execute(context_of("deploy", run_id)[0])
 
 
-def run_of(release, **arguments):
+def run_of(release, script="orders.py", **arguments):
     return VenvRunOperator(
-        task_id="run", release=release, command=["orders.py"], ssh_conn_id="reports_host", **arguments
+        task_id="run", release=release, command=[script], ssh_conn_id="reports_host", **arguments
     )
 
 
@@ -196,7 +199,7 @@ import datetime, os, pathlib, smtplib, sys
 pathlib.Path(os.environ["HOME"], "ran").open("a").write("ran\\n")
 with smtplib.SMTP(os.environ["SMTP_SERVER"], int(os.environ["SMTP_PORT"])) as server:
     server.login("me", os.environ["SMTP_PASSWORD"])
-    server.sendmail("me@example.org", ["ann@example.org"], f"Subject: Orders of {datetime.date.today()}\\n\\n42\\n")
+    server.sendmail("me@example.org", ["ann@example.org"], f"Subject: Orders of {datetime.date.today()}\\n\\n42 of {os.environ['DAYBREAK_REPORT_DATE']}\\n")
 print(datetime.datetime.now().astimezone().isoformat())
 sys.exit(int(os.environ.get("CODE", 0)))
 """
@@ -314,29 +317,57 @@ def test_a_clock_that_is_none_is_refused():
         run_of("orders", clock="noon").execute(context_of("run", "clock")[0])
 
 
-def test_a_connection_cut_anywhere_loses_nothing_and_runs_nothing_twice(source, host):
-    chance, before, cuts = random.Random(16), times_run(host), 0
-    for number in range(30):
-        (source / "version.py").write_text(f"NUMBER = {number}\n")
+CUTS = often(30, 300)
+
+
+@pytest.mark.attack("errors of a disk or a socket")
+@pytest.mark.timeout(600 + 20 * CUTS)
+def test_a_connection_cut_anywhere_loses_nothing_and_runs_and_mails_nothing_twice(mailing, host, tried):
+    (source, server), before = mailing, times_run(host)
+    (source / "orders.py").write_text(SCRIPT)
+    (source / "mails.py").write_text(MAILING)
+    chance, days, cuts, begun = random.Random(16), [], Counter(), Counter()
+    lasts = {}  # what each takes when nobody disturbs it, so that a cut falls anywhere within it on any machine
+
+    def act(what, number):
+        if what == "deploy":
+            (source / "version.py").write_text(f"NUMBER = {number}\n")
+            return deploy(source, f"cut {number}", name="cut")["name"]
+        context, pushed = context_of("run", f"cut {number}")
+        if what == "run":
+            value = run_of("cut", env={"PAUSE": "0.2"}, artifacts=["*.csv"]).execute(context)
+            return value, pushed["artifacts"]["orders.csv"]["bytes"]
+        days.append(str(date(2026, 1, 1) + timedelta(days=len(days))))
+        mail = ScriptMail(max_lateness=None)
+        run_of("cut", "mails.py", mail=mail, report_date=days[-1], output="none").execute(context)
+        return pushed["mail"]["messages"]
+
+    expected = {"deploy": "cut", "run": ("42 orders", 200_000), "mail": 1}
+    while min(cuts[what] for what in expected) < CUTS // 3:
+        what = min(expected, key=lambda what: (cuts[what], begun[what]))
         over = threading.Event()
 
-        def cut(over, at):
-            nonlocal cuts
-            over.wait(at)
-            cuts += host.cut()
+        def cut(what, over):
+            if not over.wait(chance.uniform(0.0, lasts[what])):
+                cuts[what] += host.cut() > 0
 
-        thread = threading.Thread(target=cut, args=(over, chance.uniform(0.0, 0.9)))
-        thread.start()
-        if number % 2:
-            operator = run_of("orders", env={"PAUSE": "0.2"}, artifacts=["*.csv"])
-            assert operator.execute(context_of("run", f"cut {number}")[0]) == "42 orders"
-        else:
-            deploy(source, f"cut {number}")
+        thread = threading.Thread(target=cut, args=(what, over), daemon=True)
+        start = time.monotonic()
+        if begun[what] >= 2:  # the first one makes what the others find
+            thread.start()
+        assert act(what, begun.total()) == expected[what]
         over.set()
-        thread.join()
+        if begun[what] >= 2:
+            thread.join()
+        else:
+            lasts[what] = time.monotonic() - start
+        begun[what] += 1
 
-    assert times_run(host) == before + 15
-    assert cuts > 10
+    tried(cuts.total())
+    print(f"\n{dict(cuts)} cuts in {dict(begun)}")
+    assert times_run(host) == before + begun["run"] + begun["mail"]
+    told = [mail.content.rpartition(b"42 of ")[2].strip().decode() for mail in server.mails]
+    assert sorted(told) == days
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ for dag_id, (for_deploy, for_run, for_report, for_mail) in QUEUES.items():
         schedule="0 6 * * *",
         start_date=datetime(2099, 1, 1),  # noqa: DTZ001 - nothing starts by itself
         catchup=False,
-        max_active_runs=4,
+        max_active_runs=16,  # more than two workers do at once
         params={"report_date": "", "seconds": 0.5},
         default_args={"retries": 20, "retry_delay": timedelta(seconds=1)},
     ):
