@@ -86,7 +86,7 @@ class Draft:
     :param title: its title, as a mail's subject would have it.
     :param files: what it consists of.
     :param rows: number of rows by source.
-    :param run: ``{dag_id, run_id, task_id, map_index, try_number}`` of the task that made it.
+    :param run: ``{dag_id, run_id, task_id, map_index, try_number}`` of the task that made it, and the ``releases`` that it ran, ids by name.
     :param template_sha256: digest of the template.
     :param queries: digest of each query by source.
     :param checks: each check with its outcome, as plain JSON.
@@ -190,6 +190,12 @@ class Manifest:
             outcome=draft.outcome,
             draft=draft.draft,
         )
+
+    @property
+    def releases(self) -> dict[str, str]:
+        """The releases that the run ran, ids by name."""
+        said = self.run.get("releases")
+        return {str(name): str(release) for name, release in said.items()} if isinstance(said, dict) else {}
 
     @property
     def period_key(self) -> str:

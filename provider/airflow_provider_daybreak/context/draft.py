@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_daybreak import __version__
 from airflow_provider_daybreak.archive import Draft, DraftFile
+from airflow_provider_daybreak.context.run import made_with
 
 if TYPE_CHECKING:
     from airflow_provider_daybreak.context.run import Run
@@ -33,7 +34,7 @@ def draft_of(rendered: Rendered, run: Run) -> Draft:
             ),
         ],
         rows=data.rows,
-        run=run.ref,
+        run=made_with(run.ref, data.releases),
         template_sha256=document.template_sha256,
         queries=data.queries,
         checks=[one.info() for one in data.checks],

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow_provider_daybreak.delivery.relay import Relay
+from airflow_provider_daybreak.releases.layout import ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,6 +61,11 @@ class Script:
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
     users: Sequence[int] = ()
     relay: Callable[[Path, Limits], Relay | ContainedMail | HostMail] = Relay
+
+    @property
+    def releases(self) -> dict[str, str]:
+        """Its release by name; none of a container, which has an image."""
+        return {self.name: self.release} if ID.fullmatch(self.release) else {}
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,15 @@ class RunRef(TypedDict):
     try_number: int
 
 
+def made_with(ref: RunRef, releases: Mapping[str, str]) -> dict[str, Any]:
+    """
+    Return which task made something, with the releases that it ran.
+
+    :param releases: ids by name.
+    """
+    return {**ref, **({"releases": dict(releases)} if releases else {})}
+
+
 @dataclass(frozen=True)
 class Run:
     """

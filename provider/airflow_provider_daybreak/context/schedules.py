@@ -13,6 +13,7 @@ from airflow_provider_daybreak.archive.layout import is_report
 from airflow_provider_daybreak.context.run import zone_of
 from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.overview.standing import Slot
+from airflow_provider_daybreak.releases.layout import SLUG
 from airflow_provider_daybreak.reports.period import report_date_of
 from airflow_provider_daybreak.version_compat import slots_of
 
@@ -41,6 +42,7 @@ class Schedule:
 
     :param reports: the reports that it names.
     :param makes_others: whether its tasks may make reports that it does not name before they run, such as a script's mail.
+    :param releases: names that it deploys under, or runs releases by.
     :param first_seen: when Airflow knew the Dag first.
     :param start: its ``start_date``.
     :param timetable: Airflow's own.
@@ -57,6 +59,7 @@ class Schedule:
     paused: bool = False
     owner: str = ""
     tags: tuple[str, ...] = ()
+    releases: frozenset[str] = frozenset()
     _asked: dict[tuple[date, date], list[Slot]] = field(default_factory=dict, repr=False, compare=False)
 
     def slots(self, since: date, until: date) -> list[Slot]:
@@ -224,6 +227,7 @@ def _schedule_of(model: Any) -> Schedule | None:
             start=dag.start_date,
             catchup=bool(dag.catchup),
             tags=tuple(sorted(dag.tags or ())),
+            releases=frozenset(_releases_of(ours)),
         )
     except Exception:  # a timetable of a plugin that is gone, or anything that a version of Airflow can't read
         log.warning(
@@ -247,6 +251,15 @@ def _reports_of(tasks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             name = uri.rpartition("/")[2]
             if uri.startswith(_SCHEME) and is_report(name):
                 yield name
+
+
+def _releases_of(tasks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for task in tasks:
+        name = task.get(
+            {"VenvDeployOperator": "name", "VenvRunOperator": "release"}.get(str(task.get("task_type")), "")
+        )
+        if isinstance(name, str) and SLUG.fullmatch(name):
+            yield name
 
 
 def date_of_run(run: Any, zone: ZoneInfo) -> date | None:

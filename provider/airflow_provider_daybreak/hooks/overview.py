@@ -13,6 +13,7 @@ from airflow_provider_daybreak.context.archive import archive_of
 from airflow_provider_daybreak.context.report_runs import first_runs, new_revisions, runs_of
 from airflow_provider_daybreak.context.schedules import Schedules
 from airflow_provider_daybreak.hooks.row import Row, said
+from airflow_provider_daybreak.overview.facts import ReleaseInUse
 from airflow_provider_daybreak.overview.index import Index, index_path
 from airflow_provider_daybreak.overview.refreshing import refresh
 from airflow_provider_daybreak.overview.standing import OPEN, STATES, Slot, arrival, grace_of, judge
@@ -135,6 +136,24 @@ class OverviewHook:
         """
         sources, known = self._known(now)
         return {report: sources.dag_id(report) for report in known if sources.may_be_read(report, readable)}
+
+    def releases_in_use(
+        self, now: datetime, readable: Callable[[str], bool], only: str | None = None
+    ) -> list[ReleaseInUse]:
+        """
+        Return which reports are made with which releases, of those that may be read or of one, by report and name.
+
+        :param readable: as of :meth:`today`.
+        """
+        (sources, known), last, found = self._known(now), self.index.last_runs(), []
+        for report in known if only is None else known.keys() & {only}:
+            if sources.may_be_read(report, readable):
+                day, run = last.get(report, (None, {}))
+                schedule, made = sources.schedule(report), run.get("releases") or {}
+                for name in sorted({*made, *(schedule.releases if schedule else ())}):
+                    when = day if name in made else None
+                    found.append(ReleaseInUse(report, sources.dag_id(report), name, made.get(name, ""), when))
+        return found
 
     def renew(self, now: datetime) -> None:
         """Have the next answers be as of an instant; who asks meanwhile gets the former one."""

@@ -89,7 +89,7 @@ class ReportHook:
         check_spec(spec)
         period = run.period(spec.period, spec.offset)
         reader = Reader(run, period, spec.folder, spec.offset)
-        return gather(spec, period, reader.read(spec.data), reader.queries)
+        return gather(spec, period, reader.read(spec.data), reader.queries, reader.releases)
 
     def _rendered(self, spec: ReportSpec, run: Run, found: Gathered) -> Rendered:
         attached = attached_files(spec.attachments)

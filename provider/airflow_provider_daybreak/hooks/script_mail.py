@@ -17,7 +17,7 @@ from airflow_provider_daybreak.context.archive import archive_at, archive_of
 from airflow_provider_daybreak.context.dag_file import check_only_file
 from airflow_provider_daybreak.context.mailing_script import Ended, Mailed, Script
 from airflow_provider_daybreak.context.metrics import count
-from airflow_provider_daybreak.context.run import lateness_of
+from airflow_provider_daybreak.context.run import lateness_of, made_with
 from airflow_provider_daybreak.delivery.approval import Question
 from airflow_provider_daybreak.delivery.captured import captured_files, captured_mails
 from airflow_provider_daybreak.delivery.intake import Limits
@@ -279,8 +279,9 @@ class ScriptMailHook:
         revision = self.archive.latest(self._report(script), script.run.report_date, script.period.key)
         if revision is None or not captured_mails(revision):
             return None
-        earlier, now = dict(revision.manifest.run), dict(script.run.ref)
-        if earlier.pop("try_number", 0) == now.pop("try_number") or earlier != now:
+        now = dict(script.run.ref)
+        earlier = {name: revision.manifest.run.get(name) for name in now}
+        if earlier.pop("try_number") == now.pop("try_number") or earlier != now:
             return None
         ended = _ended(revision)
         if (ended["release"], ended["command"]) != (script.release, list(script.command)):
@@ -325,7 +326,7 @@ class ScriptMailHook:
             title=title,
             files=files,
             rows={"mails": len(taken)},
-            run=script.run.ref,
+            run=made_with(script.run.ref, script.releases),
             outcome="failed_script" if ended is None else "ok",
             provider_version=__version__,
             draft=ended is None,

@@ -65,6 +65,7 @@ class Reader:
     folder: Path
     offset: int = 0
     queries: dict[str, str] = field(default_factory=dict)
+    releases: dict[str, str] = field(default_factory=dict)
 
     def read(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """
@@ -201,6 +202,7 @@ class Reader:
             encoding=source.encoding or "utf-8",
             running=running,
         )
+        self.releases[finished.name] = finished.release
         if source.format == "json":
             return finished.json()
         rows = read_csv(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 _OWN = ("", "correction:")
 """How the occasion of a mail begins that is the period's own, or corrects it. What is sent for trial is neither."""
+
+PATIENCE = timedelta(seconds=60)
+"""How long a look at the archive lasts before it is said that there is no answer."""
 
 WORST = ("in_doubt", "refused", "deferred", "waiting", "rejected", "held", "new", "in_flight")
 """Where a mail stands that was not sent, the worst first."""
@@ -111,7 +115,7 @@ class Archived:
 
     :param created: when it was published, an ISO instant.
     :param ledger_day: day of the ledger of its period.
-    :param run: ``{dag_id, run_id, task_id, …}`` of what made it.
+    :param run: ``{dag_id, run_id, task_id, …}`` of what made it, and the ``releases`` that it ran, ids by name.
     :param problem: what is wrong with its manifest, or nothing.
     :param revisions: how many there are for the date.
     :param mails: how the mails of its period stand.
@@ -134,6 +138,23 @@ class Archived:
 
 
 @dataclass(frozen=True)
+class ReleaseInUse:
+    """
+    A release that a report is made with.
+
+    :param name: what it is deployed under.
+    :param release: id of the one that made the last revision; nothing where the Dag alone says that it uses the name.
+    :param report_date: of that revision.
+    """
+
+    report: str
+    dag_id: str
+    name: str
+    release: str = ""
+    report_date: date | None = None
+
+
+@dataclass(frozen=True)
 class Freshness:
     """
     How well the index knows the archive.
@@ -142,6 +163,7 @@ class Freshness:
     :param recent: when what is new was looked for last, an ISO instant, or nothing.
     :param done: how many days have been read of ``total`` while all is read; both 0 otherwise.
     :param problem: why the archive can't be read now, or nothing; ``since`` is when that began.
+    :param began: when a look at the archive began that has not ended, an ISO instant, or nothing.
     """
 
     complete: str = ""
@@ -150,3 +172,15 @@ class Freshness:
     total: int = 0
     problem: str = ""
     since: str = ""
+    began: str = ""
+
+    def at(self, now: datetime) -> Freshness:
+        """Return it as of an instant: with a problem where the archive has not answered for long."""
+        if self.problem or self.total or not self.began:
+            return self
+        waited = now - datetime.fromisoformat(self.began)
+        if waited < PATIENCE:
+            return self
+        return replace(
+            self, problem=f"it has given no answer for {waited.total_seconds():.0f} seconds", since=self.began
+        )

@@ -16,7 +16,7 @@ import sqlite3
 import time
 from contextlib import closing, contextmanager
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import IndexUnwritableError
@@ -168,7 +168,8 @@ class Index:
         """Return how well it knows the archive."""
         rows = self._answer(lambda connection: connection.execute("SELECT name, value FROM meta").fetchall())
         known = {name: json.loads(value) for name, value in rows}
-        return Freshness(**{name: known[name] for name in Freshness.__dataclass_fields__ if name in known})
+        found = Freshness(**{name: known[name] for name in Freshness.__dataclass_fields__ if name in known})
+        return found.at(datetime.now(timezone.utc))
 
     def owners(self) -> dict[str, str]:
         """Return the Dag that owns each report; an empty text where none is known."""
@@ -253,6 +254,16 @@ class Index:
         )
         rows = self._answer(lambda connection: connection.execute(ask).fetchall())
         return {name: date.fromisoformat(day) for name, day in rows if day}
+
+    def last_runs(self) -> dict[str, tuple[date, dict[str, Any]]]:
+        """Return, for each report, the date and the run of its last revision that is no draft."""
+        ask = (
+            "SELECT name, report_date, run FROM report JOIN revision ON revision.report = report.id AND (report_date, revision) = "
+            "(SELECT report_date, revision FROM revision AS one WHERE one.report = report.id AND NOT draft AND problem = '' "
+            "ORDER BY report_date DESC, revision DESC LIMIT 1)"
+        )
+        rows = self._answer(lambda connection: connection.execute(ask).fetchall())
+        return {name: (date.fromisoformat(day), json.loads(run)) for name, day, run in rows}
 
     def mails(self, report: str, day: date) -> list[Mail]:
         """Return the mails of a ledger, by recipient."""

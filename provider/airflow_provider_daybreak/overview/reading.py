@@ -108,7 +108,9 @@ def _revision(archive: Archive, report: str, day: date, number: int) -> tuple[An
 
 
 def _row(manifest: Manifest) -> tuple[Any, ...]:
-    run = {name: value for name, value in manifest.run.items() if isinstance(value, (str, int))}
+    run: dict[str, Any] = {name: value for name, value in manifest.run.items() if isinstance(value, (str, int))}
+    if manifest.releases:
+        run["releases"] = manifest.releases
     return (
         manifest.revision,
         manifest.title,

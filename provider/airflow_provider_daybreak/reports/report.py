@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_daybreak.exceptions import InvalidValueError, TemplateError
@@ -62,6 +62,7 @@ class Gathered:
 
     :param rows: how many rows each table has.
     :param queries: SHA-256 of each query.
+    :param releases: id of each release that data came from, by its name.
     """
 
     period: Period
@@ -69,6 +70,7 @@ class Gathered:
     rows: Mapping[str, int]
     queries: Mapping[str, str]
     checks: tuple[CheckResult, ...]
+    releases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -118,12 +120,18 @@ def check_spec(spec: ReportSpec) -> None:
         raise InvalidValueError("checks", spec.checks, "a list of checks, such as [min_rows('sales', 1)]")
 
 
-def gather(spec: ReportSpec, period: Period, data: Mapping[str, Any], queries: Mapping[str, str]) -> Gathered:
+def gather(
+    spec: ReportSpec,
+    period: Period,
+    data: Mapping[str, Any],
+    queries: Mapping[str, str],
+    releases: Mapping[str, str],
+) -> Gathered:
     """
     Count what was read, and check it.
 
     :param data: what was read, by name.
-    :param queries: SHA-256 of each query.
+    :param queries: as in :class:`Gathered`, like ``releases``.
     :raises TemplateError: a check can't be made of data that is there.
     """
     # A list without rows is a table whose columns nobody knows.
@@ -132,7 +140,7 @@ def gather(spec: ReportSpec, period: Period, data: Mapping[str, Any], queries: M
         for name, value in data.items()
         if isinstance(value, Rows) or (isinstance(value, (list, tuple)) and not value)
     }
-    found = Gathered(period, data, rows, queries, ())
+    found = Gathered(period, data, rows, queries, (), releases)
     for check in spec.checks:
         try:
             outcome = check.outcome(data, period)

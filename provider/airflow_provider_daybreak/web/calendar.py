@@ -17,6 +17,7 @@ from airflow_provider_daybreak.hooks.overview import OverviewHook
 from airflow_provider_daybreak.hooks.row import Row
 from airflow_provider_daybreak.web.access import may_change, reader
 from airflow_provider_daybreak.web.guard import Form, log_action, sent_form, token_for
+from airflow_provider_daybreak.web.in_use import used_by
 from airflow_provider_daybreak.web.keeper import KEEPER
 from airflow_provider_daybreak.web.rendering import page, see
 
@@ -89,6 +90,7 @@ def show_calendar(request: Request, report: str, user: User) -> Response:
         freshness=found.hook.index.freshness(),
         filled=request.query_params.get("filled", "")[:6],
         schedule=found.hook.schedule_of(report),
+        releases=used_by(report, found.hook, found.now, user),
     )
 
 

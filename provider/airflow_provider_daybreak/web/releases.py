@@ -1,67 +1,93 @@
-"""The releases on the API server's machine: what is deployed, whose it is, its lock, and a way back. FastAPI reads the annotations."""
+"""What is deployed on which worker, whose it is, who uses it, its lock, and a way back. FastAPI reads the annotations."""
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from typing import Annotated
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from fastapi import Depends, Request, Response  # noqa: TID253 - only the API server imports this module
 from starlette.exceptions import HTTPException
 
+from airflow_provider_daybreak.context.deploys import Deployed, last_deploys
 from airflow_provider_daybreak.exceptions import DaybreakError, InvalidValueError, ReleaseNotFoundError
 from airflow_provider_daybreak.hooks.releases import ReleaseHook
+from airflow_provider_daybreak.overview.facts import ReleaseInUse
 from airflow_provider_daybreak.releases.states import ReleaseState
-from airflow_provider_daybreak.web.access import may_change, may_read
+from airflow_provider_daybreak.web.access import may_change, may_read, reader
 from airflow_provider_daybreak.web.calendar import User
 from airflow_provider_daybreak.web.guard import Form, log_action, sent_form, token_for
+from airflow_provider_daybreak.web.keeper import KEEPER
 from airflow_provider_daybreak.web.rendering import HEADERS, page, see
 
+_LATELY = timedelta(days=35)
 
-@dataclass(frozen=True)
-class Deployed:
+
+@dataclass
+class Named:
     """
-    What is deployed under a name.
+    What there is under a name.
 
-    :param dag_id: the Dag whose it is.
-    :param states: its releases, the newest first.
+    :param dag_id: the Dag whose it is on this machine; nothing where it is on other workers alone.
+    :param states: its releases on this machine, the newest first.
+    :param users: the reports that are made with it.
+    :param workers: what tasks have deployed on other workers.
     """
 
     name: str
-    dag_id: str
-    states: list[ReleaseState]
-    may_change: bool
+    dag_id: str = ""
+    states: list[ReleaseState] = field(default_factory=list)
+    may_change: bool = False
+    users: list[ReleaseInUse] = field(default_factory=list)
+    workers: list[Deployed] = field(default_factory=list)
 
     @property
     def returns_to(self) -> str:
         """The release that rolling back makes current, or nothing."""
         return next((each["release"] for each in self.states if "previous" in each["state"]), "")
 
+    def used_by(self, release: str) -> list[ReleaseInUse]:
+        """Return the reports whose last revision a release made."""
+        return [each for each in self.users if each.release == release]
 
-def _deployed(user: User) -> list[Deployed]:
-    hook = ReleaseHook()
-    by_name: dict[str, list[ReleaseState]] = {}
+
+def _named(user: User) -> list[Named]:
+    hook, now, readable = ReleaseHook(), datetime.now(timezone.utc), reader(user)
+    found: dict[str, Named] = {}
     for state in hook.states():
-        by_name.setdefault(state["name"], []).append(state)
-    owners = {name: hook.owner(name) for name in by_name}
-    return [
-        Deployed(name, owner, states, may_change(user, owner))
-        for name, states in sorted(by_name.items())
-        if (owner := owners[name]) is not None and may_read(user, owner)
-    ]
+        name = state["name"]
+        if name not in found:
+            owner = hook.owner(name)
+            may = owner is not None and readable(owner)
+            found[name] = Named(name, (owner or "") if may else "", may_change=may and may_change(user, owner))
+        if found[name].dag_id:
+            found[name].states.append(state)
+    for deployed in last_deploys(since=now - _LATELY, readable=readable):
+        one = found.setdefault(deployed.name, Named(deployed.name))
+        if not one.states or deployed.worker not in _this_machine():
+            one.workers.append(deployed)
+    for use in KEEPER.hook(now).releases_in_use(now, readable):
+        if use.name in found:
+            found[use.name].users.append(use)
+    return [found[name] for name in sorted(found) if found[name].states or found[name].workers]
 
 
-def show_releases(
-    request: Request, found: Annotated[list[Deployed], Depends(_deployed)], user: User
-) -> Response:
-    """Show what is deployed on this machine."""
+def _this_machine() -> set[str]:
+    """Return what tasks that run on this machine may call it."""
+    from airflow.utils.net import get_hostname
+
+    return {socket.gethostname(), get_hostname()}
+
+
+def show_releases(request: Request, found: Annotated[list[Named], Depends(_named)], user: User) -> Response:
+    """Show what is deployed on which worker, and which reports are made with it."""
     return page(
         request,
         "releases",
         found=found,
         host=socket.gethostname(),
         token=token_for(user) if any(each.may_change for each in found) else "",
-        shared=ReleaseHook().settings.release_store is not None,
         done=request.query_params.get("done", "")[:100],
     )
 

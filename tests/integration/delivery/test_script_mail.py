@@ -138,6 +138,7 @@ def test_what_it_mailed_is_a_revision_of_its_parts(script, archive):
     revision = archive.open(result["mail"]["manifest"])
     manifest = revision.manifest
     assert (manifest.report, manifest.report_date, manifest.title) == ("sales", DAY, "Sales of the day")
+    assert manifest.releases == {"sales": script.operator.release["release"]}
     assert revision.read("report.txt") == b"12 sold.\n"
     assert b"<b>sold</b>" in revision.read("report.html")
     assert revision.read("mails/0001/attachments/sales.csv") == b"a,b\n1,2\n"

@@ -98,6 +98,7 @@ def test_a_script_runs_in_the_release_that_a_deploy_returned(reader, release, tm
     rows = reader.read({"sales": ScriptSource(deployed, ["sales.py", "json"])})["sales"]
 
     assert len(rows) == 2
+    assert reader.releases == {deployed["name"]: deployed["release"]}
 
 
 def test_a_script_gives_csv(reader, release):

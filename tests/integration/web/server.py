@@ -12,8 +12,10 @@ import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from uuid import uuid4
 from zlib import crc32
 
 import httpx
@@ -28,7 +30,6 @@ from tests.mail import draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from airflow_provider_daybreak.archive import Revision
 
@@ -94,7 +95,13 @@ class Server:
     base: str
     archive: Archive
     log: Path
+    pid: int = 0
     tokens: dict[str, str] = field(default_factory=dict)
+
+    def cpu(self) -> float:
+        """Return the seconds of processors that it has had."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def token(self, user: str) -> str:
         if user not in self.tokens:  # each login costs the server a second, and lasts for a day
@@ -176,6 +183,24 @@ class Server:
         ledger.synchronise()
         return revision
 
+    def deploy_from_task(self, dag_id: str, run_id: str, worker: str, result: object) -> None:
+        """Have a deploy task of a run end well on a worker."""
+        now = datetime.now(timezone.utc).isoformat(sep=" ")
+        number = crc32(run_id.encode())
+        self.return_from_task(dag_id, run_id, "deploy", result)
+        with closing(sqlite3.connect(self.log.parent / "airflow.db", timeout=60)) as database, database:
+            database.execute(
+                "INSERT INTO dag_run (id, dag_id, run_id, run_type, run_after, clear_number, span_status) "
+                "VALUES (?, ?, ?, 'manual', ?, 0, 'not_started')",
+                (number, dag_id, run_id, now),
+            )
+            database.execute(
+                "INSERT INTO task_instance (id, task_id, dag_id, run_id, map_index, try_number, max_tries, pool, pool_slots, "
+                "span_status, state, hostname, operator, end_date) VALUES (?, 'deploy', ?, ?, -1, 1, 0, 'default_pool', 1, "
+                "'not_started', 'success', ?, 'VenvDeployOperator', ?)",
+                (uuid4().hex, dag_id, run_id, worker, now),
+            )
+
     def return_from_task(self, dag_id: str, run_id: str, task_id: str, result: object) -> None:
         """Have a task of a run return a result."""
         row = (
@@ -233,7 +258,7 @@ def served(
         )
         try:
             _wait_for(f"{base}api/v2/version", process, log)
-            yield Server(base, archive_at(archive), log)
+            yield Server(base, archive_at(archive), log, process.pid)
         finally:
             process.terminate()
             process.wait(30)

@@ -332,3 +332,46 @@ def test_a_release_is_rolled_back_by_who_may_change_its_dag_and_shown_to_who_may
     assert {state["release"]: state["state"].split(",")[0] for state in states_of(layout)}[
         previous
     ] == "current"
+
+
+def test_a_reports_page_says_which_release_made_it_and_the_releases_page_who_uses_which(
+    server, mailed, shown, tmp_path
+):
+    layout = Layout(server.log.parent / "daybreak" / "releases", "script_in_use")
+    made = []
+    for number in (1, 2):
+        (tmp_path / "report.py").write_text(f"print('in use', {number})")
+        made.append(deploy(layout, Plan(tmp_path, dag_id="ada_in_use")).release.id)
+    run = {"dag_id": "ada_in_use", "run_id": "scheduled__1", "releases": {"script_in_use": made[0]}}
+    report = mailed("in_use", "ada_in_use", run=run)
+    shown("ada", report)
+    ada, bob = server.client("ada"), server.client("bob")
+
+    page = ada.get(f"daybreak/calendar/{report}").text
+    assert re.search(rf"<b>script_in_use</b> <code>{made[0]}</code> made the report of", page)
+    assert f"current on this machine: <code>{made[1]}</code>" in page
+    assert f"<code>{made[0]}</code>" in ada.get(f"daybreak/day/{report}/{TODAY}").text
+    rows = re.findall(r"<tr><th scope=\"row\"><code>(\w+)</code>(.*?)</tr>", ada.get("daybreak/releases").text)
+    assert {release: "calendar/in_use" in rest for release, rest in rows if release in made} == {
+        made[0]: True,
+        made[1]: False,
+    }
+    assert "script_in_use" not in bob.get("daybreak/releases").text
+
+
+def test_a_release_on_another_worker_is_shown_with_the_one_before_to_who_may_read_the_dag_that_deployed_it(
+    server,
+):
+    result = {"name": "elsewhere", "release": "a" * 16, "previous": "b" * 16, "lock_sha256": "c" * 64}
+    for number, worker in enumerate(("worker-1", "worker-1", "worker-2")):
+        server.deploy_from_task(
+            "ada_elsewhere", f"run_{number}", worker, {**result, "release": f"{number}" * 16}
+        )
+
+    page = server.client("ada").get("daybreak/releases").text
+    section = page[page.index('id="elsewhere"') :].partition("</section>")[0]
+    found = re.findall(
+        r"<th scope=\"row\">([\w-]+)</th><td><code>(\w+)</code></td><td><code>(\w+)</code>", section
+    )
+    assert found == [("worker-1", "1" * 16, "b" * 16), ("worker-2", "2" * 16, "b" * 16)]
+    assert "elsewhere" not in server.client("bob").get("daybreak/releases").text

@@ -8,11 +8,14 @@ from zoneinfo import ZoneInfo
 
 import pendulum
 import pytest
+from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.interval import CronDataIntervalTimetable, DeltaDataIntervalTimetable
 from airflow.timetables.simple import NullTimetable, OnceTimetable
 from airflow.timetables.trigger import CronTriggerTimetable
 
-from airflow_provider_daybreak.context.schedules import Schedule, date_of_run
+from airflow_provider_daybreak.context.schedules import Schedule, _schedule_of, date_of_run
+from airflow_provider_daybreak.operators.venv import VenvDeployOperator, VenvRunOperator
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -132,3 +135,15 @@ def test_a_run_is_for_the_date_that_its_task_would_say(conf, logical_date, expec
     )
 
     assert date_of_run(run, BERLIN) == expected
+
+
+def test_a_dag_says_under_which_names_it_deploys_and_runs_releases():
+    with DAG("sales", schedule="0 9 * * *") as dag:
+        deployed = VenvDeployOperator(task_id="deploy", name="sales", source="/srv/sales").output
+        VenvRunOperator(task_id="run", release=deployed, command=["report.py"])
+        VenvRunOperator(task_id="run_other", release="stock", command=["report.py"])
+        VenvRunOperator(task_id="run_unknown", release="{{ params.name }}", command=["report.py"])
+    data = DagSerialization.to_dict(dag)
+
+    found = _schedule_of(SimpleNamespace(dag_id="sales", data=data, dag=DagSerialization.from_dict(data)))
+    assert found.releases == {"sales", "stock"}

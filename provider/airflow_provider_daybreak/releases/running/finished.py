@@ -35,6 +35,7 @@ class Finished:
     :param encoding: of its text.
     :param by_hand: a shell command that runs the same.
     :param redactor: knows the values of ``.env``.
+    :param release: id of the release that ran, and ``name`` what it was deployed under.
     """
 
     command: str
@@ -48,6 +49,8 @@ class Finished:
     redactor: Redactor = field(repr=False)
     matches: Mapping[str, str] = field(default_factory=dict)
     encoding: str = "utf-8"
+    name: str = ""
+    release: str = ""
 
     @property
     def ending(self) -> str:

@@ -189,6 +189,8 @@ def run(
             redactor=redactor,
             matches={**stdout_lines.matches, **stderr_lines.matches},
             encoding=job.encoding,
+            name=release.layout.name,
+            release=release.id,
         )
 
 
