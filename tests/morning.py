@@ -1,7 +1,7 @@
 """
 A morning of 30 reports, for tests and pictures: one is late, one failed, one is held, one in doubt, one was refused, and three days are missing.
 
-Each is due once a day, three hours before the moment that the morning is made for, by a Dag of its own.
+Each is due once a day, three hours before the moment that the morning is made for, by a Dag of its own, which renders it and mails it for true.
 """
 
 from __future__ import annotations
@@ -67,19 +67,34 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
+from airflow_provider_daybreak.operators.delivery import ReportEmailOperator
 from airflow_provider_daybreak.operators.report import ReportOperator
 
-for number, name in enumerate({names!r}):
+for number, (name, readers) in enumerate({readers!r}.items()):
     with DAG(
         name,
         schedule={cron!r},
         is_paused_upon_creation=False,
-        default_args={{"owner": {owners!r}[number % 3]}},
+        default_args={{"owner": {owners!r}[number % 3], "retries": 0}},
         tags=[{tag!r}, name.partition("_")[0]],
     ) as dag:
-        ReportOperator(task_id="render_report", report=name, template="{{{{ 1 / 0 }}}}", retries=0)
+        report = ReportOperator(task_id="render_report", report=name, template=f"templates/{{name}}.md.j2")
+        ReportEmailOperator(
+            task_id="mail_report", report=report.output, to=readers, mode="hold" if name == {held!r} else "send"
+        )
     globals()[name] = dag
 """
+
+
+def readers_of(name):
+    """Return who gets a report: three to twelve people."""
+    return [f"reader{number}@example.org" for number in range(3 + NAMES.index(name) % 10)]
+
+
+def write_template(folder, name, text):
+    """Write the template of a report, in the folder of the Dags."""
+    title = name.replace("_", " ").capitalize()
+    (folder / "templates" / f"{name}.md.j2").write_text(f"# {title}, {{{{ report.date }}}}\n\n{text}\n")
 
 
 @dataclass(frozen=True)
@@ -103,21 +118,25 @@ class Morning:
         return self.due.date()
 
     def write_dags(self, folder):
-        """Write the Dags into a folder; the failing one fails for true once it runs."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the Dags into a folder, with their templates: that of the failing one fails until it is mended."""
+        (folder / "templates").mkdir(parents=True, exist_ok=True)
+        readers = {name: readers_of(name) for name in NAMES}
         cron = f"{self.due.minute} {self.due.hour} * * *"
-        (folder / "morning.py").write_text(_DAGS.format(names=NAMES, cron=cron, owners=OWNERS, tag=TAG))
+        made = _DAGS.format(readers=readers, cron=cron, owners=OWNERS, tag=TAG, held=HELD)
+        (folder / "morning.py").write_text(made)
+        for name in NAMES:
+            write_template(folder, name, "{{ 1 / 0 }}" if name == FAILED else "All is well.")
 
     def seed(self, archive):
-        """Archive and mail what was, but for what went wrong."""
-        for number, name in enumerate(NAMES):
+        """Archive and mail what was, but for what went wrong, and what waits for an approval: that takes a run."""
+        for name in NAMES:
             for back in range(DAYS):
-                lacks = name in (LATE, FAILED) and not back
+                lacks = name in (LATE, FAILED, HELD) and not back
                 if lacks or (name == GAPS and back in MISSING):
                     continue
-                self.publish(archive, name, back, readers=1 if back else 3 + number % 10)
+                self.publish(archive, name, back, readers=readers_of(name)[: 1 if back else None])
 
-    def publish(self, archive, name, back=0, *, readers=3):
+    def publish(self, archive, name, back, *, readers):
         """Archive a report of some days back, and mail it as the morning has it."""
         day = self.today - timedelta(days=back)
         start = datetime.combine(day, time(), timezone.utc)
@@ -152,8 +171,7 @@ class Morning:
     def _mail(self, archive, revision, at, readers, *, today):
         manifest = revision.manifest
         ledger = ledger_of(archive, manifest)
-        for reader in range(readers):
-            address = f"reader{reader}@example.org"
+        for address in readers:
             facts = {
                 "report": manifest.report,
                 "report_date": manifest.report_date.isoformat(),
@@ -163,10 +181,7 @@ class Morning:
                 "occasion": "",
             }
             key = key_of(manifest.report, manifest.period_key, address)
-            last = today and reader == readers - 1
-            if today and manifest.report == HELD:
-                ledger.note(key, "waiting", "waits for an approval", facts)
-                continue
+            last = today and address == readers[-1]
             status, reason = "sent", "250 2.0.0 taken"
             if last and manifest.report == DOUBT:
                 status, reason = "unknown", "the connection ended after the last byte"

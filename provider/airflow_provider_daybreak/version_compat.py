@@ -206,6 +206,23 @@ def create_backfill(
     )
 
 
+def clear_failed(dag_id: str, run_id: str) -> int:
+    """Have Airflow do again what failed of a run, by its Dag as that is now, and what waits for it; return how many tasks that is."""
+    from airflow.models.dagbag import DBDagBag
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        # Held until it is done, so that whoever asks twice has it done once.
+        asked = select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+        run = session.scalar(asked.with_for_update(of=DagRun))
+        dag = DBDagBag().get_dag_for_run(run, session=session) if run is not None else None
+        if dag is None:
+            return 0
+        return int(dag.clear(run_id=run_id, only_failed=True, run_on_latest_version=True, session=session))
+
+
 def answer_question(
     dag_id: str, run_id: str, task_id: str, map_index: int, option: str, *, user: BaseUser, session: Session
 ) -> None:

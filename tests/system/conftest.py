@@ -22,15 +22,16 @@ class Stack:
     Airflow, the catcher and the archive, and the questions that tests ask of them.
 
     :param copies: folder of a bundle of Dags that is empty until a test writes into it.
-    :param morning: thirty reports of somebody who answers for them.
+    :param morning: thirty reports of somebody who answers for them, whose Dags are in the folder ``dags``.
     """
 
-    def __init__(self, airflow, catcher, archive, copies, morning):
+    def __init__(self, airflow, catcher, archive, copies, morning, dags):
         self.airflow = airflow
         self.catcher = catcher
         self.archive = archive
         self.copies = copies
         self.morning = morning
+        self.dags = dags
 
     def wait(self, run_id, *, dag_id="daily_report"):
         """Wait until the run has ended; return its state, with the log of each failed task when it failed."""
@@ -87,9 +88,9 @@ def stack(tmp_path_factory):
     airflow = Airflow(home / "airflow", port=free_port(), env=env, dags=dags)
     try:
         airflow.start()
-        airflow.wait_until_ready()
-        airflow.wait_for_dag("daily_report")
-        yield Stack(airflow, catcher, Archive(home / "reports"), copies, morning)
+        airflow.wait_until_ready(seconds=SECONDS)
+        airflow.wait_for_dag("daily_report", seconds=SECONDS)
+        yield Stack(airflow, catcher, Archive(home / "reports"), copies, morning, home / "morning")
     finally:
         airflow.stop()
         catcher.stop()

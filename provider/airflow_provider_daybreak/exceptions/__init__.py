@@ -83,6 +83,7 @@ They are imported from here, whichever module defines them. One module, since it
             IndexUnwritableError
             QuestionChangedError
             ReportNotScheduledError
+            RunChangedError
         OwnedByAnotherDagError
         ReleaseError
             ArtifactUnreadableError
@@ -253,6 +254,7 @@ from airflow_provider_daybreak.exceptions.overview import (
     OverviewError,
     QuestionChangedError,
     ReportNotScheduledError,
+    RunChangedError,
 )
 from airflow_provider_daybreak.exceptions.releases import (
     CondaError,
@@ -459,6 +461,7 @@ __all__ = [
     "ResourceRefusedError",
     "RevisionNotFoundError",
     "RunAsError",
+    "RunChangedError",
     "ScriptConditionError",
     "ScriptFailedError",
     "ScriptGaveUpError",

@@ -126,6 +126,7 @@ NEXT_STEPS: Mapping[str, str] = {
     "ArchiveAwayError": "Rétablissez l'accès aux archives ; d'ici là, ce qui en était connu est montré.",
     "ReportNotScheduledError": "Lancez plutôt son Dag à la main pour une date de rapport.",
     "BackfillFailedError": "Un Dag n'a qu'un rattrapage à la fois. Après avoir corrigé cela : airflow backfill create",
+    "RunChangedError": "Rouvrez « Rapports du jour », et voyez ce qu'elle montre à présent.",
     "QuestionChangedError": "Rien n'a été fait. Rouvrez la page du jour, et voyez ce qu'elle montre à présent.",
     # releases
     "SourceUnreadableError": "Donnez un dossier ou un fichier .py que l'utilisateur du worker peut lire.",

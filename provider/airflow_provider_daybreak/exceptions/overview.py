@@ -55,6 +55,19 @@ class BackfillFailedError(OverviewError):
         )
 
 
+class RunChangedError(OverviewError, permanent=True):
+    """A run of which nothing can be done again: somebody did, another came after it, or Airflow knows its Dag no more."""
+
+    dag_id: str
+    run_id: str
+
+    def __str__(self) -> str:
+        return (
+            f"Nothing of the run {self.run_id!r} of the Dag {self.dag_id!r} is done again: somebody has asked for that already, "
+            "another run came after it, or Airflow knows its Dag no more. Open Reports today again, and look at what it shows."
+        )
+
+
 class QuestionChangedError(OverviewError, permanent=True):
     """An answer to what a mail task no longer asks: it was answered, cleared, or asks about something else."""
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.hooks.overview import OverviewHook
     from airflow_provider_daybreak.hooks.row import Row
 
-_RUNS_AGAIN = ("failed", "upstream_failed")
+RUNS_AGAIN = ("failed", "upstream_failed")
+"""States of a run that is made again."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,13 @@ class Filling:
             conf = {"mail_even_if_late": True} if self.even_if_late else {}
             create_backfill(self.schedule.dag_id, first, last, by=by, conf=conf)
         except Exception as error:  # Airflow has an exception for each thing that it minds
-            raise BackfillFailedError(self.schedule.dag_id, str(error).strip().rstrip(".")) from error
+            said = str(getattr(error, "orig", error))  # of a database's error without the statement
+            raise BackfillFailedError(self.schedule.dag_id, said.strip().rstrip(".")) from error
 
 
 def fillable(row: Row) -> bool:
     """Return whether a run is made for a date: there is no report and no run, or the run failed."""
-    again = row.run is not None and row.run.state in _RUNS_AGAIN
+    again = row.run is not None and row.run.state in RUNS_AGAIN
     return (row.run is None and row.archived is None) or again
 
 

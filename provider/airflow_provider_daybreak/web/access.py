@@ -33,6 +33,13 @@ def may_answer(user: BaseUser, dag_id: object) -> bool:
     return _may(user, dag_id, "PUT", None) and _may(user, dag_id, "PUT", DagAccessEntity.HITL_DETAIL)
 
 
+def may_run_again(user: BaseUser, dag_id: object) -> bool:
+    """Return whether a user may have what failed of a Dag's run done again: edit the Dag, and clear its runs."""
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+
+    return _may(user, dag_id, "PUT", None) and _may(user, dag_id, "PUT", DagAccessEntity.RUN)
+
+
 def may_administer(user: BaseUser) -> bool:
     """Return whether a user looks after Airflow: may see its configuration, and change its connections."""
     from airflow.api_fastapi.app import get_auth_manager

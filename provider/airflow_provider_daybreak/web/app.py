@@ -32,6 +32,7 @@ from airflow_provider_daybreak.exceptions import (
 from airflow_provider_daybreak.exceptions.french import next_step
 from airflow_provider_daybreak.web import session
 from airflow_provider_daybreak.web.access import may_read
+from airflow_provider_daybreak.web.again import run_again
 from airflow_provider_daybreak.web.api import describe, show_badge, tell_figures
 from airflow_provider_daybreak.web.calendar import fill, show_calendar, show_filling
 from airflow_provider_daybreak.web.check import check, show_check
@@ -243,6 +244,7 @@ _ACTIONS = (
     ("/releases/{name}/roll_back", roll_back),
     ("/calendar/{report}/fill", fill),
     ("/day/{report}/{report_date}/mail", mail),
+    ("/day/{report}/{report_date}/again", run_again),
     ("/day/{report}/{report_date}/answer", answer_held),
 )
 

@@ -170,8 +170,10 @@ def _was_due(shown: Day) -> bool:
 
 
 def show_mailing(request: Request, shown: Shown, user: User) -> Response:
-    """Show what mailing again, or counting as sent, would do to the recipients that were chosen."""
-    chosen = chosen_records(shown, request.query_params.getlist("key"))
+    """Show what mailing again, or counting as sent, would do to those who were chosen: one by one, or by how their mails stand."""
+    standings = request.query_params.getlist("standing")
+    found = [each.key for each in shown.records if each.standing in standings and not each.occasion]
+    chosen = chosen_records(shown, [*request.query_params.getlist("key"), *found])
     return page(
         request,
         "mail",

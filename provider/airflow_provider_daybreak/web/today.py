@@ -14,8 +14,10 @@ from starlette.exceptions import HTTPException
 from airflow_provider_daybreak.hooks.filters import Filters, choices
 from airflow_provider_daybreak.hooks.overview import DAYS, Overview
 from airflow_provider_daybreak.web.access import reader
+from airflow_provider_daybreak.web.guard import token_for
 from airflow_provider_daybreak.web.keeper import KEEPER
 from airflow_provider_daybreak.web.rendering import HEADERS, HERE, page
+from airflow_provider_daybreak.web.ways import ways_for
 
 _STATIC = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
@@ -26,18 +28,26 @@ def overview(user: Annotated[BaseUser, Depends(get_user)]) -> Overview:
     return KEEPER.hook(now).today(now, readable=reader(user))
 
 
-def show_today(request: Request, found: Annotated[Overview, Depends(overview)]) -> Response:
+def show_today(
+    request: Request,
+    found: Annotated[Overview, Depends(overview)],
+    user: Annotated[BaseUser, Depends(get_user)],
+) -> Response:
     """Show how the reports stand, the worst first, as the address asks for them."""
     filters = Filters.of(request.query_params)
     asked = found.matching(filters)
     tags, owners = choices(found.rows)
+    way = ways_for(user)
+    rows = [(row, way(row)) for row in filters.shown(asked.rows)]
     return page(
         request,
         "today",
         overview=found,
         asked=asked,
         filters=filters,
-        rows=filters.shown(asked.rows),
+        rows=rows,
+        token=token_for(user) if any(way and way.run_id for _, way in rows) else "",
+        again=request.query_params.get("again", "")[:200],
         tags=tags,
         owners=owners,
         days=DAYS,

@@ -7,10 +7,16 @@ of them may read the list of plugins, without which Airflow's UI shows no page o
 
 from __future__ import annotations
 
+import sys
+from datetime import datetime
+
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
+from airflow.models.dagbag import DBDagBag
 from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 from airflow.utils.db import initdb
+from airflow.utils.session import create_session
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
 OWNERS = ("ada", "bob")
 PEOPLE = (*OWNERS, "eve", "root")
@@ -46,6 +52,26 @@ def main() -> None:
         found = BundleDagBag(bundle.path, bundle_path=bundle.path, bundle_name=bundle.name)
         assert not found.import_errors, found.import_errors
         sync_bag_to_db(found, bundle.name, bundle_version=None)
+    for owner in OWNERS:
+        fail(owner, sys.argv[1])
+
+
+def fail(owner: str, report_date: str) -> None:
+    """Make a run of somebody's for a date that failed."""
+    with create_session() as session:
+        dag = DBDagBag().get_latest_version_of_dag(f"{owner}_daily", session=session)
+        due = datetime.fromisoformat(f"{report_date}T00:00+00:00")
+        run = dag.create_dagrun(
+            run_id=f"failed__{owner}",
+            run_after=due,
+            run_type=DagRunType.MANUAL,
+            triggered_by=DagRunTriggeredByType.TEST,
+            state="failed",
+            conf={"report_date": report_date},
+            session=session,
+        )
+        for task in run.get_task_instances(session=session):
+            task.state = "failed"
 
 
 if __name__ == "__main__":

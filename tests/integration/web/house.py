@@ -31,6 +31,8 @@ PREFIX = "/data/airflow"
 DAYS = 5
 GAP = 2
 """How many days back each report is missing."""
+FAILED = 6
+"""How many days back the run of each report failed."""
 NOBODY = "cyd"
 
 
@@ -75,7 +77,7 @@ class House:
         start = path.split("/")[1]
         values = {
             "report": f"{owner}s_report",
-            "report_date": f"{self.today}",
+            "report_date": f"{self.today - timedelta(days=FAILED if path.endswith('/again') else 0)}",
             "number": "1",
             "dag_id": f"{owner}_daily",
             "run_id": f"scheduled__{self.today}",
@@ -98,6 +100,7 @@ class House:
             "do": "sent",
             "answer": "approve",
             "mark": "0" * 64,
+            "run_id": f"failed__{owner}",
             "id": f"a{back}",
             "reason": "asked",
         }
@@ -128,7 +131,13 @@ class House:
             },
             "releases": {owner: self.releases(owner)[0] for owner in fab.OWNERS},
             "backfills": backfills["total_entries"],
+            "runs": {owner: self.run_state(owner) for owner in fab.OWNERS},
         }
+
+    def run_state(self, owner: str) -> str:
+        """Return the state of the run of somebody's that failed."""
+        path = f"api/v2/dags/{owner}_daily/dagRuns/failed__{owner}"
+        return self.client("root").get(path).json()["state"]
 
     def client(self, user: str | None = None, **headers: str) -> httpx.Client:
         """Return a client that asks as a user, straight."""
@@ -166,7 +175,7 @@ def opened(folder: Path) -> Iterator[House]:
             served(
                 folder / "airflow",
                 (folder / "archive").as_uri(),
-                made_by=("-m", "tests.integration.web.fab"),
+                made_by=("-m", "tests.integration.web.fab", f"{due.date() - timedelta(days=FAILED)}"),
                 AIRFLOW__API__BASE_URL=outside,
                 AIRFLOW__CORE__AUTH_MANAGER="airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
                 AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=json.dumps(

@@ -186,7 +186,8 @@ def test_whoever_logs_in_gets_to_where_he_was_going_and_from_there_everywhere_be
 def test_in_airflows_own_page_links_lead_within_the_frame_and_out_of_it_below_the_path(house, visitor):
     page = visitor("ada", "plugin/daybreak-today")
     frame = page.frame_locator("iframe")
-    frame.get_by_role("link", name="adas_report", exact=True).first.click()
+    doubtful = frame.locator("tbody tr", has_text="In doubt")
+    doubtful.get_by_role("link", name="adas_report", exact=True).first.click()
     frame.get_by_role("link", name="Open it alone").click()
     page.wait_for_url(f"{house.outside}daybreak/reports/adas_report/*/1/")
 
@@ -257,6 +258,10 @@ def test_all_that_can_be_changed_is_changed_with_the_keyboard_alone(house, visit
     page.get_by_text("Runs on their way: 1.").wait_for()
 
     with_tab(page, "Reports today")
+    with_tab(page, "Run again: adas_report")
+    page.get_by_text("It runs again: adas_report.").wait_for()
+    assert house.run_state("ada") == "queued"
+
     with_tab(page, "adas_report")
     page.get_by_role("button", name="Mail the chosen").wait_for()
     with_tab(page, "ada.1@example.org", press="Space")  # it was chosen, as it is in doubt

@@ -60,6 +60,10 @@
     if (event.target.matches(".filters select")) event.target.form.requestSubmit();
   });
 
+  function name(element) {
+    return element.getAttribute("href") || element.getAttribute("aria-label");
+  }
+
   // What is shown is kept up to date while somebody looks, and nobody types.
   async function renew() {
     if (document.hidden || !document.querySelector("main[data-renew]") || document.querySelector(".filters :focus")) return;
@@ -68,11 +72,11 @@
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const main = page.querySelector("main");
-    const at = document.activeElement && document.activeElement.getAttribute("href");
+    const at = document.activeElement && name(document.activeElement);
     if (!main) return;
     document.querySelector("main").replaceWith(main);
     if (at) {
-      const again = [...main.querySelectorAll("a")].find((link) => link.getAttribute("href") === at);
+      const again = [...main.querySelectorAll("a, button")].find((each) => name(each) === at);
       if (again) again.focus({ preventScroll: true });
     }
   }
