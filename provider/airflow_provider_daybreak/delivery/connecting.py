@@ -200,13 +200,12 @@ def _context(server: Server) -> ssl.SSLContext:
     return context
 
 
-def _log_in(server: Server, client: smtplib.SMTP) -> None:
+def _log_in(server: Server, client: Client) -> None:
     secret = server.token or server.password
     try:
         with _explained(server, "log in"):
             if server.token:
-                answer = f"user={server.login}\x01auth=Bearer {server.token}\x01\x01"
-                client.auth("XOAUTH2", lambda challenge=None: answer if challenge is None else "")
+                _log_in_by_token(server, client)
             else:
                 _log_in_by_password(server, client)
     except smtplib.SMTPAuthenticationError as error:
@@ -220,7 +219,7 @@ def _log_in(server: Server, client: smtplib.SMTP) -> None:
         raise SmtpLoginError(server.host, server.port, str(reply), server.login) from (error if clean else None)
 
 
-def _log_in_by_password(server: Server, client: smtplib.SMTP) -> None:
+def _log_in_by_password(server: Server, client: Client) -> None:
     """
     Log in, in UTF-8 where user or password aren't ASCII (RFC 4616), which smtplib can't.
 
@@ -228,13 +227,7 @@ def _log_in_by_password(server: Server, client: smtplib.SMTP) -> None:
     """
     plain = (server.login + server.password).isascii()
     known = ["CRAM-MD5", "PLAIN", "LOGIN"] if plain else ["PLAIN", "LOGIN"]
-    offered = client.esmtp_features.get("auth", "").upper().split()
-    if not set(known) & set(offered):
-        ways = f"no way to log in but {' '.join(offered)}" if offered else "no way to log in"
-        problem = f"it offers {ways}, and known here are {', '.join(known)}" + (
-            "" if plain else " for what isn't ASCII"
-        )
-        raise SmtpLoginError(server.host, server.port, problem, server.login)
+    offered = _ways_in(server, client, known, "" if plain else " for what isn't ASCII")
     if plain:
         client.login(server.login, server.password)
         return
@@ -242,12 +235,46 @@ def _log_in_by_password(server: Server, client: smtplib.SMTP) -> None:
         words = ["PLAIN " + _base64(f"\0{server.login}\0{server.password}")]
     else:
         words = ["LOGIN " + _base64(server.login), _base64(server.password)]
+    _authenticate(client, words)
+
+
+def _log_in_by_token(server: Server, client: Client) -> None:
+    """
+    Log in by an OAuth2 token, in UTF-8, which smtplib can't.
+
+    :raises SmtpLoginError: the server doesn't offer that.
+    """
+    _ways_in(server, client, ["XOAUTH2"], " with a token")
+    # What is wrong is asked for by an empty answer to what the server says first.
+    _authenticate(client, ["XOAUTH2 " + _base64(_token_answer(server.login, server.token)), ""])
+
+
+def _ways_in(server: Server, client: Client, known: Sequence[str], what_for: str) -> list[str]:
+    """
+    Return the ways to log in that the server offers.
+
+    :raises SmtpLoginError: none of them is known here.
+    """
+    offered = client.esmtp_features.get("auth", "").upper().split()
+    if not set(known) & set(offered):
+        ways = f"no way to log in but {' '.join(offered)}" if offered else "no way to log in"
+        problem = f"it offers {ways}, and known here are {', '.join(known)}{what_for}"
+        raise SmtpLoginError(server.host, server.port, problem, server.login)
+    return offered
+
+
+def _authenticate(client: Client, words: Sequence[str]) -> None:
+    """Say the words of a way to log in, each when the server asks for it."""
     code, text = client.docmd("AUTH", words[0])
     for word in words[1:]:
         if code == 334:  # noqa: PLR2004 - go on
             code, text = client.docmd(word)
     if code != 235:  # noqa: PLR2004 - welcome
         raise smtplib.SMTPAuthenticationError(code, text)
+
+
+def _token_answer(login: str, token: str) -> str:
+    return f"user={login}\x01auth=Bearer {token}\x01\x01"
 
 
 @contextmanager
@@ -284,7 +311,7 @@ def _base64(text: str) -> str:
 
 def _without_secrets(text: str, login: str, secret: str) -> str:
     """Return a server's text without what it may have echoed of a login."""
-    pairs = (f"\0{login}\0{secret}", f"user={login}\x01auth=Bearer {secret}\x01\x01", secret)
+    pairs = (f"\0{login}\0{secret}", _token_answer(login, secret), secret)
     for value in (secret, *map(_base64, pairs)):
         if value:
             text = text.replace(value, "***")

@@ -22,7 +22,10 @@ _WORD_BYTES = 45
 """Bytes of text in one encoded word: base64 makes 60 characters of them, of 75 (RFC 2047 §2)."""
 
 # C0, DEL, C1, line and paragraph separators, directional overrides and lone surrogates
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202d\u202e\ud800-\udfff]")
+# What keeps text of the other direction together, up to its end; without one it would go on beyond the value.
+_ENDS = dict.fromkeys("\u202a\u202b", "\u202c") | dict.fromkeys("\u2066\u2067\u2068", "\u2069")
+_DIRECTION = re.compile("[\u202a-\u202c\u2066-\u2069]")
 _ENCODED_WORD = re.compile(r"=\?.*\?=")
 _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _ALLOWED = re.compile(
@@ -40,13 +43,24 @@ def plain(name: str, value: str) -> str:
     """
     if not isinstance(value, str):
         raise InvalidValueError(name, value, "text")
-    if (match := _CONTROL.search(value)) is not None:
+    if (match := _CONTROL.search(value)) is not None or (match := _open(value)) is not None:
         raise InvalidValueError(
             name, value, f"one line without control characters (there is U+{ord(match[0]):04X})"
         )
     if len(value) > MAX_VALUE:
         raise InvalidValueError(name, value[:60] + "…", f"at most {MAX_VALUE} characters, not {len(value)}")
     return value
+
+
+def _open(value: str) -> re.Match[str] | None:
+    """Return what begins a text of another direction and has no end, or ends one that never began."""
+    begun: list[re.Match[str]] = []
+    for match in _DIRECTION.finditer(value):
+        if match[0] in _ENDS:
+            begun.append(match)
+        elif not begun or _ENDS[begun.pop()[0]] != match[0]:
+            return match
+    return begun[0] if begun else None
 
 
 def text_field(name: str, value: str) -> bytes:

@@ -33,10 +33,13 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*|\"(?:[ !#-\[\]-~]|\\[ -~])+\"")
 _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.IPv]+\]")
+_COMMAS = ",\N{FULLWIDTH COMMA}\N{IDEOGRAPHIC COMMA}\N{ARABIC COMMA}"
+_SEPARATORS = _COMMAS + ";\N{FULLWIDTH SEMICOLON}\N{ARABIC SEMICOLON}\r\n"
 _PART = re.compile(
-    r"""(?:"(?:[^"\\\r\n]|\\.)*"|<[^<>\r\n]*>|[^",;<\r\n])+|.""", re.DOTALL
+    rf"""(?:"(?:[^"\\\r\n]|\\.)*"|<[^<>\r\n]*>|[^"<{_SEPARATORS}])+|.""", re.DOTALL
 )  # up to what separates addresses
-_SEPARATORS = ",;\r\n"
+_UNSEEN = "\ufeff\u200b\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Marks that come along where an address is copied, above all from text that is written from the right."""
 _MAX_LOCAL, _MAX_DOMAIN = 64, 255  # octets, RFC 5321 §4.5.3.1
 
 
@@ -194,7 +197,7 @@ def parse_recipients(value: object, *, kind: Kind = "to") -> list[Recipient]:
     """
     Return the recipients that an argument names.
 
-    :param value: None, text as people write it (addresses with commas, semicolons or line ends between them),
+    :param value: None, text as people write it (addresses with commas, semicolons, of any script, or line ends between them),
         JSON text of a list, or a list whose items are texts of one address each, or rows:
         ``{"address": …, "name": …}``.
     :raises InvalidValueError: an item is no address, or several.
@@ -303,7 +306,7 @@ def _parse_row(row: Mapping[str, Any], kind: Kind) -> Recipient:
 def _parse_list(value: object, kind: Kind) -> list[Recipient]:
     if not isinstance(value, str):
         raise InvalidValueError("recipient", value, _EXPECTED)
-    text = value.strip()
+    text = _bare(value)
     if text.isascii() and _is_addr_spec(text):
         return [Recipient(text, kind=kind)]
     return [_parse_mailbox(part, value, kind) for part in _split(text, value)]
@@ -318,20 +321,21 @@ def _split(text: str, value: str) -> list[str]:
     :param value: the whole, for the error.
     """
     found: list[str] = []
-    name = ""
+    name, comma = "", ","
     for part in _PART.findall(text):
-        piece = part.strip()
+        piece = _bare(part)
         if part in _SEPARATORS or not piece:
-            if name and part != ",":
+            if name and part not in _COMMAS:
                 break
+            comma = part
             continue
         if name:
             before, bracket, address = piece.partition("<")
             quoted = '"' in name + before
             if bracket and not quoted and "@" not in before:
-                piece, name = f'"{name}, {before.strip()}" <{address}', ""
+                piece, name = f'"{name}{comma} {before.strip()}" <{address}', ""
         if "@" not in piece:
-            name = f"{name}, {piece}" if name else piece
+            name = f"{name}{comma} {piece}" if name else piece
             continue
         if name:
             break
@@ -339,6 +343,11 @@ def _split(text: str, value: str) -> list[str]:
     if name:
         raise InvalidValueError("recipient", value, _EXPECTED)
     return found
+
+
+def _bare(text: str) -> str:
+    """Return a text without the white space and the marks at its ends that nobody sees."""
+    return text.strip().strip(_UNSEEN).strip()
 
 
 def _parse_mailbox(text: str, value: str, kind: Kind) -> Recipient:

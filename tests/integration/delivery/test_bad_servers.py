@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import struct
+from base64 import b64decode
 from datetime import datetime, timezone
 from email.headerregistry import Address
 
@@ -88,10 +89,11 @@ class FaultyServer(Listener):
     """
     :param step: where it fails.
     :param reply: with what; None ends the connection, nothing says nothing, bytes are sent as they are.
+    :ivar said: the lines that the client sent.
     """
 
     def __init__(self, step, reply):
-        self.step, self.reply, self.taken = step, reply, 0
+        self.step, self.reply, self.taken, self.said = step, reply, 0, []
         super().__init__(self._serve)
 
     def _serve(self, client):
@@ -113,6 +115,7 @@ class FaultyServer(Listener):
 
             answer("greeting")
             for line in lines:
+                self.said.append(line)
                 verb = line.partition(b" ")[0].strip().decode(errors="replace").upper()
                 answer("EHLO" if verb == "HELO" else verb)
                 if verb == "DATA" and self.step != "DATA":
@@ -274,9 +277,9 @@ def test_a_sender_that_is_refused_gives_up(mail_over):
 def log_in(monkeypatch):
     """Return a function that opens a session with a password, where the server offers these ways to log in."""
 
-    def open_session(port, password=PASSWORD, *, offers="PLAIN"):
+    def open_session(port, password=PASSWORD, *, offers="PLAIN", **login):
         monkeypatch.setitem(GOOD, "EHLO", f"250-hi\r\n250 AUTH {offers}")
-        login = {"login": LOGIN, "password": password, "allow_insecure": True}
+        login = {"login": LOGIN, "password": password, "allow_insecure": True, **login}
         Session.open(Server("127.0.0.1", port, security="none", **login))
 
     return open_session
@@ -312,3 +315,36 @@ def test_a_password_beyond_ascii_that_is_wrong_gives_up_and_is_not_shown():
         Session.open(Server("localhost", server.port, security="none", **login))
 
     assert "pässw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("login", [LOGIN, "jörg@faß.de", "تقارير"])
+def test_a_token_logs_in_whoever_it_is_for(login, log_in):
+    server = FaultyServer("", None)
+
+    log_in(server.port, "", offers="LOGIN XOAUTH2", login=login, token="t0ken")
+    server.close()
+
+    (line,) = (line for line in server.said if line.startswith(b"AUTH"))
+    way, words = line.split()[1:]
+    assert (way, b64decode(words).decode()) == (b"XOAUTH2", f"user={login}\x01auth=Bearer t0ken\x01\x01")
+
+
+def test_a_token_that_is_refused_gives_up_with_what_the_server_says_at_last(log_in, monkeypatch):
+    monkeypatch.setitem(GOOD, "", "535 5.7.8 the token t0ken has expired")
+    server = FaultyServer("AUTH", "334 eyJzdGF0dXMiOiI0MDAifQ==")
+
+    with pytest.raises(SmtpLoginError, match=r"535 5.7.8 the token \*\*\* has expired"):
+        log_in(server.port, "", offers="XOAUTH2", token="t0ken")
+    server.close()
+    assert server.said[-1] == b"\r\n"
+
+
+def test_a_server_that_takes_no_token_is_named_at_once_with_what_it_takes(log_in):
+    server = FaultyServer("", None)
+
+    with pytest.raises(
+        SmtpLoginError, match="no way to log in but PLAIN NTLM, and known here are XOAUTH2 with a token"
+    ):
+        log_in(server.port, "", offers="PLAIN NTLM", token="t0ken")
+    server.close()
+    assert not [line for line in server.said if line.startswith(b"AUTH")]

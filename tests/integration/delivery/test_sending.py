@@ -524,3 +524,38 @@ def test_without_a_connection_the_mail_fails_at_once_and_says_what_to_add(mail, 
         AirflowFailException, match="no connection 'smtp_default' to mail over. Add one of type smtp"
     ):
         mail({"manifest": revision.uri})
+
+
+def test_an_international_domain_is_the_one_that_is_written_wherever_an_address_stands(mail, server):
+    mail(
+        to=["Ann <ann@faß.de>"],
+        cc="Bo <bo@βόλος.com>; كريم <k@مثال.إختبار>",
+        bcc="secret@ශ්‍රී.com",
+        from_email="Wetter <wetter@straße.example>",
+        reply_to="太郎 <taro@例え.jp>",
+        allowed_domains=["faß.de", "xn--nxasmm1c.com", "مثال.إختبار", "ශ්‍රී.com"],
+    )
+
+    ascii_ones = [
+        "ann@xn--fa-hia.de",
+        "bo@xn--nxasmm1c.com",
+        "k@xn--mgbh0fb.xn--kgbechtv",
+        "secret@xn--10cl1a0b660p.com",
+    ]
+    assert sorted(server.recipients()) == sorted(ascii_ones)
+    assert set(server.senders) == {"wetter@xn--strae-oqa.example"}
+    message = server.mails[0].message
+    assert message["From"] == "Wetter <wetter@xn--strae-oqa.example>"
+    assert message["Reply-To"].addresses[0].addr_spec == "taro@xn--r8jz45g.jp"
+    assert [each.addr_spec for each in message["Cc"].addresses] == ascii_ones[1:3]
+
+
+@pytest.mark.parametrize("where", ["default_recipients", "redirect_all_to", "from_email"])
+def test_an_international_domain_in_the_connection_is_the_one_that_is_written(where, mail, server, connect_to):
+    value = ["info@faß.de"] if where == "default_recipients" else "info@faß.de"
+    connect_to(server, **{"default_recipients": ["jane@example.org"], where: value})
+
+    mail(to=())
+
+    found = server.senders if where == "from_email" else server.recipients()
+    assert found == ["info@xn--fa-hia.de"]

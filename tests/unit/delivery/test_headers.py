@@ -32,6 +32,9 @@ def read(field: bytes):
         "🌅" * 40,
         'colon: comma, semicolon; <angle> (round) "quoted" back\\slash',
         "a\u00a0b\u00ad",
+        "مبيعات \u200f29/03/2026",
+        "گزارش \u2068Week 13\u2069 (\u2067של \u2066b\u2069\u2069)",
+        "\u202bא\u202c \u202aa\u202c",
     ],
 )
 def test_a_subject_arrives_as_it_was_meant(subject):
@@ -54,6 +57,10 @@ def test_a_subject_arrives_as_it_was_meant(subject):
         "a\x85b",
         "a\u2028b",
         "a\u202eb",
+        "a\u2067b",
+        "a\u2069b",
+        "a\u202bb\u2069",
+        "\u2068a\u202bb\u2069\u202c",
         "\ud800",
     ],
 )
