@@ -1,8 +1,8 @@
 """
 Try to mail, and be killed on the way: a program, so that what it does to itself ends nothing else.
 
-    attempt.py once FOLDER PORT NUMBER [KINDS]     one attempt; prints what became of it
-    attempt.py race FOLDER PORT KEYS               one attempt at as many mails, begun by a line on stdin
+    attempt.py once FOLDER PORT NUMBER [KINDS [CONNECTIONS]]   one attempt; prints what became of it
+    attempt.py race FOLDER PORT KEYS CONNECTIONS   one attempt at as many mails, begun by a line on stdin
     attempt.py lines FOLDER PORT FIRST STEP LAST CONNECTIONS   for each line, an attempt that ends there, and three retries
 """
 
@@ -135,7 +135,7 @@ def main(command, folder, port, *rest):
     folder, port = Path(folder), int(port)
     if command == "once":
         number, kinds = rest[0], rest[1].split(",") if len(rest) > 1 else KINDS
-        one = mailing(folder, number, kinds)
+        one = mailing(folder, number, kinds, connections=int(rest[2]) if len(rest) > 2 else 1)
         os.access("/start-of-the-attempt", os.F_OK)  # seen by strace
         result = attempt(one, port)
         os.access("/end-of-the-attempt", os.F_OK)
@@ -143,7 +143,7 @@ def main(command, folder, port, *rest):
     elif command == "race":
         message = mailing(folder, "race").message
         people = [Recipient(address("good", number), kind="bcc") for number in range(int(rest[0]))]
-        one = mailing(folder, "race")
+        one = mailing(folder, "race", connections=int(rest[1]))
         one.message = replace(message, recipients=people)
         print("ready", flush=True)
         sys.stdin.readline()

@@ -43,9 +43,10 @@ def server():
         yield server
 
 
-def once(folder, server, number, *, prefix=(), kinds=KINDS):
+def once(folder, server, number, *, prefix=(), connections=1):
     """Run one attempt as a process; return what it says, or None when it did not get so far."""
-    command = [*prefix, sys.executable, ATTEMPT, "once", folder, str(server.port), str(number), ",".join(kinds)]
+    arguments = [folder, str(server.port), str(number), ",".join(KINDS), str(connections)]
+    command = [*prefix, sys.executable, ATTEMPT, "once", *arguments]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=120)
     return json.loads(done.stdout) if done.stdout else None
 
@@ -144,29 +145,30 @@ ERRORS = {
 }
 
 
-def calls_of_an_attempt(folder, server):
-    """Return, for each system call, the numbers that an attempt's have among the process's."""
+def calls_of_an_attempt(folder, server, connections):
+    """Return, for each system call, the numbers that an attempt's have among those of their thread, as strace counts them."""
     trace = folder / "trace"
     once(
         folder,
         server,
         "traced",
+        connections=connections,
         prefix=("strace", "-f", "-o", trace, "-e", "trace=access," + ",".join(SYSTEM_CALLS)),
     )
     counts, numbers, inside = Counter(), {}, False
     for line in trace.read_text().splitlines():
-        match = re.match(r"\d+ +(\w+)\(", line)
+        match = re.match(r"(\d+) +(\w+)\(", line)
         if match is None:
             continue
         inside = (inside or "/start-of-the-attempt" in line) and "/end-of-the-attempt" not in line
-        counts[match[1]] += 1
-        if inside and match[1] in SYSTEM_CALLS:
-            numbers.setdefault(match[1], []).append(counts[match[1]])
+        counts[match.groups()] += 1
+        if inside and match[2] in SYSTEM_CALLS:
+            numbers.setdefault(match[2], {})[counts[match.groups()]] = None
     return numbers
 
 
-def sweep_of_calls(folder, server, action_of):
-    numbers = calls_of_an_attempt(folder, server)
+def sweep_of_calls(folder, server, action_of, connections):
+    numbers = calls_of_an_attempt(folder, server, connections)
     points = [
         (call, number) for call, all_of_them in numbers.items() if action_of(call) for number in all_of_them
     ]
@@ -174,10 +176,11 @@ def sweep_of_calls(folder, server, action_of):
     for call, number in points[:: max(1, len(points) // POINTS)]:
         name = f"{call}{number}"
         inject = f"inject={call}:{action_of(call)}:when={number}"
-        first = once(folder, server, name, prefix=("strace", "-f", "-o", "/dev/null", "-e", inject))
+        traced = ("strace", "-f", "-o", "/dev/null", "-e", inject)
+        first = once(folder, server, name, prefix=traced, connections=connections)
         totals["hit"] += first is None or "error" in first["last"]
         for _ in range(3):
-            outcome = once(folder, server, name)
+            outcome = once(folder, server, name, connections=connections)
         check(outcome, server, totals)
         totals["ENOSPC"] += "ENOSPC" in inject
     return totals
@@ -185,8 +188,9 @@ def sweep_of_calls(folder, server, action_of):
 
 @pytest.mark.attack("kills")
 @pytest.mark.strace
-def test_killed_at_any_system_call(folder, server, tried):
-    totals = sweep_of_calls(folder, server, lambda _call: "signal=SIGKILL")
+@pytest.mark.parametrize("connections", [1, 4])
+def test_killed_at_any_system_call(folder, server, tried, connections):
+    totals = sweep_of_calls(folder, server, lambda _call: "signal=SIGKILL", connections)
     tried(totals["points"])
     print("system calls:", dict(totals))
 
@@ -196,8 +200,12 @@ def test_killed_at_any_system_call(folder, server, tried):
 
 @pytest.mark.attack("errors of a disk or a socket")
 @pytest.mark.strace
-def test_with_an_error_from_any_system_call(folder, server, tried):
-    totals = sweep_of_calls(folder, server, lambda call: f"error={ERRORS[call]}" if call in ERRORS else None)
+@pytest.mark.parametrize("connections", [1, 4])
+def test_with_an_error_from_any_system_call(folder, server, tried, connections):
+    def action_of(call):
+        return f"error={ERRORS[call]}" if call in ERRORS else None
+
+    totals = sweep_of_calls(folder, server, action_of, connections)
     tried(totals["ENOSPC"], "full disks")
     tried(totals["points"] - totals["ENOSPC"])
     print("errors:", dict(totals))

@@ -23,9 +23,10 @@ ENVIRONMENT = {
 }
 
 
-def race(folder, port):
+def race(folder, port, connections):
     """Let all processes mail all keys, begun at once."""
-    command = [sys.executable, Path(__file__).with_name("attempt.py"), "race", folder, str(port), str(KEYS)]
+    attempt = Path(__file__).with_name("attempt.py")
+    command = [sys.executable, attempt, "race", folder, str(port), str(KEYS), str(connections)]
     racers = [
         subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(PROCESSES)
@@ -47,10 +48,11 @@ def folder(tmp_path):
 
 
 @pytest.mark.attack("races")
-def test_of_twelve_processes_at_the_same_mails_each_mail_is_sent_once(folder, tried):
+@pytest.mark.parametrize("connections", [1, 4])
+def test_of_twelve_processes_at_the_same_mails_each_mail_is_sent_once(folder, tried, connections):
     tried(KEYS)
     with ScriptedServer() as server:
-        race(folder, server.port)
-        race(folder, server.port)
+        race(folder, server.port, connections)
+        race(folder, server.port, connections)
 
         assert server.taken == Counter({address("good", number): 1 for number in range(KEYS)})
