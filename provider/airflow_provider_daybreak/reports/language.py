@@ -1,4 +1,8 @@
-"""How a report writes numbers, dates and our own words: by its locale, through Babel's CLDR data."""
+"""
+How a report writes numbers, dates and our own words: by its locale, through Babel's CLDR data.
+
+One module, since each way of writing is a method of the one value that templates and formats know.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,8 @@ if TYPE_CHECKING:
 _HUGE = 10**21  # more digits than anybody reads
 _MAX_EXPONENT = 900_000  # of what one can calculate with
 Width = Literal["short", "medium", "long", "full"]
-_WIDTHS = get_args(Width)
+WIDTHS = get_args(Width)
+"""Lengths of dates and times that each locale has; others are patterns."""
 _MINUS = re.compile("[-\N{MINUS SIGN}]")
 _SIZES = ("", "k", "M", "G", "T", "P")
 
@@ -77,11 +82,14 @@ class Language:
 
     def moment_of(self, value: object) -> Moment | None:
         """Return what :func:`moment_of` does, an instant by the clock of the language's zone."""
-        moment = moment_of(value)
-        if self.zone is not None and isinstance(moment, datetime) and moment.tzinfo is not None:
+        return cast("Moment | None", self.local(moment_of(value)))
+
+    def local(self, value: Any) -> Any:
+        """Return an instant by the clock of the language's zone, and any other value as it is."""
+        if self.zone is not None and isinstance(value, datetime) and value.tzinfo is not None:
             with suppress(OverflowError):  # at an end of the calendar
-                return moment.astimezone(self.zone)
-        return moment
+                return value.astimezone(self.zone)
+        return value
 
     @property
     def tag(self) -> str:
@@ -195,7 +203,7 @@ class Language:
         moment = self._moment(value)
         if moment is None or isinstance(moment, time):
             return MISSING if moment is None else self.time(moment)
-        clock = isinstance(moment, datetime) and width not in _WIDTHS
+        clock = isinstance(moment, datetime) and width not in WIDTHS
         return self._by_pattern(format_datetime if clock else format_date, moment, width)
 
     def time(self, value: object, width: str = "short", *, zone: str | None = None) -> str:
@@ -231,7 +239,7 @@ class Language:
         if zone is not None:
             return self.at(zone).datetime(value, width)
         moment = self._moment(value)
-        if not isinstance(moment, datetime) or width not in _WIDTHS:
+        if not isinstance(moment, datetime) or width not in WIDTHS:
             return self.date(value, width)
         both = str(get_datetime_format(cast("Width", width), locale=self.locale))
         return both.replace("'", "").format(self.time(moment), self.date(moment, width))

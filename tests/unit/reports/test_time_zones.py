@@ -47,6 +47,44 @@ def test_an_instant_is_of_the_reports_day_wherever_it_stands(render_files, rows)
     assert PDF not in files
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "{{ at ~ '' }}",
+        "{{ 'at ' ~ row.at }}",
+        "{{ at.day }}.",
+        "{{ row['at'].strftime('%d %H:%M') }}",
+        "{{ at.isoformat() }}",
+        "{{ at.date() }}",
+        "{{ '{:%d}'.format(at) }}",
+        "{{ '%s' | format(at) }}",
+        "{{ at | string }}",
+        "{{ at.replace(hour=5) }}",
+        "{{ [at] | join(', ') }}",
+        "{{ list | join(', ') }}",
+        "{{ list | map('string') | first }}",
+        "{{ rows | map(attribute='at.day') | first }}.",
+        "{{ (rows | groupby('at.day') | first)[0] }}.",
+        "{{ {'at': at} }}",
+        "{% for key, value in row.items() %}{{ value ~ key }} {% endfor %}",
+        "{% set said = at %}{{ said.day }}.",
+        "{% macro say(when) %}{{ when ~ '' }}{% endmacro %}{{ say(rows[0].at) }}",
+    ],
+)
+@pytest.mark.parametrize("kind", [".md.j2", ".html.j2"])
+def test_an_instant_is_of_the_reports_day_whatever_prose_makes_of_it(render_files, rows, said, kind):
+    data = {"rows": rows[:1], "row": rows[0], "at": MIDNIGHT, "list": [MIDNIGHT]}
+
+    text = render_files(said, data, formats=("text",), locale="en_GB", name=f"report{kind}")[
+        "report.txt"
+    ].decode()
+
+    words = text.partition("Europe/Berlin")[2]
+    assert "29" in words
+    assert "28" not in words
+    assert "23:" not in words
+
+
 def test_another_zone_can_be_asked_for(render_files, rows):
     source = """{{ at | time(zone="UTC") }} {{ at | date(zone="UTC") }} {{ at | datetime("short", zone="Asia/Tokyo") }}
 

@@ -45,7 +45,9 @@ def change_filters(environment: Environment, language: Language, *, markdown: bo
     """
     environment.filters |= {name: _of_something(getattr(language, name)) for name in WRITERS}
     del environment.filters["random"]  # a report made again says the same
-    _keep_markup(environment)
+    for name in ("format", "string"):  # others that make a text of an instant have it by its name
+        environment.filters[name] = _by_the_clock(environment.filters[name], language)
+    _keep_markup(environment, language)
     if markdown:
         _keep_markdown(environment)
 
@@ -59,13 +61,13 @@ def check_defined(*values: object) -> None:
             str(value)  # raises, naming it
 
 
-def _keep_markup(environment: Environment) -> None:
+def _keep_markup(environment: Environment, language: Language) -> None:
     """Let a text that is joined of what a template wrote and of data be such a text, with the data as data."""
     from jinja2 import pass_environment
     from jinja2.filters import make_attrgetter
 
     def joined(parts: Iterable[Any]) -> Any:
-        parts = list(map(text_of_module, parts))
+        parts = [language.local(text_of_module(part)) for part in parts]
         if not any(hasattr(part, "__html__") or isinstance(part, Written) for part in parts):
             return "".join(map(str, parts))
         return environment.wrote("").join(parts)  # type: ignore[attr-defined]
@@ -107,6 +109,15 @@ def _keep_markdown(environment: Environment) -> None:
         del environment.filters[name]
     for name in (*_OF_VALUES, *WRITERS):
         environment.filters[name] = _of_plain(environment.filters[name])
+
+
+def _by_the_clock(filter_: Callable[..., Any], language: Language) -> Callable[..., Any]:
+    def filtered(*args: Any, **kwargs: Any) -> Any:
+        return filter_(
+            *map(language.local, args), **{name: language.local(value) for name, value in kwargs.items()}
+        )
+
+    return filtered
 
 
 def _of_plain(filter_: Callable[..., Any]) -> Callable[..., Any]:

@@ -84,6 +84,7 @@ def sandbox() -> type[Any]:
         :ivar filtered: makes a value of what a filter made of these.
         :ivar printed: returns a value as it is written.
         :ivar joined: returns values as one text.
+        :ivar local: returns an instant by the report's clock, and any other value as it is.
         """
 
         code_generator_class = generator()
@@ -93,10 +94,13 @@ def sandbox() -> type[Any]:
         # By these two, filters such as select('in', …) and map(…) call a test or a filter for each item.
         call_filter = _metered(ImmutableSandboxedEnvironment.call_filter)
         call_test = _metered(ImmutableSandboxedEnvironment.call_test)
+        getattr = _localised(ImmutableSandboxedEnvironment.getattr)
+        getitem = _localised(ImmutableSandboxedEnvironment.getitem)
         wrote: Callable[[str], Any] = staticmethod(Markup)
         filtered: Callable[[Any], Any] = staticmethod(escape)
         printed: Callable[[Any], str] = staticmethod(escape)
         joined: Callable[[Any], Any] = staticmethod(markup_join)
+        local: Callable[[Any], Any] = staticmethod(lambda value: value)
 
         @property
         def each(self) -> Callable[[Any], Any]:
@@ -143,6 +147,15 @@ def _metered(inherited: Callable[..., Any]) -> Callable[..., Any]:
         return inherited(self, *args, **kwargs)
 
     return call
+
+
+def _localised(inherited: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the sandbox's method that gets a part of a value, with instants by the report's clock."""
+
+    def part_of(self: Any, value: Any, name: Any) -> Any:
+        return self.local(inherited(self, self.local(value), name))
+
+    return part_of
 
 
 def _is_of_data_or_ours(obj: Any) -> bool:

@@ -4,6 +4,8 @@ Templates: Jinja in an immutable sandbox, then Markdown (``.md.j2``) or HTML (``
 In a Markdown template a value never becomes Markdown: what is printed is hidden from it (see ``placeholders``), and
 only what a template wrote (see ``written``) isn't. So ``*``, ``|`` or ``<script>`` in data stay text wherever they stand.
 An HTML template escapes as Jinja does.
+
+One module, since what a rendering reads, writes and complains of belongs together.
 """
 
 from __future__ import annotations
@@ -171,7 +173,7 @@ def _context(subject: Subject, data: Mapping[str, Any], *, reserved: Iterable[st
         "period": subject.language.period(period),
     }
     return {
-        **{name: as_data(name, value) for name, value in data.items()},
+        **{name: subject.language.local(as_data(name, value)) for name, value in data.items()},
         "report": MappingProxyType(report),
         "period": period,
     }
@@ -273,6 +275,7 @@ class _Rendering:
         environment.wrote = self._wrote
         environment.filtered = written_or_data if self.markdown else escape
         environment.printed = finalized if self.markdown else lambda value: escape(finalized(value))
+        environment.local = self.subject.language.local
         environment.filters["safe"] = self._safe
         change_filters(environment, self.subject.language, markdown=self.markdown)
         environment.globals = {
