@@ -17,11 +17,12 @@ from airflow_provider_daybreak.reports.sources.declared import CsvOptions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-_WHOLE = re.compile(r"-?(0|[1-9]\d{0,99})\Z")
+# Digits of ASCII: those of other scripts, which Python reads too, stay as they are written.
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,99})\Z")
 # Floats as programs write them, of no more whole digits than they hold: 1e5 and longer ones may be names of something.
-_SHORT = re.compile(r"-?(0|[1-9]\d{0,14})\Z")
-_BROKEN = re.compile(r"-?(0|[1-9]\d{0,14})?\.\d+([eE][+-]?\d+)?\Z|-?\d[eE][+-]\d+\Z")
-_LONG = re.compile(r"-?[1-9]\d{15}\.\d+\Z")
+_SHORT = re.compile(r"-?(0|[1-9][0-9]{0,14})\Z")
+_BROKEN = re.compile(r"-?(0|[1-9][0-9]{0,14})?\.[0-9]+([eE][+-]?[0-9]+)?\Z|-?[0-9][eE][+-][0-9]+\Z")
+_LONG = re.compile(r"-?[1-9][0-9]{15}\.[0-9]+\Z")
 _SEPARATOR = re.compile(r'"?sep=([^"]|\t)"?\s*\Z', re.IGNORECASE)
 _DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a |"}
 _THOUSANDS = (".", ",", "'", " ")
@@ -34,6 +35,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_LONGEST = 2**24
+"""Characters of a cell. What Python sets is less than a document in a cell has; without any, an open quote is read to the end."""
 _END = "\ue003\ue003end of the file\ue003\ue003"
 
 
@@ -69,7 +72,7 @@ def read_csv(name: str, path: str, stream: BinaryIO, options: CsvOptions | None 
         more = "say its encoding, as in encoding='cp1252' for what Excel writes in western Europe"
         raise DataUnreadableError(name, path, f"{hint}; {more}") from error
     except csv.Error as error:
-        problem = f"line {lines.record}: {error}. Is a quote that begins there never closed?"
+        problem = f"line {lines.record}: {error}, as where a quote that begins there is never closed"
         raise DataUnreadableError(name, path, problem) from error
 
 
@@ -163,6 +166,7 @@ def _not_blank(lines: _Lines) -> str | None:
 
 
 def _records(lines: _Lines, delimiter: str) -> Iterator[list[str]]:
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST))  # of the process: another may want more
     reader = csv.reader(lines, delimiter=delimiter)
     while True:
         lines.record = lines.number + 1
@@ -211,7 +215,7 @@ class _Kind:
         self.nothing = nothing_of(options)
         self.seen = False
         sign = re.escape(options.thousands or "")
-        self._grouped = re.compile(rf"-?[1-9]\d{{0,2}}({sign}\d{{3}})+(?!\d)") if sign else None
+        self._grouped = re.compile(rf"-?[1-9][0-9]{{0,2}}({sign}[0-9]{{3}})+(?![0-9])") if sign else None
 
     def see(self, cell: str) -> None:
         if cell in self.nothing:
@@ -230,7 +234,7 @@ class _Kind:
             cell = self._plain(cell)
             broken = _BROKEN.match(cell) is not None and math.isfinite(float(cell))
             return broken or _SHORT.match(cell) is not None or _is_whole(cell)
-        if len(cell) != len("2026-03-29"):
+        if len(cell) != len("2026-03-29") or not cell.isascii():
             return False
         try:
             date.fromisoformat(cell)

@@ -36,6 +36,15 @@ def test_the_delimiter_is_the_one_that_the_first_line_has(text):
     assert list(csv_rows(text)) == [{"a": 1, "b": 2}]
 
 
+def test_a_cell_may_hold_a_document():
+    assert list(csv_rows(f"a,b\n1,{'x' * 1_000_000}\n")) == [{"a": 1, "b": "x" * 1_000_000}]
+
+
+@pytest.mark.parametrize("cell", ["٣٤", "1２", "１２", "1.٥", "२०२६", "２０２６-03-29", "2026-03-2٩", "1e+٥"])  # noqa: RUF001 - as they are
+def test_digits_of_other_scripts_stay_as_they_are_written(cell):
+    assert [row["x"] for row in csv_rows(f"x\n{cell}\n")] == [cell]
+
+
 def test_an_empty_csv_has_no_rows():
     assert len(csv_rows("")) == 0
 
@@ -82,6 +91,7 @@ def test_an_empty_cell_is_nothing_in_a_table_of_text_too():
         ('a,b\n\n"1\n2",3\n4,"5\n', 5),
         ('"a,b\n1,2\n', 1),
         ('a,b\n1,"' + "2,3\n" * 40_000, 2),
+        ('a,b\n1,"' + "2,3\n" * 4_400_000, 2),
     ],
 )
 def test_a_quote_that_is_never_closed_is_named_by_its_line(text, line):
