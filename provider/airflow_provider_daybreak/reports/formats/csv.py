@@ -37,6 +37,8 @@ _QUOTES = re.compile(r'[\s"]*')
 _NUMBER = re.compile(
     r"[+-]?(\d+([.,]\d+)?([eE][+-]?\d+)?)?\Z|[+-]?\d{1,3}(?:([.,'\u2019\u00a0\u202f])\d{3}(?:\4\d{3})*)([.,]\d+)?\Z"
 )
+_SEMICOLONS = frozenset(("CH", "LI", "ar", "fa"))
+"""Territories and languages whose systems part lists by semicolons though numbers have points; the CLDR does not say it."""
 _EXCEL = re.compile(r"excel(?:-(\w[\w-]*))?\Z", re.IGNORECASE)
 
 
@@ -77,7 +79,8 @@ def dialect_of(name: str, language: Language) -> Dialect:
         raise InvalidValueError("csv_dialect", name, expected)
     locale = settled(locale_of(match[1]) if match[1] else language.locale)
     decimal = get_decimal_symbol(locale, numbering_system="latn")
-    return Dialect(";" if decimal == "," else ",", decimal if decimal == "," else ".", zone=True)
+    semicolons = decimal == "," or locale.territory in _SEMICOLONS or locale.language in _SEMICOLONS
+    return Dialect(";" if semicolons else ",", decimal if decimal == "," else ".", zone=True)
 
 
 def file_name(table: str) -> str:

@@ -14,7 +14,7 @@ from airflow_provider_daybreak.reports.document import Column, Document, Rendere
 from airflow_provider_daybreak.reports.format import guess
 from airflow_provider_daybreak.reports.formats.body import total_texts
 from airflow_provider_daybreak.reports.placeholders import printable
-from airflow_provider_daybreak.reports.values import is_missing
+from airflow_provider_daybreak.reports.values import exact, is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +29,7 @@ _MAX_COLUMNS = 16_384
 _MAX_NAME = 31  # characters of a sheet's name
 _RESERVED = "history"  # the one name that Excel keeps to itself
 _NO_SHEET = re.compile(r"[\[\]:*?/\\\s]+")  # signs that no sheet's name has
-_MAX_TEXT = 32_767  # characters of a cell
+_MAX_TEXT = 32_767  # units of UTF-16 of a cell
 _MAX_WHOLE = 10**15  # a cell's number is a float: larger whole numbers would lose digits
 _LARGEST = 9.99e307
 _SAMPLE = 500  # rows that a column's width is taken from
@@ -190,7 +190,7 @@ def _sheet_name(table: Table, names: set[str]) -> str:
 
 def _units(text: str, count: int) -> str:
     """Return the beginning of a text that has so many units of UTF-16, and half of no character."""
-    return text.encode("utf-16-le")[: 2 * count].decode("utf-16-le", "ignore")
+    return text.encode("utf-16-le", "replace")[: 2 * count].decode("utf-16-le", "ignore")
 
 
 def _options(column: Column, language: Language) -> Mapping[str, Any]:
@@ -203,13 +203,14 @@ def _number_format(column: Column, language: Language) -> dict[str, Any]:
         "date": _DATE,
         "time": _TIME,
         "datetime": _DATETIME,
-        "duration": "[h]:mm:ss" if argument == "second" else "[h]:mm",
         "size": "#,##0",
         "plain": "0",
         "text": "General",
     }
     if kind in fixed:
         return {"num_format": fixed[kind]}
+    if kind == "duration":
+        return {"num_format": "[h]:mm" if _are_minutes(column) else "[h]:mm:ss"}
     if kind == "currency":
         from babel.numbers import get_currency_precision
 
@@ -222,6 +223,17 @@ def _number_format(column: Column, language: Language) -> dict[str, Any]:
         whole = column.sample is not None and not guess(column.sample.values(column.name)).argument
         return {"num_format": "#,##0" if whole else "#,##0.0##"}
     return {"num_format": _digits("#,##0", argument)}
+
+
+def _are_minutes(column: Column) -> bool:
+    """Return whether a column's durations are whole minutes, and nobody asked for seconds."""
+    if column.format.argument == "second":
+        return False
+    values = () if column.sample is None else column.sample.values(column.name)
+    numbers = (exact(value) for value in values if not is_missing(value))
+    return all(
+        number is None or not -_MAX_WHOLE < number < _MAX_WHOLE or number % 60 == 0 for number in numbers
+    )
 
 
 def _currency(code: str, digits: int, language: Language) -> str:
@@ -253,12 +265,13 @@ def _cell_writer(
     kind_of, language = column.format.kind, column.language(language)
     moments = kind_of in ("date", "time", "datetime")
     unit = _DAY if kind_of == "duration" else 1
+    least = -_MAX_WHOLE if unit == 1 else -1e-9  # Excel shows no time below nothing, but a row of #
 
     def write(line: int, at: int, value: Any) -> object:
         kind = type(value)
         if kind is str and not moments and len(value) <= _MAX_TEXT and value.isascii() and "\n" not in value:
             return write_string(line, at, value, style)
-        if (kind is int or kind is float) and -_MAX_WHOLE < value < _MAX_WHOLE:
+        if (kind is int or kind is float) and least < value < _MAX_WHOLE:
             return write_number(line, at, value / unit if unit > 1 else value, style)
         cell = _cell(column, value, unit, language) if moments or kind is not str else _text(value)
         if isinstance(cell, float):
@@ -278,13 +291,16 @@ def _cell(column: Column, value: Any, unit: int, language: Language) -> float | 
         return None
     if isinstance(value, bool):
         return value
-    if isinstance(value, timedelta):
+    below = unit > 1 and (exact(value) or 0) < 0
+    if isinstance(value, timedelta) and not below:
         return value.total_seconds() / _DAY
     if (moment := language.moment_of(value)) is not None and (serial := _serial(moment)) is not None:
         return serial
-    if isinstance(value, (int, float, Decimal)) and _is_number(value):
+    if isinstance(value, (int, float, Decimal)) and _is_number(value) and not below:
         return float(value) / unit
-    text = {math.inf: "∞", -math.inf: "-∞"}.get(float(value)) if isinstance(value, (float, Decimal)) else None
+    text = column.write(value, language) if below else None
+    if text is None and isinstance(value, (float, Decimal)):
+        text = {math.inf: "∞", -math.inf: "-∞"}.get(float(value))
     return _text(text or column.text(value))
 
 
@@ -305,7 +321,8 @@ def _quoted(text: str) -> str:
 
 def _text(text: str) -> str:
     """Return text that a cell can hold."""
-    text = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+    if 2 * len(text) > _MAX_TEXT and len(text.encode("utf-16-le", "replace")) > 2 * _MAX_TEXT:
+        text = _units(text, _MAX_TEXT - 1) + "…"
     return text if text.isprintable() else printable(text)
 
 

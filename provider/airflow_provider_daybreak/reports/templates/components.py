@@ -34,6 +34,7 @@ from airflow_provider_daybreak.reports.document import (
     Tone,
 )
 from airflow_provider_daybreak.reports.format import Format, guess
+from airflow_provider_daybreak.reports.identifiers import names_something
 from airflow_provider_daybreak.reports.period import zone
 from airflow_provider_daybreak.reports.rows import Rows
 from airflow_provider_daybreak.reports.values import is_missing
@@ -50,10 +51,6 @@ _MAX_POINTS = 500_000
 _CONDITION = re.compile(r"\s*(<=|>=|==|!=|<|>)\s*(.+?)\s*\Z")
 _TOTALS = ("sum", "mean", "min", "max", "count")
 _MARGIN = 1e-12
-_IDENTIFIER = re.compile(
-    r"(^|[_ ])(id|ids|no|nr|zip|plz|zip_?code|post_?code|postal_?code|ean|isbn|sku|phone|year)\Z", re.IGNORECASE
-)
-"""Names of columns whose whole numbers are names of something, not counts, and take no separators."""
 
 
 class Components:
@@ -132,14 +129,15 @@ class Components:
             raise InvalidValueError(f"options of column {name!r}", options, expected)
         values = list(sample.values(name)) if name in sample.columns else []
         format_ = Format.parse(options["format"]) if options.get("format") else guess([*values, total])
-        if format_.guessed and _IDENTIFIER.search(name) and format_ == Format("number", 0):
+        title = str(options.get("title") or _title(name))
+        if format_ == Format("number", 0) and format_.guessed and any(map(names_something, (name, title))):
             format_ = Format("plain", guessed=True)
         align = options.get("align") or ("right" if format_.numeric else "start")
         if align not in get_args(Align):
             raise InvalidValueError(f"align of column {name!r}", align, ", ".join(get_args(Align)))
         return Column(
             name=name,
-            title=str(options.get("title") or _title(name)),
+            title=title,
             format=format_,
             align=cast("Align", align),
             highlights=tuple(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
-from datetime import date
+import re
+from datetime import date, timedelta
+from decimal import Decimal
 
 import openpyxl
 import pytest
@@ -56,12 +58,65 @@ def test_line_ends_in_a_cell_are_kept(render_files, sheets_of):
         assert "one<br>two" in render_files("{{ table(rows) }}\n", data, formats=(kind,))[name].decode()
 
 
-@pytest.mark.parametrize("name", ["id", "order_no", "zip", "shop_id", "Order no", "PLZ"])
+LATE = [timedelta(minutes=-185), -90, -90.5, Decimal(-90)]
+
+
+@pytest.mark.parametrize("value", LATE)
+@pytest.mark.parametrize("locale", ["en", "de", "ar"])
+def test_a_duration_below_nothing_is_text_since_excel_shows_none(sheets_of, value, locale):
+    source = '{{ table(rows, {"x": {"format": "duration"}}) }}\n'
+
+    (sheet,) = sheets_of(source, {"rows": [{"x": value}]}, locale=locale)
+
+    assert sheet["A2"].value == Language(locale).duration(value)
+
+
+@pytest.mark.parametrize(
+    ("values", "pattern"),
+    [
+        ([timedelta(hours=30), timedelta(minutes=5), None], "[h]:mm"),
+        ([timedelta(hours=30), timedelta(seconds=90)], "[h]:mm:ss"),
+        ([60, 90], "[h]:mm:ss"),
+        ([60, float("nan")], "[h]:mm"),
+    ],
+)
+def test_a_duration_shows_its_seconds_where_there_are_some(sheets_of, values, pattern):
+    source = '{{ table(rows, {"x": {"format": "duration"}}) }}\n'
+
+    (sheet,) = sheets_of(source, {"rows": [{"x": value} for value in values]})
+
+    assert sheet["A2"].number_format == pattern
+    assert sheet["A2"].value == timedelta(seconds=getattr(values[0], "total_seconds", lambda: values[0])())
+
+
+def test_a_text_that_no_cell_holds_ends_where_it_is_cut_and_says_so(sheets_of):
+    texts = ["x" * 32_767, "x" * 32_768, "🙂" * 16_383, "🙂" * 16_384, "x" + "🙂" * 16_384]
+
+    (sheet,) = sheets_of("{{ table(rows) }}\n", {"rows": [{"x": text} for text in texts]})
+
+    cells = [row[0].value for row in sheet.iter_rows(min_row=2)]
+    assert max(len(cell.encode("utf-16-le")) // 2 for cell in cells) <= 32_767
+    assert [cell == text for cell, text in zip(cells, texts, strict=True)] == [True, False, True, False, False]
+    assert all(cell.endswith("…") for cell, text in zip(cells, texts, strict=True) if cell != text)
+
+
+NAMES = """id, order_no, zip, shop_id, Order no, PLZ, orderId, orderNo, customerID, Order No., Invoice number, zip-code, postcode, SKU, product.code,
+Kundennummer, Bestellnr., Rechnungs-Nr., Postleitzahl, klantnummer, kundenr, n° client, code postal, id_client, nº pedido, ID de cliente, código postal,
+numéro, codice cliente, 注文番号, 商品コード, 郵便番号, 编号, 주문번호, رقم الطلب, الرمز البريدي, מיקוד"""
+AMOUNTS = "pieces, paid, Amount paid, bids, No shows, number, Number of orders, Jahre, sales per year, Umsatz pro Jahr, humidity, grid, 数, عدد, סכום"
+
+
+@pytest.mark.parametrize("name", re.split(r",\s", NAMES))
 def test_numbers_that_are_names_have_no_separators(text_of, name):
     text = text_of("{{ table(rows) }}\n", {"rows": [{name: 12345, "pieces": 12345}]})
 
     assert "12345" in text.split("\n")[-2].split()
     assert "12,345" in text
+
+
+@pytest.mark.parametrize("name", re.split(r",\s", AMOUNTS))
+def test_numbers_that_count_have_separators_whatever_they_are_called(text_of, name):
+    assert "12,345" in text_of("{{ table(rows) }}\n", {"rows": [{name: 12345}]})
 
 
 @pytest.mark.parametrize("locale", ["de", "fr", "es", "it", "nl", "pl", "sv", "de_DE"])
