@@ -7,10 +7,15 @@ import hashlib
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from weasyprint import HTML  # noqa: TID253 - the one thing that this program does
+from weasyprint.logger import LOGGER  # noqa: TID253 - as above
 from weasyprint.urls import FatalURLFetchingError, URLFetcher  # noqa: TID253 - as above
+
+if TYPE_CHECKING:
+    import logging
 
 # What paper asks for beside the page's own rules for print.
 PAPER = """
@@ -68,11 +73,28 @@ def render(source: Path, target: Path) -> int:
         base_url=source.resolve().as_uri(),
         url_fetcher=FilesOfReport(source.parent),
     )
+    missing: set[str] = set()
+
+    def heard(record: logging.LogRecord) -> bool:
+        """Keep of what WeasyPrint says of each letter without a font, each time, the letter alone."""
+        of_a_letter = str(record.msg).startswith(".notdef")
+        missing.update(record.args[:1] if of_a_letter else ())
+        return not of_a_letter
+
+    LOGGER.addFilter(heard)
     html.write_pdf(
         target,
         pdf_identifier=hashlib.sha256(content).digest()[:16],
         pdf_variant="pdf/ua-1",  # tagged, for screen readers
     )
+    LOGGER.removeFilter(heard)
+    if missing:
+        shown = ", ".join(f"{letter} (U+{ord(letter):04X})" for letter in sorted(missing)[:5])
+        print(
+            f"render.py: {len(missing)} letters stand as boxes, since no font of the image has them: {shown} … "
+            "Add fonts with them to the Dockerfile, such as fonts-noto-core or fonts-noto-cjk",
+            file=sys.stderr,
+        )
     return target.stat().st_size
 
 

@@ -42,3 +42,16 @@ def test_the_same_page_is_the_same_pdf(program, tmp_path):
     content = (tmp_path / "a.pdf").read_bytes()
     assert content == (tmp_path / "b.pdf").read_bytes()
     assert content.startswith(b"%PDF-")
+
+
+def test_letters_that_no_font_has_are_said_once(program, tmp_path, capsys):
+    (tmp_path / "page.html").write_text(PAGE.replace("<h1>Sales", "<h1>\u05ff\u05ff\u0378"))
+
+    program["render"](tmp_path / "page.html", tmp_path / "a.pdf")
+    program["render"](tmp_path / "page.html", tmp_path / "a.pdf")
+
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(
+        "2 letters stand as boxes" in line and "(U+0378), \u05ff (U+05FF) … Add fonts" in line for line in lines
+    )

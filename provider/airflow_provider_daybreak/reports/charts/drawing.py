@@ -24,6 +24,7 @@ from airflow_provider_daybreak.reports.charts.plot import Plot
 from airflow_provider_daybreak.reports.charts.scripts import with_fonts
 from airflow_provider_daybreak.reports.charts.vega import coloured
 from airflow_provider_daybreak.reports.document import Drawing
+from airflow_provider_daybreak.reports.fonts import missing_of, say_missing
 from airflow_provider_daybreak.reports.placeholders import printable
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ PNG_SCALE = 2  # sharp on screens of high density
 _FONT = "Liberation Sans"
 _NOT_ON_PAPER = re.compile("<linearGradient|<radialGradient|[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _TEXT = re.compile(">([^<]*[\u0590-\u08ff\u200f][^<]*)</text>")
+_SAID = re.compile(">([^<]+)</t")
 _LETTERS = re.compile(r' font-size="([\d.]+)px"')
 
 
@@ -47,6 +49,7 @@ def png(chart: Chart | Drawing, language: Language, colours: Colours, *, text_si
     import vl_convert
 
     picture = with_fonts(svg(chart, language, colours, text_size=text_size), language)
+    say_missing(f"The picture {chart.name!r}", missing_of(_SAID.findall(picture)))
     return bytes(vl_convert.svg_to_png(picture, scale=PNG_SCALE))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_daybreak.exceptions import MissingExtraError, MissingLibraryError, ResourceRefusedError
 from airflow_provider_daybreak.reports.charts.colours import Colours
 from airflow_provider_daybreak.reports.document import RenderedFile
+from airflow_provider_daybreak.reports.fonts import heard_of, say_missing
 from airflow_provider_daybreak.reports.formats import page
 from airflow_provider_daybreak.reports.formats.styles import stylesheet, theme_values
 from airflow_provider_daybreak.reports.placeholders import printable
@@ -50,16 +51,18 @@ def render(document: Document, theme: Theme, files: Mapping[str, str]) -> Iterat
     """
     check_installed()
     from weasyprint import HTML
-    from weasyprint.logger import PROGRESS_LOGGER
+    from weasyprint.logger import LOGGER, PROGRESS_LOGGER
 
     PROGRESS_LOGGER.setLevel(logging.WARNING)  # its ten steps would hide what a task's log is read for
     css = _css(document, theme)
     text = page.html(document, theme, files, colours=Colours.of(theme), css=css, paper=True)
     refused: list[str] = []
     buffer = io.BytesIO()
-    HTML(string=text, url_fetcher=_fetcher(refused)).write_pdf(
-        buffer, pdf_identifier=b"daybreak", pdf_variant="pdf/ua-1", presentational_hints=True
-    )
+    with heard_of(LOGGER) as letters:
+        HTML(string=text, url_fetcher=_fetcher(refused)).write_pdf(
+            buffer, pdf_identifier=b"daybreak", pdf_variant="pdf/ua-1", presentational_hints=True
+        )
+    say_missing("The PDF", letters)
     if refused:
         raise ResourceRefusedError(refused[0])
     yield RenderedFile(FILE_NAME, "application/pdf", buffer.getvalue())
