@@ -66,7 +66,11 @@ def test_a_sheet_begins_at_the_right(render_files):
     ("text", "locale", "font"),
     [
         ("القاهرة", "ar", "Noto Sans Arabic"),
-        ("חיפה", "he", "Noto Sans Hebrew"),
+        ("23 مارس", "ar", "Noto Sans Arabic"),
+        ("القاهرة Acme", "ar", "DejaVu Sans"),
+        ("23 במרץ", "he", "DejaVu Sans"),
+        ("-4,000 ₪", "he", "DejaVu Sans"),
+        ("₹ 5", "hi", "DejaVu Sans"),
         ("東京", "ja", "Noto Sans CJK JP"),
         ("北京", "zh", "Noto Sans CJK SC"),
         ("臺北", "zh_TW", "Noto Sans CJK TC"),
@@ -81,3 +85,12 @@ def test_a_text_in_a_picture_has_a_font_of_its_script(text, locale, font):
 
     found = re.search('font-family="([^,"]*)', written)
     assert (found[1] if found else None) == font
+    assert "tspan" not in written
+
+
+def test_letters_that_lend_no_signs_have_a_font_of_their_own_amid_others():
+    written = with_fonts('<text x="1">23 ยอดขาย Acme</text>', Language("th"))
+
+    assert re.sub('font-family="([^,"]*)[^"]*"', r"\1", written) == (
+        '<text x="1">23 <tspan Noto Sans Thai>ยอดขาย</tspan> Acme</text>'
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -290,3 +291,22 @@ def test_a_time_names_the_zone_that_it_has_and_no_other():
     assert language.time("2026-03-29T07:05:00+02:00", "full").translate(SPACES) == "7:05:00 AM GMT+02:00"
     assert language.time(datetime(2026, 3, 29, 7, 5), "full").translate(SPACES) == "7:05:00 AM"
     assert language.time(time(7, 5), "long").translate(SPACES) == "7:05:00 AM"
+
+
+def test_no_language_has_the_months_of_one_that_was_asked_before():
+    for code in ("he", "ar", "ja", "de", "de_AT", "fr", "ru", "ko", "th"):
+        months = Language(code).locale.months["stand-alone"]
+        assert (months["wide"][3], months["abbreviated"][3]) == {
+            "he": ("מרץ", "מרץ"),
+            "ar": ("مارس", "مارس"),
+            "ja": ("3月", "3月"),
+            "de": ("März", "Mär"),
+            "de_AT": ("März", "Mär"),
+            "fr": ("mars", "mars"),
+            "ru": ("март", "март"),
+            "ko": ("3월", "3월"),
+            "th": ("มีนาคม", "มี.ค."),
+        }[code]
+    assert Language("de").locale.months["stand-alone"]["wide"][1] == "Januar"
+    assert Language("de_AT").locale.months["stand-alone"]["wide"][1] == "Jänner"
+    assert pickle.loads(pickle.dumps(Language("ja"))).locale.months["stand-alone"]["wide"][3] == "3月"

@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 
 from airflow_provider_daybreak.exceptions import InvalidSpecificationError, InvalidValueError
 from airflow_provider_daybreak.reports.charts.colours import mixed
-from airflow_provider_daybreak.reports.charts.locales import numbers_of, times_of
+from airflow_provider_daybreak.reports.charts.locales import numbers_of, times_of, units_of
 from airflow_provider_daybreak.reports.charts.specification import parsed, with_data
 from airflow_provider_daybreak.reports.document import Drawing
 
@@ -118,6 +118,7 @@ def drawn(
         "major": found[1] if found else None,
         "numbers": numbers_of(language),
         "times": times_of(language),
+        "units": units_of(language),
         "path": sys.path,
     }
     svg = _answer(request, getattr(language.zone, "key", "UTC"))

@@ -15,6 +15,9 @@ from typing import Any
 _NOWHERE = ["https://nowhere.invalid/"]
 """Prefixes of what may be fetched. An empty list would be taken for anything."""
 _MEMORY = 2 * 1024**3  # bytes
+_UNITS = '{"year-month":"%b %Y ","year-month-date":"%b %d, %Y "}'
+"""How Vega-Lite has dates of a unit written in any language."""
+_OF_TIME = ("time", "utc")
 _RAMPS = ("ramp", "heatmap", "diverging")
 
 
@@ -30,6 +33,7 @@ def _drawn(request: dict[str, Any]) -> dict[str, str]:
     # Compiled first, for what is wrong with the specification is said by that step, and drawing has errors of its own.
     compiled = vl_convert.vegalite_to_vega(request["spec"], vl_version=".".join(version))
     _level(compiled)
+    compiled = _dated(compiled, request["units"])
     svg = vl_convert.vega_to_svg(
         compiled,
         allowed_base_urls=_NOWHERE,
@@ -50,6 +54,33 @@ def _level(part: Any) -> None:
     elif isinstance(part, list):
         for each in part:
             _level(each)
+
+
+def _dated(compiled: dict[str, Any], units: dict[str, str]) -> dict[str, Any]:
+    """Return what was compiled with dates as the language writes them, where the specification does not say how."""
+    inside = {unit: f"{pattern} " for unit, pattern in units.items() if "-" in unit}
+    compiled = _replaced(compiled, json.dumps(inside, separators=(",", ":"), ensure_ascii=False))
+    alone = {unit: pattern for unit, pattern in units.items() if "-" not in unit}
+    for axis in _all(compiled, "axes"):
+        scales = [scale for scale in _all(compiled, "scales") if scale.get("name") == axis.get("scale")]
+        own = "format" in axis or "labels" in axis.get("encode", {})
+        if scales and scales[0].get("type") in _OF_TIME and not own:
+            axis["format"] = alone
+    return compiled
+
+
+def _replaced(part: Any, units: str) -> Any:
+    if isinstance(part, dict):
+        return {name: each if name == "values" else _replaced(each, units) for name, each in part.items()}
+    if isinstance(part, list):
+        return [_replaced(each, units) for each in part]
+    return part.replace(_UNITS, units) if isinstance(part, str) else part
+
+
+def _all(part: Any, kind: str) -> list[dict[str, Any]]:
+    """Return all axes, or scales, of what was compiled, in whichever view they stand."""
+    own: list[dict[str, Any]] = part.get(kind, [])
+    return own + [found for mark in part.get("marks", []) for found in _all(mark, kind)]
 
 
 def main() -> None:

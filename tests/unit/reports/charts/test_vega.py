@@ -128,6 +128,39 @@ def test_months_are_called_in_the_reports_language():
     assert "février" in said
 
 
+@pytest.mark.parametrize(
+    ("locale", "day", "month", "clock"),
+    [
+        ("en", "Mar 9, 2026", "Mar 2026", "6:00\u202fPM"),
+        ("en_GB", "9 Mar 2026", "Mar 2026", "18:00"),
+        ("de", "9. März 2026", "März 2026", "18:00"),
+        ("fr", "9 mars 2026", "mars 2026", "18:00"),
+        ("ja", "2026年3月9日", "2026年3月", "18:00"),
+        ("ru", "9 мар. 2026\u202f\u0433.", "мар. 2026\u202f\u0433.", "18:00"),
+        ("ar", "9 مارس 2026", "مارس 2026", "6:00 م"),
+        ("he", "9 במרץ 2026", "מרץ 2026", "18:00"),
+    ],
+)
+def test_dates_of_a_unit_and_hours_are_written_as_the_language_does(locale, day, month, clock):
+    def said(unit, days):
+        at = {"field": "at", "type": "temporal", **({"timeUnit": unit} if unit else {})}
+        return texts(
+            drawn({"mark": "point", "encoding": {"x": at}}, [{"at": each} for each in days], locale=locale)
+        )
+
+    assert day in said("yearmonthdate", [date(2026, 3, 9), date(2026, 3, 10)])
+    assert month in said("yearmonth", [date(2026, 3, 9), date(2026, 4, 10)])
+    assert clock in said("", [datetime(2026, 3, 9, hour, tzinfo=zone("Europe/Berlin")) for hour in (12, 23)])
+
+
+def test_a_date_is_written_as_its_specification_says():
+    at = {"field": "at", "type": "temporal", "axis": {"format": "%Y!"}}
+
+    assert "2026!" in texts(
+        drawn({"mark": "point", "encoding": {"x": at}}, [{"at": date(2026, 3, 9)}], locale="de")
+    )
+
+
 def test_outlines_of_a_map_are_filled_inside_whichever_way_they_run():
     spec = {"mark": "geoshape", "projection": {"type": "mercator"}}
     feature = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [SQUARE]}, "properties": {}}
