@@ -9,6 +9,7 @@ import re
 import sys
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from html import unescape
 from html.parser import HTMLParser
 
 import openpyxl
@@ -478,3 +479,30 @@ def test_a_number_stays_on_one_line_with_its_unit(html_of):
 
     assert re.search(r"12(&nbsp;|\u00a0)hrs? 47(&nbsp;|\u00a0)mins?<", html)
     assert re.search(r"4(&nbsp;|\u00a0)min more", html)
+
+
+@pytest.mark.parametrize(("locale", "below"), [("ja", "-￥1,235"), ("en", "-¥1,235")])
+def test_an_amount_below_nothing_stays_on_one_line(render_files, locale, below):
+    source = '{{ table(rows, {"x": {"format": "currency:JPY"}}) }}\n'
+
+    files = render_files(source, {"rows": [{"x": -1235}, {"x": 1235}]}, formats=("html", "page"), locale=locale)
+
+    for name, whole in (("report.html", "nowrap"), ("page.html", "data-whole")):
+        first, second = re.findall(r"<td([^>]*)>([^<]*)</td>", files[name].decode())
+        assert whole in first[0]
+        assert below in first[1]
+        assert whole not in second[0]
+
+
+@pytest.mark.parametrize(
+    ("locale", "shown"),
+    [
+        ("fr", "29\u00a0mars\u00a02026, 10:30"),
+        ("en", "Mar\u00a029,\u00a02026, 10:30\u202fAM"),
+        ("ar", "29\u200f/03\u200f/2026، 10:30\u00a0ص"),
+    ],
+)
+def test_where_there_are_many_columns_a_date_breaks_before_its_time_alone(html_of, locale, shown):
+    rows = [{"at": datetime(2026, 3, 29, 10, 30), **dict.fromkeys("abcdef", 1)}]
+
+    assert f">{shown}</td>" in unescape(html_of("{{ table(rows) }}\n", {"rows": rows}, locale=locale))

@@ -1,9 +1,14 @@
-"""The body of a report as HTML with classes, shared by mail, page and PDF. How it looks is a stylesheet's matter."""
+"""
+The body of a report as HTML with classes, shared by mail, page and PDF. How it looks is a stylesheet's matter.
+
+One module, since all of these write each block alike.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from html import escape
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -32,6 +37,7 @@ from airflow_provider_daybreak.reports.formats.columns import (
     width_of,
 )
 from airflow_provider_daybreak.reports.formats.markdown_table import MarkdownTable
+from airflow_provider_daybreak.reports.language import WIDTHS
 from airflow_provider_daybreak.reports.placeholders import BLOCK_PLACEHOLDER
 
 if TYPE_CHECKING:
@@ -39,7 +45,10 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
+    from airflow_provider_daybreak.reports.language import Language
+
 _UNBROKEN = frozenset({"date", "time", "datetime", "duration"})
+_AMOUNT = re.compile("[\u200e\u200f]*-[^\\d]")  # a line may end behind such a minus
 # Letters that are written the other way than the language.
 _OTHER_WAY = {
     "ltr": re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"),
@@ -307,7 +316,10 @@ class Body:
         mark = f' class="{tone}"' if tone else ""
         # Where there are many columns, a time may stand under its date.
         wraps = column.format.kind == "datetime" and len(table.columns) > ROOMY
-        whole = self.attributes.whole if column.format.kind in _UNBROKEN and not wraps else ""
+        unbroken = column.format.kind in _UNBROKEN or (column.format.numeric and _AMOUNT.match(text))
+        whole = self.attributes.whole if unbroken and not wraps else ""
+        if wraps:
+            text = _in_two(text, column, value, language)
         lines = escape(text).replace("\r\n", "\n").replace("\n", "<br>")
         return f"<td{align}{direction}{mark}{whole}>{lines}</td>"
 
@@ -330,6 +342,17 @@ class Body:
     def _aligned(self, side: Side) -> str:
         name, value = self.attributes.align
         return f' {name}="{value.format(side)}"'
+
+
+def _in_two(text: str, column: Column, value: object, language: Language) -> str:
+    """Return a date with its time that breaks between both alone."""
+    own, width = column.language(language), column.format.argument or "medium"
+    moment = own.moment_of(value)
+    if not isinstance(moment, datetime) or width not in WIDTHS:
+        return text
+    for part in (own.date(moment, width), own.time(moment)):
+        text = text.replace(part, part.replace(" ", "\u00a0"))
+    return text
 
 
 def _whole(text: str) -> str:
