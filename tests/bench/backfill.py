@@ -56,9 +56,9 @@ def figures() -> Iterator[Figure]:
         database.ensure()
         time.sleep(3)
         airflow.start()
-        airflow.wait_until_ready()
+        airflow.wait_until_ready(seconds=900)
         for dag in (OURS, STOCK):
-            airflow.wait_for_dag(dag)
+            airflow.wait_for_dag(dag, seconds=900)
             _backfill(airflow, dag, FIRST - timedelta(days=2), 1)  # makes release and environment
         taken: dict[str, list[float]] = {OURS: [], STOCK: []}
         used: dict[str, list[float]] = {OURS: [], STOCK: []}
