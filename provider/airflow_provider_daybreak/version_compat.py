@@ -20,6 +20,11 @@ RESCHEDULES_ANY_TASK = Version("3.1.8") <= AIRFLOW_VERSION
 """Whether the scheduler waits for a task that is no sensor, and asked to be started again later, until then."""
 
 
+def as_called(text: str) -> str:
+    """Return a text with our commands as they are called here: Airflow asks a provider for commands from 3.2 on."""
+    return text if AIRFLOW_V_3_2 else text.replace("airflow daybreak", "daybreak")
+
+
 __all__ = [
     "AirflowFailException",
     "AirflowNotFoundException",

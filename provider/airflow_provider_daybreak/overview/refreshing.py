@@ -64,6 +64,7 @@ def refresh(
     with index.alone(wait=wait) as ours:
         if not ours:
             return False
+        index.note(began=datetime.now(timezone.utc).isoformat(timespec="seconds"))
         try:
             known = index.owners()
             owners = _owners(archive, {} if everything else known, known)
@@ -78,13 +79,13 @@ def refresh(
             _note_away(index, str(error), now)
             raise
         stamp = now.isoformat(timespec="seconds")
-        index.note(recent=stamp, problem="", since="", **({"complete": stamp} if everything else {}))
+        index.note(recent=stamp, problem="", since="", began="", **({"complete": stamp} if everything else {}))
         return True
 
 
 def _note_away(index: Index, problem: str, now: datetime) -> None:
     since = index.freshness().since or now.isoformat(timespec="seconds")
-    index.note(problem=problem, since=since, done=0, total=0)
+    index.note(problem=problem, since=since, done=0, total=0, began="")
 
 
 def _owners(archive: Archive, sure: Mapping[str, str], known: Collection[str]) -> dict[str, str]:

@@ -7,7 +7,8 @@ annotations, which are therefore no strings here.
 
 import logging
 import re
-from datetime import date
+from datetime import date, datetime, timezone
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote
@@ -18,10 +19,11 @@ from fastapi import Depends, FastAPI, Request, Response  # noqa: TID253 - see ab
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse  # noqa: TID253 - see above
 from starlette.exceptions import HTTPException
 
-from airflow_provider_daybreak.archive import Revision
+from airflow_provider_daybreak.archive import Archive, Revision
 from airflow_provider_daybreak.context.address import report_address
 from airflow_provider_daybreak.context.archive import archive_of
 from airflow_provider_daybreak.exceptions import (
+    ArchiveAwayError,
     ArchivedFileChangedError,
     ArchivedFileNotFoundError,
     ArchiveError,
@@ -30,6 +32,7 @@ from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
 )
 from airflow_provider_daybreak.exceptions.french import next_step
+from airflow_provider_daybreak.version_compat import as_called
 from airflow_provider_daybreak.web import session
 from airflow_provider_daybreak.web.access import may_read
 from airflow_provider_daybreak.web.again import run_again
@@ -41,10 +44,9 @@ from airflow_provider_daybreak.web.content import (
     Content,
     content_of,
     for_frame,
+    framed_problem,
     large_file,
-    list_page,
     page_of,
-    problem_page,
     with_way_back,
 )
 from airflow_provider_daybreak.web.day import answer_held, mail, show_day, show_mailing
@@ -54,16 +56,22 @@ from airflow_provider_daybreak.web.deliveries import (
     show_mailing_many,
     tell_deliveries,
 )
+from airflow_provider_daybreak.web.keeper import KEEPER
+from airflow_provider_daybreak.web.patience import patiently
 from airflow_provider_daybreak.web.releases import roll_back, show_lock, show_releases
-from airflow_provider_daybreak.web.rendering import language_asked
+from airflow_provider_daybreak.web.rendering import language_asked, page
 from airflow_provider_daybreak.web.runs import reports_of
 from airflow_provider_daybreak.web.tabs import show_dag, show_day_of_run
 from airflow_provider_daybreak.web.today import show_static, show_today, tell_today
+from airflow_provider_daybreak.web.words import WORDS
 
 log = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _FRAMED = "framed"
+_ABSENT = "Not found"
+_PROBLEMS = {404: "not_there", 500: "not_shown", 503: "not_shown"}
+"""Titles of pages that say what is wrong; of the others something is not done."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -81,6 +89,7 @@ def make_app() -> FastAPI:
     app.add_exception_handler(ArchivedFileNotFoundError, _absent)
     app.add_exception_handler(ArchivedFileChangedError, _changed)
     app.add_exception_handler(IndexUnwritableError, _no_index)
+    app.add_exception_handler(ArchiveAwayError, _away)
     app.add_exception_handler(DaybreakError, _refused_to)
     for path, act in _ACTIONS:
         app.post(path)(act)
@@ -106,7 +115,7 @@ def readable(
         report is not told whether there is one.
     """
     if not _NUMBER.fullmatch(number):
-        raise HTTPException(404, "Not found")
+        raise HTTPException(404, _ABSENT)
     return _found(report, report_date, int(number), user)
 
 
@@ -120,18 +129,38 @@ def latest_readable(report: str, report_date: str, user: Annotated[BaseUser, Dep
 
 
 def _found(report: str, report_date: str, number: int | None, user: BaseUser) -> Revision:
-    absent = HTTPException(404, "Not found")
+    absent = HTTPException(404, _ABSENT)
     if not _DATE.fullmatch(report_date):
         raise absent
+    archive = archive_of()
     try:
-        archive, day = archive_of(), date.fromisoformat(report_date)
-        revision = archive.latest(report, day) if number is None else archive.revision(report, day, number)
+        day = date.fromisoformat(report_date)
+        ask = (
+            partial(archive.latest, report, day)
+            if number is None
+            else partial(archive.revision, report, day, number)
+        )
+        revision = patiently(archive.uri, ask)
     except (ArchiveError, InvalidValueError, ValueError) as error:
         log.info("No report to show: %s", error)
+        _check_it_is_there(archive)
         raise absent from error
+    if revision is None:
+        _check_it_is_there(archive)
     if revision is None or not may_read(user, revision.manifest.run.get("dag_id")):
         raise absent
     return revision
+
+
+def _check_it_is_there(archive: Archive) -> None:
+    """
+    Make sure that what is absent is so for good.
+
+    :raises ArchiveAwayError: nothing can be read of the archive, such as where its disk is not mounted.
+    """
+    away = KEEPER.hook(datetime.now(timezone.utc)).index.freshness().problem
+    if away:
+        raise ArchiveAwayError(archive.uri, away)
 
 
 def show_run(
@@ -143,7 +172,7 @@ def show_run(
     :raises HTTPException: 404 where the user may not read the Dag, as for one that is not there.
     """
     if not may_read(user, dag_id):
-        raise HTTPException(404, "Not found")
+        raise HTTPException(404, _ABSENT)
     addresses = {
         f"{one.report}, {one.report_date}, revision {one.revision}": (
             f"{request.base_url.path}{report_address(one.report, one.report_date, one.revision)}?{_FRAMED}"
@@ -153,7 +182,7 @@ def show_run(
     if len(addresses) == 1:
         [address] = addresses.values()
         return RedirectResponse(address, headers=dict(HEADERS))
-    return Response(list_page(addresses), headers={**HEADERS, "Content-Type": "text/html; charset=utf-8"})
+    return page(request, "tab", addresses=addresses)
 
 
 def show_latest(request: Request, revision: Annotated[Revision, Depends(latest_readable)]) -> Response:
@@ -170,11 +199,12 @@ def show_in_folder(number: str) -> Response:
 
 def show_report(request: Request, revision: Annotated[Revision, Depends(readable)]) -> Response:
     """Show the report itself, with a way back to the run that made it, unless it is shown in the run's own page."""
+    content = patiently(revision.uri, partial(page_of, revision))
     if _FRAMED in request.query_params:
-        return _response(for_frame(page_of(revision)))
+        return _response(for_frame(content))
     dag_id, run_id = (str(revision.manifest.run.get(name, "")) for name in ("dag_id", "run_id"))
     run = f"{request.base_url.path}dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
-    return _response(with_way_back(page_of(revision), run, f"Run {run_id} of {dag_id}", _which(revision)))
+    return _response(with_way_back(content, run, f"Run {run_id} of {dag_id}", _which(revision)))
 
 
 def _which(revision: Revision) -> str:
@@ -186,9 +216,9 @@ def _which(revision: Revision) -> str:
 
 def show_file(name: str, revision: Annotated[Revision, Depends(readable)]) -> Response:
     """Show or hand over one file of the report: a large one in pieces, and from where a download goes on."""
-    if (large := large_file(revision, name)) is not None:
+    if (large := patiently(revision.uri, partial(large_file, revision, name))) is not None:
         return FileResponse(large.path, headers=dict(large.headers), media_type=large.media_type)
-    return _response(content_of(revision, name))
+    return _response(patiently(revision.uri, partial(content_of, revision, name)))
 
 
 def _response(content: Content) -> Response:
@@ -199,8 +229,8 @@ def _refused(request: Request, error: Exception) -> Response:
     """Send a browser that is not logged in to the login page, which leads back here."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
     if error.status_code == HTTPStatus.UNAUTHORIZED and request.headers.get("sec-fetch-dest") == "iframe":
-        page = session.session_page(request.base_url.path, language_asked(request))
-        return Response(page, 401, headers=dict(session.HEADERS))
+        ended = session.session_page(request.base_url.path, language_asked(request))
+        return Response(ended, 401, headers=dict(session.HEADERS))
     if error.status_code == HTTPStatus.UNAUTHORIZED and "text/html" in request.headers.get("accept", ""):
         back = quote(request.url.path, safe="")
         return RedirectResponse(f"{request.base_url.path}api/v2/auth/login?next={back}", headers=dict(HEADERS))
@@ -209,7 +239,7 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _absent(request: Request, error: Exception) -> Response:
     log.info("No file to show: %s", error)
-    return _told(request, "Not found", 404)
+    return _told(request, _ABSENT, 404)
 
 
 def _changed(request: Request, error: Exception) -> Response:
@@ -223,6 +253,11 @@ def _no_index(request: Request, error: Exception) -> Response:
     return _told(request, "The overview can't be shown now. The API server's log says why.", 503)
 
 
+def _away(request: Request, error: Exception) -> Response:
+    log.error("The archive can't be read: %s", error)
+    return _told(request, str(error), 503)
+
+
 def _refused_to(request: Request, error: Exception) -> Response:
     log.warning("Something that a page asked for can't be done: %s", error)
     assert isinstance(error, DaybreakError)  # noqa: S101 - registered for it alone
@@ -233,9 +268,12 @@ def _refused_to(request: Request, error: Exception) -> Response:
 def _told(request: Request, detail: str, status: int) -> Response:
     """Say what is wrong: a browser in a page that leads back, a program in JSON."""
     if "text/html" not in request.headers.get("accept", ""):
-        return JSONResponse({"detail": detail}, status, headers=dict(HEADERS))
-    page = problem_page(detail, request.base_url.path)
-    return Response(page, status, headers={**HEADERS, "Content-Type": "text/html; charset=utf-8"})
+        return JSONResponse({"detail": as_called(detail)}, status, headers=dict(HEADERS))
+    said = WORDS[language_asked(request)]["absent"] if detail == _ABSENT else as_called(detail)
+    if _FRAMED in request.query_params:
+        body = framed_problem(said, language_asked(request))
+        return Response(body, status, headers={**HEADERS, "Content-Type": "text/html; charset=utf-8"})
+    return page(request, "problem", status=status, title=_PROBLEMS.get(status, "not_possible"), detail=said)
 
 
 _ACTIONS = (

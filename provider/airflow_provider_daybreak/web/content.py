@@ -178,39 +178,11 @@ def for_frame(content: Content) -> Content:
     return replace(content, body=body if found else rb'<body tabindex="0">' + content.body)
 
 
-def problem_page(detail: str, home: str) -> bytes:
-    """
-    Return a page that says why there is nothing to show.
-
-    :param home: address of Airflow's UI.
-    """
-    what = (
-        "There is no such report: it was removed, or it is one of a Dag that you may not read."
-        if detail == "Not found"
-        else detail
-    )
-    return _page(what, f'<p><a href="{escape(home)}">Back to Airflow</a></p>')
-
-
-def list_page(addresses: Mapping[str, str]) -> bytes:
-    """
-    Return a page that leads to a run's reports.
-
-    :param addresses: by what is said of each.
-    """
-    if not addresses:
-        return _page(
-            "This run has made no report.", "<p>A run has one here once a report task has ended well.</p>"
-        )
-    links = (f'<li><a href="{escape(address)}">{escape(text)}</a></li>' for text, address in addresses.items())
-    return _page("Reports of this run", f"<ul>{''.join(links)}</ul>")
-
-
-def _page(title: str, body: str) -> bytes:
+def framed_problem(detail: str, language: str) -> bytes:
+    """Return a page that says, in a report's frame, why there is nothing to show in it."""
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
-        f'<title>Daybreak</title><body style="font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:3em auto;padding:0 1em">'
-        f'<h1 style="font-size:1.4em">{escape(title)}</h1>{body}</body></html>'
+        f'<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+        f'<title>Daybreak</title><body style="font:16px/1.5 system-ui,sans-serif;padding:0 1em"><p>{escape(detail)}</p></body></html>'
     ).encode()
 
 

@@ -3,16 +3,18 @@
 import logging
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cached_property
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import quote
 
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from fastapi import Depends, Request, Response  # noqa: TID253 - only the API server imports this module
 from starlette.exceptions import HTTPException
 
-from airflow_provider_daybreak.archive import Revision
+from airflow_provider_daybreak.archive import Archive, Revision
 from airflow_provider_daybreak.context.mail_tasks import mail_connection
 from airflow_provider_daybreak.context.questions import answer, open_questions
 from airflow_provider_daybreak.delivery.approval import APPROVE, REJECT
@@ -21,10 +23,13 @@ from airflow_provider_daybreak.delivery.mailing import ledger_of
 from airflow_provider_daybreak.delivery.resending import Resending
 from airflow_provider_daybreak.delivery.settling import count_as_sent
 from airflow_provider_daybreak.exceptions import (
+    ArchiveAwayError,
     ArchivedFileChangedError,
     ArchivedFileNotFoundError,
     ArchiveError,
+    ManifestUnreadableError,
     QuestionChangedError,
+    RevisionNotFoundError,
 )
 from airflow_provider_daybreak.hooks.delivery import DeliveryHook
 from airflow_provider_daybreak.hooks.filling import fillable
@@ -35,12 +40,14 @@ from airflow_provider_daybreak.web.calendar import Reading, User, read_report
 from airflow_provider_daybreak.web.difference import Line, difference
 from airflow_provider_daybreak.web.guard import Form, log_action, sent_form, token_for
 from airflow_provider_daybreak.web.keeper import KEEPER
+from airflow_provider_daybreak.web.patience import patiently
 from airflow_provider_daybreak.web.rendering import page, see
 
 log = logging.getLogger(__name__)
 
 _AROUND = timedelta(days=45)  # within which the day before and the day after are looked for
 _MOST_SHOWN = 300  # recipients on a page; those who did not get it come first
+_MOST_FILES = 200
 _LONGEST = 2_000_000  # bytes of a text that is compared
 _ANSWERS = ("approve", "reject")
 
@@ -52,6 +59,9 @@ class Day:
 
     :param row: how the report stands for the date; None where it was not due and nothing was made.
     :param revisions: those that there are, the newest last; none where the archive can't be read.
+    :param damaged: by number, what is wrong with those that can't be read.
+    :param records: what became of each mail about this date, those first that somebody has to see to; what the index
+        knows of them where the archive can't be read.
     :param away: why it can't be, or nothing.
     """
 
@@ -59,6 +69,8 @@ class Day:
     day: date
     row: Row | None
     revisions: list[Revision]
+    damaged: Mapping[int, str]
+    records: list[Record]
     away: str = ""
 
     @property
@@ -69,18 +81,7 @@ class Day:
     @property
     def standing(self) -> Revision | None:
         """The revision that stands for the date: the newest that is no draft, or else the newest."""
-        whole = [each for each in self.revisions if not each.manifest.draft]
-        found = whole or self.revisions
-        return found[-1] if found else None
-
-    @cached_property
-    def records(self) -> list[Record]:
-        """What became of each mail about this date, those first that somebody has to see to."""
-        if self.standing is None:
-            return []
-        records = listed(ledger_of(self.found.hook.archive, self.standing.manifest))
-        mine = [each for each in records if each.report_date == self.day.isoformat()]
-        return sorted(mine, key=lambda each: (_rank(each.standing), each.recipient, each.occasion))
+        return _standing(self.revisions)
 
     def answerable(self, user: User) -> list[Mapping[str, Any]]:
         """Return the mail tasks that hold mails of this date, and that the user may answer: each by its own Dag."""
@@ -98,6 +99,12 @@ class Day:
         ]
         there = [day for day in shown if (day > self.day if step > 0 else day < self.day)]
         return (min(there) if step > 0 else max(there)) if there else None
+
+
+def _standing(revisions: list[Revision]) -> Revision | None:
+    whole = [each for each in revisions if not each.manifest.draft]
+    found = whole or revisions
+    return found[-1] if found else None
 
 
 def _rank(standing: str) -> int:
@@ -119,15 +126,36 @@ def read_day(report: str, report_date: str, user: User) -> Day:
         raise absent
     found = read_report(report, user, day - _AROUND, day + _AROUND)
     row = next((row for row in found.rows if row.report_date == day), None)
-    away = found.hook.index.freshness().problem
+    archive, away = found.hook.archive, found.hook.index.freshness().problem
     try:
-        revisions = list(found.hook.archive.revisions(report, since=day, until=day))
-    except (OSError, ArchiveError) as error:
+        revisions, damaged, records = patiently(archive.uri, partial(_read, archive, report, day))
+        away = "" if revisions else away  # it answers, though the index may be behind
+    except (ArchiveAwayError, ArchiveError) as error:
         log.warning("The revisions of %s for %s can't be read: %s", report, day, error)
-        revisions, away = [], away or str(error)
-    if not all(may_read(user, each.manifest.run.get("dag_id")) for each in revisions) or not (row or revisions):
+        revisions, damaged, records, away = [], {}, [], away or str(error)
+    if not all(may_read(user, each.manifest.run.get("dag_id")) for each in revisions) or not (
+        row or revisions or damaged
+    ):
         raise absent
-    return Day(found, day, row, sorted(revisions, key=lambda each: each.number), away)
+    if away and not revisions and row and row.archived and row.archived.ledger_day:
+        known = found.hook.index.mails(report, row.archived.ledger_day)
+        records = [Record(each.standing, vars(each), each.key) for each in known]
+    mine = [each for each in records if each.report_date == day.isoformat()]
+    mine.sort(key=lambda each: (_rank(each.standing), each.recipient, each.occasion))
+    return Day(found, day, row, revisions, damaged, mine, away)
+
+
+def _read(archive: Archive, report: str, day: date) -> tuple[list[Revision], dict[int, str], list[Record]]:
+    """Return what the archive has for a date: revisions, by number what is wrong with others, and the ledger."""
+    revisions, damaged = [], {}
+    for number in archive.numbers(report, day):
+        with suppress(RevisionNotFoundError):  # one that is being published
+            try:
+                revisions.append(archive.revision(report, day, number))
+            except ManifestUnreadableError as error:
+                damaged[number] = str(error)
+    standing = _standing(revisions)
+    return revisions, damaged, list(listed(ledger_of(archive, standing.manifest))) if standing else []
 
 
 Shown = Annotated[Day, Depends(read_day)]
@@ -138,7 +166,7 @@ def show_day(request: Request, shown: Shown, user: User) -> Response:
     revision = _chosen(shown, request.query_params.get("revision", ""))
     against, lines = _compared(shown, revision, request.query_params.get("against", ""))
     records = shown.records
-    changes = bool(records) and may_change(user, shown.dag_id)
+    changes = bool(records) and not shown.away and may_change(user, shown.dag_id)
     questions = open_questions(shown.answerable(user))
     return page(
         request,
@@ -152,9 +180,10 @@ def show_day(request: Request, shown: Shown, user: User) -> Response:
         records=records[:_MOST_SHOWN],
         hidden=max(0, len(records) - _MOST_SHOWN),
         changes=changes,
+        most_files=_MOST_FILES,
         waits=next((each.facts.get("run") for each in records if each.standing == "waiting"), None),
         questions=questions,
-        token=token_for(user) if questions else "",
+        token=token_for(user) if questions or changes else "",
         answered=request.query_params.get("answered", ""),
         against=against,
         lines=lines,
@@ -173,7 +202,11 @@ def show_mailing(request: Request, shown: Shown, user: User) -> Response:
     """Show what mailing again, or counting as sent, would do to those who were chosen: one by one, or by how their mails stand."""
     standings = request.query_params.getlist("standing")
     found = [each.key for each in shown.records if each.standing in standings and not each.occasion]
-    chosen = chosen_records(shown, [*request.query_params.getlist("key"), *found])
+    return _mailing(request, shown, user, [*request.query_params.getlist("key"), *found])
+
+
+def _mailing(request: Request, shown: Day, user: BaseUser, keys: list[str]) -> Response:
+    chosen = chosen_records(shown, keys)
     return page(
         request,
         "mail",
@@ -188,9 +221,11 @@ def show_mailing(request: Request, shown: Shown, user: User) -> Response:
 
 
 def mail(request: Request, shown: Shown, user: User, form: Annotated[Form, Depends(sent_form)]) -> Response:
-    """Mail a report again to those who were chosen, or count their mails as sent, and show the day."""
+    """Mail a report again to those who were chosen, or count their mails as sent, and show the day; first, show what that would do."""
     if not may_change(user, shown.dag_id) or shown.standing is None:
         raise HTTPException(404, "Not found")
+    if not form.one("do"):  # chosen on the day's page: hundreds of them are too many for an address
+        return _mailing(request, shown, user, form.get("key", []))
     reason, id_ = reason_of(form)
     chosen = chosen_records(shown, form.get("key", []))
     done = act(shown, chosen, user, do=form.one("do"), reason=reason, id_=id_)
@@ -288,14 +323,21 @@ def _compared(shown: Day, revision: Revision | None, against: str) -> tuple[str,
     """Return with what a revision is compared, another of the day or the one before, and what is different."""
     if revision is None or not against:
         return "", None
+    archive = shown.found.hook.archive
     if against == "before":
         day = shown.neighbour(-1)
-        other = shown.found.hook.archive.latest(shown.found.report, day) if day else None
+        try:
+            other = patiently(archive.uri, partial(archive.latest, shown.found.report, day)) if day else None
+        except (ArchiveAwayError, ArchiveError) as error:
+            log.info("Nothing to compare with: %s", error)
+            other = None
         if other is not None and other.manifest.run.get("dag_id") != revision.manifest.run.get("dag_id"):
             other = None  # whoever reads the one may not be let read the other
     else:
         other = _chosen(shown, against)
-    before, after = (_text_of(each) if each else None for each in (other, revision))
+    before, after = (
+        patiently(archive.uri, partial(_text_of, each)) if each else None for each in (other, revision)
+    )
     if before is None or after is None:
         return against, None
     return against, difference(before, after)

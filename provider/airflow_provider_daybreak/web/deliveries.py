@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Annotated
 from urllib.parse import urlencode
 
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from fastapi import Depends, Request, Response  # noqa: TID253 - only the API server imports this module
 from starlette.exceptions import HTTPException
 
@@ -76,6 +77,7 @@ def show_deliveries(request: Request, mails: Unsent, user: User) -> Response:
         matching=len(matching),
         mails=shown[:_MOST_SHOWN],
         changeable=changeable,
+        token=token_for(user) if any(changeable.values()) else "",
         hidden=max(0, len(shown) - _MOST_SHOWN),
         freshness=KEEPER.hook(datetime.now(timezone.utc)).index.freshness(),
         done=request.query_params.get("done", "")[:6],
@@ -111,7 +113,11 @@ def tell_deliveries(request: Request, mails: Unsent) -> Response:
 
 def show_mailing_many(request: Request, user: User) -> Response:
     """Show what mailing again, or counting as sent, would do to the mails that were chosen."""
-    days = _chosen(request.query_params.getlist("mail"), user)
+    return _mailing(request, user, request.query_params.getlist("mail"))
+
+
+def _mailing(request: Request, user: BaseUser, mails: list[str]) -> Response:
+    days = _chosen(mails, user)
     chosen = [(day, record) for day, records in days for record in records]
     allowed = all(may_change(user, day.dag_id) for day, _ in days)
     return page(
@@ -126,7 +132,9 @@ def show_mailing_many(request: Request, user: User) -> Response:
 
 
 def mail_many(request: Request, user: User, form: Annotated[Form, Depends(sent_form)]) -> Response:
-    """Mail again what was chosen, or count it as sent, each report date for itself, and show what is left."""
+    """Mail again what was chosen, or count it as sent, each report date for itself, and show what is left; first, show what that would do."""
+    if not form.one("do"):  # as on a day's page
+        return _mailing(request, user, form.get("mail", []))
     reason, id_ = reason_of(form)
     days = _chosen(form.get("mail", []), user)
     if not all(may_change(user, day.dag_id) for day, _ in days):

@@ -55,7 +55,10 @@ class Keeper:
         """Have the next answer know what somebody just did."""
         now = datetime.now(timezone.utc)
         hook = self.hook(now)
-        hook.refresh(now, wait=_LONGEST)
+        try:
+            hook.refresh(now, wait=_LONGEST)
+        except DaybreakError as error:  # what was done is done, and the next page says what is wrong
+            log.warning("The index of reports is not up to date: %s", error)
         hook.renew(now)
 
     def _refresh(self, hook: OverviewHook, now: datetime) -> None:

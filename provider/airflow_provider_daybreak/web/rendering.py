@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from airflow_provider_daybreak.context.address import APP_PREFIX
 from airflow_provider_daybreak.overview.words import STATES, sentence
+from airflow_provider_daybreak.version_compat import as_called
 from airflow_provider_daybreak.web.access import may_administer
 from airflow_provider_daybreak.web.words import COOKIE, WORDS, language_of
 
@@ -46,7 +47,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     """
     from starlette.responses import Response
 
-    say, user = Said(language_asked(request)), request.state.user
+    say, user = Said(language_asked(request)), getattr(request.state, "user", None)
     body = (
         _environment()
         .get_template(f"{template}.html.j2")
@@ -92,6 +93,7 @@ def _environment() -> Environment:
     )
     environment.filters["path"] = lambda text: quote(str(text), safe="")
     environment.filters["markdown"] = _shown
+    environment.filters["as_called"] = as_called
     return environment
 
 
@@ -118,7 +120,7 @@ class Said:
 
     def __call__(self, name: str, **values: Any) -> str:
         """Return a sentence of :data:`words.WORDS` with its values."""
-        return WORDS[self.language][name].format(**values)
+        return as_called(WORDS[self.language][name]).format(**values)
 
     def day(self, day: date) -> str:
         """Return a date as people write it in a row."""
@@ -212,7 +214,7 @@ class Said:
 
     def why(self, row: Row) -> str:
         """Return why a report stands as it does, and what to do."""
-        return sentence(row.standing, self.language)
+        return as_called(sentence(row.standing, self.language))
 
     def squares(self, row: Row) -> Markup:
         """Return the last days of a row, each as a shape: as one text, since a page has thousands of them."""

@@ -18,11 +18,16 @@ _SCRIPT = (
     'link.href=event.target.href+"?next="+encodeURIComponent(parent.location.pathname);'
     "page.body.append(link);link.click();link.remove()});"
 )
-_DIGEST = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
+_STYLE = "body{font:16px/1.5 system-ui,sans-serif;padding:0 1em}h1{font-size:1.4em}a{color:inherit}"
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
-        f"default-src 'none'; script-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+        f"default-src 'none'; script-src 'sha256-{_digest(_SCRIPT)}'; style-src 'sha256-{_digest(_STYLE)}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
     ),
     "Content-Type": "text/html; charset=utf-8",
     "X-Content-Type-Options": "nosniff",
@@ -39,6 +44,7 @@ def session_page(base: str, language: str) -> bytes:
     say = WORDS[language]
     return (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
-        f"<title>{escape(say['session'])}</title><h1>{escape(say['session'])}</h1>"
-        f'<p><a href="{escape(base)}api/v2/auth/login">{escape(say["sign_in"])}</a></p><script>{_SCRIPT}</script></html>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(say['session'])}</title><style>{_STYLE}</style><main><h1>{escape(say['session'])}</h1>"
+        f'<p><a href="{escape(base)}api/v2/auth/login">{escape(say["sign_in"])}</a></p></main><script>{_SCRIPT}</script></html>'
     ).encode()

@@ -114,7 +114,7 @@ class Server:
         return answer.json()["access_token"]
 
     def client(self, user: str | None = None, **options: object) -> httpx.Client:
-        client = httpx.Client(base_url=self.base, timeout=30, **options)
+        client = httpx.Client(base_url=self.base, **{"timeout": 30, **options})
         if user is not None:
             client.headers["Authorization"] = f"Bearer {self.token(user)}"
         return client
@@ -261,7 +261,7 @@ def served(
             yield Server(base, archive_at(archive), log, process.pid)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(300)  # of a machine with much else to do
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:

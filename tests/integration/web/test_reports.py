@@ -276,7 +276,7 @@ def test_a_browser_is_told_in_a_page_that_there_is_no_report(server, adas):
         answer = client.get(address)
         assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
         assert "There is no such report" in answer.text
-        assert '<a href="/airflow/">Back to Airflow</a>' in answer.text
+        assert '<a data-top href="/airflow/">Back to Airflow</a>' in answer.text
 
 
 def test_a_report_leads_back_to_the_run_that_made_it(server, adas):

@@ -60,7 +60,7 @@ def test_a_run_without_a_report_says_so(server, returned):
     answer = server.client("ada").get("daybreak/runs/ada_daily/none")
 
     assert answer.status_code == 200
-    assert "This run has made no report" in answer.text
+    assert "There is no report of it yet." in answer.text
 
 
 def test_who_may_not_read_a_dag_can_not_tell_whether_its_run_has_a_report(server, returned, published):

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.integration.web.house import NOBODY, PREFIX, opened
+from tests.integration.web.looks import faults
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.proxy]
 
@@ -128,9 +129,9 @@ def visitor(house, browser):
     return visit
 
 
-def pages(house):
-    """Return the address of each page that ada may see, once."""
-    client, found = house.client("ada", Accept="text/html"), {}
+def pages(house, user="ada"):
+    """Return the address of each page of ada's that somebody may see, once."""
+    client, found = house.client(user, Accept="text/html"), {}
     client.follow_redirects = True
     for path in house.gets():
         answer = client.get(house.address(path, "ada"))
@@ -139,6 +140,44 @@ def pages(house):
             found[address] = f"{address}&against=before" if path == "/day/{report}/{report_date}" else address
     assert len(found) > 8  # templates that have a page of their own
     return [*found.values(), "daybreak/reports/none/2026-03-29/1/"]
+
+
+NOTHING_THERE = (
+    *("today?q=none", "deliveries?q=none", "dags/ada_none", "tasks/ada_daily/none", "runs/ada_daily/none"),
+    *(
+        "nowhere",
+        "calendar/none",
+        "calendar/adas_report/fill",
+        "deliveries/mail",
+        "reports/none/2026-03-29/1/?framed",
+    ),
+)
+"""What has nothing to show, or is refused, below the address of the pages."""
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_on_any_page_at_any_width_in_light_and_dark_and_none_is_wider_than_the_window(
+    house, visitor
+):
+    page, found = visitor("root"), {}
+    for address in (*pages(house, "root"), *(f"daybreak/{path}" for path in NOTHING_THERE)):
+        page.emulate_media(color_scheme="light")
+        policy = page.goto(house.outside + address).headers["content-security-policy"]
+        found[address] = list(faults(page, scripted=not policy.startswith("sandbox")))
+    page.goto(f"{house.outside}daybreak/check")
+    page.get_by_role("button", name="Check now").click(no_wait_after=True)
+    page.locator("table, .notice.bad").first.wait_for(
+        timeout=240_000
+    )  # what a busy machine has no time for is said, too
+    found["check, with what was found"] = list(faults(page))
+    ended = house.client().get("daybreak/today", headers={"Accept": "text/html", "Sec-Fetch-Dest": "iframe"})
+    page.route(
+        "**/ended", lambda route: route.fulfill(status=401, headers=dict(ended.headers), body=ended.content)
+    )
+    page.goto(f"{house.outside}ended")
+    page.get_by_text("Your session has ended.").wait_for()
+    found["ended"] = list(faults(page))
+    assert {address: each for address, each in found.items() if each} == {}
 
 
 @pytest.mark.browser
