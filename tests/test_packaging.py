@@ -219,6 +219,19 @@ def test_the_daily_report_is_mailed_over_the_providers_of_airflows_own_time(home
     assert parts == ["text/plain", "text/html", *types]
 
 
+@pytest.mark.parametrize("version", RELEASED)
+def test_every_page_and_action_is_answered_to_whom_it_should_be(home, version, tmp_path):
+    from tests.matrix.pages import look, readers, served
+
+    home = home(version)
+    day = date.today() - timedelta(days=2)  # noqa: DTZ011 - any recent day will do, another than the other tests'
+    home.airflow("dags", "test", "daily_report", "--conf", json.dumps({"report_date": str(day)}))
+
+    with served(home, tmp_path) as clients:
+        assert readers(clients, day) == ["viewer", "admin"]
+        assert look(home, clients, day) > 3 * 20
+
+
 def test_an_example_without_its_connection_is_skipped_and_says_so(home):
     env = home(AIRFLOW).env | {"AIRFLOW_CONN_FLIGHTS": ""}
     said = run("sh", "-c", "airflow dags test flights_day 2>&1", env=env)

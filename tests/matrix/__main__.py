@@ -3,7 +3,8 @@ Install the wheel over versions of Airflow and Python, run the daily report on e
 
 A row is an Airflow, a Python and a day: with ``then``, Airflow is installed with what there was two days after it came out, which is how
 most deployments stand; with ``now``, with what there is today. The wheel then comes on top, today, with every extra. For each: what it
-moved of what was there; ``pip check``; one daily run by ``airflow dags test`` with its PDF and its mail; and who may open the report.
+moved of what was there; ``pip check``; one daily run by ``airflow dags test`` with its PDF and its mail; who may open the report; and what each
+page and action answers.
 ``lowest`` is an Airflow of its time with the oldest direct requirements that setup.cfg allows, uv's too: the unit tests of the core packages
 run there. ``--moves`` measures what is moved alone, and leaves the rest of the table as it was; so do rows that are not asked for. A part of it
 runs with the tests: tests/test_packaging.py.
@@ -17,15 +18,11 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-import httpx
-
-from demo.airflow import free_port
+from tests.matrix.pages import look, readers, served
 from tests.test_packaging import BUNDLE, Home, installed, uv
 from tests.test_packaging import RELEASED as OF_PACKAGING
 
@@ -70,8 +67,6 @@ HEAD = (
     "Report opens for",
 )
 MARKS = ("<!-- made by make matrix -->\n", "<!-- end -->")
-USERS = ("anonymous", "viewer", "admin")
-PASSWORD = "a password of the matrix"
 
 
 @dataclass
@@ -201,47 +196,11 @@ def measure(row: Row, wheel: Path, folder: Path) -> None:
         [mail] = [mail for subject, mail in home.mails().items() if day.strftime("%-d %B %Y") in subject]
         types = [part.get_content_type() for part in mail.walk() if not part.is_multipart()]
         row.runs = "mailed, with its PDF" if "application/pdf" in types else "mailed, without a PDF"
-        row.opens = ", ".join(readers(home, folder, day)) or "nobody"
+        with served(home, folder) as clients:
+            row.opens = ", ".join(readers(clients, day)) or "nobody"
+            look(home, clients, day)
     finally:
         home.catcher.stop()
-
-
-def readers(home: Home, folder: Path, day: date) -> list[str]:
-    """Return who of an anonymous visitor, a viewer and an admin may open the report."""
-    port = free_port()
-    passwords = folder / "passwords.json"
-    passwords.write_text(json.dumps(dict.fromkeys(USERS[1:], PASSWORD)))
-    env = home.env | {
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "viewer:viewer,admin:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-    }
-    log = (folder / "api-server.log").open("wb")
-    command = ["airflow", "api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    server = subprocess.Popen(command, env=env, stdout=log, stderr=log)
-    base = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 180
-        while True:
-            with suppress(httpx.HTTPError):
-                if httpx.get(f"{base}/api/v2/version").status_code == 200:
-                    break
-            assert time.monotonic() < deadline, "the API server does not answer"
-            time.sleep(1)
-        found = []
-        for user in USERS:
-            headers = {}
-            if user != "anonymous":
-                answer = httpx.post(f"{base}/auth/token", json={"username": user, "password": PASSWORD})
-                headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-            page = httpx.get(f"{base}/daybreak/reports/daily_report/{day}/1/", headers=headers, timeout=60)
-            assert page.status_code in (200, 401, 404), f"{user} gets {page.status_code} for the report"
-            if page.status_code == 200:
-                found.append(user)
-        return found
-    finally:
-        server.terminate()
-        server.wait()
-        log.close()
 
 
 def lowest(row: Row, wheel: Path, folder: Path) -> None:
