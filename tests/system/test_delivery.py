@@ -208,6 +208,26 @@ def test_a_held_mail_is_shown_to_a_person_and_sent_once_that_one_approves(held, 
     page.get_by_role("heading", name=f"delivery_held of {day}").wait_for()
 
 
+@pytest.mark.browser
+def test_a_held_mail_is_approved_on_the_reports_own_day_and_sent_once(held, page):
+    day = TODAY - timedelta(days=2)
+    run = held.start(day)
+    held.waits(run)
+
+    page.goto(f"{held.airflow.url}/daybreak/day/{held.dag_id}/{day}")
+    page.get_by_role("heading", name=f"Send 'delivery_held of {day}'?").wait_for()
+    assert held.mails(day) == []
+    page.get_by_role("button", name="Approve: mail it").click()
+    page.get_by_text("Approved. The Dag's mail task sends it now.").wait_for()
+
+    assert held.ended(run) == "success"
+    assert held.result(run)["sent"] == ["you@example.org"]
+    assert len(held.mails(day)) == 1
+    page.reload()
+    page.get_by_role("cell", name="sent", exact=True).wait_for()
+    assert page.get_by_role("button", name="Approve: mail it").count() == 0
+
+
 def test_a_mail_in_flight_on_another_host_is_looked_at_again_without_using_up_a_retry(once):
     day = TODAY - timedelta(days=4)
     run = once.start(day)
