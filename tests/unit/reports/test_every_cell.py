@@ -271,6 +271,7 @@ def test_a_pdf_has_every_cell(files_of, folder, columns, rows, length):
     assert [cell for row in (tuple(names), *cells) for cell in row if cell not in whole] == []
 
 
+# No vowel of two parts (Thai U+0E33, Tamil U+0BCA): a part that is drawn alone afterwards is read as nothing by programs.
 ALPHABETS = (
     "abc äöüßéñçŁőş ſﬁﬃ ½²™ Åẞ A\u0308e\u0301",  # what one glyph shows is found by what it is read as
     "αβγΩ ἀρχή",
@@ -280,16 +281,30 @@ ALPHABETS = (
     "東京の売上は「上々」です。ガ ﾊﾝｶｸ１２ 一丁",
     "上海销售额 臺灣 ㎏",
     "서울 매출 한",
-    "ยอดขาย น้ำ",
+    "ยอดขาย ที่",
     "बिक्री क्षि ज्ञ १२",
-    "விற்பனை தொ",
+    "விற்பனை",
     "😀👩\u200d👧🇩🇪✌🏽",
     "aZ 09 .,:()-\u2212+%€$ مب ש東",  # several in one cell
 )
-# Marks that are set on any letter, or on none, may be drawn as a part of it, or not at all: those that go together stand above.
-ANY = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Co", "Cn", "Mn", "Me")), max_size=14)
-WORDS = ANY | st.sampled_from(ALPHABETS).flatmap(
-    lambda alphabet: st.text(st.sampled_from(alphabet), max_size=14)
+
+
+def with_marks(alphabet):
+    """Return the letters of an alphabet, each with the marks that stand on it: alone they are drawn as a part of another."""
+    found = []
+    for letter in alphabet:
+        if found and (unicodedata.category(letter)[0] == "M" or "\u200d" in (letter, found[-1][-1])):
+            found[-1] += letter
+        else:
+            found.append(letter)
+    return found
+
+
+ANY = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Co", "Cn", "Mn", "Mc", "Me")), max_size=14
+)
+WORDS = ANY | st.sampled_from([*map(with_marks, ALPHABETS)]).flatmap(
+    lambda alphabet: st.lists(st.sampled_from(alphabet), max_size=14).map("".join)
 )
 _NO_LETTERS = ("Cc", "Cf", "Zs", "Zl", "Zp")
 
@@ -313,8 +328,8 @@ def on_paper(content, path):
 
 @pytest.mark.pango
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext")
-@examples(12)
-@given(tables(widest=12, text=WORDS), st.sampled_from(["en", "de", "ar", "he", "ja"]))
+@examples(8)
+@given(tables(widest=8, text=WORDS), st.sampled_from(["en", "de", "ar", "he", "ja"]))
 def test_a_pdf_has_the_letters_of_every_cell_in_any_script(files_of, folder, table, locale):
     columns, rows = table
     marked = {
