@@ -342,6 +342,9 @@ def test_five_thousand_recipients_of_a_day_are_counted_and_those_in_doubt_are_ma
     assert bob.post(address, data=form).status_code == 303
     standing = [each.standing for each in records_of(ledger_of(server.archive, revision.manifest))]
     assert (standing.count("sent"), standing.count("in_doubt")) == (300, 4700)
+    until(
+        lambda: "4200" in bob.get("daybreak/deliveries").text, seconds=240
+    )  # the index is behind for a moment
     before = server.cpu()
     mails = bob.get("daybreak/deliveries")
     print(f"4,700 deliveries: {len(mails.content):,} bytes, {server.cpu() - before:.2f} s of CPU")
