@@ -407,11 +407,15 @@ def test_each_line_is_passed_on_once_through_an_outage(run_pod, cluster, monkeyp
 
     seen = []
     add = Written.add
-    monkeypatch.setattr(
-        Written, "add", lambda self, stream, data, name: seen.append(data) or add(self, stream, data, name)
-    )
-    for seconds, away in ((1.5, True), (2.2, False)):
-        Timer(seconds, setattr, (cluster, "away", away)).start()
+
+    def added(self, stream, data, name):
+        seen.append(data)
+        if data == b"line 5\n":  # the log is followed by now
+            cluster.away = True
+            Timer(0.7, setattr, (cluster, "away", False)).start()
+        return add(self, stream, data, name)
+
+    monkeypatch.setattr(Written, "add", added)
 
     run_pod("n=0; while [ $n -lt 30 ]; do n=$((n+1)); echo line $n; sleep 0.1; done")
 
