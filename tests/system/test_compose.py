@@ -340,7 +340,8 @@ def restored(stack, run, tmp_path_factory):
     stack.run("bash compose/env.sh celery s3")
     stack.env["COMPOSE_PROFILES"] = "mail,celery,s3"  # the .env has a line of it already, which stays
     stack.run(f"bash compose/restore.sh {backup}")
-    stack.run("docker compose up --detach --wait")
+    stack.run("docker compose up --detach")
+    until(stack.well, seconds=900)  # --wait gives up at the first that is not well yet
     return stack.api()
 
 
@@ -360,7 +361,7 @@ def ended(api, runs):
 
 
 @pytest.mark.attack("kills")
-@pytest.mark.timeout(900 + 600 * ROUNDS)
+@pytest.mark.timeout(2400 + 600 * ROUNDS)
 def test_whatever_service_is_killed_or_restarted_each_day_is_mailed_once(stack, restored, tried):
     """With DAYBREAK_KILLS each service is killed and restarted that many times; else those are killed once that are not Airflow."""
     services = stack.run("docker compose ps --services").split()
@@ -383,7 +384,7 @@ def test_whatever_service_is_killed_or_restarted_each_day_is_mailed_once(stack, 
     tried(len(ways) * len(services))
 
     stack.run("docker compose up --detach")
-    until(stack.well, seconds=600)  # --wait gives up at the first that is not well yet
+    until(stack.well, seconds=900)  # each is there again, and well
     until(lambda: ended(restored, runs), seconds=300 + 60 * len(days))
 
     mails = Counter((mail["Subject"], mail["X-RcptTo"]) for mail in stack.mails())

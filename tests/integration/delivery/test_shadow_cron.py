@@ -157,7 +157,7 @@ def test_both_say_the_same_and_after_the_cutover_each_day_is_mailed_by_exactly_o
     today = datetime.combine(datetime.now(timezone.utc).date(), time(), timezone.utc)
     tomorrow = today + timedelta(days=1)
     dag.start()
-    with cron.running(today - timedelta(seconds=3)):
+    with cron.running(today - timedelta(seconds=15)):
         dag.run(today)
         cron.wait()
         until(lambda: old_server.mails)
