@@ -51,7 +51,10 @@ def cluster(served, monkeypatch):
     served.calls.clear()
     yield served
     served.refuses, served.away = set(), False
-    until(lambda: [key for key in served.objects if key[0] != "networkpolicies"] == [])
+    try:
+        until(lambda: [key for key in served.objects if key[0] != "networkpolicies"] == [], seconds=90)
+    finally:
+        served.objects.clear()  # which is none of the next test's faults
 
 
 @pytest.fixture

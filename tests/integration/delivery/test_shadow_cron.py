@@ -168,7 +168,7 @@ def test_both_say_the_same_and_after_the_cutover_each_day_is_mailed_by_exactly_o
         (tmp_path / "old" / f"{number}.eml").write_bytes(mail.content)
     dag.compare(tmp_path / "old")  # ends with an error where anything differs
 
-    with cron.running(tomorrow - timedelta(seconds=14)) as now:
+    with cron.running(tomorrow - timedelta(seconds=45)) as now:
         dag.cut_over(cron.crontab, now)
         cron.wait()
     if (

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_daybreak.context.known_dag import KnownDag
     from airflow_provider_daybreak.delivery.shadow import Shadows
 
-_FIRST, _LAST = 5, 55
+_FIRST, _LAST = 5, 40
 """Seconds of a minute between which a crontab is changed: at the beginning of each cron looks at it, and runs what is due."""
 
 
@@ -73,7 +73,9 @@ def _switch(args: Namespace, dag: KnownDag, shadows: Shadows, shadow: Shadow, pl
         at = max(place.ended)  # an earlier call, which may not have come to its end
     else:
         at = _within_a_minute()
-        copy = str(place.comment_out(at)) if place is not None else ""
+        if place is not None:
+            copy = str(place.comment_out(at))
+            at = _unless_cron_looked(at, dag)
     first = dag.first_due_after(at)
     if shadow.on:
         shadow = shadow.cut_over(first, event("cut over", at, getuser()))
@@ -123,6 +125,20 @@ def _within_a_minute() -> datetime:
     """Return the present instant once cron is surely between two looks at its files."""
     while not _FIRST <= (now := _now()).second < _LAST:
         sleep(0.5)
+    return now
+
+
+def _unless_cron_looked(began: datetime, dag: KnownDag) -> datetime:
+    """Return the instant from which on the old job has ended for sure: the present one, if a minute passed before its file was changed."""
+    now = _now()
+    if now.replace(second=0, microsecond=0) == began.replace(second=0, microsecond=0):
+        return began
+    if slots := dag.due_between(dag.first_due_after(began), now):
+        days = ", ".join(str(slot.report_date) for slot in slots)
+        _say(
+            f"It came due for {days} while its crontab was changed, which took unusually long. That is the old job's, whose mail was "
+            "not seen from here. If none arrived, clear the Dag's mail task."
+        )
     return now
 
 
