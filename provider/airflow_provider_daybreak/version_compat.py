@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -199,16 +200,48 @@ def create_backfill(
     """
     from airflow.models.backfill import ReprocessBehavior, _create_backfill
 
-    _create_backfill(
-        dag_id=dag_id,
-        from_date=first,
-        to_date=last,
-        max_active_runs=10,
-        reverse=False,
-        dag_run_conf=dict(conf or {}),
-        triggering_user_name=by,
-        reprocess_behavior=ReprocessBehavior.FAILED,
-    )
+    with waiting_for_sqlite():
+        _create_backfill(
+            dag_id=dag_id,
+            from_date=first,
+            to_date=last,
+            max_active_runs=10,
+            reverse=False,
+            dag_run_conf=dict(conf or {}),
+            triggering_user_name=by,
+            reprocess_behavior=ReprocessBehavior.FAILED,
+        )
+
+
+_waiting = threading.local()
+
+
+@contextmanager
+def waiting_for_sqlite() -> Iterator[None]:
+    """
+    Let transactions of this thread begin with SQLite's lock for writing, where Airflow's database is one of SQLite.
+
+    One that reads first fails as soon as it writes, whatever the timeout, when another has written meanwhile. With the lock it waits.
+    """
+    from airflow import settings
+    from sqlalchemy import event
+
+    engine = settings.engine
+    if engine is None or engine.dialect.name != "sqlite":
+        yield
+        return
+    if not event.contains(engine, "begin", _take_the_lock):
+        event.listen(engine, "begin", _take_the_lock)
+    _waiting.now = True
+    try:
+        yield
+    finally:
+        _waiting.now = False
+
+
+def _take_the_lock(connection: Any) -> None:
+    if getattr(_waiting, "now", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def clear_failed(dag_id: str, run_id: str) -> int:
@@ -218,7 +251,7 @@ def clear_failed(dag_id: str, run_id: str) -> int:
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    with create_session() as session:
+    with waiting_for_sqlite(), create_session() as session:
         # Held until it is done, so that whoever asks twice has it done once.
         asked = select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
         run = session.scalar(asked.with_for_update(of=DagRun))
