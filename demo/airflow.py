@@ -12,7 +12,7 @@ import sys
 import time
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import psutil
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 STOP_SECONDS = 30
+LOOK_SECONDS = 2
+"""How long what is asked over the REST API takes it for granted that all of its Airflow runs."""
 _ROOT = Path(__file__).parents[1]
 _WAITING = (sys.executable, "-m", "demo.immediate")
 """The ``airflow`` whose transactions wait for those of others."""
@@ -57,6 +59,7 @@ class Airflow(Api):
         self.log = home / "standalone.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._parts: set[int] = set()
+        self._looked = 0.0
         self.settings = self._own_env(dags or {}) | dict(env or {})
         self.env = os.environ | self.settings
 
@@ -72,8 +75,8 @@ class Airflow(Api):
             # they are: one that outlives those who started it would be found by nobody, and keep its port.
             "SPT_NOENV": "1",
             "PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", os.defpath),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(Path(__file__).with_name("plugins")),
             # By Airflow's defaults a folder whose name has a % is taken for "{AIRFLOW_HOME}", literally.
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.home / "plugins"),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
             "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(
                 self.home / "logs" / "dag_processor"
@@ -126,12 +129,23 @@ class Airflow(Api):
                 start_new_session=True,
             )
 
+    def api(self, method: str, path: str, **options: Any) -> Any:
+        """
+        Return the JSON that the REST API answers, while all that was started runs.
+
+        :raises AirflowFailedError: a part has ended, whose work would be waited for in vain; or as of any Airflow.
+        """
+        if self._process is not None and time.monotonic() > self._looked + LOOK_SECONDS:
+            self.check()
+        return super().api(method, path, **options)
+
     def check(self) -> None:
         """
         Look whether it still runs.
 
         :raises AirflowFailedError: it has ended; the message says with which error, and where its log is.
         """
+        self._looked = time.monotonic()
         if self._process is None or self._process.poll() is not None or self._has_lost_a_part():
             raise AirflowFailedError(f"Airflow ended: {self._gist()}\nIts log: {self.log}")
 
@@ -184,7 +198,7 @@ class Airflow(Api):
         """
         Create a backfill by the command line, once the one before is closed: Airflow takes one at a time.
 
-        Its transactions wait for those of others, see :mod:`demo.immediate`; where one has waited for too long, the
+        Its transactions wait for those of others, see ``plugins/backfills.py``; where one has waited for too long, the
         command is tried again.
 
         :param args: of ``airflow backfill create``, after the Dag's.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
 from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -213,34 +213,30 @@ def create_backfill(
         )
 
 
-_waiting = threading.local()
+_waiting: ContextVar[bool] = ContextVar("waiting", default=False)
 
 
 @contextmanager
 def waiting_for_sqlite() -> Iterator[None]:
     """
-    Let transactions of this thread begin with SQLite's lock for writing, where Airflow's database is one of SQLite.
+    Let transactions that begin here take SQLite's lock for writing at once, where Airflow's database is one of SQLite.
 
     One that reads first fails as soon as it writes, whatever the timeout, when another has written meanwhile. With the lock it waits.
     """
-    from airflow import settings
     from sqlalchemy import event
+    from sqlalchemy.engine import Engine
 
-    engine = settings.engine
-    if engine is None or engine.dialect.name != "sqlite":
-        yield
-        return
-    if not event.contains(engine, "begin", _take_the_lock):
-        event.listen(engine, "begin", _take_the_lock)
-    _waiting.now = True
+    if not event.contains(Engine, "begin", _take_the_lock):
+        event.listen(Engine, "begin", _take_the_lock)
+    before = _waiting.set(True)
     try:
         yield
     finally:
-        _waiting.now = False
+        _waiting.reset(before)
 
 
 def _take_the_lock(connection: Any) -> None:
-    if getattr(_waiting, "now", False):
+    if _waiting.get() and connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -2,59 +2,59 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from airflow.api_fastapi.core_api.routes.public import backfills
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from demo.plugins.backfills import let_backfills_wait
 
 ROOT = Path(__file__).parents[3]
-READ_THEN_WRITE = """
-import sqlite3, sys, threading
-from sqlalchemy import create_engine, text
 
-path, module = sys.argv[1:]
-if module:
-    __import__(module)
-other = sqlite3.connect(path, timeout=60, check_same_thread=False)
-other.execute("PRAGMA journal_mode=WAL")
-other.execute("CREATE TABLE runs (name)")
-other.commit()
 
-def write():
-    with other:
-        other.execute("INSERT INTO runs VALUES ('theirs')")
+def read_then_write(path):
+    """Write what another process writes, too, between what is read and what is written; return who has written."""
+    other = sqlite3.connect(path, timeout=60, check_same_thread=False)
+    other.execute("PRAGMA journal_mode=WAL")
+    other.execute("CREATE TABLE runs (name)")
+    other.commit()
 
-engine = create_engine(f"sqlite:///{path}?timeout=60&isolation_level=IMMEDIATE")
-with engine.begin() as connection, connection.begin_nested():
-    connection.execute(text("SELECT * FROM runs")).all()
+    def write():
+        with other:
+            other.execute("INSERT INTO runs VALUES ('theirs')")
+
+    engine = create_engine(f"sqlite:///{path}?timeout=60&isolation_level=IMMEDIATE")
     theirs = threading.Thread(target=write)
-    theirs.start()
-    theirs.join(1)  # it has written, or waits for us
-    connection.execute(text("INSERT INTO runs VALUES ('ours')"))
-theirs.join()
-print(*sorted(name for name, in other.execute("SELECT name FROM runs")))
-"""
+    try:
+        with engine.begin() as connection, connection.begin_nested():
+            connection.execute(text("SELECT * FROM runs")).all()
+            theirs.start()
+            theirs.join(1)  # it has written, or waits for us
+            connection.execute(text("INSERT INTO runs VALUES ('ours')"))
+    finally:
+        theirs.join()
+        names = sorted(name for (name,) in other.execute("SELECT name FROM runs"))
+        other.close()
+        engine.dispose()
+    return names
 
 
-@pytest.mark.parametrize(
-    ("module", "ended"),
-    [("", "database is locked"), ("demo.immediate", "ours theirs")],
-    ids=["airflow", "waiting"],
-)
-def test_a_transaction_that_reads_first_waits_for_the_lock_only_where_it_begins_with_it(
-    tmp_path, module, ended
-):
-    done = subprocess.run(
-        [sys.executable, "-c", READ_THEN_WRITE, str(tmp_path / "runs.db"), module],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_a_backfill_by_airflows_form_waits_for_the_lock_only_where_the_demo_lets_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(backfills, "_create_backfill", lambda *, dag_id: read_then_write(dag_id))
+    with pytest.raises(OperationalError, match="database is locked"):
+        backfills._create_backfill(dag_id=tmp_path / "runs.db")
 
-    assert ended in (done.stdout if module else done.stderr)
-    assert bool(done.returncode) == (not module)
+    let_backfills_wait(None)
+
+    assert backfills._create_backfill(dag_id=tmp_path / "others.db") == ["ours", "theirs"]
+    with pytest.raises(OperationalError, match="database is locked"):
+        read_then_write(tmp_path / "third.db")
 
 
 def test_it_is_the_command_line_of_airflow(tmp_path):

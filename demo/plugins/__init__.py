@@ -1,0 +1,1 @@
+"""Folder of plugins of the demo's Airflow."""
