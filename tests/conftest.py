@@ -177,15 +177,23 @@ def _stores_of_this_test_alone():
         store._STORE_CACHE.clear()
 
 
-@pytest.fixture
-def browser():
-    """Return a headless Chromium."""
+@pytest.fixture(scope="module")
+def chromium():
+    """Return a headless Chromium; a module's own, since other modules' asyncio finds its loop running while it is there."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_FLAGS))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def browser(chromium):
+    """Return a headless Chromium, whose pages are closed after the test."""
+    yield chromium
+    for context in chromium.contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")

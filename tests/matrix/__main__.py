@@ -23,7 +23,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from tests.matrix.pages import look, readers, served
-from tests.test_packaging import BUNDLE, Home, installed, uv
+from tests.test_packaging import BUNDLE, Home, daily_report, installed, uv
 from tests.test_packaging import RELEASED as OF_PACKAGING
 
 ROOT = Path(__file__).parents[2]
@@ -192,7 +192,7 @@ def measure(row: Row, wheel: Path, folder: Path) -> None:
     home = Home(python, folder, AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=json.dumps([BUNDLE]))
     try:
         day = date.today() - timedelta(days=1)  # noqa: DTZ011 - any recent day will do
-        home.airflow("dags", "test", "daily_report", "--conf", json.dumps({"report_date": str(day)}))
+        home.airflow(daily_report(day))
         [mail] = [mail for subject, mail in home.mails().items() if day.strftime("%-d %B %Y") in subject]
         types = [part.get_content_type() for part in mail.walk() if not part.is_multipart()]
         row.runs = "mailed, with its PDF" if "application/pdf" in types else "mailed, without a PDF"

@@ -32,6 +32,7 @@ class Stack:
         self.copies = copies
         self.morning = morning
         self.dags = dags
+        self.logged_in = None  # what a browser keeps of it
 
     def wait(self, run_id, *, dag_id="daily_report"):
         """Wait until the run has ended; return its state, with the log of each failed task when it failed."""
@@ -55,16 +56,27 @@ class Stack:
         return [mail for mail in parsed if text in mail.get_body(("plain",)).get_content()]
 
 
+def leave(page):
+    """Leave a page of Airflow's, which draws itself anew all the time that a test waits for something else."""
+    page.goto("about:blank")
+
+
 @pytest.fixture
 def page(browser, stack):
-    """Return a page of Airflow's UI, logged in."""
-    page = browser.new_page(viewport={"width": 1300, "height": 900})
+    """Return a page of who is logged in to Airflow, before the first address."""
+    context = browser.new_context(
+        viewport={"width": 1300, "height": 900}, storage_state=stack.logged_in, reduced_motion="reduce"
+    )
+    page = context.new_page()
     page.set_default_timeout(60_000)
-    page.goto(stack.airflow.url)
-    page.get_by_label("Username").fill("admin")
-    page.locator("input[type=password]").fill(stack.airflow.password)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("link", name="Dags").first.wait_for()
+    if stack.logged_in is None:
+        page.goto(stack.airflow.url)
+        page.get_by_label("Username").fill("admin")
+        page.locator("input[type=password]").fill(stack.airflow.password)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("link", name="Dags").first.wait_for()
+        stack.logged_in = context.storage_state()
+        leave(page)
     return page
 
 
@@ -75,10 +87,10 @@ def stack(tmp_path_factory):
     env |= {  # a task whose supervisor is gone is tried again soon
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
-        # What tests wait for comes sooner, and what none waits for, reading unchanged files again, is half as often.
+        # What tests wait for comes sooner, and what none waits for, reading unchanged files again, is rare.
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
     }
     copies = home / "copies"
     copies.mkdir()

@@ -55,20 +55,23 @@ def shown(data):
 @pytest.fixture
 def watched(engine):
     """Collect what anybody on this machine may see meanwhile: arguments of processes, and what the engine tells."""
-    seen, stop = set(), threading.Event()
+    seen, asked, stop = set(), set(), threading.Event()
 
     def watch():
         while not stop.is_set():
             for path in Path("/proc").glob("[0-9]*/cmdline"):
                 with suppress(OSError):  # it has ended meanwhile
                     seen.add(path.read_bytes())
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def ask():
         from docker.errors import APIError
 
         while not stop.is_set():
             for one in engine.containers(all=True):
+                if (state := (one["Id"], one["State"])) in asked:
+                    continue  # others' stand beside it for long
+                asked.add(state)
                 with suppress(APIError):  # it goes meanwhile, which is no 404 until it has gone
                     found = engine.inspect_container(one["Id"])
                     history = engine.history(found["Image"])

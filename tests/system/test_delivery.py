@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.mail import MailServer
+from tests.system.conftest import leave
 from tests.waiting import until
 
 pytestmark = pytest.mark.scheduler
@@ -186,7 +187,9 @@ def test_a_held_mail_is_shown_to_a_person_and_sent_once_that_one_approves(held, 
     assert page.get_by_text("you@example.org").is_visible()
     report = page.get_by_role("link", name="Open delivery_held").evaluate("link => link.href")
     assert held.mails(day) == []
-    page.get_by_role("button", name="Approve").click()
+    with page.expect_response("**/hitlDetails"):
+        page.get_by_role("button", name="Approve").click()
+    leave(page)
 
     assert held.ended(run) == "success"
     assert held.result(run)["sent"] == ["you@example.org"]

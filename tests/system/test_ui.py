@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from tests.pictures import keep
+from tests.system.conftest import leave
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.engine, pytest.mark.browser]
 
@@ -28,6 +29,7 @@ def trigger(stack, page):
         page.get_by_role("dialog").get_by_role("button", name="Trigger").click()
         page.get_by_role("dialog").wait_for(state="hidden")
         [run_id] = set(airflow.runs("daily_report")) - before
+        leave(page)
         assert stack.wait(run_id) == state
         return run_id
 

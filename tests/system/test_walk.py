@@ -11,6 +11,7 @@ import pytest
 
 from demo.airflow import free_port
 from tests.mail import MailServer
+from tests.system.conftest import leave
 from tests.waiting import until
 
 pytestmark = [pytest.mark.scheduler, pytest.mark.browser]
@@ -81,6 +82,7 @@ def clear(page, address):
     page.get_by_text("Affected Tasks: 1").wait_for()
     page.get_by_role("button", name="Confirm").click()
     page.get_by_role("dialog").wait_for(state="hidden")
+    leave(page)
 
 
 def test_a_backfilled_day_is_mailed_and_clearing_its_mail_sends_no_second(walk, page):
@@ -92,6 +94,7 @@ def test_a_backfilled_day_is_mailed_and_clearing_its_mail_sends_no_second(walk, 
     fill_in(page, 1, day, "23:59")
     page.get_by_role("button", name="Run Backfill").click()
     page.get_by_text("Backfill generated").wait_for()
+    leave(page)
     [run] = [one for one in walk.airflow.runs("walk") if one.startswith(f"backfill__{day}")]
     assert walk.ended(run) == "success"
     assert len(walk.mails(day)) == 1
