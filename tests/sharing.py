@@ -57,6 +57,17 @@ def pytest_collection_modifyitems(config, items):
         items.sort(key=lambda item: -seconds.get(group_of(_file(item.nodeid)), 0))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Stop an Airflow after the last of the tests that share it: it would run beside all others until the end."""
+    group = group_of(_file(item.nodeid))
+    if nextitem is None or group == group_of(_file(nextitem.nodeid)):
+        return
+    if name := SHARED.get(str(Path(_file(item.nodeid)).parent)):
+        for fixture in item.session._fixturemanager.getfixturedefs(name, item) or ():
+            fixture.finish(item._request)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     from xdist.scheduler import LoadScopeScheduling

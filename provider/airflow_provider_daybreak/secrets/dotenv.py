@@ -22,7 +22,6 @@ from airflow_provider_daybreak.exceptions import (
     DotenvValueError,
     InvalidValueError,
 )
-from airflow_provider_daybreak.version_compat import hand_on_connection_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -79,6 +78,9 @@ class DotenvBackend(BaseSecretsBackend):
             return self._connection(conn_id, value)
         if self.fallback is None or CONN_PREFIX + conn_id.upper() in os.environ:
             return None
+        # Not at the top: whoever imports that module before Airflow has Airflow import this one in the midst of it.
+        from airflow_provider_daybreak.version_compat import hand_on_connection_class
+
         hand_on_connection_class(self, self.fallback)
         return self.fallback.get_connection(conn_id, **_team(self.fallback.get_connection, team_name))
 

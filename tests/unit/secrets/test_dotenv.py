@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 import traceback
 
 import pytest
@@ -163,3 +166,21 @@ def test_a_connection_that_cannot_be_read_is_named_without_its_value(backend, ca
 
     assert f"Cannot use AIRFLOW_CONN_LAKE of {str(backend.path)!r} line 2: expected a connection" in caplog.text
     assert "hunter2" not in caplog.text + "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("module", ["version_compat", "secrets.dotenv", "context.run", "operators.report"])
+def test_a_program_may_import_ours_before_airflow_imports_the_backend(tmp_path, module):
+    (tmp_path / ".env").touch(mode=0o600)
+    code = f"""
+import airflow_provider_daybreak.{module}
+from airflow.configuration import ensure_secrets_loaded
+print(type(ensure_secrets_loaded()[0]).__name__)
+"""
+    env = os.environ | {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__SECRETS__BACKEND": "airflow_provider_daybreak.secrets.dotenv.DotenvBackend",
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"path": str(tmp_path / ".env")}),
+    }
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+
+    assert done.stdout == "DotenvBackend\n", done.stderr
