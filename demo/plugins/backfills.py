@@ -8,7 +8,6 @@ made, of which a scheduler that holds one of them ends. A transaction that begin
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
@@ -19,16 +18,9 @@ if TYPE_CHECKING:
 
 def let_backfills_wait(app: ASGIApp) -> ASGIApp:
     """Return the API server's application as it is, which asks for this once, when all its parts are there."""
-    from airflow_provider_daybreak.version_compat import waiting_for_sqlite
+    from airflow_provider_daybreak.version_compat import let_airflows_backfills_wait
 
-    routes: Any = import_module("airflow.api_fastapi.core_api.routes.public.backfills")
-    create = routes._create_backfill  # noqa: SLF001 - what else of it is asked first opens a transaction of its own
-
-    def create_waiting(**wanted: Any) -> Any:
-        with waiting_for_sqlite():
-            return create(**wanted)
-
-    routes._create_backfill = create_waiting  # noqa: SLF001
+    let_airflows_backfills_wait()
     return app
 
 

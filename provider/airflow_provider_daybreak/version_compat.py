@@ -240,6 +240,18 @@ def _take_the_lock(connection: Any) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+def let_airflows_backfills_wait() -> None:
+    """Let backfills that this API server is asked for, by its form or over REST, begin with SQLite's lock as ours do."""
+    routes = import_module("airflow.api_fastapi.core_api.routes.public.backfills")
+    create = routes._create_backfill  # noqa: SLF001 - what the request reads before has a transaction of its own
+
+    def create_waiting(**wanted: Any) -> Any:
+        with waiting_for_sqlite():
+            return create(**wanted)
+
+    routes._create_backfill = create_waiting  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+
+
 def clear_failed(dag_id: str, run_id: str) -> int:
     """Have Airflow do again what failed of a run, by its Dag as that is now, and what waits for it; return how many tasks that is."""
     from airflow.models.dagbag import DBDagBag
