@@ -42,6 +42,9 @@ _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 _DATE = re.compile(
     r"\$\(\s*(?:/bin/|/usr/bin/)?date(?P<words>(?:\s+[^()`$]*)?)\)|`\s*(?:/bin/|/usr/bin/)?date(?P<quoted>(?:\s+[^()`$]*)?)`"
 )
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+_QUOTED = re.compile(r"""("(?:[^"\\]|\\.)*")|'[^']*'|\\.""", re.DOTALL)
+"""What is quoted in a word; the first group is one in double quotes, in which single ones mean nothing."""
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 
 
@@ -280,7 +283,9 @@ def _word(raw: str, variables: Mapping[str, str]) -> Word:
         if "HOME" not in variables or raw[1:2] not in ("", "/"):
             return Word(raw, None)
         return replace(_word(f"{shlex.quote(variables['HOME'])}{raw[1:]}", variables), raw=raw)
-    live = re.sub(r"'[^']*'|\\.", "", raw)  # what is not in single quotes
+    live = _QUOTED.sub(
+        lambda match: _ESCAPED.sub("", match[1] or ""), raw
+    )  # what single quotes and backslashes leave
     expanded = raw
     if "$" in live or "`" in live:
         if "'" in raw or "\\" in raw or "`" in live or "$(" in live:

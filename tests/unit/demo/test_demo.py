@@ -248,7 +248,8 @@ def test_two_airflows_of_a_machine_share_no_file(tmp_path):
     one, other = (Airflow(tmp_path / name, port=8080).settings for name in ("one", "other"))
 
     same = {name for name in one if one[name] == other[name]}
-    assert {name for name in same if name.endswith(("_PATH", "_FOLDER", "_DIRECTORY", "_CONN"))} == set()
+    folders = {name for name in same if name.endswith(("_PATH", "_FOLDER", "_DIRECTORY", "_CONN"))}
+    assert folders == {"AIRFLOW__CORE__PLUGINS_FOLDER"}  # which is read alone
     bundles = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH"  # which is one folder of the machine by default
     assert one[bundles] == str(tmp_path / "one" / "dag_bundles")
 

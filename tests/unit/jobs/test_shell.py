@@ -3,7 +3,7 @@ from __future__ import annotations
 import shlex
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_daybreak.jobs.job import LineError
@@ -98,6 +98,8 @@ def test_what_is_never_closed_is_said(text):
         max_size=5,
     )
 )
+@example(["'?"])
+@example(['"$HOME', "it's $5 or `more`"])
 def test_what_is_quoted_is_read_as_it_was(words):
     [command] = read_line(shlex.join(["a", *words])).commands
 
