@@ -38,6 +38,7 @@ STAND_INS = {
     "REDIS_IMAGE": "redis",
     "OBJECT_STORE_IMAGE": "object-store",
 }
+DAY, NEXT = (date.today() - timedelta(days=ago) for ago in (3, 2))  # noqa: DTZ011 - any recent days will do
 PEOPLE = ("ann@example.org", "bo@example.org", "cy@example.org")
 ROUNDS = int(os.environ.get("DAYBREAK_KILLS", often(0, 1)))
 SEED = int(os.environ.get("DAYBREAK_KILLS_SEED", "1"))
@@ -93,6 +94,11 @@ TEMPLATE = """# {{ report.name }} {{ report.date | date("y-MM-dd") }}
 
 {{ table(figures) }}
 """
+
+
+def titled(day):
+    """Return a day as the daily report's title has it."""
+    return f"{day:%-d %B %Y}"
 
 
 def bash(command, **options):
@@ -289,9 +295,9 @@ def test_no_secret_stands_in_a_containers_settings(stack):
 
 @pytest.fixture(scope="module")
 def run(api):
-    """Return the id of a run of the daily report for 20 November 2026, which has ended well."""
+    """Return the id of a run of the daily report for a day that is mailed yet, which has ended well."""
     api.wait_for_dag("daily_report")
-    run = api.trigger("daily_report", conf={"report_date": "2026-11-20"})
+    run = api.trigger("daily_report", conf={"report_date": str(DAY)})
     assert api.wait_for_run("daily_report", run) == "success"
     return run
 
@@ -301,17 +307,17 @@ def test_the_daily_report_is_mailed_with_the_pdf_of_a_container(stack, api, run)
     [mail] = stack.mails()
     types = [part.get_content_type() for part in mail.walk() if not part.is_multipart()]
     assert types == ["text/plain", "text/html", "image/png", "application/pdf"]
-    assert "20 November 2026" in mail.get_body(("plain",)).get_content()
+    assert titled(DAY) in mail.get_body(("plain",)).get_content()
 
 
 @pytest.mark.usefixtures("run")
 def test_the_report_is_shown_to_who_logged_in_alone(stack, api):
-    page = "/daybreak/reports/daily_report/2026-11-20/1/"
+    page = f"/daybreak/reports/daily_report/{DAY}/1/"
 
     assert httpx.get(stack.url + page).status_code == 401
     shown = api.client.get(page)
     assert shown.status_code == 200
-    assert "20 November 2026" in shown.text
+    assert titled(DAY) in shown.text
 
 
 def test_a_run_goes_on_after_its_scheduler_was_killed(stack, api):
@@ -349,10 +355,10 @@ def test_a_backup_is_restored_with_workers_and_an_object_store_and_mails_nothing
     again = {"dry_run": False, "dag_run_id": run, "only_failed": False, "reset_dag_runs": True}
     restored.api("POST", "/dags/daily_report/clearTaskInstances", json=again)
     assert restored.wait_for_run("daily_report", run) == "success"
-    other = restored.trigger("daily_report", conf={"report_date": "2026-11-21"})
+    other = restored.trigger("daily_report", conf={"report_date": str(NEXT)})
     assert restored.wait_for_run("daily_report", other) == "success"
 
-    assert ["21 November 2026" in mail.get_body(("plain",)).get_content() for mail in stack.mails()] == [True]
+    assert [titled(NEXT) in mail.get_body(("plain",)).get_content() for mail in stack.mails()] == [True]
     assert stack.files() == ""  # all of it is in the object store
 
 
