@@ -207,7 +207,7 @@ class Airflow(Api):
         :raises AirflowFailedError: the command failed, or the backfill before is not closed in time.
         """
         deadline = time.monotonic() + seconds
-        while self._open_backfills(dag_id):
+        while self.open_backfills(dag_id):
             if time.monotonic() > deadline:
                 raise AirflowFailedError(f"A backfill of {dag_id} is still open after {seconds:.0f} s.")
             time.sleep(1)
@@ -224,10 +224,11 @@ class Airflow(Api):
 
     def cancel_backfills(self, dag_id: str) -> None:
         """End the backfill that is open, if one is: what has not begun fails."""
-        for backfill in self._open_backfills(dag_id):
+        for backfill in self.open_backfills(dag_id):
             self.api("PUT", f"/backfills/{backfill}/cancel")
 
-    def _open_backfills(self, dag_id: str) -> list[int]:
+    def open_backfills(self, dag_id: str) -> list[int]:
+        """Return the numbers of the backfills of a Dag that the scheduler has not closed."""
         found = self.api("GET", "/backfills", params={"dag_id": dag_id, "limit": "100"})["backfills"]
         return [one["id"] for one in found if one["completed_at"] is None]
 

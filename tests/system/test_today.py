@@ -292,7 +292,7 @@ def mend_what_is_missing(frame, stack):
         frame.get_by_text("Runs on their way").wait_for()
         back(frame)
         # Airflow has one at a time, and closes it some time after its last run.
-        until(lambda: not active_backfills(stack, GAPS))
+        until(lambda: not stack.airflow.open_backfills(GAPS))
         until(lambda there=there: delivered_days(frame) == there)
 
 
@@ -367,14 +367,9 @@ def test_filling_makes_airflows_own_backfill_of_the_days_that_lack_a_report(stac
     assert len(re.findall(r"\bruns\b", shown)) == 2
     assert set(stack.airflow.runs(LATE)) == before
 
-    until(lambda: not active_backfills(stack, LATE))
+    until(lambda: not stack.airflow.open_backfills(LATE))
     stack.airflow.cli("daybreak", "fill", LATE, *days)
     assert sorted(run[:8] for run in set(stack.airflow.runs(LATE)) - before) == ["backfill"] * 2
-
-
-def active_backfills(stack, dag_id):
-    found = stack.airflow.client.get("/api/v2/backfills", params={"dag_id": dag_id}).json()
-    return [each for each in found["backfills"] if each["completed_at"] is None]
 
 
 def test_a_dag_without_a_report_of_those_days_is_an_error_that_says_so(stack):

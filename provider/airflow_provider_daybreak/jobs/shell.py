@@ -283,9 +283,8 @@ def _word(raw: str, variables: Mapping[str, str]) -> Word:
         if "HOME" not in variables or raw[1:2] not in ("", "/"):
             return Word(raw, None)
         return replace(_word(f"{shlex.quote(variables['HOME'])}{raw[1:]}", variables), raw=raw)
-    live = _QUOTED.sub(
-        lambda match: _ESCAPED.sub("", match[1] or ""), raw
-    )  # what single quotes and backslashes leave
+    # What single quotes and backslashes leave.
+    live = _QUOTED.sub(lambda match: _ESCAPED.sub("", match[1] or ""), raw)
     expanded = raw
     if "$" in live or "`" in live:
         if "'" in raw or "\\" in raw or "`" in live or "$(" in live:

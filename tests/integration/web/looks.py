@@ -30,14 +30,13 @@ def faults(page: Page, *, scripted: bool = True) -> Iterator[tuple[object, ...]]
     :param scripted: whether script runs in it, which axe is; of a report in its sandbox nothing but its width is looked at
         here, and all else by the tests of reports.
 
-    The first theme is looked at by all rules at each width; the other, which differs in colours alone, by those of colours on
-    a phone and on a desk.
+    The first theme is looked at by all rules, the other, which differs in colours alone, by those of colours.
     """
     if scripted:
         page.evaluate(AXE_SCRIPT)
-    for theme, only, widths in (("light", None, WIDTHS), ("dark", ["color-contrast"], (WIDTHS[0], WIDTHS[2]))):
+    for theme, only in (("light", None), ("dark", ["color-contrast"])):
         page.emulate_media(color_scheme=theme)
-        for width in widths:
+        for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             wide, what = page.evaluate(_WIDER)
             if wide > width:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import sqlite3
 import subprocess
 import sys
@@ -55,6 +56,15 @@ def test_a_backfill_by_airflows_form_waits_for_the_lock_only_where_the_demo_lets
     assert backfills._create_backfill(dag_id=tmp_path / "others.db") == ["ours", "theirs"]
     with pytest.raises(OperationalError, match="database is locked"):
         read_then_write(tmp_path / "third.db")
+
+
+def test_the_command_line_waits_for_the_lock(tmp_path, monkeypatch):
+    monkeypatch.setattr("airflow.__main__.main", lambda: read_then_write(tmp_path / "runs.db"))
+
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("demo.immediate", run_name="__main__")
+
+    assert ended.value.code == ["ours", "theirs"]
 
 
 def test_it_is_the_command_line_of_airflow(tmp_path):
