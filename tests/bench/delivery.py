@@ -14,13 +14,15 @@ import os
 import shutil
 import smtplib
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from functools import partial
+from email.message import EmailMessage
+from email.utils import localtime, make_msgid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,14 +82,28 @@ def figures() -> Iterator[Figure]:
 
 
 def against_smtp_sink(folder: Path) -> Iterator[Figure]:
-    """Compare where the server costs nothing: what is left is the ledger, whose files are made durable one by one."""
+    """
+    Compare where the server costs next to nothing: what is left is the mails' making, and the ledger's files.
+
+    The peer is what a script does, which makes a message for each recipient and hands it to smtplib over one connection; the
+    floor sends the same bytes to all, made before the clock starts.
+    """
     with smtp_sink() as port:
-        for what in ("ours", "four"):
-            found, bare = in_turn(
-                partial(rate, what, folder, port), partial(rate, "bare", folder, port), rounds=3
-            )
+        for what, target in (("ours", 1), ("four", 2)):
+            rounds = [tuple(rate(each, folder, port) for each in (what, "script", "bare")) for _ in range(3)]
+            found, script, bare = (statistics.median(each) for each in zip(*rounds, strict=True))
             name = f"delivery.{what}_against_smtp_sink"
-            yield Figure(name, found, bare, 0.1, "mails/s", "smtplib.sendmail", higher_is_better=True)
+            yield Figure(
+                name,
+                found,
+                script,
+                target,
+                "mails/s",
+                "a script's loop over smtplib.send_message",
+                higher_is_better=True,
+                floor=bare,
+                floor_name="smtplib.sendmail of ready bytes",
+            )
 
 
 @contextmanager
@@ -258,6 +274,39 @@ def bare(folder: Path, port: int) -> float:
     return RECIPIENTS / seconds(send)
 
 
+def script(folder: Path, port: int) -> float:
+    """Send the same content as a script does that greets each recipient alone: a message for each, by smtplib; return its rate."""
+    revision = rendered(folder / RENDERED)
+    text, html = (revision.read(name).decode() for name in ("report.txt", "report.html"))
+    charts = {
+        file.name: make_msgid(domain="example.org")
+        for file in revision.manifest.files
+        if file.name.endswith(".png")
+    }
+    for name, content_id in charts.items():
+        html = html.replace(name, f"cid:{content_id[1:-1]}")
+    pictures = {name: revision.read(name) for name in charts}
+
+    def send() -> None:
+        with smtplib.SMTP("127.0.0.1", port) as client:
+            for number in range(RECIPIENTS):
+                message = EmailMessage()
+                message["From"] = "reports@example.org"
+                message["To"] = f"p{number}@example.org"
+                message["Subject"] = revision.manifest.title
+                message["Date"] = localtime()
+                message["Message-ID"] = make_msgid(domain="example.org")
+                message.set_content(text)
+                message.add_alternative(html, subtype="html")
+                for name, content_id in charts.items():
+                    message.get_payload()[1].add_related(
+                        pictures[name], "image", "png", cid=content_id, filename=name.rpartition("/")[2]
+                    )
+                client.send_message(message)
+
+    return RECIPIENTS / seconds(send)
+
+
 STOCK_DAG = """
 from airflow.providers.smtp.operators.smtp import EmailOperator
 from airflow.sdk import DAG
@@ -329,6 +378,7 @@ if __name__ == "__main__":
         "ours": ours,
         "four": four,
         "bare": bare,
+        "script": script,
         "stock": stock,
         "memory": peak,
         "reports": reports,

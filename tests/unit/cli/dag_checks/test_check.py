@@ -255,19 +255,24 @@ def test_ctrl_c_leaves_no_process(tmp_path):
     until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in started))
 
 
+def asked_for(**options):
+    """Return what the command line asks for."""
+    usual = {
+        "output": "table",
+        "output_file": None,
+        "strict": False,
+        "timeout": 60,
+        "memory": 4096,
+        "verbose": False,
+    }
+    return Namespace(**usual | options)
+
+
 @pytest.mark.parametrize(
     ("dags", "output", "code"), [(None, "github", 1), ("here", "yaml", 2)], ids=["without", "with --dags"]
 )
 def test_a_format_that_is_for_the_other_is_refused_with_those_there_are(tmp_path, capsys, dags, output, code):
-    args = Namespace(
-        dags=dags and str(tmp_path),
-        output=output,
-        output_file=None,
-        strict=False,
-        timeout=60,
-        memory=4096,
-        verbose=False,
-    )
+    args = asked_for(dags=dags and str(tmp_path), output=output)
 
     with pytest.raises(SystemExit) as ended:
         check(args)
@@ -298,12 +303,14 @@ def run(*words, folder):
     return done.returncode, done.stdout, done.stderr
 
 
-def test_the_command_ends_with_what_it_found_and_writes_a_file_beside_it(tmp_path):
+def test_the_command_ends_with_what_it_found_and_writes_a_file_beside_it(tmp_path, capsys, monkeypatch):
     (tmp_path / ".airflowignore").write_text("helpers/\n")
     (tmp_path / "warned.py").write_text("from airflow.sdk import DAG\ndag = DAG('x', schedule='@daily')\n")
 
     code, said, _ = run("--dags", ".", "--output", "json", "--output-file", "found.json", folder=tmp_path)
-    _, printed, _ = run("--dags", ".", "--output", "json", folder=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    check(asked_for(dags=".", output="json"))
+    printed = capsys.readouterr().out
     missing, _, problem = run("--dags", "none", folder=tmp_path)
 
     assert (code, missing) == (0, 2)
@@ -324,17 +331,7 @@ def test_errors_end_the_command_with_1_and_warnings_with_strict(tmp_path, capsys
 
     ended = 0
     try:
-        check(
-            Namespace(
-                dags=str(tmp_path),
-                output="table",
-                output_file=None,
-                strict=strict,
-                timeout=60,
-                memory=4096,
-                verbose=False,
-            )
-        )
+        check(asked_for(dags=str(tmp_path), strict=strict))
     except SystemExit as error:
         ended = error.code
 
