@@ -282,7 +282,11 @@ ODD = {
 @pytest.mark.attack("hostile archives")
 @pytest.mark.parametrize("tar", ODD.values(), ids=ODD.keys())
 def test_of_an_odd_archive_nothing_is_taken_but_the_file_that_was_asked_for(tar):
-    _, kept = take(tar)
+    try:
+        _, kept = take(tar)
+    except ContainerOutputError as error:
+        assert "no tar" in str(error)  # so some versions of Python say
+        return
 
     assert list(kept) == ["report.pdf"]
     assert kept["report.pdf"] in (b"x", b"")
