@@ -50,6 +50,7 @@ DATA = {
     "function": open,
     "partial": partial(open, "/etc/passwd"),
     "type_": Path,
+    "class_": Decimal,  # Path[…], of Python 3.10, is Path, to which that is no way
     "zone": ZoneInfo("Europe/Berlin"),
     "module": pickle,
 }
@@ -69,7 +70,7 @@ THINGS = (
     "object",
     "function",
     "partial",
-    "type_",
+    "class_",
     "module",
     "zone",
     "report",
