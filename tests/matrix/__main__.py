@@ -256,7 +256,7 @@ def lowest(row: Row, wheel: Path, folder: Path) -> None:
     )
     last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-200:]
     assert done.returncode == 0, f"unit tests: {last}\n{done.stdout[-3000:]}"
-    row.runs = f"unit tests: {last.strip('= ').partition(' in ')[0]}"
+    row.runs = f"unit tests: {last.strip('= ').partition(' passed')[0]} passed"
 
 
 if __name__ == "__main__":
