@@ -29,12 +29,10 @@ _home = tempfile.mkdtemp(prefix="daybreak-tests-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ["AIRFLOW_HOME"] = _home  # before anything imports Airflow
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH"] = (
-    f"{_home}/dag_bundles"  # or all of a machine share one
-)
-os.environ["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] = (
-    "600"  # a file that changes is read at once, whatever this is
-)
+# By default all of a machine share one.
+os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH"] = f"{_home}/dag_bundles"
+# A file that changes is read at once, whatever this is.
+os.environ["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] = "600"
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 CHROMIUM_FLAGS = (

@@ -244,10 +244,8 @@ def reported(home):
             done[version].airflow(
                 daily_report(WITH_AN_ENGINE),
                 daily_report(SHOWN),
-                (
-                    daily_report(WITHOUT_AN_ENGINE),
-                    nowhere,
-                ),  # the last: what follows would have its environment too
+                # The last: what follows would have its environment too.
+                (daily_report(WITHOUT_AN_ENGINE), nowhere),
             )
         return done[version]
 

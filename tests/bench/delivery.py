@@ -14,7 +14,6 @@ import os
 import shutil
 import smtplib
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from email.message import EmailMessage
 from email.utils import localtime, make_msgid
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,18 +90,19 @@ def against_smtp_sink(folder: Path) -> Iterator[Figure]:
     """
     with smtp_sink() as port:
         for what, target in (("ours", 1), ("four", 2)):
-            rounds = [tuple(rate(each, folder, port) for each in (what, "script", "bare")) for _ in range(3)]
-            found, script, bare = (statistics.median(each) for each in zip(*rounds, strict=True))
+            found, by_script, ready = in_turn(
+                *(partial(rate, each, folder, port) for each in (what, "script", "bare")), rounds=3
+            )
             name = f"delivery.{what}_against_smtp_sink"
             yield Figure(
                 name,
                 found,
-                script,
+                by_script,
                 target,
                 "mails/s",
                 "a script's loop over smtplib.send_message",
                 higher_is_better=True,
-                floor=bare,
+                floor=ready,
                 floor_name="smtplib.sendmail of ready bytes",
             )
 

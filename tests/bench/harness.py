@@ -88,10 +88,10 @@ def own_cpu_seconds(function: Callable[[], object]) -> float:
     return used() - before
 
 
-def in_turn(ours: Callable[[], float], peer: Callable[[], float], *, rounds: int = 5) -> tuple[float, float]:
-    """Return both medians of that many rounds, in which ours and the peer's are measured in turn."""
-    pairs = [(ours(), peer()) for _ in range(rounds)]
-    return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)
+def in_turn(*sides: Callable[[], float], rounds: int = 5) -> tuple[float, ...]:
+    """Return the median of each of that many rounds, in which ours, the peer's and whatever else are measured in turn."""
+    measured = [tuple(side() for side in sides) for _ in range(rounds)]
+    return tuple(statistics.median(of_one) for of_one in zip(*measured, strict=True))
 
 
 def kilobytes(field: str) -> int:

@@ -6,7 +6,6 @@ import io
 import lzma
 import tarfile
 import zipfile
-from contextlib import suppress
 
 import pytest
 
@@ -283,9 +282,12 @@ ODD = {
 @pytest.mark.attack("hostile archives")
 @pytest.mark.parametrize("tar", ODD.values(), ids=ODD.keys())
 def test_of_an_odd_archive_nothing_is_taken_but_the_file_that_was_asked_for(tar):
-    kept = {"report.pdf": b""}
-    with suppress(ContainerOutputError):  # some versions of Python call it no tar
-        _, kept = take(tar)
+    if not tarfile.is_tarfile(io.BytesIO(tar)):  # as newer versions of Python say of records of no length
+        with pytest.raises(ContainerOutputError, match="no tar"):
+            take(tar)
+        return
+
+    _, kept = take(tar)
 
     assert list(kept) == ["report.pdf"]
     assert kept["report.pdf"] in (b"x", b"")
