@@ -30,7 +30,7 @@ def figures() -> Iterator[Figure]:
     os.environ["AIRFLOW_HOME"] = home = tempfile.mkdtemp(prefix="daybreak-bench-")
     from airflow.providers.docker.operators.docker import DockerOperator
 
-    from airflow_provider_daybreak.operators.docker import ScriptDockerOperator
+    from airflow_provider_daybreak.operators.docker import File, ScriptDockerOperator
 
     def context():
         return make_context(dag_id="bench", task_id="work", run_id=f"run-{os.getpid()}-{next(_runs)}")
@@ -61,7 +61,7 @@ def figures() -> Iterator[Figure]:
     big = Path(home) / "big"
     big.write_bytes(os.urandom(50 * MEGABYTE))
     copy = ["cp", "/in/big", "/out/big"]
-    files = {"inputs": {"big": big.as_uri()}, "outputs": {"big": "/out/big"}}
+    files = {"inputs": {"big": File(big)}, "outputs": {"big": "/out/big"}}
     with_files, without = in_turn(lambda: ours(copy, **files), lambda: ours(["true"]), rounds=5)
     yield Figure("container.50_mb_in_and_out_more", with_files - without, None, 1.5, "s")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_daybreak.containers.isolation import Isolation
 from airflow_provider_daybreak.containers.outputs import CopyLimits
+from airflow_provider_daybreak.exceptions import InvalidValueError
 from airflow_provider_daybreak.redact import Redactor
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.containers.image import ImageBuild
     from airflow_provider_daybreak.containers.work import Keep
+
+_ADDRESS = re.compile(r"(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:/.*|(?:~|\.{0,2})/\S*")
 
 
 @dataclass
@@ -77,3 +81,22 @@ class ContainerJob:
     limits: CopyLimits = field(default_factory=CopyLimits)
     log_limit: int = 2 << 30
     skip_on_exit_code: Collection[int] = ()
+
+
+def check_texts(inputs: Any) -> None:
+    """
+    Refuse a text that is the path or the URI of a file: whether to read one, a Dag says and no parameter.
+
+    :param inputs: as a Dag has them; those with a template in them are looked at when they are rendered.
+    :raises InvalidValueError: one is such a text, and has no line break at its end.
+    """
+    for key, value in inputs.items() if isinstance(inputs, dict) else ():
+        if isinstance(value, str) and "{" not in value:
+            check_text(f"inputs[{key!r}]", value)
+
+
+def check_text(name: str, text: str) -> None:
+    """Refuse one such text, by the name of its argument."""
+    if _ADDRESS.fullmatch(text):
+        expected = "File(…) of it, for what lies there, or for these words themselves a line break at their end"
+        raise InvalidValueError(name, text, expected)

@@ -6,9 +6,6 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from airflow_provider_daybreak.archive.layout import check_report
-from airflow_provider_daybreak.context.archive import archive_of
-
 if TYPE_CHECKING:
     from datetime import date
 
@@ -29,6 +26,9 @@ def address_of(report: str, report_date: date, archive: Archive) -> str:
     :param report: slug of the report.
     :param archive: where it is; only that of the settings has pages.
     """
+    from airflow_provider_daybreak.archive.layout import check_report
+    from airflow_provider_daybreak.context.archive import archive_of
+
     base = _base()
     if not base or archive.uri != archive_of().uri:
         return ""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow_provider_daybreak.containers import tarball
-from airflow_provider_daybreak.containers.job import File
+from airflow_provider_daybreak.containers.job import File, check_text
 from airflow_provider_daybreak.context.archive import archive_at, storage_path
 from airflow_provider_daybreak.exceptions import ContainerInputError, InvalidValueError
 
@@ -15,26 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_daybreak.containers.outputs import Budget
-
-_ADDRESS = re.compile(r"(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:/.*|(?:~|\.{0,2})/\S*")
-
-
-def check_texts(inputs: Any) -> None:
-    """
-    Refuse a text that is the path or the URI of a file: whether to read one, a Dag says and no parameter.
-
-    :param inputs: as a Dag has them; those with a template in them are looked at when they are rendered.
-    :raises InvalidValueError: one is such a text, and has no line break at its end.
-    """
-    for key, value in inputs.items() if isinstance(inputs, dict) else ():
-        if isinstance(value, str) and "{" not in value:
-            _check_text(f"inputs[{key!r}]", value)
-
-
-def _check_text(name: str, text: str) -> None:
-    if _ADDRESS.fullmatch(text):
-        expected = "File(…) of it, for what lies there, or for these words themselves a line break at their end"
-        raise InvalidValueError(name, text, expected)
 
 
 def entries_of(inputs: Mapping[str, Any], archives: Sequence[str], budget: Budget) -> Iterator[tarball.Entry]:
@@ -69,7 +48,7 @@ def _entries_for(key: str, value: Any, archives: Sequence[str]) -> Iterator[tarb
     if isinstance(value, bytes):
         yield tarball.Entry.of(key, value)
     elif isinstance(value, str):
-        _check_text(name, value)
+        check_text(name, value)
         yield tarball.Entry.of(key, value.encode())
     elif isinstance(value, (File, PurePath)):
         yield from _files_named(key, str(value.path if isinstance(value, File) else value), archives[0])

@@ -11,14 +11,12 @@ from airflow.providers.docker.operators.docker import DockerOperator
 
 from airflow_provider_daybreak.containers.image import ImageBuild
 from airflow_provider_daybreak.containers.isolation import HOME, TMPFS, Isolation
-from airflow_provider_daybreak.containers.job import ContainerJob, File
+from airflow_provider_daybreak.containers.job import ContainerJob, File, check_texts
 from airflow_provider_daybreak.containers.outputs import CopyLimits
-from airflow_provider_daybreak.context.container_inputs import check_texts
 from airflow_provider_daybreak.context.masking import mask
 from airflow_provider_daybreak.delivery.script_mail import ScriptMail
 from airflow_provider_daybreak.dotenv import read_dotenv
 from airflow_provider_daybreak.exceptions import InvalidValueError
-from airflow_provider_daybreak.hooks.container import ContainerHook
 from airflow_provider_daybreak.operators.container_result import (
     ContainerResult,
     result_of,
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_daybreak.containers.work import Keep
     from airflow_provider_daybreak.context.mailing_script import Ended, Mailed
+    from airflow_provider_daybreak.hooks.container import ContainerHook
     from airflow_provider_daybreak.hooks.container_mail import KeptMail
     from airflow_provider_daybreak.hooks.releases import Clock
     from airflow_provider_daybreak.storage.artifact import ArtifactInfo
@@ -260,6 +259,7 @@ class ScriptDockerOperator(DockerOperator):
         return cast("ContainerResult", tell(self, mailed, context, then=self.execute_answered.__name__))
 
     def _run(self, context: Context, mail: KeptMail | None = None) -> ContainerResult:
+        from airflow_provider_daybreak.hooks.container import ContainerHook
         from airflow_provider_daybreak.version_compat import AirflowSkipException
 
         self._running = ContainerHook(self._docker, self._addresses)

@@ -8,9 +8,8 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_daybreak.containers.isolation import TMPFS, Isolation
-from airflow_provider_daybreak.containers.job import ContainerJob, File
+from airflow_provider_daybreak.containers.job import ContainerJob, File, check_texts
 from airflow_provider_daybreak.containers.outputs import CopyLimits
-from airflow_provider_daybreak.context.container_inputs import check_texts
 from airflow_provider_daybreak.context.masking import mask
 from airflow_provider_daybreak.exceptions import (
     ClusterUnavailableError,
@@ -18,7 +17,6 @@ from airflow_provider_daybreak.exceptions import (
     InvalidValueError,
     MissingExtraError,
 )
-from airflow_provider_daybreak.hooks.pod import PodHook
 from airflow_provider_daybreak.operators.container_result import (
     ContainerResult,
     result_of,
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_daybreak.containers.work import Keep
+    from airflow_provider_daybreak.hooks.pod import PodHook
 
 __all__ = ["ContainerResult", "CopyLimits", "File", "ScriptPodOperator"]
 
@@ -154,6 +153,7 @@ class ScriptPodOperator(KubernetesPodOperator):
     def execute(self, context: Context) -> ContainerResult:
         """Run the pod, or take over the one that an earlier try left."""
         from airflow_provider_daybreak.context.shadow import why_in_shadow
+        from airflow_provider_daybreak.hooks.pod import PodHook
         from airflow_provider_daybreak.version_compat import AirflowSkipException
 
         with fail_at_once(), skipped_without_engine(skip=self.skip_if_unavailable):

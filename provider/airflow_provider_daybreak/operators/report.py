@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import BaseOperator, XComArg
 
-from airflow_provider_daybreak.context.archive import announce, outlets_of
-from airflow_provider_daybreak.context.run import run_of
 from airflow_provider_daybreak.operators.permanent import fail_at_once
 from airflow_provider_daybreak.version_compat import AirflowSkipException
 from airflow_provider_daybreak.web.links import OpenReportLink
@@ -161,6 +159,8 @@ class ReportOperator(BaseOperator):
         """What the task gives events to: the report's asset among them, which asks the settings for the archive once used."""
         announced, self._announced = self._announced, None
         if announced is not None:
+            from airflow_provider_daybreak.context.archive import outlets_of
+
             self._outlets.extend(outlets_of(*announced))
         return self._outlets
 
@@ -170,6 +170,7 @@ class ReportOperator(BaseOperator):
 
     def execute(self, context: Context) -> ReportInfo:
         """Render and publish."""
+        from airflow_provider_daybreak.context.archive import announce
         from airflow_provider_daybreak.context.dag_file import check_only_file
         from airflow_provider_daybreak.hooks.report import ReportHook
 
@@ -185,6 +186,8 @@ class ReportOperator(BaseOperator):
 
     def run_in(self, context: Mapping[str, Any]) -> Run:
         """Return the run that the context is of, as the task's report has it."""
+        from airflow_provider_daybreak.context.run import run_of
+
         return run_of(
             context,
             report_date=self.report_date,

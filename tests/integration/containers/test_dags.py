@@ -82,6 +82,15 @@ def test_a_reports_revision_becomes_the_same_pdf_by_socket_and_over_tcp(pdf, con
     assert first["sha256"] == second["sha256"]
 
 
+def test_what_makes_a_pdf_finds_its_fonts_known(pdf):
+    """Else it looks at each of them in each run, since what it notes of them in its home goes with the container."""
+    make_and_look = "python /app/render.py && find $HOME -name '*.cache-*' | wc -l"
+
+    result = pdf({"report.html": "<p lang=de>Größe 12 €"}, entrypoint=["sh", "-c", make_and_look])
+
+    assert result["last_line"] == "0"
+
+
 @pytest.mark.parametrize(
     "source",
     ["file:///etc/passwd", "../etc/passwd", "http://169.254.169.254/", "charts/gone.png", "/etc/passwd"],
