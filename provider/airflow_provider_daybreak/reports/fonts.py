@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 _NOBODYS = "\U0010fffe"  # no character, and so in no font
 _OWN = re.compile("[\0-\u052f\u1e00-\u1fff\u2000-\u20cf\ufe00-\ufe0f]")
 """Letters of the fonts that the renderer of charts brings, or what shows nothing by itself."""
-_SQUARE = re.compile(
+_SQUARE = (
     "[\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
 )
-_PICTOGRAM = re.compile("[\u2600-\u27bf\U0001f000-\U0001faff]")
+_PICTOGRAM = "[\u2600-\u27bf\U0001f000-\U0001faff]"
 _SEEN_NOWHERE = ("Cc", "Cf", "Cs", "Zl", "Zp", "Zs")
 _LOOKED_FOR = 12  # of a picture's letters: the first of each script tell
 _SHOWN = 5
@@ -40,9 +40,9 @@ def say_missing(what: str, letters: Iterable[str]) -> None:
     shown = ", ".join(f"{letter} (U+{ord(letter):04X})" for letter in missing[:_SHOWN])
     packages = {
         "fonts-noto-cjk"
-        if _SQUARE.match(letter)
+        if re.match(_SQUARE, letter)
         else "fonts-noto-color-emoji"
-        if _PICTOGRAM.match(letter)
+        if re.match(_PICTOGRAM, letter)
         else "fonts-noto-core"
         for letter in missing
     }

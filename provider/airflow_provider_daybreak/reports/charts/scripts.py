@@ -12,7 +12,7 @@ _ARABIC = "[\u0600-\u06ff\u0750-\u08ff\ufb50-\ufdff\ufe70-\ufefc]"
 _SQUARE = "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
 # One font for all of a text, the first whose letters are in it: where another would have to lend it signs or digits, the
 # renderer takes these from any that has all of the text, bold or slanted.
-_WHOLE = (
+_WHOLE = (  # compiled where a text has such letters: of most reports none has, and it takes a twentieth of one
     ("[\u3040-\u30ff]", "Noto Sans CJK JP"),
     ("[\u1100-\u11ff\uac00-\ud7af]", "Noto Sans CJK KR"),
     (_SQUARE, ""),  # by the report's language
@@ -29,8 +29,7 @@ _WHOLE = (
 )
 _PARTS = (("[\u0e00-\u0e7f]", "Noto Sans Thai"), ("[\u1200-\u137f]", "Noto Sans Ethiopic"))
 """Fonts of a script alone, each for the letters of that: those that take no other place than the one where they are written."""
-_OF_WHOLE = tuple((re.compile(letters), font) for letters, font in _WHOLE)
-_PART = re.compile("|".join(f"({letters}(?:[ \u200c\u200d]*{letters})*)" for letters, _ in _PARTS))
+_PART = "|".join(f"({letters}(?:[ \u200c\u200d]*{letters})*)" for letters, _ in _PARTS)
 _BY_LANGUAGE = {"ja": "JP", "ko": "KR"}
 _OTHERS = "DejaVu Sans, Liberation Sans"
 _TEXT = re.compile("<text ([^>]*)>([^<]*[\u0530-\U0003ffff][^<]*)</text>")
@@ -47,9 +46,9 @@ def with_fonts(svg: str, language: Language) -> str:
         return f'<tspan font-family="{font}, {_OTHERS}">{letters[0]}</tspan>'
 
     def written(text: re.Match[str]) -> str:
-        font = next((font or square for letters, font in _OF_WHOLE if letters.search(text[2])), "")
-        if font and not _PART.search(text[2]):
+        font = next((font or square for letters, font in _WHOLE if re.search(letters, text[2])), "")
+        if font and not re.search(_PART, text[2]):
             return f'<text font-family="{font}, {_OTHERS}" {text[1]}>{text[2]}</text>'
-        return f"<text {text[1]}>{_PART.sub(part, text[2])}</text>"
+        return f"<text {text[1]}>{re.sub(_PART, part, text[2])}</text>"
 
     return _TEXT.sub(written, svg)
