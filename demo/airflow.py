@@ -84,7 +84,7 @@ class Airflow(Api):
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "4",
-            # A task that has ended is noticed after an eighth of a second on average, rather than half of one: docs/performance.md.
+            # What is due begins a quarter of a second later at most, rather than one, four times in a daily run: docs/performance.md.
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
             # On a busy machine the API server's first answer takes longer than the five seconds after which a task fails.
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",

@@ -12,7 +12,7 @@ _ARABIC = "[\u0600-\u06ff\u0750-\u08ff\ufb50-\ufdff\ufe70-\ufefc]"
 _SQUARE = "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
 # One font for all of a text, the first whose letters are in it: where another would have to lend it signs or digits, the
 # renderer takes these from any that has all of the text, bold or slanted.
-_WHOLE = (  # compiled where a text has such letters: of most reports none has, and it takes a twentieth of one
+_WHOLE = (  # compiled at the first text with a character from U+0530 on, which a report may do without
     ("[\u3040-\u30ff]", "Noto Sans CJK JP"),
     ("[\u1100-\u11ff\uac00-\ud7af]", "Noto Sans CJK KR"),
     (_SQUARE, ""),  # by the report's language
